@@ -1,0 +1,281 @@
+import type { Start } from "../protocol/cursor.ts";
+import type { TopicSummary } from "../protocol/event.ts";
+import type { ControlMessage } from "../protocol/frames.ts";
+import { Cursor } from "./cursor.ts";
+import { BusError } from "./errors.ts";
+import type { Event } from "./event.ts";
+import { type Interest, InterestTable } from "./interest.ts";
+import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
+import { PatternSet } from "./pattern-set.ts";
+import type {
+  Appended,
+  AppendOptions,
+  Draft,
+  EventLog,
+  Filter,
+  Health,
+  Retention,
+  StorageSize,
+  TopicMatcher,
+} from "./ports.ts";
+import { Subscriber } from "./subscriber.ts";
+import { parseSource, parseTopic } from "./topic.ts";
+
+/** The most events that one history question answers with. */
+export const MAX_HISTORY_LIMIT = 10_000;
+export const DEFAULT_HISTORY_LIMIT = 50;
+/** Events read in one go; between two the loop is free. */
+const PAGE_EVENTS = 500;
+
+export interface BusOptions extends Retention {
+  /** Milliseconds since 1970; used for `maxAgeMs` and for starts that name a duration. */
+  clock: () => number;
+  /** Told of a pruning run by interval that failed; the next one is tried all the same. */
+  onPruneError?: (error: unknown) => void;
+}
+
+export interface SubscribeOptions {
+  /** Default: with the next event that is published. */
+  start?: Start;
+  /** Called in its place when retention removed events before they were read, and at the end of a replay. */
+  onControl?: (message: ControlMessage) => void;
+}
+
+export interface TimeRange {
+  /** Inclusive. */
+  from?: Date;
+  /** Inclusive. */
+  to?: Date;
+  source?: string;
+  /** Default `*`. */
+  pattern?: string;
+  /** 1 to 10,000; default 50. */
+  limit?: number;
+}
+
+/** What a page of history is asked by. */
+export interface HistoryQuery {
+  readonly filter: Filter;
+  /** `newest`: from `before` downwards. `oldest`: from `after` upwards. */
+  readonly order: "newest" | "oldest";
+  /** Ids, exclusive. */
+  readonly after?: number;
+  readonly before?: number;
+  readonly limit: number;
+}
+
+/**
+ * Publishes events into a history and hands them to whoever subscribed to their topic.
+ *
+ * An event is committed before it is delivered, and delivered in id order. Publishers never wait for subscribers.
+ */
+export class Bus {
+  readonly #log: EventLog;
+  readonly #retention: Retention;
+  readonly #clock: () => number;
+  readonly #onPruneError: (error: unknown) => void;
+  readonly #interests = new InterestTable();
+  readonly #subscribers = new Map<Subscriber, Interest>();
+  #pruneTimer: ReturnType<typeof setInterval> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  constructor(log: EventLog, options: BusOptions) {
+    this.#log = log;
+    this.#retention = options;
+    this.#clock = options.clock;
+    this.#onPruneError = options.onPruneError ?? (() => {});
+    log.onCommit((batch) => this.#interests.deliver(batch));
+  }
+
+  /**
+   * Commits one event and delivers it; resolves with the event once it is on disk.
+   *
+   * `data` is any JSON value, `undefined` is `null`; to have JSON text kept to the letter, see `publishRaw`.
+   * `source` defaults to `""`. Rejects with `topic_invalid`, `parameter_invalid`, `json_invalid`, `storage_full`, `shutting_down` or, when
+   * nobody can know whether the event was kept, `unavailable`.
+   */
+  async publish(topic: string, data: unknown, source?: string): Promise<Event> {
+    return this.#publish(topic, toRawJson(data), source);
+  }
+
+  /** As `publish`, with the data as JSON text, of which nothing but line breaks and tabs between tokens is changed. */
+  async publishRaw(topic: string, json: string, source?: string): Promise<Event> {
+    return this.#publish(topic, parseRawJson(json), source);
+  }
+
+  async #publish(topic: string, data: RawJson, source: string | undefined): Promise<Event> {
+    const draft = { topic: parseTopic(topic), data, source: parseSource(source) };
+    const { events } = await this.#log.append([draft]);
+    const [event] = events;
+    if (event === undefined) throw new BusError("internal", "the log answered without the event");
+    return event;
+  }
+
+  /** Commits all the drafts, with consecutive ids, or none. Rejects as `publish`, and with `idempotency_conflict`. */
+  append(drafts: readonly Draft[], options?: AppendOptions): Promise<Appended> {
+    return this.#log.append(drafts, options);
+  }
+
+  /**
+   * Subscribes to the topics that match a pattern (or any of several; an event comes once all the same).
+   *
+   * Every matching event from the start on comes in id order, once, however slowly the subscriber reads. Throws
+   * `pattern_invalid`.
+   */
+  subscribe(pattern: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscriber {
+    if (this.#stopping) throw new BusError("shutting_down", "the bus is stopped");
+    const topics = PatternSet.parse([pattern].flat());
+    const cursor = this.cursor(topics, options.start);
+    const subscriber = new Subscriber(cursor, (one) => this.#forget(one), options);
+    const interest = { topics, deliver: (event: Event) => subscriber.deliver(event) };
+    this.#subscribers.set(subscriber, interest);
+    this.#interests.add(interest);
+    return subscriber;
+  }
+
+  /** Ends the subscriber's iteration; does nothing when it has ended. */
+  unsubscribe(subscriber: Subscriber): void {
+    subscriber.close();
+  }
+
+  /** For an edge that delivers by itself: calls the interest with every matching event from now on. */
+  addInterest(interest: Interest): void {
+    this.#interests.add(interest);
+  }
+
+  removeInterest(interest: Interest): void {
+    this.#interests.remove(interest);
+  }
+
+  /** For an edge that delivers by itself: a place in the history. */
+  cursor(topics: TopicMatcher, start: Start = { kind: "live" }): Cursor {
+    return new Cursor(this.#log, topics, start, this.#clock());
+  }
+
+  /** The newest `last` events (1 to 10,000) whose topic matches, newest first. Rejects with `pattern_invalid`. */
+  async history(last: number = DEFAULT_HISTORY_LIMIT, pattern = "*"): Promise<Event[]> {
+    return this.#collect({
+      filter: { topics: PatternSet.parse([pattern]) },
+      order: "newest",
+      limit: checkedLimit(last),
+    });
+  }
+
+  /** The newest events within a range of time, newest first. What is left out is not filtered by. */
+  async historyByTimeRange(range: TimeRange = {}): Promise<Event[]> {
+    const { from, to, source, pattern = "*", limit = DEFAULT_HISTORY_LIMIT } = range;
+    const filter: Filter = {
+      topics: PatternSet.parse([pattern]),
+      ...(source === undefined ? {} : { source }),
+      ...(from === undefined ? {} : { fromMs: from.getTime() }),
+      ...(to === undefined ? {} : { toMs: to.getTime() }),
+    };
+    return this.#collect({ filter, order: "newest", limit: checkedLimit(limit) });
+  }
+
+  /** Reads history page by page, at most `limit` events in all; the loop is free between two pages. */
+  async *pages(query: HistoryQuery): AsyncGenerator<{ events: readonly Event[]; damaged: readonly number[] }> {
+    let missing = query.limit;
+    let position = query.order === "newest" ? (query.before ?? this.#log.head + 1) : (query.after ?? 0);
+    const stop = query.order === "newest" ? (query.after ?? 0) + 1 : (query.before ?? Number.POSITIVE_INFINITY) - 1;
+    while (missing > 0) {
+      const limit = Math.min(missing, PAGE_EVENTS);
+      const page =
+        query.order === "newest"
+          ? this.#log.readBack(query.filter, position, limit)
+          : this.#log.read(query.filter, position, limit);
+      const within = (id: number) => (query.order === "newest" ? id >= stop : id <= stop);
+      const events = page.events.filter((event) => within(event.id));
+      yield { events, damaged: page.damaged.filter(within) };
+      missing -= events.length;
+      position = page.end;
+      if (page.done || !within(position) || position === stop) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. */
+  event(id: number): Event {
+    const event = this.#log.get(id);
+    if (event) return event;
+    if (id > 0 && id < this.#log.floor) {
+      throw new BusError(
+        "cursor_expired",
+        `event ${id} was pruned: the oldest one that is kept is ${this.#log.floor}`,
+        {
+          members: { oldest: this.#log.floor },
+        },
+      );
+    }
+    throw new BusError("not_found", `there is no event ${id}: the newest one is ${this.#log.head}`);
+  }
+
+  /** Every topic that history keeps an event of, by name. */
+  topics(): TopicSummary[] {
+    return this.#log.topics();
+  }
+
+  /** Applies the retention rules now; resolves with the number of events removed. */
+  prune(): Promise<number> {
+    return this.#log.prune(this.#retention, this.#clock());
+  }
+
+  /** Prunes every `intervalMs` milliseconds until `stop`; a second call changes the interval. */
+  startPruning(intervalMs: number): void {
+    clearInterval(this.#pruneTimer);
+    this.#pruneTimer = setInterval(() => {
+      this.prune().catch(this.#onPruneError);
+    }, intervalMs);
+  }
+
+  /** Ends pruning and every subscriber, commits what was accepted, and closes the log. May be called twice. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** The newest id ever given; 0 when none was. */
+  get head(): number {
+    return this.#log.head;
+  }
+
+  /** The oldest id that is kept; `head + 1` when none is. */
+  get floor(): number {
+    return this.#log.floor;
+  }
+
+  /** What the history takes in its storage, in bytes. */
+  size(): StorageSize {
+    return this.#log.size();
+  }
+
+  /** Whether the history can take a publish, and if not, why. */
+  health(): Health {
+    return this.#log.health();
+  }
+
+  async #stop(): Promise<void> {
+    clearInterval(this.#pruneTimer);
+    for (const subscriber of [...this.#subscribers.keys()]) subscriber.close();
+    await this.#log.close();
+  }
+
+  async #collect(query: HistoryQuery): Promise<Event[]> {
+    const events: Event[] = [];
+    for await (const page of this.pages(query)) events.push(...page.events);
+    return events;
+  }
+
+  #forget(subscriber: Subscriber): void {
+    const interest = this.#subscribers.get(subscriber);
+    this.#subscribers.delete(subscriber);
+    if (interest) this.#interests.remove(interest);
+  }
+}
+
+function checkedLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_HISTORY_LIMIT) return limit;
+  throw new BusError("parameter_invalid", `a history limit is a whole number from 1 to ${MAX_HISTORY_LIMIT}`, {
+    members: { limit: MAX_HISTORY_LIMIT },
+  });
+}

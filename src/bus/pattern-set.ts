@@ -1,0 +1,25 @@
+import { type Pattern, parsePattern } from "./pattern.ts";
+import type { TopicMatcher } from "./ports.ts";
+
+/** Any of some patterns. Two sets of the same patterns have the same key, in whatever order they were named. */
+export class PatternSet implements TopicMatcher {
+  readonly key: string;
+  readonly #patterns: readonly Pattern[];
+
+  constructor(patterns: readonly Pattern[]) {
+    const byText = new Map(patterns.map((pattern) => [pattern.text, pattern]));
+    const texts = [...byText.keys()].sort();
+    this.key = JSON.stringify(texts);
+    this.#patterns = [...byText.values()];
+  }
+
+  /** Throws `pattern_invalid`. */
+  static parse(texts: readonly string[]): PatternSet {
+    return new PatternSet(texts.map(parsePattern));
+  }
+
+  matches(topic: string): boolean {
+    for (const pattern of this.#patterns) if (pattern.matches(topic)) return true;
+    return false;
+  }
+}

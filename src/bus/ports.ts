@@ -1,0 +1,115 @@
+import type { TopicSummary } from "../protocol/event.ts";
+import type { Event } from "./event.ts";
+import type { RawJson } from "./json.ts";
+import type { Topic } from "./topic.ts";
+
+/** An event before it is committed: checked, without an id and a time. */
+export interface Draft {
+  readonly topic: Topic;
+  readonly data: RawJson;
+  readonly source: string;
+}
+
+/** Which events a reader wants. Leaving a member out leaves that test out. */
+export interface Filter {
+  /** Tells whether a topic is wanted. MUST always answer the same for the same topic. */
+  readonly topics?: TopicMatcher;
+  readonly source?: string;
+  /** Earliest `created_at`, inclusive, in milliseconds since 1970. */
+  readonly fromMs?: number;
+  /** Latest `created_at`, inclusive, in milliseconds since 1970. */
+  readonly toMs?: number;
+}
+
+export interface TopicMatcher {
+  matches(topic: string): boolean;
+}
+
+/** A stretch of the log that was searched, and what was found in it. */
+export interface Page {
+  /** Matching events in the order of the search. */
+  readonly events: readonly Event[];
+  /** The last id that the search has passed; go on from here. */
+  readonly end: number;
+  /** Nothing that matches lies beyond `end`, as of now. */
+  readonly done: boolean;
+  /** Ids in the stretch that are damaged on disk, and therefore not among the events; ascending. */
+  readonly damaged: readonly number[];
+}
+
+/** What `append` answers. */
+export interface Appended {
+  readonly events: readonly Event[];
+  /** The idempotency key was known: these events were committed by an earlier call. */
+  readonly replayed: boolean;
+}
+
+export interface AppendOptions {
+  /** At most 255 UTF-8 bytes. A repeat within ten minutes commits nothing and answers with the first call's events. */
+  readonly idempotencyKey?: string;
+}
+
+/** The oldest events go when any one rule says so. Leaving a rule out turns it off. */
+export interface Retention {
+  /** Newest events to keep. */
+  readonly maxHistory?: number;
+  /** Age beyond which an event goes, in milliseconds. */
+  readonly maxAgeMs?: number;
+  /** Bytes that history may take in its storage. */
+  readonly maxBytes?: number;
+}
+
+export interface StorageSize {
+  /** Bytes that the events and their indexes use. */
+  readonly usedBytes: number;
+  /** Bytes that the storage takes on the disk, space that can be used again included. */
+  readonly fileBytes: number;
+}
+
+/** Whether the log can take an append, and if not, why not. `damaged` still can. */
+export type Health =
+  | { readonly state: "ok" }
+  | { readonly state: "full" | "failed" | "closed" | "damaged"; readonly detail: string };
+
+/**
+ * The history: an ordered, durable sequence of events. It is the truth; all else is a cursor over it.
+ *
+ * Reads are synchronous, so that "there is nothing beyond this id" stays true until the caller yields.
+ */
+export interface EventLog {
+  /**
+   * Commits all the drafts or none, with consecutive ids.
+   *
+   * MUST resolve only when the events survive a crash. MUST call the commit listeners before it resolves.
+   * MUST NOT reuse an id that any earlier append has answered. MUST NOT let `created_at` go down.
+   * Rejects with `storage_full` (nothing was committed), `idempotency_conflict`, `shutting_down`,
+   * or `unavailable` (the outcome is unknown).
+   */
+  append(drafts: readonly Draft[], options?: AppendOptions): Promise<Appended>;
+  /** Calls the listener with every committed batch, in id order, after it can be read and before anything else runs. */
+  onCommit(listener: (batch: readonly Event[]) => void): void;
+  /** Searches upwards from `after` (exclusive). MUST examine a bounded number of events a call. */
+  read(filter: Filter, after: number, limit: number): Page;
+  /** Searches downwards from `before` (exclusive). MUST examine a bounded number of events a call. */
+  readBack(filter: Filter, before: number, limit: number): Page;
+  /** The event, or undefined when it is not kept. Throws `internal` when it is damaged. */
+  get(id: number): Event | undefined;
+  /** The id of the newest event whose time is before this one; `floor - 1` when none is. */
+  idBefore(timeMs: number): number;
+  /** Every topic that history keeps an event of, by name. */
+  topics(): TopicSummary[];
+  /**
+   * Removes what the rules no longer keep, oldest first, without holding the caller's thread for long.
+   * Resolves with the number of events removed.
+   */
+  prune(rules: Retention, nowMs: number): Promise<number>;
+  /** The newest id ever given; 0 when none was. */
+  readonly head: number;
+  /** The oldest id that is kept; `head + 1` when none is. */
+  readonly floor: number;
+  size(): StorageSize;
+  /** Finds out whether an append could be taken now. */
+  health(): Health;
+  /** Commits what was accepted, then releases the storage. May be called twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,87 @@
+import { BusError } from "./errors.ts";
+
+declare const topicBrand: unique symbol;
+
+/** The name that an event is published under. Only {@link parseTopic} makes one, so whoever holds one may trust it. */
+export type Topic = string & { readonly [topicBrand]: "Topic" };
+
+/** Keeps a topic in one index page and one log line, and bounds what a pattern can be made to cost. */
+const MAX_TOPIC_BYTES = 255;
+
+/** As long as a topic: a source names a service or a person, not a document. */
+const MAX_SOURCE_BYTES = 255;
+
+/** Every valid topic of ASCII characters, and nothing else. No two parts overlap, so it never goes back. */
+const ASCII_TOPIC = /^[\w#$%&'+:;<=>@^`"~-]+(?:\.[\w#$%&'+:;<=>@^`"~-]+)*$/;
+
+/** White space, control characters and lone surrogates; U+FEFF too, which is as invisible; then what patterns give a meaning. */
+const FORBIDDEN_CHARACTER = /[\p{White_Space}\uFEFF\p{Cc}\p{Cs}*?[\]{}()!|\\/,]/u;
+
+const EMPTY_SEGMENT = /^\.|\.(?=\.|$)/;
+
+/**
+ * Takes a value from outside as a topic, unchanged.
+ *
+ * A topic is 1 to 255 UTF-8 bytes long and made of segments divided by dots, none of them empty. It holds no white
+ * space, control character or lone surrogate, and none of `* ? [ ] { } ( ) ! | \ / ,`.
+ *
+ * @throws BusError `topic_invalid` for everything else. Where one place is at fault, `position` is its offset in
+ * UTF-16 code units from 0.
+ */
+export function parseTopic(value: unknown): Topic {
+  if (typeof value !== "string") throw topicInvalid("A topic must be a string.");
+  if (value.length <= MAX_TOPIC_BYTES && ASCII_TOPIC.test(value)) return value as Topic;
+  return parseUnusualTopic(value);
+}
+
+/**
+ * Takes a value from outside as the source of an event, unchanged; `undefined` is the default, the empty string.
+ *
+ * @throws BusError `parameter_invalid` with `parameter: "source"` if it is not a string, is longer than 255 UTF-8
+ * bytes or holds a lone surrogate.
+ */
+export function parseSource(value: unknown): string {
+  if (value === undefined) return "";
+  if (typeof value !== "string") throw sourceInvalid("A source must be a string.");
+  if (!fitsInBytes(value, MAX_SOURCE_BYTES)) {
+    throw sourceInvalid(`A source must be at most ${MAX_SOURCE_BYTES} bytes of UTF-8.`);
+  }
+  if (!value.isWellFormed()) throw sourceInvalid("A source must be valid Unicode; it holds a lone surrogate.");
+  return value;
+}
+
+function parseUnusualTopic(value: string): Topic {
+  if (value === "") throw topicInvalid("A topic must not be empty.");
+  if (!fitsInBytes(value, MAX_TOPIC_BYTES)) {
+    throw topicInvalid(`A topic must be at most ${MAX_TOPIC_BYTES} bytes of UTF-8.`);
+  }
+  const forbidden = FORBIDDEN_CHARACTER.exec(value);
+  if (forbidden) throw topicInvalid(describeForbidden(forbidden[0]), forbidden.index);
+  const empty = EMPTY_SEGMENT.exec(value);
+  if (empty) {
+    const detail = "A topic must not have an empty segment; put text before, after and between its dots.";
+    throw topicInvalid(detail, empty.index);
+  }
+  return value as Topic;
+}
+
+function describeForbidden(character: string): string {
+  const codePoint = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return (
+    `A topic must not contain U+${codePoint}: no white space, control characters, ` +
+    "lone surrogates, or any of * ? [ ] { } ( ) ! | \\ / , are allowed."
+  );
+}
+
+/** UTF-8 never takes fewer bytes than UTF-16 takes code units, so a huge text is refused without being measured. */
+function fitsInBytes(text: string, maxBytes: number): boolean {
+  return text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes;
+}
+
+function topicInvalid(detail: string, position?: number): BusError {
+  return new BusError("topic_invalid", detail, position === undefined ? {} : { members: { position } });
+}
+
+function sourceInvalid(detail: string): BusError {
+  return new BusError("parameter_invalid", detail, { members: { parameter: "source" } });
+}

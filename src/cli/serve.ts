@@ -1,0 +1,80 @@
+import { Command, Option } from "commander";
+import { BusError } from "../bus/errors.ts";
+import { environmentName, type Flags, readConfig, settings } from "../config.ts";
+import { createLogger } from "../log.ts";
+import { Service } from "../service.ts";
+
+/** How long stopping may take before the process ends anyway, in milliseconds. */
+const STOP_MS = 4500;
+
+/** The command that runs the service until it is told to stop. */
+export function serveCommand(version: string): Command {
+  const command = new Command("serve").description("run the service (what a bare `eventbus` does)");
+  for (const setting of Object.values(settings)) {
+    const value = setting.unit === undefined ? "" : ` <${setting.unit}>`;
+    const option = new Option(`${setting.flag}${value}`, `${setting.help} (default: ${shownDefault(setting)})`);
+    option.env(environmentName(setting));
+    option.argParser((text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text]);
+    command.addOption(option);
+  }
+  return command.action(async () => {
+    process.exitCode = await serve(flagsOf(command), version);
+  });
+}
+
+function shownDefault(setting: { readonly default: unknown; readonly defaultText?: string }): string {
+  return setting.defaultText ?? String(setting.default);
+}
+
+/** Only what was said on the command line; the environment is the config's to read. */
+function flagsOf(command: Command): Flags {
+  const flags: Record<string, readonly string[]> = {};
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) !== "cli" || option.long == null) continue;
+    const value: unknown = command.getOptionValue(name);
+    flags[option.long] = Array.isArray(value) ? value.map(String) : [String(value)];
+  }
+  return flags;
+}
+
+function serve(flags: Flags, version: string): Promise<number> {
+  const config = readConfig(flags);
+  const log = createLogger(config.logLevel, config.logFormat);
+  return new Promise((resolve) => {
+    const stop = async (reason: string, exitCode: number) => {
+      log.info({ reason }, "stopping");
+      const stopped = service.stop().then(() => true);
+      const isClean = await Promise.race([stopped, Bun.sleep(STOP_MS).then(() => false)]);
+      log.info({ clean: isClean }, "stopped");
+      resolve(isClean ? exitCode : 1);
+    };
+    const service = new Service({ config, log, version, onFailure: () => void stop("the history failed", 1) });
+    process.on("SIGINT", () => void stop("SIGINT", 0));
+    process.on("SIGTERM", () => void stop("SIGTERM", 0));
+    announce(service, config, version);
+  });
+}
+
+/** The lines a newcomer needs: where it is, where the documentation is, where the events are kept. */
+function announce(service: Service, config: { readonly db: string }, version: string): void {
+  const { url, bus } = service;
+  const kept = bus.head - bus.floor + 1;
+  const file = config.db === ":memory:" ? "memory only: nothing is kept" : `${Bun.pathToFileURL(config.db).pathname}`;
+  process.stderr.write(
+    `eventbus ${version} is listening on ${url}\n` +
+      `  API        ${url}/api/events/publish\n` +
+      `  subscribe  ${url.replace(/^http/, "ws")}/api/events/subscribe\n` +
+      `  docs       ${url}/swagger\n` +
+      `  database   ${file} (${kept} event${kept === 1 ? "" : "s"})\n`,
+  );
+}
+
+/** What a failed start says: the words of our own errors, and nothing more. */
+export function startFailure(error: unknown): string {
+  return error instanceof BusError
+    ? error.message
+    : error instanceof Error
+      ? (error.stack ?? error.message)
+      : String(error);
+}

@@ -1,0 +1,245 @@
+import { BusError } from "./bus/errors.ts";
+import { nearest } from "./http/nearest.ts";
+
+/** How one setting is read and shown. */
+interface Setting<T> {
+  readonly flag: string;
+  readonly help: string;
+  /** What the help shows as the value's place; none for a switch. */
+  readonly unit?: string;
+  readonly default: T;
+  /** What the help says of the default, when the value itself does not. */
+  readonly defaultText?: string;
+  /** Throws `BusError` with a detail that says what would be right. */
+  readonly parse: (text: string) => T;
+}
+
+const MINUTE_MS = 60_000;
+const UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: MINUTE_MS,
+  h: 60 * MINUTE_MS,
+  d: 1440 * MINUTE_MS,
+};
+const UNITS_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** The longest interval a timer of JavaScript can take, in milliseconds: 24.8 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+/** 100 years: an age beyond it is a slip. */
+const MAX_AGE_MS = 36_525 * 1440 * MINUTE_MS;
+
+/** Every setting there is: flags, environment, help and documentation come from here. */
+export const settings = {
+  host: text(
+    "--host",
+    "address",
+    "127.0.0.1",
+    "address to listen on; beyond loopback a token or --allow-anonymous is needed",
+  ),
+  port: whole("--port", 0, 65_535, 9800, "port to listen on; 0 takes any free one"),
+  db: text("--db", "file", "./eventbus.db", "file of the history; :memory: keeps nothing"),
+  durability: choice(
+    "--durability",
+    ["fsync", "os"],
+    "fsync",
+    "when an event counts as kept: on disk, or with the operating system",
+  ),
+  maxHistory: optional(whole("--max-history", 1, 1e12, 100_000, "newest events to keep; off keeps all")),
+  maxAge: optional(duration("--max-age", 1000, MAX_AGE_MS, undefined, "age at which an event goes")),
+  maxBytes: optional(size("--max-bytes", 2 ** 20, 2 ** 50, undefined, "bytes that the history may take on disk")),
+  pruneInterval: duration(
+    "--prune-interval",
+    100,
+    MAX_TIMER_MS,
+    MINUTE_MS,
+    "how often the three rules above are applied",
+  ),
+  maxBody: size(
+    "--max-body",
+    1024,
+    2 ** 26,
+    2 ** 20,
+    "largest event that can be published; an NDJSON body may have ten times as much",
+  ),
+  maxConnections: whole("--max-connections", 1, 1e6, 10_000, "subscribers at a time"),
+  maxPatterns: whole("--max-patterns", 1, 1024, 64, "patterns of one subscriber"),
+  allowedOrigins: list(
+    "--allowed-origin",
+    "origin",
+    "origin of browser pages that may use the server, beside its own; repeatable",
+  ),
+  allowedHosts: list(
+    "--allowed-host",
+    "name",
+    "Host that is accepted on a loopback address, beside loopback names; repeatable",
+  ),
+  allowAnonymous: flag("--allow-anonymous", "let everybody publish and read, on any address"),
+  logLevel: choice(
+    "--log-level",
+    ["debug", "info", "warn", "error", "silent"],
+    "info",
+    "least severity that is logged",
+  ),
+  logFormat: choice("--log-format", ["text", "json"], "text", "how log lines look"),
+} as const;
+
+export type Config = {
+  readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never;
+};
+type Key = keyof typeof settings;
+
+/** What was said on the command line: each flag's texts, in order. A switch has the text `true`. */
+export type Flags = Readonly<Partial<Record<string, readonly string[]>>>;
+
+export function environmentName(setting: { readonly flag: string }): string {
+  return `EVENTBUS_${setting.flag.slice(2).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/** Flags win over the environment, which wins over the defaults. Throws `parameter_invalid` or `parameter_unknown`. */
+export function readConfig(
+  flags: Flags,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Config {
+  refuseUnknown(environment);
+  const config: Partial<Record<Key, unknown>> = {};
+  for (const [key, setting] of Object.entries(settings) as [Key, Setting<unknown>][]) {
+    const name = environmentName(setting);
+    const fromEnvironment = environment[name];
+    const given = flags[setting.flag] ?? (fromEnvironment ? [fromEnvironment] : undefined);
+    config[key] =
+      given === undefined ? setting.default : read(setting, given, flags[setting.flag] ? setting.flag : name);
+  }
+  return Object.freeze(config) as Config;
+}
+
+function read(setting: Setting<unknown>, given: readonly string[], where: string): unknown {
+  try {
+    return setting.parse(given.join(","));
+  } catch (error) {
+    const reason = error instanceof BusError ? error.message : String(error);
+    throw new BusError("parameter_invalid", `${where} ${reason}`, { members: { parameter: where } });
+  }
+}
+
+/** Read by the client commands, not by the server. */
+const OTHER_NAMES = ["EVENTBUS_URL", "EVENTBUS_TOKEN"];
+
+function refuseUnknown(environment: Readonly<Record<string, string | undefined>>): void {
+  const names = [...Object.values(settings).map(environmentName), ...OTHER_NAMES];
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith("EVENTBUS_") || name.startsWith("EVENTBUS_TEST_") || names.includes(name)) continue;
+    const guess = nearest(name, names);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    throw new BusError("parameter_unknown", `the environment variable ${name} is not known${hint}`);
+  }
+}
+
+function text(flag: string, unit: string, byDefault: string, help: string): Setting<string> {
+  const parse = (value: string) => {
+    if (value !== "") return value;
+    throw invalid("must not be empty");
+  };
+  return { flag, unit, help, default: byDefault, parse };
+}
+
+function list(flag: string, unit: string, help: string): Setting<readonly string[]> {
+  const parse = (value: string) => value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
+  return { flag, unit, help, default: [], defaultText: "none", parse };
+}
+
+function flag(name: string, help: string): Setting<boolean> {
+  const parse = (value: string) => {
+    if (/^(true|1|yes)$/i.test(value)) return true;
+    if (/^(false|0|no)$/i.test(value)) return false;
+    throw invalid("must be true or false");
+  };
+  return { flag: name, help, default: false, defaultText: "off", parse };
+}
+
+function choice<const T extends string>(flag: string, choices: readonly T[], byDefault: T, help: string): Setting<T> {
+  const parse = (value: string) => {
+    const found = choices.find((one) => one === value);
+    if (found !== undefined) return found;
+    throw invalid(`must be one of ${choices.join(", ")}`);
+  };
+  return { flag, unit: choices.join("|"), help, default: byDefault, parse };
+}
+
+function whole(flag: string, low: number, high: number, byDefault: number, help: string): Setting<number> {
+  const parse = (value: string) => {
+    const number = Number(value);
+    if (/^\d{1,15}$/.test(value) && number >= low && number <= high) return number;
+    throw invalid(`must be a whole number from ${low} to ${high}`);
+  };
+  return { flag, unit: "number", help, default: byDefault, parse };
+}
+
+function duration<D extends number | undefined>(
+  flag: string,
+  lowMs: number,
+  highMs: number,
+  byDefault: D,
+  help: string,
+): Setting<number | D> {
+  const parse = (value: string) => {
+    const valueMs = measure(value, UNITS_MS);
+    if (valueMs !== undefined && valueMs >= lowMs && valueMs <= highMs) return valueMs;
+    throw invalid(
+      `must be a duration such as 500ms, 30s, 10m, 24h or 7d, from ${showDuration(lowMs)} to ${showDuration(highMs)}`,
+    );
+  };
+  return { flag, unit: "duration", help, default: byDefault, defaultText: showDuration(byDefault), parse };
+}
+
+function size<D extends number | undefined>(
+  flag: string,
+  low: number,
+  high: number,
+  byDefault: D,
+  help: string,
+): Setting<number | D> {
+  const parse = (value: string) => {
+    const bytes = measure(value, { "": 1, ...UNITS_BYTES });
+    if (bytes !== undefined && bytes >= low && bytes <= high) return bytes;
+    throw invalid(`must be a size such as 65536, 512KiB, 10MiB or 2GB, from ${showSize(low)} to ${showSize(high)}`);
+  };
+  return { flag, unit: "size", help, default: byDefault, defaultText: showSize(byDefault), parse };
+}
+
+/** Takes `off` beside what the setting takes. */
+function optional<T>(setting: Setting<T>): Setting<T | undefined> {
+  return { ...setting, help: setting.help, parse: (value) => (value === "off" ? undefined : setting.parse(value)) };
+}
+
+function measure(value: string, units: Readonly<Record<string, number>>): number | undefined {
+  const [, digits, unit = ""] = /^(\d{1,15}(?:\.\d{1,3})?) ?([A-Za-z]*)$/.exec(value) ?? [];
+  const factor = Object.hasOwn(units, unit) ? units[unit] : undefined;
+  return digits === undefined || factor === undefined ? undefined : Math.round(Number(digits) * factor);
+}
+
+function showDuration(valueMs: number | undefined): string {
+  if (valueMs === undefined) return "off";
+  const unit = ["d", "h", "m", "s"].find((one) => valueMs >= (UNITS_MS[one] ?? 0)) ?? "ms";
+  return `${Math.floor(valueMs / (UNITS_MS[unit] ?? 1))}${unit}`;
+}
+
+function showSize(bytes: number | undefined): string {
+  if (bytes === undefined) return "off";
+  const unit = ["TiB", "GiB", "MiB", "KiB"].find((one) => bytes >= (UNITS_BYTES[one] ?? 0)) ?? "B";
+  return `${Math.floor(bytes / (UNITS_BYTES[unit] ?? 1))}${unit}`;
+}
+
+function invalid(detail: string): BusError {
+  return new BusError("parameter_invalid", detail);
+}

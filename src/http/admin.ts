@@ -1,0 +1,52 @@
+import { Elysia } from "elysia";
+import type { Bus } from "../bus/bus.ts";
+import type { BusError } from "../bus/errors.ts";
+import { parsePattern } from "../bus/pattern.ts";
+import { PatternSet } from "../bus/pattern-set.ts";
+import { json } from "./answer.ts";
+import { healthDocs, pruneDocs, readyDocs, statsDocs, topicsDocs } from "./docs.ts";
+import { problemResponse } from "./problem.ts";
+import { noQuery, Query, repeatable, text } from "./query.ts";
+
+export const topicsQuery = new Query({
+  pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+});
+
+/** What the service says of itself beside what the bus knows. */
+export interface ServiceState {
+  stats(): object;
+  /** Why this server should get no publishes now, or undefined when it should. */
+  notReady(): BusError | undefined;
+}
+
+/** What operators ask: prune, topics, stats, health. */
+export function adminRoutes(bus: Bus, service: ServiceState) {
+  return new Elysia()
+    .post("/api/events/prune", ({ request }) => prune(bus, request), pruneDocs)
+    .get("/api/topics", ({ request }) => topics(bus, request), topicsDocs)
+    .get("/api/stats", ({ request }) => stats(service, request), statsDocs)
+    .get("/healthz", () => json({ status: "ok" }), healthDocs)
+    .get("/readyz", () => ready(service), readyDocs);
+}
+
+async function prune(bus: Bus, request: Request): Promise<Response> {
+  noQuery.read(request.url);
+  return json({ pruned: await bus.prune() });
+}
+
+function topics(bus: Bus, request: Request): Response {
+  const { pattern } = topicsQuery.read(request.url);
+  const wanted = pattern.length === 0 ? undefined : new PatternSet(pattern);
+  const all = bus.topics();
+  return json(wanted === undefined ? all : all.filter(({ topic }) => wanted.matches(topic)));
+}
+
+function stats(service: ServiceState, request: Request): Response {
+  noQuery.read(request.url);
+  return json(service.stats());
+}
+
+function ready(service: ServiceState): Response {
+  const reason = service.notReady();
+  return reason === undefined ? json({ status: "ready" }) : problemResponse(reason);
+}

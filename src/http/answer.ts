@@ -1,0 +1,22 @@
+export const JSON_TYPE = "application/json; charset=utf-8";
+export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
+
+/** Shared by all JSON answers: made once, as this is on the path of every publish. */
+const JSON_HEADERS = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store" };
+
+/** Answers with text that is JSON already. */
+export function jsonText(text: string, headers?: Record<string, string>): Response {
+  return new Response(text, { headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers } });
+}
+
+export function json(value: unknown, status = 200): Response {
+  return new Response(JSON.stringify(value), { status, headers: JSON_HEADERS });
+}
+
+/** The path of a request as it was sent: percent-encoded, without the query. */
+export function pathOf(url: string): string {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  if (start === -1) return "/";
+  const end = url.indexOf("?", start);
+  return end === -1 ? url.slice(start) : url.slice(start, end);
+}

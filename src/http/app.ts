@@ -1,0 +1,73 @@
+import { Elysia } from "elysia";
+import type { Bus } from "../bus/bus.ts";
+import { BusError } from "../bus/errors.ts";
+import { adminRoutes, type ServiceState } from "./admin.ts";
+import { pathOf } from "./answer.ts";
+import { docsRoutes, subscribeDocs } from "./docs.ts";
+import { historyRoutes } from "./history.ts";
+import { asBusError, problemResponse } from "./problem.ts";
+import { type PublishLimits, publishRoutes } from "./publish.ts";
+import { SUBSCRIBE_PATH } from "./subscribe.ts";
+
+export interface AppOptions {
+  readonly bus: Bus;
+  readonly service: ServiceState;
+  readonly limits: PublishLimits;
+  readonly version: string;
+  /** Told of every request that failed without anybody's purpose. */
+  readonly onError: (error: unknown, request: Request | undefined) => void;
+}
+
+/** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
+export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
+  const { bus, service, limits, version } = options;
+  const app = new Elysia({ handler: { standardHostname: false } })
+    .onError(({ error, request, code }) => {
+      if (code === "NOT_FOUND") return problemResponse(...missing(allowed, request));
+      const busError = asBusError(error);
+      if (busError.code === "internal") options.onError(error, request);
+      return problemResponse(busError);
+    })
+    .use(publishRoutes(bus, limits))
+    .use(historyRoutes(bus))
+    .use(adminRoutes(bus, service))
+    .get(SUBSCRIBE_PATH, upgradeRequired, subscribeDocs)
+    .use(docsRoutes(version));
+  const allowed = new AllowedMethods(app.routes);
+  return (request) => app.handle(request);
+}
+
+function upgradeRequired(): never {
+  throw new BusError("upgrade_required", "this address is for WebSockets: connect with ws:// or wss://");
+}
+
+/** Which methods each path takes; Elysia itself answers 404 to a wrong one. */
+class AllowedMethods {
+  readonly #byPath = new Map<string, Set<string>>();
+
+  constructor(routes: readonly { readonly method: string; readonly path: string }[]) {
+    for (const { method, path } of routes) {
+      const methods = this.#byPath.get(path) ?? new Set();
+      this.#byPath.set(path, methods.add(method));
+      if (method === "GET") methods.add("HEAD");
+    }
+  }
+
+  /** Empty when there is no such path. */
+  of(path: string): string[] {
+    const exact = this.#byPath.get(path);
+    if (exact) return [...exact];
+    const cut = path.lastIndexOf("/") + 1;
+    for (const [pattern, methods] of this.#byPath) {
+      if (pattern.startsWith(`${path.slice(0, cut)}:`) && path.length > cut) return [...methods];
+    }
+    return [];
+  }
+}
+
+function missing(allowed: AllowedMethods, request: Request): [BusError, Record<string, string>] {
+  const methods = allowed.of(pathOf(request.url)).sort();
+  if (methods.length === 0) return [new BusError("not_found", "there is no such address: see /swagger"), {}];
+  const allow = methods.join(", ");
+  return [new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow }];
+}

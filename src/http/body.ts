@@ -1,0 +1,56 @@
+import { BusError } from "../bus/errors.ts";
+
+export type MediaType = "json" | "ndjson" | "text";
+
+/** What `curl -d` sends when nobody says otherwise, and what a body without a type is taken for. */
+const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
+  "": "json",
+  "application/json": "json",
+  "application/x-www-form-urlencoded": "json",
+  "application/x-ndjson": "ndjson",
+  "text/plain": "text",
+};
+
+const READABLE: Readonly<Record<MediaType, string>> = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  text: "text/plain",
+};
+
+/** The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it. */
+export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
+  const header = request.headers.get("content-type");
+  if (header === null) return "json";
+  const [name = "", ...parameters] = header.toLowerCase().split(";");
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
+  const mediaType = MEDIA_TYPES[name.trim()];
+  const isUtf8 = charset === undefined || /^charset="?(utf-8|utf8|us-ascii)"?$/.test(charset);
+  if (mediaType !== undefined && taken.includes(mediaType) && isUtf8) return mediaType;
+  const right = taken.map((type) => READABLE[type]).join(" or ");
+  throw new BusError("media_type_unsupported", `the Content-Type must be ${right}, in UTF-8`);
+}
+
+/** The bytes of a request's body. Throws `payload_too_large`, without reading on, when there are more than `limit`. */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  const announced = request.headers.get("content-length");
+  if (announced !== null) {
+    if (Number(announced) > limit) throw tooLarge(limit);
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  return request.body === null ? new Uint8Array() : readStream(request.body, limit);
+}
+
+async function readStream(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function tooLarge(limit: number): BusError {
+  return new BusError("payload_too_large", `the body is larger than ${limit} bytes`, { members: { limit } });
+}

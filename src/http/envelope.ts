@@ -1,0 +1,54 @@
+import { isUtf8 } from "node:buffer";
+import { BusError } from "../bus/errors.ts";
+import type { RawJson } from "../bus/json.ts";
+import type { Draft } from "../bus/ports.ts";
+import { parseSource, parseTopic } from "../bus/topic.ts";
+import { type Members, sliceMembers } from "./members.ts";
+
+/** What an envelope may hold. */
+export const envelopeMembers = ["topic", "data", "source"] as const;
+
+/**
+ * Reads the body of a publish: `{"topic","data"?,"source"?}`. Data is kept as sent; left out, it is `null`.
+ *
+ * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `topic_invalid` if the topic is
+ * missing or not one; `parameter_unknown` or `parameter_invalid` with `parameter` for another member, a member given
+ * twice, or a bad source.
+ */
+export function parseEnvelope(text: string): Draft {
+  const members = sliceMembers(text);
+  members.requireOnly(envelopeMembers);
+  return readDraft(members);
+}
+
+/**
+ * Takes topic, data and source out of the members of a message, whatever else it holds.
+ *
+ * The draft's topic and source share no memory with the text; its data is a slice, which keeps the whole text alive.
+ *
+ * @throws BusError `topic_invalid` if the topic is missing or not one; `parameter_invalid` with `parameter` for a bad
+ * source.
+ */
+export function readDraft(members: Members): Draft {
+  const topic = members.value("topic");
+  if (topic === undefined) throw new BusError("topic_invalid", 'the member topic is missing: {"topic":"a.b"}');
+  return {
+    topic: parseTopic(topic),
+    data: members.json("data") ?? NULL,
+    source: parseSource(members.value("source")),
+  };
+}
+const NULL = "null" as RawJson;
+
+/**
+ * Turns the bytes of a body into text. A leading byte order mark is dropped.
+ *
+ * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
+  if (!isUtf8(bytes)) throw new BusError("json_invalid", "the body is not valid UTF-8");
+  return decoder.decode(bytes);
+}
+
+// Checked apart: a fatal decoder takes a slow path in Bun, 13 times as slow for 2 kB of ASCII.
+const decoder = new TextDecoder();

@@ -1,0 +1,88 @@
+import type { Bus } from "../bus/bus.ts";
+import { BusError } from "../bus/errors.ts";
+import { parsePattern } from "../bus/pattern.ts";
+import type { Connection } from "./connection.ts";
+import { readDraft } from "./envelope.ts";
+import { type Members, sliceMembers } from "./members.ts";
+import { asBusError } from "./problem.ts";
+
+export interface FrameContext {
+  readonly bus: Bus;
+  readonly connection: Connection;
+  readonly maxPatterns: number;
+}
+
+/** Answers one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
+type FrameHandler = (members: Members, ref: string, context: FrameContext) => Promise<string | undefined>;
+
+const frames: Readonly<Record<string, { readonly members: readonly string[]; readonly handle: FrameHandler }>> = {
+  publish: { members: ["type", "ref", "topic", "data", "source"], handle: publish },
+  subscribe: { members: ["type", "ref", "pattern"], handle: subscribe },
+  unsubscribe: { members: ["type", "ref", "pattern"], handle: unsubscribe },
+  ping: { members: ["type", "ref"], handle: async (_, ref) => `{"type":"pong"${ref}}` },
+};
+
+/** Longest `ref` that is echoed, as JSON text, so that an answer is never much larger than what it is about. */
+const MAX_REF_CHARACTERS = 256;
+
+/** Does what a client's frame asks; undefined as text is a binary frame. Never rejects: an error is an answer too. */
+export async function answerFrame(text: string | undefined, context: FrameContext): Promise<string | undefined> {
+  let ref = "";
+  try {
+    if (text === undefined) throw new BusError("json_invalid", "frames must be text, not binary: send JSON");
+    const members = sliceMembers(text);
+    ref = refOf(members);
+    const type = members.value("type");
+    const frame = typeof type === "string" ? frames[type] : undefined;
+    if (frame === undefined || !Object.hasOwn(frames, String(type))) throw unknownType();
+    members.requireOnly(frame.members);
+    return await frame.handle(members, ref, context);
+  } catch (error) {
+    const { code, message, members } = asBusError(error);
+    return `{"type":"error"${ref},${JSON.stringify({ code, detail: message, ...members }).slice(1)}`;
+  }
+}
+
+async function publish(members: Members, ref: string, { bus }: FrameContext): Promise<string> {
+  const { events } = await bus.append([readDraft(members)]);
+  return `{"type":"ack"${ref},"event":${events[0]?.json ?? "null"}}`;
+}
+
+async function subscribe(
+  members: Members,
+  ref: string,
+  { bus, connection, maxPatterns }: FrameContext,
+): Promise<string> {
+  const pattern = parsePattern(members.value("pattern"));
+  if (connection.patternCount >= maxPatterns) {
+    throw new BusError("parameter_invalid", `a connection takes at most ${maxPatterns} patterns`, {
+      members: { parameter: "pattern", limit: maxPatterns },
+    });
+  }
+  connection.addPattern(pattern, bus.head);
+  return `{"type":"ack"${ref}}`;
+}
+
+async function unsubscribe(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
+  connection.removePattern(parsePattern(members.value("pattern")), bus.head);
+  return `{"type":"ack"${ref}}`;
+}
+
+function refOf(members: Members): string {
+  const raw = members.raw("ref");
+  if (raw === undefined) return "";
+  if (/^["\d-]/.test(raw) && raw.length <= MAX_REF_CHARACTERS) return `,"ref":${raw}`;
+  throw new BusError(
+    "parameter_invalid",
+    `ref must be a string or a number, at most ${MAX_REF_CHARACTERS} characters`,
+    {
+      members: { parameter: "ref", limit: MAX_REF_CHARACTERS },
+    },
+  );
+}
+
+function unknownType(): BusError {
+  return new BusError("parameter_invalid", `type must be one of ${Object.keys(frames).join(", ")}`, {
+    members: { parameter: "type" },
+  });
+}

@@ -1,0 +1,44 @@
+import { BusError } from "../bus/errors.ts";
+
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)$/;
+const HOST = /^(?<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?<port>:\d{1,5})?$/;
+
+export interface OriginRules {
+  /** The server listens on loopback only. */
+  readonly isLoopback: boolean;
+  /** Names beside the loopback ones that a `Host` may have when the server is bound to loopback. */
+  readonly allowedHosts: readonly string[];
+  /** Origins of browsers' pages, beside the server's own, that may use it. */
+  readonly allowedOrigins: readonly string[];
+}
+
+export function isLoopbackName(name: string): boolean {
+  return LOOPBACK.test(name.toLowerCase());
+}
+
+/**
+ * Refuses what a browser may have been tricked into: a `Host` that is not ours (DNS rebinding), or a page of another
+ * origin. Throws `parameter_invalid` or `origin_forbidden`.
+ */
+export function checkOrigin(request: Request, rules: OriginRules): void {
+  const host = request.headers.get("host")?.toLowerCase() ?? "";
+  const name = HOST.exec(host)?.groups?.["name"];
+  if (name === undefined) {
+    throw new BusError("parameter_invalid", "the Host header must be a name or an address, with or without a port", {
+      members: { parameter: "Host" },
+    });
+  }
+  if (rules.isLoopback && !isLoopbackName(name) && !rules.allowedHosts.includes(name)) {
+    throw new BusError(
+      "origin_forbidden",
+      "the Host header must be a loopback name or address: to use another, start the server with --allowed-host",
+    );
+  }
+  const origin = request.headers.get("origin")?.toLowerCase();
+  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return;
+  if (rules.allowedOrigins.includes(origin)) return;
+  throw new BusError(
+    "origin_forbidden",
+    "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+  );
+}

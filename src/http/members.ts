@@ -1,0 +1,137 @@
+import { BusError } from "../bus/errors.ts";
+import { type RawJson, requireEnd, toOneLine } from "../bus/json.ts";
+import { scanColon, scanJson, scanString, skipSpace, unexpected } from "../bus/json-scanner.ts";
+
+/**
+ * Members of one object that are kept; the rest is only checked to be JSON. No message knows more than five names, so
+ * that among this many there is an unknown one, and the message is refused whatever the rest is.
+ */
+const MAX_MEMBERS = 16;
+
+/** Characters of a member's name that an error repeats: enough to recognise a slip, too few to carry a body. */
+const MAX_NAME_CHARACTERS = 64;
+
+/** Letters to add, drop or change before two names count as different words and not as a slip. */
+const MAX_SLIPS = 2;
+
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const COMMA = 0x2c;
+
+/**
+ * Cuts a text that is one JSON object into its members, in one pass. All of the text is checked. Which members it may
+ * have is asked after, with {@link Members.requireOnly}, so that one of them, such as `type`, can decide it.
+ *
+ * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `parameter_invalid` with
+ * `parameter` if two of its members have the same name.
+ */
+export function sliceMembers(text: string): Members {
+  const members = new Members();
+  let at = skipSpace(text, 0);
+  if (text.charCodeAt(at) !== OPEN_BRACE) throw unexpected(text, at, 'an object like {"topic":…}');
+  at = skipSpace(text, at + 1);
+  if (text.charCodeAt(at) === CLOSE_BRACE) at++;
+  else at = sliceEach(text, at, members);
+  requireEnd(text, at);
+  return members;
+}
+
+/** Cuts from the first name on, returns the offset after the closing brace. */
+function sliceEach(text: string, firstName: number, members: Members): number {
+  let at = firstName;
+  for (;;) {
+    const nameEnd = scanString(text, at);
+    const start = skipSpace(text, scanColon(text, nameEnd));
+    const end = scanJson(text, start);
+    members.add(decodeString(text, at, nameEnd), text.slice(start, end));
+    at = skipSpace(text, end);
+    const next = text.charCodeAt(at);
+    if (next === CLOSE_BRACE) return at + 1;
+    if (next !== COMMA) throw unexpected(text, at, "a comma or }");
+    at = skipSpace(text, at + 1);
+  }
+}
+
+/** The string whose JSON text, checked, lies from `start` to `end` with its quotes. */
+function decodeString(text: string, start: number, end: number): string {
+  const inner = text.slice(start + 1, end - 1);
+  return inner.includes("\\") ? JSON.parse(`"${inner}"`) : inner;
+}
+
+/** The members of one JSON object: decoded names, and values as slices of its text, which they keep alive. */
+export class Members {
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
+
+  /** Keeps a member, unless there are many already. Throws `parameter_invalid` if there is one of that name. */
+  add(name: string, value: string): void {
+    if (this.#names.length === MAX_MEMBERS) return;
+    if (this.#names.includes(name)) {
+      const members = { parameter: shorten(name) };
+      throw new BusError("parameter_invalid", "the member named in `parameter` was given twice", { members });
+    }
+    this.#names.push(name);
+    this.#values.push(value);
+  }
+
+  /** The value's text as it was sent, or undefined if the object has no such member. */
+  raw(name: string): string | undefined {
+    return this.#values[this.#names.indexOf(name)];
+  }
+
+  /** The value as JSON on one line, or undefined if the object has no such member. */
+  json(name: string): RawJson | undefined {
+    const raw = this.raw(name);
+    return raw === undefined ? undefined : toOneLine(raw);
+  }
+
+  /** The value, parsed anew each time, or undefined if the object has no such member. Shares nothing with the text. */
+  value(name: string): unknown {
+    const raw = this.raw(name);
+    return raw === undefined ? undefined : JSON.parse(raw);
+  }
+
+  /**
+   * Checks that the object has no members but these, at most 16.
+   *
+   * @throws BusError `parameter_unknown` for the first other one. `parameter` is its name, cut off after 64 characters.
+   */
+  requireOnly(known: readonly string[]): void {
+    for (const name of this.#names) {
+      if (!known.includes(name)) throw unknownMember(name, known);
+    }
+  }
+}
+
+function unknownMember(name: string, known: readonly string[]): BusError {
+  const parameter = shorten(name);
+  const nearest = findNearest(parameter, known);
+  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  const detail = `the member named in \`parameter\` is not one of ${known.join(", ")}${hint}`;
+  return new BusError("parameter_unknown", detail, { members: { parameter } });
+}
+
+/** The first 64 characters, without any half of one. */
+function shorten(name: string): string {
+  const start = name.slice(0, 2 * MAX_NAME_CHARACTERS);
+  return [...start].slice(0, MAX_NAME_CHARACTERS).join("").toWellFormed();
+}
+
+function findNearest(name: string, known: readonly string[]): string | undefined {
+  const lower = name.toLowerCase();
+  return known.find((one) => countSlips(lower, one) <= MAX_SLIPS);
+}
+
+/** The letters to add, drop or change to make one name of the other (Levenshtein's distance). */
+function countSlips(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
+  for (const letter of from) {
+    const next = [(row[0] ?? 0) + 1];
+    for (let column = 1; column <= to.length; column++) {
+      const changed = (row[column - 1] ?? 0) + (to[column - 1] === letter ? 0 : 1);
+      next.push(Math.min(changed, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] ?? 0;
+}

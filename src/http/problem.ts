@@ -1,0 +1,33 @@
+import { BusError } from "../bus/errors.ts";
+import { type Problem, problems } from "../protocol/problem.ts";
+
+export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+/** The body of an error answer (RFC 9457). `type` is a stable name, not an address that must be reachable. */
+export function toProblem(error: BusError): Problem {
+  const { status, title } = problems[error.code];
+  return {
+    type: `urn:eventbus:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...error.members,
+  };
+}
+
+/** The answer to a request that failed. */
+export function problemResponse(error: BusError, headers: Record<string, string> = {}): Response {
+  const problem = toProblem(error);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...headers },
+  });
+}
+
+/** What a caller may know of an error that nobody threw on purpose: nothing but that it happened. */
+export function asBusError(error: unknown): BusError {
+  return error instanceof BusError
+    ? error
+    : new BusError("internal", "the server failed on this request", { cause: error });
+}

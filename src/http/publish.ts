@@ -1,0 +1,89 @@
+import { Elysia } from "elysia";
+import type { Bus } from "../bus/bus.ts";
+import { BusError } from "../bus/errors.ts";
+import { parseRawJson, toRawJson } from "../bus/json.ts";
+import type { Appended, Draft } from "../bus/ports.ts";
+import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
+import { jsonText, pathOf } from "./answer.ts";
+import { mediaTypeOf, readBody } from "./body.ts";
+import { publishDocs, publishToDocs } from "./docs.ts";
+import { decodeUtf8, parseEnvelope } from "./envelope.ts";
+import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
+import { noQuery, Query, text } from "./query.ts";
+
+export interface PublishLimits {
+  /** Largest body of one event, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Largest NDJSON body, in bytes. */
+  readonly maxNdjsonBytes: number;
+}
+
+/** UTF-8 bytes of an `Idempotency-Key`. */
+const MAX_KEY_BYTES = 255;
+
+export const publishToQuery = new Query({
+  source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }),
+});
+
+/** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
+export function publishRoutes(bus: Bus, limits: PublishLimits) {
+  return new Elysia()
+    .post("/api/events/publish", ({ request }) => publish(bus, limits, request), publishDocs)
+    .post("/api/events/publish/:topic", ({ request }) => publishTo(bus, limits, request), publishToDocs);
+}
+
+async function publish(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {
+  const mediaType = mediaTypeOf(request, ["json", "ndjson"]);
+  noQuery.read(request.url);
+  const isMany = mediaType === "ndjson";
+  const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
+  const body = decodeUtf8(bytes);
+  const drafts = isMany
+    ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
+    : [parseEnvelope(body)];
+  const appended = await append(bus, drafts, request);
+  return isMany ? answerMany(appended) : answerOne(appended);
+}
+
+async function publishTo(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {
+  const mediaType = mediaTypeOf(request, ["json", "text"]);
+  const [source = ""] = publishToQuery.read(request.url).source;
+  const topic = topicInPath(request.url);
+  const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
+  const data = mediaType === "text" ? toRawJson(body) : parseRawJson(body);
+  return answerOne(await append(bus, [{ topic, data, source }], request));
+}
+
+/** The last segment of the path, percent-decoded. */
+function topicInPath(url: string): Topic {
+  const path = pathOf(url);
+  let topic: string;
+  try {
+    topic = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
+  } catch (error) {
+    throw new BusError("topic_invalid", "the topic in the path is not percent-encoded UTF-8", { cause: error });
+  }
+  return parseTopic(topic);
+}
+
+function append(bus: Bus, drafts: readonly Draft[], request: Request): Promise<Appended> {
+  const key = request.headers.get("idempotency-key");
+  if (key === null) return bus.append(drafts);
+  if (key === "" || Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
+      members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
+    });
+  }
+  return bus.append(drafts, { idempotencyKey: key });
+}
+
+const REPLAYED = { "Idempotency-Replayed": "true" };
+
+function answerOne({ events, replayed }: Appended): Response {
+  return jsonText(events[0]?.json ?? "null", replayed ? REPLAYED : undefined);
+}
+
+function answerMany({ events, replayed }: Appended): Response {
+  const answer = { count: events.length, first_id: events[0]?.id, last_id: events.at(-1)?.id };
+  return jsonText(JSON.stringify(answer), replayed ? REPLAYED : undefined);
+}

@@ -1,0 +1,145 @@
+import { BusError } from "../bus/errors.ts";
+import { nearest } from "./nearest.ts";
+
+type JsonSchema = Record<string, unknown>;
+
+/** How one query parameter is read, and what the documentation says of it. */
+export interface Parameter<T> {
+  /** Throws `BusError` when the text is not valid; the detail need not name the parameter. */
+  readonly parse: (text: string) => T;
+  readonly description: string;
+  readonly schema: JsonSchema;
+  readonly isRepeatable?: boolean;
+}
+
+type Parameters = Record<string, Parameter<unknown>>;
+type Values<P extends Parameters> = {
+  -readonly [K in keyof P]: P[K] extends Parameter<infer T> ? readonly T[] : never;
+};
+
+/** The query parameters that one route knows: read strictly, and documented from the same table. */
+export class Query<P extends Parameters> {
+  readonly #parameters: P;
+
+  constructor(parameters: P) {
+    this.#parameters = parameters;
+  }
+
+  /**
+   * All values of each parameter, in the order given; at most one unless it is repeatable.
+   * Throws `parameter_unknown` or whatever the parameter's own test throws, naming the parameter.
+   */
+  read(url: string): Values<P> {
+    const values: Record<string, unknown[]> = {};
+    for (const name of Object.keys(this.#parameters)) values[name] = [];
+    for (const [name, text] of searchOf(url)) {
+      const parameter = this.#parameters[name];
+      if (parameter === undefined) throw this.#unknown(name);
+      const known = values[name] ?? [];
+      if (known.length > 0 && !parameter.isRepeatable) throw invalid(name, "is given more than once");
+      known.push(readOne(name, parameter, text));
+    }
+    return values as unknown as Values<P>;
+  }
+
+  /** For OpenAPI. */
+  get documentation(): object[] {
+    return Object.entries(this.#parameters).map(([name, { description, schema, isRepeatable }]) => ({
+      name,
+      in: "query",
+      description: isRepeatable ? `${description} Repeatable.` : description,
+      schema: isRepeatable ? { type: "array", items: schema } : schema,
+      ...(isRepeatable ? { style: "form", explode: true } : {}),
+    }));
+  }
+
+  #unknown(name: string): BusError {
+    const names = Object.keys(this.#parameters);
+    const shown = name.slice(0, 64);
+    const known = names.length === 0 ? "this call takes none" : `known are ${names.join(", ")}`;
+    const guess = nearest(name, names);
+    const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
+    return new BusError(
+      "parameter_unknown",
+      `the query parameter ${JSON.stringify(shown)} is not known: ${known}${hint}`,
+      {
+        members: { parameter: shown },
+      },
+    );
+  }
+}
+
+/** The query of a route that takes none. */
+export const noQuery = new Query({});
+
+/** A whole number within bounds, both inclusive. */
+export function integer(low: number, high: number, description: string, byDefault?: number): Parameter<number> {
+  return {
+    description,
+    schema: {
+      type: "integer",
+      minimum: low,
+      maximum: high,
+      ...(byDefault === undefined ? {} : { default: byDefault }),
+    },
+    parse: (text) => {
+      const value = Number(text);
+      if (/^\d{1,16}$/.test(text) && value >= low && value <= high) return value;
+      throw new BusError("parameter_invalid", `must be a whole number from ${low} to ${high}`);
+    },
+  };
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)$/;
+
+/** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
+export function parseTime(text: string): number | undefined {
+  if (!RFC_3339.test(text)) return undefined;
+  // A plus sign that nobody percent-encoded arrives as a space.
+  const timeMs = Date.parse(
+    text
+      .replace(/ (\d\d:\d\d)$/, "+$1")
+      .replace(/^(.{10}) /, "$1T")
+      .toUpperCase(),
+  );
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}
+
+export function time(description: string): Parameter<number> {
+  return {
+    description,
+    schema: { type: "string", format: "date-time" },
+    parse: (text) => {
+      const timeMs = parseTime(text);
+      if (timeMs !== undefined) return timeMs;
+      throw new BusError("parameter_invalid", "must be an RFC 3339 time such as 2026-11-23T14:30:00Z");
+    },
+  };
+}
+
+export function text<T>(parse: (text: string) => T, description: string, schema: JsonSchema = {}): Parameter<T> {
+  return { parse, description, schema: { type: "string", ...schema } };
+}
+
+export function repeatable<T>(parameter: Parameter<T>): Parameter<T> {
+  return { ...parameter, isRepeatable: true };
+}
+
+function readOne(name: string, parameter: Parameter<unknown>, value: string): unknown {
+  try {
+    return parameter.parse(value);
+  } catch (error) {
+    if (!(error instanceof BusError)) throw error;
+    if (error.code !== "parameter_invalid") throw error;
+    throw invalid(name, error.message.replace(/^source /, ""));
+  }
+}
+
+function invalid(name: string, what: string): BusError {
+  return new BusError("parameter_invalid", `the query parameter ${name} ${what}`, { members: { parameter: name } });
+}
+
+function searchOf(url: string): URLSearchParams {
+  const start = url.indexOf("?");
+  return new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
+}

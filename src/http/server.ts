@@ -1,0 +1,78 @@
+import type { Server } from "bun";
+import type { Bus } from "../bus/bus.ts";
+import { BusError } from "../bus/errors.ts";
+import { pathOf } from "./answer.ts";
+import { type AppOptions, createApp } from "./app.ts";
+import type { Connection } from "./connection.ts";
+import { checkOrigin, type OriginRules } from "./host.ts";
+import { asBusError, problemResponse } from "./problem.ts";
+import { SUBSCRIBE_PATH, type SubscribeLimits, Subscriptions } from "./subscribe.ts";
+
+/** How long `stop` waits for requests that are under way, in milliseconds. */
+const DRAIN_MS = 3000;
+/** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
+const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+
+export interface ServerOptions extends Omit<AppOptions, "bus"> {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  readonly limits: AppOptions["limits"] & SubscribeLimits;
+  readonly origins: OriginRules;
+}
+
+/** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
+export class HttpServer {
+  readonly #server: Server<Connection>;
+  readonly #subscriptions: Subscriptions;
+  #isStopping = false;
+
+  /** Listens at once. Throws when the address is in use. */
+  constructor(bus: Bus, options: ServerOptions) {
+    const app = createApp({ ...options, bus });
+    const subscriptions = new Subscriptions(bus, options.limits);
+    this.#subscriptions = subscriptions;
+    const answer = (request: Request, server: Server<Connection>) => {
+      checkOrigin(request, options.origins);
+      if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
+      const isUpgrade = request.headers.get("upgrade") !== null && pathOf(request.url) === SUBSCRIBE_PATH;
+      return isUpgrade ? subscriptions.upgrade(request, server) : app(request);
+    };
+    this.#server = Bun.serve<Connection>({
+      hostname: options.host,
+      port: options.port,
+      reusePort: false,
+      development: false,
+      maxRequestBodySize: UNREACHABLE_BODY_BYTES,
+      fetch: (request, server) => {
+        try {
+          return answer(request, server);
+        } catch (error) {
+          return problemResponse(asBusError(error));
+        }
+      },
+      error: (error) => {
+        options.onError(error, undefined);
+        return problemResponse(asBusError(error));
+      },
+      websocket: subscriptions.websocket,
+    });
+  }
+
+  get url(): string {
+    return this.#server.url.href.replace(/\/$/, "");
+  }
+
+  get subscriptions(): Subscriptions {
+    return this.#subscriptions;
+  }
+
+  /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const drained = this.#server.stop(false);
+    this.#subscriptions.close();
+    await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
+    await this.#server.stop(true);
+  }
+}

@@ -1,0 +1,22 @@
+/** An event as it travels: the JSON of a publish answer, a history entry, a WebSocket frame, a stream's data. */
+export interface EventMessage {
+  /** 1, 2, 3 …, ascending in commit order, never reused. */
+  id: number;
+  /** 1–255 UTF-8 bytes of dot-separated segments. */
+  topic: string;
+  /** Any JSON value, as the publisher sent it. */
+  data: unknown;
+  /** Who published it, at most 255 UTF-8 bytes; `""` when unsaid. */
+  source: string;
+  /** UTC, RFC 3339 with milliseconds, set by the server; never goes down as `id` goes up. */
+  created_at: string;
+}
+
+/** What `GET /api/topics` says of one topic. */
+export interface TopicSummary {
+  topic: string;
+  /** Events of the topic that history still keeps. */
+  count: number;
+  last_id: number;
+  last_at: string;
+}

@@ -1,0 +1,46 @@
+import type { EventMessage } from "./event.ts";
+import type { ErrorCode } from "./problem.ts";
+
+/** Says, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. */
+export interface GapMessage {
+  type: "gap";
+  after: number;
+  next: number;
+}
+
+/** Says that the replay which `since` or `last` asked for has reached the live events; `id` is the newest id then. */
+export interface CaughtUpMessage {
+  type: "caught_up";
+  id: number;
+}
+
+/** Control messages have a `type`; events never do. */
+export type ControlMessage = GapMessage | CaughtUpMessage;
+
+/** What a client chose to recognise an answer by: any JSON string or number, echoed unchanged. */
+export type Ref = string | number;
+
+/** WebSocket frames from the client. */
+export type ClientFrame =
+  | { type: "publish"; ref?: Ref; topic: string; data?: unknown; source?: string }
+  | { type: "subscribe"; ref?: Ref; pattern: string }
+  | { type: "unsubscribe"; ref?: Ref; pattern: string }
+  | { type: "ping"; ref?: Ref };
+
+/** WebSocket frames that answer a client's frame, in the order in which the frames came. */
+export type AnswerFrame =
+  | { type: "ack"; ref?: Ref; event?: EventMessage }
+  | { type: "pong"; ref?: Ref }
+  | { type: "error"; ref?: Ref; code: ErrorCode; detail: string };
+
+/** WebSocket close codes the server uses (RFC 6455 and its IANA registry). */
+export const closeCode = {
+  /** The token expired or was revoked. */
+  policy: 1008,
+  /** A frame was larger than the limit. */
+  tooBig: 1009,
+  /** The server stops; reconnect and resume. */
+  restart: 1012,
+  /** A limit was passed; try again later. */
+  tryAgainLater: 1013,
+} as const;

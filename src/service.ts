@@ -1,0 +1,167 @@
+import { Bus } from "./bus/bus.ts";
+import { BusError } from "./bus/errors.ts";
+import type { Config } from "./config.ts";
+import type { ServiceState } from "./http/admin.ts";
+import { isLoopbackName } from "./http/host.ts";
+import { HttpServer } from "./http/server.ts";
+import type { Logger } from "./log.ts";
+import { Rates } from "./rates.ts";
+import { SqliteEventLog } from "./store/event-log.ts";
+
+/** An NDJSON body may be this many times as large as one event. */
+const NDJSON_FACTOR = 10;
+
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly version: string;
+  /** Told once when the history failed and the process should end, for what it holds is not known any more. */
+  readonly onFailure: () => void;
+}
+
+/** The whole service: history, bus, network. Starting is making one. */
+export class Service {
+  readonly #bus: Bus;
+  readonly #server: HttpServer;
+  readonly #log: Logger;
+  #isStopping = false;
+  #stopped: Promise<void> | undefined;
+
+  /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
+  constructor({ config, log, version, onFailure }: ServiceOptions) {
+    refuseOpenBind(config);
+    this.#log = log;
+    const events = new SqliteEventLog(config.db, {
+      durability: config.durability,
+      onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
+      onFailure: (error) => {
+        log.error({ err: error }, "the history failed");
+        onFailure();
+      },
+    });
+    this.#bus = new Bus(events, {
+      clock: Date.now,
+      ...retentionOf(config),
+      onPruneError: (error) => log.error({ err: error }, "pruning failed"),
+    });
+    try {
+      this.#server = this.#listen(config, version);
+    } catch (error) {
+      void this.#bus.stop();
+      throw error;
+    }
+    this.#bus.startPruning(config.pruneInterval);
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  get bus(): Bus {
+    return this.#bus;
+  }
+
+  /**
+   * Takes no more requests, commits and answers what was accepted, closes the subscribers with 1012, closes the
+   * history. May be called twice.
+   */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#isStopping = true;
+    await this.#server.stop();
+    await this.#bus.stop();
+  }
+
+  #listen(config: Config, version: string): HttpServer {
+    try {
+      return new HttpServer(this.#bus, {
+        host: config.host,
+        port: config.port,
+        version,
+        service: this.#state(config, version),
+        limits: {
+          maxBodyBytes: config.maxBody,
+          maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
+          maxConnections: config.maxConnections,
+          maxPatterns: config.maxPatterns,
+        },
+        origins: {
+          isLoopback: isLoopbackName(config.host),
+          allowedHosts: config.allowedHosts,
+          allowedOrigins: config.allowedOrigins,
+        },
+        onError: (error) => this.#log.error({ err: error }, "a request failed"),
+      });
+    } catch (error) {
+      throw listenError(config, error);
+    }
+  }
+
+  #state(config: Config, version: string): ServiceState {
+    const bus = this.#bus;
+    const startedMs = performance.now();
+    const rates = new Rates(bus);
+    return {
+      stats: () => ({
+        version,
+        uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
+        events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
+        published: rates.published,
+        published_per_second: rates.perSecond,
+        subscribers: this.#server.subscriptions.states,
+        storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
+        retention: {
+          max_history: config.maxHistory ?? null,
+          max_age_ms: config.maxAge ?? null,
+          max_bytes: config.maxBytes ?? null,
+          prune_interval_ms: config.pruneInterval,
+        },
+      }),
+      notReady: () => this.#notReady(),
+    };
+  }
+
+  #notReady(): BusError | undefined {
+    if (this.#isStopping) return new BusError("shutting_down", "the server is shutting down");
+    const health = this.#bus.health();
+    if (health.state === "ok") return undefined;
+    return new BusError(health.state === "full" ? "storage_full" : "unavailable", health.detail);
+  }
+}
+
+function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {
+  return {
+    ...(maxHistory === undefined ? {} : { maxHistory }),
+    ...(maxAge === undefined ? {} : { maxAgeMs: maxAge }),
+    ...(maxBytes === undefined ? {} : { maxBytes }),
+  };
+}
+
+function refuseOpenBind({ host, allowAnonymous }: Config): void {
+  if (allowAnonymous || isLoopbackName(host)) return;
+  throw new BusError(
+    "unavailable",
+    `${host} can be reached from other machines, and nothing says who may use the bus: start with --allow-anonymous to let everybody, or listen on 127.0.0.1`,
+  );
+}
+
+function listenError({ host, port }: Config, error: unknown): BusError {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "EADDRINUSE") {
+    return new BusError(
+      "unavailable",
+      `port ${port} of ${host} is in use: stop what listens there, or choose another with --port`,
+    );
+  }
+  return new BusError(
+    "unavailable",
+    `cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : error}`,
+    {
+      cause: error,
+    },
+  );
+}
