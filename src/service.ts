@@ -4,10 +4,13 @@ import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { isLoopbackName } from "./http/host.ts";
 import { HttpServer } from "./http/server.ts";
+import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
 import { Rates } from "./rates.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
+/** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
+const STALL_MS = 60_000;
 /** An NDJSON body may be this many times as large as one event. */
 const NDJSON_FACTOR = 10;
 
@@ -86,8 +89,9 @@ export class Service {
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
-          maxConnections: config.maxConnections,
+          slots: new SubscriberSlots(config.maxConnections),
           maxPatterns: config.maxPatterns,
+          stallMs: STALL_MS,
         },
         origins: {
           isLoopback: isLoopbackName(config.host),
@@ -112,7 +116,7 @@ export class Service {
         events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
         published: rates.published,
         published_per_second: rates.perSecond,
-        subscribers: this.#server.subscriptions.states,
+        subscribers: this.#server.subscribers,
         storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
         retention: {
           max_history: config.maxHistory ?? null,

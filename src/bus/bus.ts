@@ -75,7 +75,7 @@ export class Bus {
   readonly #clock: () => number;
   readonly #onPruneError: (error: unknown) => void;
   readonly #interests = new InterestTable();
-  readonly #subscribers = new Map<Subscriber, Interest>();
+  readonly #subscribers = new Set<Subscriber>();
   #pruneTimer: ReturnType<typeof setInterval> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -125,11 +125,9 @@ export class Bus {
   subscribe(pattern: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscriber {
     if (this.#stopping) throw new BusError("shutting_down", "the bus is stopped");
     const topics = PatternSet.parse([pattern].flat());
-    const cursor = this.cursor(topics, options.start);
-    const subscriber = new Subscriber(cursor, (one) => this.#forget(one), options);
-    const interest = { topics, deliver: (event: Event) => subscriber.deliver(event) };
-    this.#subscribers.set(subscriber, interest);
-    this.#interests.add(interest);
+    const parts = { topics, cursor: this.cursor(topics, options.start), interests: this.#interests };
+    const subscriber = new Subscriber(parts, (one) => this.#subscribers.delete(one), options);
+    this.#subscribers.add(subscriber);
     return subscriber;
   }
 
@@ -256,7 +254,7 @@ export class Bus {
 
   async #stop(): Promise<void> {
     clearInterval(this.#pruneTimer);
-    for (const subscriber of [...this.#subscribers.keys()]) subscriber.close();
+    for (const subscriber of [...this.#subscribers]) subscriber.close();
     await this.#log.close();
   }
 
@@ -264,12 +262,6 @@ export class Bus {
     const events: Event[] = [];
     for await (const page of this.pages(query)) events.push(...page.events);
     return events;
-  }
-
-  #forget(subscriber: Subscriber): void {
-    const interest = this.#subscribers.get(subscriber);
-    this.#subscribers.delete(subscriber);
-    if (interest) this.#interests.remove(interest);
   }
 }
 

@@ -22,9 +22,8 @@ const COLON = 0x3a;
 const UPPER_A = 0x41;
 const UPPER_E = 0x45;
 const UPPER_F = 0x46;
-const BACKSLASH = 0x5c;
 const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
+const BACKSLASH = 0x5c;
 const LOWER_A = 0x61;
 const LOWER_E = 0x65;
 const LOWER_F = 0x66;
@@ -97,12 +96,13 @@ export function scanJson(text: string, start: number): number {
 /** The offset of the first character from `at` on that is not JSON white space. */
 export function skipSpace(text: string, at: number): number {
   let end = at;
-  for (;;) {
-    const code = text.charCodeAt(end);
-    if (code > SPACE) return end;
-    if (code !== SPACE && code !== LINE_FEED && code !== CARRIAGE_RETURN && code !== TAB) return end;
-    end++;
-  }
+  while (isSpace(text.charCodeAt(end))) end++;
+  return end;
+}
+
+/** Tells whether a UTF-16 code unit is JSON white space: a space, a tab or half a line break. */
+export function isSpace(code: number): boolean {
+  return code <= SPACE && (code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB);
 }
 
 /**

@@ -31,7 +31,7 @@ export function parseRawJson(text: string): RawJson {
 export function toRawJson(value: unknown): RawJson {
   if (value === undefined) return "null" as RawJson;
   const text = stringify(value);
-  if (text === undefined) throw new BusError("json_invalid", `a ${typeof value} has no JSON form`);
+  if (text === undefined) throw new BusError("json_invalid", `data of the type ${typeof value} has no JSON form`);
   return parseRawJson(text);
 }
 

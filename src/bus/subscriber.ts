@@ -1,9 +1,14 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Cursor } from "./cursor.ts";
 import { Event } from "./event.ts";
+import { Follower } from "./follower.ts";
+import type { Interest, InterestTable } from "./interest.ts";
+import type { TopicMatcher } from "./ports.ts";
 
-/** Events read ahead at a time for a library subscriber. */
+/** Events read ahead at a time from history. */
 const READ_AHEAD = 100;
+/** Live events that wait for the loop that reads; with more, it reads from history instead. */
+const MAX_WAITING = 1000;
 
 export interface SubscriberOptions {
   /** Called in the place of events that retention removed before they could be read, and at the end of a replay. */
@@ -13,31 +18,38 @@ export interface SubscriberOptions {
 /**
  * Receives every event that matches, in id order, once, as an async iterable.
  *
- * It is pulled: however slowly the loop that reads it goes on, nothing is dropped and memory stays bounded, for the
- * events wait in the history. Ends when `Bus.unsubscribe` or `Bus.stop` is called.
+ * However slowly the loop that reads it goes on, nothing is dropped and memory stays bounded, for the events wait in
+ * the history. Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
-  readonly #cursor: Cursor;
+  readonly #follower: Follower;
   readonly #onControl: (message: ControlMessage) => void;
   readonly #onClose: (subscriber: Subscriber) => void;
-  #buffer: Event[] = [];
-  #waiting: (() => void) | undefined;
-  /** Nothing that matches lies beyond the cursor, until `deliver` says otherwise. */
-  #isAtEnd = false;
+  #waiting: Event[] = [];
+  #sleepers: (() => void)[] = [];
   #isClosed = false;
 
   /** Made by `Bus.subscribe`. */
-  constructor(cursor: Cursor, onClose: (subscriber: Subscriber) => void, options: SubscriberOptions = {}) {
-    this.#cursor = cursor;
+  constructor(
+    parts: { topics: TopicMatcher; cursor: Cursor; interests: InterestTable },
+    onClose: (subscriber: Subscriber) => void,
+    options: SubscriberOptions = {},
+  ) {
+    const interest: Interest = { topics: parts.topics, deliver: (event) => this.#deliver(event) };
+    this.#follower = new Follower(parts.cursor, {
+      join: () => parts.interests.add(interest),
+      leave: () => parts.interests.remove(interest),
+    });
     this.#onClose = onClose;
     this.#onControl = options.onControl ?? (() => {});
   }
 
   async next(): Promise<IteratorResult<Event, undefined>> {
     while (!this.#isClosed) {
-      const event = this.#buffer.shift();
+      const event = this.#waiting.shift();
       if (event) return { done: false, value: event };
-      if (!this.#fill()) await new Promise<void>((resolve) => (this.#waiting = resolve));
+      if (this.#follower.isLive) await new Promise<void>((resolve) => this.#sleepers.push(resolve));
+      else this.#readOn();
     }
     return { done: true, value: undefined };
   }
@@ -55,37 +67,29 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     this.close();
   }
 
-  /** Called by the bus with each matching event once it is committed. */
-  deliver(event: Event): void {
-    if (!this.#isAtEnd) return;
-    this.#isAtEnd = false;
-    // What lies between did not match: retention may have it without a gap being told.
-    this.#cursor.moveTo(event.id - 1);
-    this.#wake();
-  }
-
   /** Ends the iteration; may be called twice. */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#follower.close();
     this.#onClose(this);
-    this.#wake();
+    this.#wakeUp();
   }
 
-  #wake(): void {
-    this.#waiting?.();
-    this.#waiting = undefined;
+  #deliver(event: Event): void {
+    this.#waiting.push(event);
+    if (this.#waiting.length >= MAX_WAITING) this.#follower.fallBehind(event.id);
+    this.#wakeUp();
   }
 
-  /** False when there is nothing to read as of now. */
-  #fill(): boolean {
-    if (this.#isAtEnd) return false;
-    const { items, isAtEnd } = this.#cursor.take(READ_AHEAD);
-    this.#isAtEnd = isAtEnd;
-    for (const item of items) {
-      if (item instanceof Event) this.#buffer.push(item);
+  #readOn(): void {
+    for (const item of this.#follower.read(READ_AHEAD)) {
+      if (item instanceof Event) this.#waiting.push(item);
       else this.#onControl(item);
     }
-    return items.length > 0 || !isAtEnd;
+  }
+
+  #wakeUp(): void {
+    for (const wake of this.#sleepers.splice(0)) wake();
   }
 }

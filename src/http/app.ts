@@ -7,10 +7,12 @@ import { docsRoutes, subscribeDocs } from "./docs.ts";
 import { historyRoutes } from "./history.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
+import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH } from "./subscribe.ts";
 
 export interface AppOptions {
   readonly bus: Bus;
+  readonly streams: Streams;
   readonly service: ServiceState;
   readonly limits: PublishLimits;
   readonly version: string;
@@ -20,7 +22,7 @@ export interface AppOptions {
 
 /** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
-  const { bus, service, limits, version } = options;
+  const { bus, streams, service, limits, version } = options;
   const app = new Elysia({ handler: { standardHostname: false } })
     .onError(({ error, request, code }) => {
       if (code === "NOT_FOUND") return problemResponse(...missing(allowed, request));
@@ -31,6 +33,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     .use(publishRoutes(bus, limits))
     .use(historyRoutes(bus))
     .use(adminRoutes(bus, service))
+    .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, subscribeDocs)
     .use(docsRoutes(version));
   const allowed = new AllowedMethods(app.routes);

@@ -1,6 +1,7 @@
 import type { ServerWebSocket } from "bun";
 import type { Cursor } from "../bus/cursor.ts";
 import { Event } from "../bus/event.ts";
+import { Follower } from "../bus/follower.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { LiveSocket, LiveTopic, LiveTopics, Publisher } from "./live.ts";
@@ -10,14 +11,9 @@ const PAGE_EVENTS = 250;
 /** History is read on when no more than this waits to be sent. */
 const RESUME_BYTES = 64 * 1024;
 
-/**
- * One WebSocket subscriber.
- *
- * It is either *live*, and gets events by Bun's native publish; or it *replays*: pages of history, only as fast as it
- * reads. A page that reaches the end and the change to live happen in one turn of the loop, so nothing comes between.
- */
+/** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
 export class Connection implements LiveSocket {
-  readonly #cursor: Cursor;
+  readonly #follower: Follower;
   readonly #lives: LiveTopics;
   readonly #publisher: Publisher;
   /** Each pattern with the id after which its events are wanted. */
@@ -29,13 +25,14 @@ export class Connection implements LiveSocket {
   /** Answers to the client's frames go out in the order in which the frames came. */
   #answers: Promise<void> = Promise.resolve();
   #unanswered = 0;
+  #sentMs = performance.now();
 
   constructor(cursor: Cursor, patterns: readonly Pattern[], lives: LiveTopics, publisher: Publisher) {
-    this.#cursor = cursor;
     this.#lives = lives;
     this.#publisher = publisher;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = new PatternSet(patterns);
+    this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
   }
 
   get bufferedBytes(): number {
@@ -43,7 +40,7 @@ export class Connection implements LiveSocket {
   }
 
   get isLive(): boolean {
-    return this.#live !== undefined;
+    return this.#follower.isLive;
   }
 
   get patternCount(): number {
@@ -55,68 +52,70 @@ export class Connection implements LiveSocket {
     return this.#unanswered;
   }
 
+  /** Since when bytes wait that the peer does not take, on the clock of `performance.now`; undefined when none do. */
+  get stalledSinceMs(): number | undefined {
+    return this.bufferedBytes > 0 ? this.#sentMs : undefined;
+  }
+
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
     this.#pump();
   }
 
-  /** The socket has sent what it was given. */
+  /** The socket has sent some of what it was given. */
   drained(): void {
+    this.#sentMs = performance.now();
     this.#pump();
   }
 
   /** Closes the socket, after what was sent to it. */
   end(code: number, reason: string): void {
-    this.#leaveLive();
+    this.#follower.close();
     this.#socket?.close(code, reason);
+  }
+
+  /** Cuts the connection: the peer takes nothing, not even a close frame. */
+  terminate(): void {
+    this.#socket?.terminate();
   }
 
   /** The socket is gone. */
   closed(): void {
-    this.#leaveLive();
+    this.#follower.close();
     this.#socket = undefined;
   }
 
-  /** The socket reads more slowly than events come, `lastId` being the last one it was given: replay from there. */
   fallBehind(lastId: number): void {
-    this.#leaveLive();
-    this.#cursor.moveTo(lastId);
+    this.#follower.fallBehind(lastId);
     this.#schedulePump();
   }
 
-  /** Wants these events too, from the next one on. False when it did already. */
-  addPattern(pattern: Pattern, head: number): boolean {
-    if (this.#patterns.has(pattern.text)) return false;
+  /** Wants these events too, from the next one on. */
+  addPattern(pattern: Pattern, head: number): void {
+    if (this.#patterns.has(pattern.text)) return;
     this.#patterns.set(pattern.text, { pattern, after: head });
     this.#changeTopics(head);
-    return true;
   }
 
-  /** Wants these events no more. False when it did not. */
-  removePattern(pattern: Pattern, head: number): boolean {
-    if (!this.#patterns.delete(pattern.text)) return false;
-    this.#changeTopics(head);
-    return true;
+  /** Wants these events no more. */
+  removePattern(pattern: Pattern, head: number): void {
+    if (this.#patterns.delete(pattern.text)) this.#changeTopics(head);
   }
 
-  /** Sends the answer once all earlier ones are sent; undefined is no answer. */
-  answer(work: Promise<string | undefined>): void {
+  /** Sends the answer once all earlier ones are sent. */
+  answer(work: Promise<string>): void {
     this.#unanswered++;
     this.#answers = this.#answers.then(async () => {
       const text = await work;
       this.#unanswered--;
-      if (text !== undefined) this.#socket?.send(text);
+      this.#socket?.send(text);
     });
   }
 
   #changeTopics(head: number): void {
     this.#topics = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
-    this.#cursor.topics = this.#topics;
-    if (!this.#live) return;
-    this.#leaveLive();
-    this.#cursor.moveTo(head);
-    this.#goLive();
+    this.#follower.changeTopics(this.#topics, head);
   }
 
   #schedulePump(): void {
@@ -128,17 +127,15 @@ export class Connection implements LiveSocket {
     });
   }
 
-  /** Sends one page of history if the socket has room for it, and goes live at its end. */
+  /** Sends one page of history if the socket has room for it; the next one in another turn. */
   #pump(): void {
-    if (this.#socket === undefined || this.#live !== undefined) return;
-    if (this.bufferedBytes > RESUME_BYTES) return;
-    const { items, isAtEnd } = this.#cursor.take(PAGE_EVENTS);
-    for (const item of items) {
+    if (this.#socket === undefined || this.isLive || this.bufferedBytes > RESUME_BYTES) return;
+    if (this.bufferedBytes === 0) this.#sentMs = performance.now();
+    for (const item of this.#follower.read(PAGE_EVENTS)) {
       if (!(item instanceof Event)) this.#socket.send(JSON.stringify(item));
       else if (this.#wants(item)) this.#socket.send(item.json);
     }
-    if (isAtEnd) this.#goLive();
-    else this.#schedulePump();
+    if (!this.isLive) this.#schedulePump();
   }
 
   /** A pattern that was added during the replay starts where it was added, not where the replay stands. */
@@ -149,7 +146,7 @@ export class Connection implements LiveSocket {
     return false;
   }
 
-  #goLive(): void {
+  #joinLive(): void {
     this.#live = this.#lives.join(this, this.#topics, this.#publisher);
     this.#socket?.subscribe(this.#live.name);
   }

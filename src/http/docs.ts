@@ -11,6 +11,7 @@ export const topicsDocs = plain("Every topic that history keeps");
 export const statsDocs = plain("What the service has done and holds");
 export const healthDocs = plain("Is the service alive?");
 export const readyDocs = plain("Can the service take a publish?");
+export const streamDocs = plain("Subscribe by server-sent events or JSON lines");
 export const subscribeDocs = plain("Subscribe by WebSocket");
 
 export function docsRoutes(version: string) {

@@ -1,11 +1,10 @@
-import { isUtf8 } from "node:buffer";
 import { BusError } from "../bus/errors.ts";
 import type { RawJson } from "../bus/json.ts";
 import type { Draft } from "../bus/ports.ts";
 import { parseSource, parseTopic } from "../bus/topic.ts";
 import { type Members, sliceMembers } from "./members.ts";
 
-/** What an envelope may hold. */
+/** The members of an envelope; a WebSocket frame that publishes has them too, beside its own. */
 export const envelopeMembers = ["topic", "data", "source"] as const;
 
 /**
@@ -16,7 +15,7 @@ export const envelopeMembers = ["topic", "data", "source"] as const;
  * twice, or a bad source.
  */
 export function parseEnvelope(text: string): Draft {
-  const members = sliceMembers(text);
+  const members = sliceMembers(text, '{"topic":…}');
   members.requireOnly(envelopeMembers);
   return readDraft(members);
 }
@@ -31,7 +30,8 @@ export function parseEnvelope(text: string): Draft {
  */
 export function readDraft(members: Members): Draft {
   const topic = members.value("topic");
-  if (topic === undefined) throw new BusError("topic_invalid", 'the member topic is missing: {"topic":"a.b"}');
+  if (topic === undefined)
+    throw new BusError("topic_invalid", 'the member topic is missing, as in {"topic":"orders.created"}');
   return {
     topic: parseTopic(topic),
     data: members.json("data") ?? NULL,
@@ -46,9 +46,10 @@ const NULL = "null" as RawJson;
  * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
-  if (!isUtf8(bytes)) throw new BusError("json_invalid", "the body is not valid UTF-8");
-  return decoder.decode(bytes);
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new BusError("json_invalid", "the body is not valid UTF-8", { cause });
+  }
 }
-
-// Checked apart: a fatal decoder takes a slow path in Bun, 13 times as slow for 2 kB of ASCII.
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });

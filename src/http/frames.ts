@@ -5,6 +5,7 @@ import type { Connection } from "./connection.ts";
 import { readDraft } from "./envelope.ts";
 import { type Members, sliceMembers } from "./members.ts";
 import { asBusError } from "./problem.ts";
+import { tooManyPatterns } from "./subscriber-limits.ts";
 
 export interface FrameContext {
   readonly bus: Bus;
@@ -13,7 +14,7 @@ export interface FrameContext {
 }
 
 /** Answers one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
-type FrameHandler = (members: Members, ref: string, context: FrameContext) => Promise<string | undefined>;
+type FrameHandler = (members: Members, ref: string, context: FrameContext) => Promise<string>;
 
 const frames: Readonly<Record<string, { readonly members: readonly string[]; readonly handle: FrameHandler }>> = {
   publish: { members: ["type", "ref", "topic", "data", "source"], handle: publish },
@@ -26,7 +27,7 @@ const frames: Readonly<Record<string, { readonly members: readonly string[]; rea
 const MAX_REF_CHARACTERS = 256;
 
 /** Does what a client's frame asks; undefined as text is a binary frame. Never rejects: an error is an answer too. */
-export async function answerFrame(text: string | undefined, context: FrameContext): Promise<string | undefined> {
+export async function answerFrame(text: string | undefined, context: FrameContext): Promise<string> {
   let ref = "";
   try {
     if (text === undefined) throw new BusError("json_invalid", "frames must be text, not binary: send JSON");
@@ -55,9 +56,7 @@ async function subscribe(
 ): Promise<string> {
   const pattern = parsePattern(members.value("pattern"));
   if (connection.patternCount >= maxPatterns) {
-    throw new BusError("parameter_invalid", `a connection takes at most ${maxPatterns} patterns`, {
-      members: { parameter: "pattern", limit: maxPatterns },
-    });
+    throw tooManyPatterns(maxPatterns);
   }
   connection.addPattern(pattern, bus.head);
   return `{"type":"ack"${ref}}`;

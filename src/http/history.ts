@@ -6,12 +6,9 @@ import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { parseSource } from "../bus/topic.ts";
-import { jsonText, NDJSON_TYPE, pathOf } from "./answer.ts";
+import { jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs.ts";
-import { integer, noQuery, Query, repeatable, text, time } from "./query.ts";
-
-/** Ids are whole numbers that JSON readers everywhere keep exactly. */
-export const MAX_ID = Number.MAX_SAFE_INTEGER;
+import { integer, MAX_ID, noQuery, Query, repeatable, text, time } from "./query.ts";
 
 export const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
@@ -74,10 +71,6 @@ function readHistoryQuery(url: string): HistoryQuery {
     ...(before[0] === undefined ? {} : { before: before[0] }),
     ...(after[0] === undefined ? {} : { after: after[0] }),
   };
-}
-
-function wantsLines(request: Request): boolean {
-  return request.headers.get("accept")?.toLowerCase().includes("application/x-ndjson") ?? false;
 }
 
 /** Streams a line an event, read as fast as the client takes them. */

@@ -1,6 +1,7 @@
 import { BusError } from "../bus/errors.ts";
 import { type RawJson, requireEnd, toOneLine } from "../bus/json.ts";
 import { scanColon, scanJson, scanString, skipSpace, unexpected } from "../bus/json-scanner.ts";
+import { nearest } from "./nearest.ts";
 
 /**
  * Members of one object that are kept; the rest is only checked to be JSON. No message knows more than five names, so
@@ -11,9 +12,6 @@ const MAX_MEMBERS = 16;
 /** Characters of a member's name that an error repeats: enough to recognise a slip, too few to carry a body. */
 const MAX_NAME_CHARACTERS = 64;
 
-/** Letters to add, drop or change before two names count as different words and not as a slip. */
-const MAX_SLIPS = 2;
-
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const COMMA = 0x2c;
@@ -21,14 +19,15 @@ const COMMA = 0x2c;
 /**
  * Cuts a text that is one JSON object into its members, in one pass. All of the text is checked. Which members it may
  * have is asked after, with {@link Members.requireOnly}, so that one of them, such as `type`, can decide it.
+ * `example` is an object for the error to show when the text is none.
  *
  * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `parameter_invalid` with
  * `parameter` if two of its members have the same name.
  */
-export function sliceMembers(text: string): Members {
+export function sliceMembers(text: string, example = '{"type":…}'): Members {
   const members = new Members();
   let at = skipSpace(text, 0);
-  if (text.charCodeAt(at) !== OPEN_BRACE) throw unexpected(text, at, 'an object like {"topic":…}');
+  if (text.charCodeAt(at) !== OPEN_BRACE) throw unexpected(text, at, `an object like ${example}`);
   at = skipSpace(text, at + 1);
   if (text.charCodeAt(at) === CLOSE_BRACE) at++;
   else at = sliceEach(text, at, members);
@@ -105,8 +104,8 @@ export class Members {
 
 function unknownMember(name: string, known: readonly string[]): BusError {
   const parameter = shorten(name);
-  const nearest = findNearest(parameter, known);
-  const hint = nearest === undefined ? "" : `; did you mean ${nearest}?`;
+  const meant = nearest(parameter, known);
+  const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
   const detail = `the member named in \`parameter\` is not one of ${known.join(", ")}${hint}`;
   return new BusError("parameter_unknown", detail, { members: { parameter } });
 }
@@ -115,23 +114,4 @@ function unknownMember(name: string, known: readonly string[]): BusError {
 function shorten(name: string): string {
   const start = name.slice(0, 2 * MAX_NAME_CHARACTERS);
   return [...start].slice(0, MAX_NAME_CHARACTERS).join("").toWellFormed();
-}
-
-function findNearest(name: string, known: readonly string[]): string | undefined {
-  const lower = name.toLowerCase();
-  return known.find((one) => countSlips(lower, one) <= MAX_SLIPS);
-}
-
-/** The letters to add, drop or change to make one name of the other (Levenshtein's distance). */
-function countSlips(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (const letter of from) {
-    const next = [(row[0] ?? 0) + 1];
-    for (let column = 1; column <= to.length; column++) {
-      const changed = (row[column - 1] ?? 0) + (to[column - 1] === letter ? 0 : 1);
-      next.push(Math.min(changed, (row[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] ?? 0;
 }

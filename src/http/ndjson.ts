@@ -1,5 +1,5 @@
 import { BusError } from "../bus/errors.ts";
-import { skipSpace } from "../bus/json-scanner.ts";
+import { isSpace } from "../bus/json-scanner.ts";
 import type { Draft } from "../bus/ports.ts";
 import { parseEnvelope } from "./envelope.ts";
 
@@ -38,7 +38,9 @@ export function parseEnvelopes(text: string, limits: NdjsonLimits): Draft[] {
 }
 
 function isBlank(text: string, start: number, end: number): boolean {
-  return start === end || skipSpace(text, start) >= end;
+  let at = start;
+  while (at < end && isSpace(text.charCodeAt(at))) at++;
+  return at === end;
 }
 
 function parseLine(text: string, line: number, maxLineBytes: number): Draft {

@@ -72,6 +72,9 @@ export class Query<P extends Parameters> {
 /** The query of a route that takes none. */
 export const noQuery = new Query({});
 
+/** The largest id a parameter takes: whole numbers up to here are kept exactly by JSON readers everywhere. */
+export const MAX_ID = Number.MAX_SAFE_INTEGER;
+
 /** A whole number within bounds, both inclusive. */
 export function integer(low: number, high: number, description: string, byDefault?: number): Parameter<number> {
   return {

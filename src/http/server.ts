@@ -6,18 +6,22 @@ import { type AppOptions, createApp } from "./app.ts";
 import type { Connection } from "./connection.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
 import { asBusError, problemResponse } from "./problem.ts";
-import { SUBSCRIBE_PATH, type SubscribeLimits, Subscriptions } from "./subscribe.ts";
+import { STREAM_PATH, Streams } from "./stream.ts";
+import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
+import type { SubscriberLimits } from "./subscriber-limits.ts";
 
 /** How long `stop` waits for requests that are under way, in milliseconds. */
 const DRAIN_MS = 3000;
+/** Seconds after which a request that sends nothing is cut; an idle kept-alive connection too. */
+const IDLE_TIMEOUT_S = 30;
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
-export interface ServerOptions extends Omit<AppOptions, "bus"> {
+export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
-  readonly limits: AppOptions["limits"] & SubscribeLimits;
+  readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
 }
 
@@ -25,24 +29,31 @@ export interface ServerOptions extends Omit<AppOptions, "bus"> {
 export class HttpServer {
   readonly #server: Server<Connection>;
   readonly #subscriptions: Subscriptions;
+  readonly #streams: Streams;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const app = createApp({ ...options, bus });
     const subscriptions = new Subscriptions(bus, options.limits);
+    const streams = new Streams(bus, options.limits);
+    const app = createApp({ ...options, bus, streams });
     this.#subscriptions = subscriptions;
+    this.#streams = streams;
     const answer = (request: Request, server: Server<Connection>) => {
       checkOrigin(request, options.origins);
       if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
-      const isUpgrade = request.headers.get("upgrade") !== null && pathOf(request.url) === SUBSCRIBE_PATH;
-      return isUpgrade ? subscriptions.upgrade(request, server) : app(request);
+      const path = pathOf(request.url);
+      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
+        return subscriptions.upgrade(request, server);
+      if (path === STREAM_PATH) server.timeout(request, Math.ceil(options.limits.stallMs / 1000));
+      return app(request);
     };
     this.#server = Bun.serve<Connection>({
       hostname: options.host,
       port: options.port,
       reusePort: false,
       development: false,
+      idleTimeout: IDLE_TIMEOUT_S,
       maxRequestBodySize: UNREACHABLE_BODY_BYTES,
       fetch: (request, server) => {
         try {
@@ -63,8 +74,9 @@ export class HttpServer {
     return this.#server.url.href.replace(/\/$/, "");
   }
 
-  get subscriptions(): Subscriptions {
-    return this.#subscriptions;
+  /** Subscribers by transport and state. */
+  get subscribers() {
+    return { websocket: this.#subscriptions.states, stream: this.#streams.states };
   }
 
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
@@ -72,6 +84,7 @@ export class HttpServer {
     this.#isStopping = true;
     const drained = this.#server.stop(false);
     this.#subscriptions.close();
+    this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#server.stop(true);
   }

@@ -9,22 +9,16 @@ import { answerFrame } from "./frames.ts";
 import { LiveTopics } from "./live.ts";
 import { Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
+import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
 
 export const SUBSCRIBE_PATH = "/api/events/subscribe";
-
-export interface SubscribeLimits {
-  /** Sockets at a time. */
-  readonly maxConnections: number;
-  /** Patterns of one socket. */
-  readonly maxPatterns: number;
-  /** Largest event that can be published, in bytes. */
-  readonly maxBodyBytes: number;
-}
 
 /** Largest frame from a client. Fixed by the interface. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** Frames of one client that wait for their answer; one that sends more without listening is closed. */
 const MAX_UNANSWERED = 10_000;
+/** How often in the time that a stall may last the sockets are looked at. */
+const SWEEPS_PER_STALL = 4;
 /** Seconds without a byte from the peer after which Bun pings, and then drops it. */
 const IDLE_TIMEOUT_S = 120;
 
@@ -37,17 +31,19 @@ export const subscribeQuery = new Query({
 /** The WebSocket edge: who is connected, and Bun's handlers for them. */
 export class Subscriptions {
   readonly #bus: Bus;
-  readonly #limits: SubscribeLimits;
+  readonly #limits: SubscriberLimits;
   readonly #lives: LiveTopics;
   readonly #connections = new Set<Connection>();
   readonly websocket: WebSocketHandler<Connection>;
+  readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscribeLimits) {
+  constructor(bus: Bus, limits: SubscriberLimits) {
     this.#bus = bus;
     this.#limits = limits;
     this.#lives = new LiveTopics(bus);
     this.websocket = this.#handlers();
+    this.#sweep = setInterval(() => this.#cutStalled(), limits.stallMs / SWEEPS_PER_STALL);
   }
 
   get size(): number {
@@ -68,17 +64,21 @@ export class Subscriptions {
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
-    if (this.#connections.size >= this.#limits.maxConnections) throw tooManyConnections(this.#limits.maxConnections);
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const cursor = this.#bus.cursor(new PatternSet(patterns), start);
     const data = new Connection(cursor, patterns, this.#lives, server);
-    if (!server.upgrade(request, { data })) throw upgradeRequired();
+    this.#limits.slots.take();
+    if (!server.upgrade(request, { data })) {
+      this.#limits.slots.free();
+      throw upgradeRequired();
+    }
     return undefined;
   }
 
   /** Tells every subscriber that the server stops, and accepts no more. */
   close(): void {
     this.#isClosed = true;
+    clearInterval(this.#sweep);
     for (const connection of this.#connections)
       connection.end(closeCode.restart, "the server stops: reconnect and resume");
   }
@@ -93,6 +93,7 @@ export class Subscriptions {
       drain: (socket) => socket.data.drained(),
       close: (socket) => {
         this.#connections.delete(socket.data);
+        this.#limits.slots.free();
         socket.data.closed();
       },
       maxPayloadLength: MAX_FRAME_BYTES,
@@ -101,6 +102,14 @@ export class Subscriptions {
       backpressureLimit: 33 * (this.#limits.maxBodyBytes + 1024 * 1024),
       perMessageDeflate: false,
     };
+  }
+
+  /** A peer that takes nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  #cutStalled(): void {
+    const longAgoMs = performance.now() - this.#limits.stallMs;
+    for (const connection of this.#connections) {
+      if ((connection.stalledSinceMs ?? longAgoMs) < longAgoMs) connection.terminate();
+    }
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
@@ -118,16 +127,4 @@ function upgradeRequired(): BusError {
     "upgrade_required",
     "this address is for WebSockets: connect with ws:// or wss://, or use /api/events/stream",
   );
-}
-
-export function tooManyPatterns(limit: number): BusError {
-  return new BusError("parameter_invalid", `a connection takes at most ${limit} patterns`, {
-    members: { parameter: "pattern", limit },
-  });
-}
-
-function tooManyConnections(limit: number): BusError {
-  return new BusError("too_many_connections", `the server takes at most ${limit} connections: try again later`, {
-    members: { limit },
-  });
 }

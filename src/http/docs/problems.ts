@@ -1,0 +1,92 @@
+import { BusError } from "../../bus/errors.ts";
+import { type ErrorCode, type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
+import { toProblem } from "../problem.ts";
+import { type Answer, type Examples, type Headers, type Responses, schemaRef } from "./openapi.ts";
+
+export const errorCodes = Object.keys(problems) as ErrorCode[];
+
+/** What any route can answer before it is asked, or when it fails. */
+const COMMON: readonly ErrorCode[] = [
+  "parameter_invalid",
+  "origin_forbidden",
+  "method_not_allowed",
+  "internal",
+  "shutting_down",
+];
+
+/** Headers that come with the problems of a status. */
+const HEADERS: Readonly<Record<number, Headers>> = {
+  405: { Allow: { description: "The methods this address takes.", schema: { type: "string" }, example: "GET, HEAD" } },
+};
+
+/** One answer for each status that these codes, and those common to all routes, have; by status. */
+export function problemAnswers(codes: readonly ErrorCode[]): Responses {
+  const known = errorCodes.filter((code) => codes.includes(code) || COMMON.includes(code));
+  const byStatus = Map.groupBy(known, (code) => problems[code].status);
+  return Object.fromEntries([...byStatus].map(([status, some]) => [status, problemAnswer(status, some)]));
+}
+
+function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
+  const headers = HEADERS[status];
+  return {
+    description: codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join("\n\n"),
+    ...(headers === undefined ? {} : { headers }),
+    content: {
+      "application/problem+json": {
+        schema: {
+          allOf: [schemaRef("Problem"), { type: "object", properties: { code: { type: "string", enum: [...codes] } } }],
+        },
+        examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+      },
+    },
+  };
+}
+
+/** An example of each problem, by its code. */
+export function problemExamples(): Examples {
+  return Object.fromEntries(errorCodes.map((code) => [code, { summary: code, value: exampleOf(code) }]));
+}
+
+function exampleOf(code: ErrorCode): Problem {
+  const { detail, ...members } = situations[code];
+  return toProblem(new BusError(code, detail, { members }));
+}
+
+const situations: Readonly<Record<ErrorCode, { readonly detail: string } & ProblemMembers>> = {
+  json_invalid: { detail: "expected a value at position 33, found }", position: 33 },
+  topic_invalid: { detail: "A topic must have a name between its dots; there is none at position 7.", position: 7 },
+  pattern_invalid: { detail: "A [ must be closed by a ]; write \\[ for the character itself.", position: 7 },
+  parameter_invalid: {
+    detail: "the query parameter last must be a whole number from 1 to 10000",
+    parameter: "last",
+  },
+  parameter_unknown: {
+    detail: 'the query parameter "lats" is not known: known are last, topic; did you mean last?',
+    parameter: "lats",
+  },
+  token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
+  token_invalid: { detail: "the token is not known: it may have been revoked" },
+  scope_insufficient: { detail: "the token may not publish to this topic" },
+  origin_forbidden: {
+    detail: "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+  },
+  not_found: { detail: "there is no event 43: the newest one is 42" },
+  method_not_allowed: { detail: "this address takes GET, HEAD" },
+  idempotency_conflict: { detail: "the Idempotency-Key was used with another body" },
+  cursor_expired: { detail: "event 7 was pruned: the oldest one that is kept is 12", oldest: 12 },
+  payload_too_large: { detail: "the body is larger than 1048576 bytes", limit: 1_048_576 },
+  media_type_unsupported: { detail: "the Content-Type must be application/json or application/x-ndjson, in UTF-8" },
+  upgrade_required: { detail: "this address is for WebSockets: connect with ws:// or wss://" },
+  rate_limited: { detail: "at most 100 publishes a second: try again in 1 second", limit: 100 },
+  internal: { detail: "the server failed on this request" },
+  unavailable: {
+    detail:
+      "the history could not be written; whether this event was kept is unknown: publish again with the same Idempotency-Key",
+  },
+  shutting_down: { detail: "the server is shutting down" },
+  too_many_connections: {
+    detail: "the server takes at most 10000 subscribers: try again later, or start it with a higher --max-connections",
+    limit: 10_000,
+  },
+  storage_full: { detail: "the disk of the history is full: nothing was published" },
+};

@@ -1,0 +1,139 @@
+import type { Cursor } from "../bus/cursor.ts";
+import { Follower } from "../bus/follower.ts";
+import type { PatternSet } from "../bus/pattern-set.ts";
+import type { LiveStream, LiveStreams } from "./live-bytes.ts";
+import { encodeItems, type StreamFormat } from "./stream-format.ts";
+
+/** Events read from history at a time for one stream. */
+const PAGE_EVENTS = 250;
+/** A stream that lets more than this wait is served from history instead, at its own pace. */
+const MAX_WAITING_BYTES = 256 * 1024;
+/** How often a stream in which nothing happens says that it is there, in milliseconds. */
+export const KEEP_ALIVE_MS = 15_000;
+
+export interface EventStreamParts {
+  readonly cursor: Cursor;
+  readonly topics: PatternSet;
+  readonly format: StreamFormat;
+  readonly lives: LiveStreams;
+  /** The newest id of the log. */
+  readonly head: () => number;
+  readonly onClose: (stream: EventStream) => void;
+}
+
+/** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
+export class EventStream implements LiveStream {
+  readonly #parts: EventStreamParts;
+  readonly #follower: Follower;
+  readonly body: ReadableStream<Uint8Array>;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  #wake: (() => void) | undefined;
+  #isEnding = false;
+  #isStarted = false;
+  #isClosed = false;
+
+  constructor(parts: EventStreamParts) {
+    this.#parts = parts;
+    this.#follower = new Follower(parts.cursor, {
+      join: () => parts.lives.join(this, parts.topics, parts.format),
+      leave: () => parts.lives.leave(this, parts.topics, parts.format),
+    });
+    // A high-water mark of 0: nothing is made before the client has taken the last of it.
+    this.body = new ReadableStream<Uint8Array>(
+      { pull: (controller) => this.#pull(controller), cancel: () => this.#close() },
+      { highWaterMark: 0 },
+    );
+  }
+
+  get isLive(): boolean {
+    return this.#follower.isLive;
+  }
+
+  push(bytes: Uint8Array, lastId: number): void {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#follower.fallBehind(lastId);
+    this.#wakeUp();
+  }
+
+  /** The server stops: say so, and end. */
+  end(): void {
+    this.#isEnding = true;
+    this.#follower.close();
+    this.#wakeUp();
+  }
+
+  /** There is nothing more to send, ever. */
+  get #isEnded(): boolean {
+    return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    // A pull that enqueues nothing is not repeated: go on until there is something, or the end.
+    let bytes = this.#start();
+    while (bytes === undefined && !this.#isEnded)
+      bytes = this.#takeWaiting() ?? this.#readOn() ?? (await this.#sleep());
+    if (bytes !== undefined) controller.enqueue(bytes);
+    if (!this.#isEnding || !this.#isEnded) return;
+    if (this.#parts.format.end !== "") controller.enqueue(encode(this.#parts.format.end));
+    controller.close();
+    this.#close();
+  }
+
+  /** Headers travel with the first bytes: send some at once. */
+  #start(): Uint8Array | undefined {
+    if (this.#isStarted) return undefined;
+    this.#isStarted = true;
+    return encode(this.#parts.format.keepAlive(this.#parts.cursor.position));
+  }
+
+  #takeWaiting(): Uint8Array | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return bytes;
+  }
+
+  #readOn(): Uint8Array | undefined {
+    const items = this.#follower.read(PAGE_EVENTS);
+    return items.length === 0 ? undefined : encodeItems(items, this.#parts.format);
+  }
+
+  /** Waits for an event, for the end, or for the time to say that the stream is alive. */
+  async #sleep(): Promise<Uint8Array | undefined> {
+    if (this.#isEnding) return undefined;
+    if (!this.#follower.isLive) return nextTurn();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, KEEP_ALIVE_MS);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+    if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
+    return encode(this.#parts.format.keepAlive(this.#parts.head()));
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#follower.close();
+    this.#wakeUp();
+    this.#parts.onClose(this);
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+const encoder = new TextEncoder();
+
+async function nextTurn(): Promise<undefined> {
+  await new Promise((resolve) => setImmediate(resolve));
+  return undefined;
+}

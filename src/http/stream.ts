@@ -1,0 +1,101 @@
+import { Elysia } from "elysia";
+import type { Bus } from "../bus/bus.ts";
+import { BusError } from "../bus/errors.ts";
+import { parsePattern } from "../bus/pattern.ts";
+import { PatternSet } from "../bus/pattern-set.ts";
+import type { Start } from "../protocol/cursor.ts";
+import { wantsLines } from "./answer.ts";
+import { streamDocs } from "./docs.ts";
+import { EventStream } from "./event-stream.ts";
+import { LiveStreams } from "./live-bytes.ts";
+import { integer, MAX_ID, Query, repeatable, text } from "./query.ts";
+import { lastParameter, sinceParameter, startOf } from "./start.ts";
+import { jsonLines, serverSentEvents } from "./stream-format.ts";
+import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
+
+export const STREAM_PATH = "/api/events/stream";
+
+const eventId = integer(0, MAX_ID, "The last event that was received; wins over `since` and `last`.");
+
+export const streamQuery = new Query({
+  pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+  since: sinceParameter,
+  last: lastParameter,
+  last_event_id: eventId,
+});
+
+/** The edge for server-sent events and JSON lines: who is connected. */
+export class Streams {
+  readonly #bus: Bus;
+  readonly #limits: SubscriberLimits;
+  readonly #lives: LiveStreams;
+  readonly #streams = new Set<EventStream>();
+  #isClosed = false;
+
+  constructor(bus: Bus, limits: SubscriberLimits) {
+    this.#bus = bus;
+    this.#limits = limits;
+    this.#lives = new LiveStreams(bus);
+  }
+
+  /** `GET /api/events/stream`. */
+  routes() {
+    return new Elysia().get(STREAM_PATH, ({ request }) => this.#open(request), streamDocs);
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  /** How many are up to date, and how many read from history. */
+  get states(): { live: number; replay: number } {
+    let live = 0;
+    for (const stream of this.#streams) if (stream.isLive) live++;
+    return { live, replay: this.#streams.size - live };
+  }
+
+  /** Ends every stream, after what waits in it, and takes no more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const stream of this.#streams) stream.end();
+  }
+
+  #open(request: Request): Response {
+    const { pattern, since, last, last_event_id } = streamQuery.read(request.url);
+    if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
+    if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
+    const start = resumeOf(request, last_event_id[0]) ?? startOf(since, last);
+    const topics = new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern);
+    this.#limits.slots.take();
+    const stream = new EventStream({
+      cursor: this.#bus.cursor(topics, start),
+      topics,
+      format: wantsLines(request) ? jsonLines : serverSentEvents,
+      lives: this.#lives,
+      head: () => this.#bus.head,
+      onClose: (one) => {
+        if (this.#streams.delete(one)) this.#limits.slots.free();
+      },
+    });
+    this.#streams.add(stream);
+    const { contentType } = wantsLines(request) ? jsonLines : serverSentEvents;
+    return new Response(stream.body, {
+      // X-Accel-Buffering: nginx would keep events until its buffer is full.
+      headers: { "Content-Type": contentType, "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
+    });
+  }
+}
+
+/** Where a client that was here before goes on: the header of an `EventSource` wins over the query. */
+function resumeOf(request: Request, inQuery: number | undefined): Start | undefined {
+  const header = request.headers.get("last-event-id");
+  if (header === null || header === "") return inQuery === undefined ? undefined : { kind: "after", id: inQuery };
+  try {
+    return { kind: "after", id: eventId.parse(header) };
+  } catch (error) {
+    throw new BusError("parameter_invalid", "the Last-Event-ID header must be an event id", {
+      cause: error,
+      members: { parameter: "Last-Event-ID" },
+    });
+  }
+}

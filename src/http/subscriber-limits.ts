@@ -1,0 +1,44 @@
+import { BusError } from "../bus/errors.ts";
+
+/** What all subscribers by network share. */
+export interface SubscriberLimits {
+  readonly slots: SubscriberSlots;
+  /** Patterns of one subscriber. */
+  readonly maxPatterns: number;
+  /** Largest event that can be published, in bytes. */
+  readonly maxBodyBytes: number;
+  /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */
+  readonly stallMs: number;
+}
+
+/** How many subscribers there may be at a time, whatever their transport. */
+export class SubscriberSlots {
+  readonly #limit: number;
+  #taken = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Throws `too_many_connections` when all are taken. */
+  take(): void {
+    if (this.#taken >= this.#limit) {
+      throw new BusError(
+        "too_many_connections",
+        `the server takes at most ${this.#limit} subscribers: try again later, or start it with a higher --max-connections`,
+        { members: { limit: this.#limit } },
+      );
+    }
+    this.#taken++;
+  }
+
+  free(): void {
+    this.#taken--;
+  }
+}
+
+export function tooManyPatterns(limit: number): BusError {
+  return new BusError("parameter_invalid", `a subscriber takes at most ${limit} patterns`, {
+    members: { parameter: "pattern", limit },
+  });
+}
