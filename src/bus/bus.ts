@@ -1,4 +1,3 @@
-import type { Start } from "../protocol/cursor.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import type { ControlMessage } from "../protocol/frames.ts";
 import { Cursor } from "./cursor.ts";
@@ -18,6 +17,7 @@ import type {
   StorageSize,
   TopicMatcher,
 } from "./ports.ts";
+import { parseSince, type Start } from "./start.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
 
@@ -35,8 +35,13 @@ export interface BusOptions extends Retention {
 }
 
 export interface SubscribeOptions {
-  /** Default: with the next event that is published. */
-  start?: Start;
+  /**
+   * Where to start: after this event id, at this time, or what the text says: an RFC 3339 time, a duration such as
+   * `10m`, `all`, `now`. Default: with the next event that is published.
+   */
+  since?: number | Date | string;
+  /** Start with the newest events that match, this many of them, 1 to 10,000; not together with `since`. */
+  last?: number;
   /** Called in its place when retention removed events before they were read, and at the end of a replay. */
   onControl?: (message: ControlMessage) => void;
 }
@@ -120,12 +125,12 @@ export class Bus {
    * Subscribes to the topics that match a pattern (or any of several; an event comes once all the same).
    *
    * Every matching event from the start on comes in id order, once, however slowly the subscriber reads. Throws
-   * `pattern_invalid`.
+   * `pattern_invalid` or `parameter_invalid`.
    */
   subscribe(pattern: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscriber {
     if (this.#stopping) throw new BusError("shutting_down", "the bus is stopped");
     const topics = PatternSet.parse([pattern].flat());
-    const parts = { topics, cursor: this.cursor(topics, options.start), interests: this.#interests };
+    const parts = { topics, cursor: this.cursor(topics, startOf(options)), interests: this.#interests };
     const subscriber = new Subscriber(parts, (one) => this.#subscribers.delete(one), options);
     this.#subscribers.add(subscriber);
     return subscriber;
@@ -165,8 +170,8 @@ export class Bus {
     const filter: Filter = {
       topics: PatternSet.parse([pattern]),
       ...(source === undefined ? {} : { source }),
-      ...(from === undefined ? {} : { fromMs: from.getTime() }),
-      ...(to === undefined ? {} : { toMs: to.getTime() }),
+      ...(from === undefined ? {} : { fromMs: timeOf(from) }),
+      ...(to === undefined ? {} : { toMs: timeOf(to) }),
     };
     return this.#collect({ filter, order: "newest", limit: checkedLimit(limit) });
   }
@@ -263,6 +268,22 @@ export class Bus {
     for await (const page of this.pages(query)) events.push(...page.events);
     return events;
   }
+}
+
+function startOf({ since, last }: SubscribeOptions): Start {
+  if (last !== undefined) {
+    if (since === undefined) return { kind: "last", count: checkedLimit(last) };
+    throw new BusError("parameter_invalid", "since and last exclude each other: give at most one");
+  }
+  if (since === undefined) return { kind: "live" };
+  if (typeof since === "string") return parseSince(since);
+  return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : parseSince(String(since));
+}
+
+function timeOf(date: Date): number {
+  const timeMs = date.getTime();
+  if (!Number.isNaN(timeMs)) return timeMs;
+  throw new BusError("parameter_invalid", "a time must be a valid Date");
 }
 
 function checkedLimit(limit: number): number {

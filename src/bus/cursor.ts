@@ -1,7 +1,7 @@
-import type { Start } from "../protocol/cursor.ts";
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
+import type { Start } from "./start.ts";
 
 /** What a cursor passes over: events, and what has to be said between them. */
 export type Item = Event | ControlMessage;

@@ -65,7 +65,7 @@ export function scanJson(text: string, start: number): number {
       at = skipSpace(text, at + 1);
       if (text.charCodeAt(at) !== closer) {
         closers[depth++] = closer;
-        if (closer === CLOSE_BRACE) at = scanName(text, at);
+        if (closer === CLOSE_BRACE) at = scanColon(text, scanName(text, at));
         continue;
       }
       at++;
@@ -87,7 +87,7 @@ export function scanJson(text: string, start: number): number {
       }
       if (code !== COMMA) throw unexpected(text, at, closer === CLOSE_BRACE ? "a comma or }" : "a comma or ]");
       at++;
-      if (closer === CLOSE_BRACE) at = scanName(text, skipSpace(text, at));
+      if (closer === CLOSE_BRACE) at = scanColon(text, scanName(text, skipSpace(text, at)));
       break;
     }
   }
@@ -106,12 +106,28 @@ export function isSpace(code: number): boolean {
 }
 
 /**
- * Checks the JSON string at `start`, returns the offset after its closing quote.
+ * Checks the name of an object's member, a JSON string that begins at `start`; returns the offset after its quotes.
  *
- * @throws BusError `json_invalid` with `position` as {@link scanJson} does, also if no double quote stands at `start`.
+ * @throws BusError `json_invalid` with `position` as {@link scanJson} does.
  */
-export function scanString(text: string, start: number): number {
-  if (text.charCodeAt(start) !== QUOTE) throw unexpected(text, start, "a string in double quotes");
+export function scanName(text: string, start: number): number {
+  if (text.charCodeAt(start) !== QUOTE) throw unexpected(text, start, "a member name in double quotes");
+  return scanString(text, start);
+}
+
+/**
+ * Checks for the colon after a member's name, white space before it allowed; returns the offset after the colon.
+ *
+ * @throws BusError `json_invalid` with `position` as {@link scanJson} does.
+ */
+export function scanColon(text: string, at: number): number {
+  const colon = skipSpace(text, at);
+  if (text.charCodeAt(colon) !== COLON) throw unexpected(text, colon, "a colon");
+  return colon + 1;
+}
+
+/** Checks the string whose opening quote is at `start`. */
+function scanString(text: string, start: number): number {
   let at = start + 1;
   let stepEnd = at + STEPPED_UNITS;
   for (;;) {
@@ -125,28 +141,6 @@ export function scanString(text: string, start: number): number {
       stepEnd = at + STEPPED_UNITS;
     }
   }
-}
-
-/**
- * Checks the name of an object's member and the colon after it, returns the offset after the colon.
- * `at` is where the name begins.
- *
- * @throws BusError `json_invalid` with `position` as {@link scanJson} does.
- */
-function scanName(text: string, at: number): number {
-  if (text.charCodeAt(at) !== QUOTE) throw unexpected(text, at, "a member name in double quotes");
-  return scanColon(text, scanString(text, at));
-}
-
-/**
- * Checks for the colon after a member's name, white space before it allowed, returns the offset after the colon.
- *
- * @throws BusError `json_invalid` with `position` as {@link scanJson} does.
- */
-export function scanColon(text: string, at: number): number {
-  const colon = skipSpace(text, at);
-  if (text.charCodeAt(colon) !== COLON) throw unexpected(text, colon, "a colon");
-  return colon + 1;
 }
 
 /** Units of a string that are looked at one by one. Calling the regular expression costs as much as about thirty. */

@@ -30,8 +30,7 @@ export function parseEnvelope(text: string): Draft {
  */
 export function readDraft(members: Members): Draft {
   const topic = members.value("topic");
-  if (topic === undefined)
-    throw new BusError("topic_invalid", 'the member topic is missing, as in {"topic":"orders.created"}');
+  if (topic === undefined) throw new BusError("topic_invalid", 'an event needs a topic: {"topic":"a.b"}');
   return {
     topic: parseTopic(topic),
     data: members.json("data") ?? NULL,

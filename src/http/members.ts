@@ -1,6 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type RawJson, requireEnd, toOneLine } from "../bus/json.ts";
-import { scanColon, scanJson, scanString, skipSpace, unexpected } from "../bus/json-scanner.ts";
+import { scanColon, scanJson, scanName, skipSpace, unexpected } from "../bus/json-scanner.ts";
 import { nearest } from "./nearest.ts";
 
 /**
@@ -39,7 +39,7 @@ export function sliceMembers(text: string, example = '{"type":…}'): Members {
 function sliceEach(text: string, firstName: number, members: Members): number {
   let at = firstName;
   for (;;) {
-    const nameEnd = scanString(text, at);
+    const nameEnd = scanName(text, at);
     const start = skipSpace(text, scanColon(text, nameEnd));
     const end = scanJson(text, start);
     members.add(decodeString(text, at, nameEnd), text.slice(start, end));

@@ -1,4 +1,5 @@
 import { BusError } from "../bus/errors.ts";
+import { parseTime } from "../bus/start.ts";
 import { nearest } from "./nearest.ts";
 
 type JsonSchema = Record<string, unknown>;
@@ -91,21 +92,6 @@ export function integer(low: number, high: number, description: string, byDefaul
       throw new BusError("parameter_invalid", `must be a whole number from ${low} to ${high}`);
     },
   };
-}
-
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)$/;
-
-/** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
-export function parseTime(text: string): number | undefined {
-  if (!RFC_3339.test(text)) return undefined;
-  // A plus sign that nobody percent-encoded arrives as a space.
-  const timeMs = Date.parse(
-    text
-      .replace(/ (\d\d:\d\d)$/, "+$1")
-      .replace(/^(.{10}) /, "$1T")
-      .toUpperCase(),
-  );
-  return Number.isNaN(timeMs) ? undefined : timeMs;
 }
 
 export function time(description: string): Parameter<number> {

@@ -3,7 +3,7 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
-import type { Start } from "../protocol/cursor.ts";
+import type { Start } from "../bus/start.ts";
 import { wantsLines } from "./answer.ts";
 import { streamDocs } from "./docs.ts";
 import { EventStream } from "./event-stream.ts";

@@ -21,6 +21,8 @@ import { Pruner } from "./retention.ts";
 import { type Series, SeriesTable } from "./series.ts";
 import { type Durability, openDatabase } from "./sqlite.ts";
 
+export type { Durability };
+
 /** Events in one transaction, unless a single append brings more: what is committed in one go holds the loop. */
 const MAX_BATCH_EVENTS = 4096;
 /** Damaged ids that are remembered by name; of more than these the first ones tell enough. */

@@ -53,16 +53,19 @@ function exampleOf(code: ErrorCode): Problem {
 }
 
 const situations: Readonly<Record<ErrorCode, { readonly detail: string } & ProblemMembers>> = {
-  json_invalid: { detail: "expected a value at position 33, found }", position: 33 },
-  topic_invalid: { detail: "A topic must have a name between its dots; there is none at position 7.", position: 7 },
+  json_invalid: { detail: "expected a value at position 33, found a closing brace", position: 33 },
+  topic_invalid: {
+    detail: "A topic must not have an empty segment; put text before, after and between its dots.",
+    position: 6,
+  },
   pattern_invalid: { detail: "A [ must be closed by a ]; write \\[ for the character itself.", position: 7 },
   parameter_invalid: {
     detail: "the query parameter last must be a whole number from 1 to 10000",
     parameter: "last",
   },
   parameter_unknown: {
-    detail: 'the query parameter "lats" is not known: known are last, topic; did you mean last?',
-    parameter: "lats",
+    detail: 'the query parameter "sorce" is not known: known are source; did you mean source?',
+    parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
   token_invalid: { detail: "the token is not known: it may have been revoked" },
@@ -72,7 +75,7 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   not_found: { detail: "there is no event 43: the newest one is 42" },
   method_not_allowed: { detail: "this address takes GET, HEAD" },
-  idempotency_conflict: { detail: "the Idempotency-Key was used with another body" },
+  idempotency_conflict: { detail: "this Idempotency-Key was used with another body in the last ten minutes: use a new key" },
   cursor_expired: { detail: "event 7 was pruned: the oldest one that is kept is 12", oldest: 12 },
   payload_too_large: { detail: "the body is larger than 1048576 bytes", limit: 1_048_576 },
   media_type_unsupported: { detail: "the Content-Type must be application/json or application/x-ndjson, in UTF-8" },

@@ -1,0 +1,81 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Subprocess } from "bun";
+import { pinned, type Role } from "./machine.ts";
+
+/** How long a process may take to end after it was asked to, in milliseconds. */
+const STOP_MS = 10_000;
+/** Ticks of /proc/PID/stat a second; the same on every Linux that Bun runs on. */
+const TICKS_PER_SECOND = 100;
+const PAGE_BYTES = 4096;
+
+const running = new Set<Subprocess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+export interface ChildOptions {
+  readonly role: Role;
+  /** Takes standard error. */
+  readonly logFile: string;
+  readonly onMessage?: (message: unknown) => void;
+}
+
+/** A process that was started on the core of its role, and ends with us. */
+export class Child {
+  readonly #process: Subprocess;
+  readonly #logFile: string;
+
+  constructor(argv: readonly string[], { role, logFile, onMessage }: ChildOptions) {
+    this.#logFile = logFile;
+    this.#process = Bun.spawn(pinned(role, argv), {
+      stdio: ["ignore", "ignore", Bun.file(logFile)],
+      env: environment(),
+      ...(onMessage === undefined ? {} : { ipc: onMessage }),
+    });
+    running.add(this.#process);
+    void this.#process.exited.then(() => running.delete(this.#process));
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get exited(): Promise<number> {
+    return this.#process.exited;
+  }
+
+  /** What it wrote to standard error, the end of it. */
+  get log(): string {
+    return readFileSync(this.#logFile, "utf8").slice(-2000);
+  }
+
+  send(message: unknown): void {
+    this.#process.send(message);
+  }
+
+  /** Seconds of processor time that it has used. */
+  cpuSeconds(): number {
+    const stat = readFileSync(join("/proc", String(this.pid), "stat"), "utf8");
+    const [, , , , , , , , , , , user = "0", system = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(user) + Number(system)) / TICKS_PER_SECOND;
+  }
+
+  residentBytes(): number {
+    const [, pages = "0"] = readFileSync(join("/proc", String(this.pid), "statm"), "utf8").split(" ");
+    return Number(pages) * PAGE_BYTES;
+  }
+
+  /** Asks it to end, and waits until it has. */
+  async stop(): Promise<void> {
+    this.#process.kill("SIGTERM");
+    const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_MS);
+    await this.#process.exited;
+    clearTimeout(timer);
+  }
+}
+
+/** Ours without what would configure the program under test. */
+function environment(): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("EVENTBUS_")));
+}

@@ -1,0 +1,48 @@
+import { BusError } from "./errors.ts";
+
+/** Where a subscriber starts. */
+export type Start =
+  /** With the next event that is published. */
+  | { readonly kind: "live" }
+  /** After this event. */
+  | { readonly kind: "after"; readonly id: number }
+  /** With the first event of this time or later, in milliseconds since 1970. */
+  | { readonly kind: "time"; readonly timeMs: number }
+  /** With the first event published less than this many milliseconds ago. */
+  | { readonly kind: "ago"; readonly durationMs: number }
+  /** With the oldest event that is kept. */
+  | { readonly kind: "all" }
+  /** With the newest events that match, this many of them. */
+  | { readonly kind: "last"; readonly count: number };
+
+const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)$/;
+
+/** Reads `since`: an id, an RFC 3339 time, a duration such as `10m`, `all` or `now`. Throws `parameter_invalid`. */
+export function parseSince(text: string): Start {
+  if (text === "all") return { kind: "all" };
+  if (text === "now") return { kind: "live" };
+  if (/^\d{1,15}$/.test(text)) return { kind: "after", id: Number(text) };
+  const duration = /^(\d{1,9})([smhd])$/.exec(text);
+  if (duration) return { kind: "ago", durationMs: Number(duration[1]) * (UNIT_MS[duration[2] ?? ""] ?? 0) };
+  const timeMs = parseTime(text);
+  if (timeMs !== undefined) return { kind: "time", timeMs };
+  throw new BusError(
+    "parameter_invalid",
+    "must be an event id, an RFC 3339 time, a duration such as 30s, 10m, 24h or 7d, all, or now",
+    { members: { parameter: "since" } },
+  );
+}
+
+/** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
+export function parseTime(text: string): number | undefined {
+  if (!RFC_3339.test(text)) return undefined;
+  // A plus sign that nobody percent-encoded arrives as a space.
+  const timeMs = Date.parse(
+    text
+      .replace(/ (\d\d:\d\d)$/, "+$1")
+      .replace(/^(.{10}) /, "$1T")
+      .toUpperCase(),
+  );
+  return Number.isNaN(timeMs) ? undefined : timeMs;
+}

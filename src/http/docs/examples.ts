@@ -1,0 +1,54 @@
+import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
+
+/** An order, as a shop publishes it. */
+export const order = {
+  order: "A-1007",
+  customer: 1207,
+  items: [{ sku: "mug-blue", quantity: 2, price: 12.5 }],
+  total: 25,
+  currency: "EUR",
+};
+
+/** A push, as GitHub's webhook sends it, shortened. */
+export const push = {
+  ref: "refs/heads/main",
+  before: "6113728f27ae82c7b1a177c8d03f9e96e0adf246",
+  after: "59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5",
+  repository: { full_name: "Codertocat/Hello-World", private: false },
+  pusher: { name: "Codertocat" },
+  commits: [
+    {
+      id: "59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5",
+      message: "Update the readme",
+      timestamp: "2026-11-23T15:29:41+01:00",
+      modified: ["README.md"],
+    },
+  ],
+};
+
+export const orderEnvelope = { topic: "orders.created", data: order, source: "shop" };
+export const pushEnvelope = { topic: "github.push", data: push, source: "github" };
+
+export const orderEvent: EventMessage = { id: 42, ...orderEnvelope, created_at: "2026-11-23T14:30:00.123Z" };
+export const pushEvent: EventMessage = { id: 41, ...pushEnvelope, created_at: "2026-11-23T14:29:42.007Z" };
+
+export const topicSummaries: TopicSummary[] = [
+  { topic: "github.push", count: 12, last_id: pushEvent.id, last_at: pushEvent.created_at },
+  { topic: "orders.created", count: 30, last_id: orderEvent.id, last_at: orderEvent.created_at },
+];
+
+export const stats = {
+  version: "0.1.0",
+  uptime_seconds: 86_400,
+  events: { count: 42, first_id: 1, last_id: 42 },
+  published: 42,
+  published_per_second: 0.4,
+  subscribers: { websocket: { live: 3, replay: 1 }, stream: { live: 2, replay: 0 } },
+  storage: { used_bytes: 53_248, file_bytes: 69_632 },
+  retention: { max_history: 100_000, max_age_ms: null, max_bytes: null, prune_interval_ms: 60_000 },
+};
+
+/** JSON text, one value a line. */
+export function toLines(values: readonly unknown[]): string {
+  return values.map((value) => `${JSON.stringify(value)}\n`).join("");
+}

@@ -1,0 +1,135 @@
+import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
+import { type Problem, problems } from "../../protocol/problem.ts";
+import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
+import { type Schema, schemaRef } from "./openapi.ts";
+import { errorCodes } from "./problems.ts";
+
+/** An object that has all of these members. */
+function object(description: string, properties: Record<string, Schema>, example?: unknown): Schema {
+  const schema: Schema = { type: "object", description, required: Object.keys(properties), properties };
+  return example === undefined ? schema : { ...schema, example };
+}
+
+const eventId: Schema = {
+  type: "integer",
+  format: "int64",
+  minimum: 1,
+  description: "1, 2, 3 …, ascending in the order of commits, never reused.",
+};
+const topic: Schema = {
+  type: "string",
+  minLength: 1,
+  maxLength: 255,
+  description:
+    "Segments with dots between them, 1 to 255 bytes of UTF-8. No white space, no control characters, none of " +
+    "`* ? [ ] { } ( ) ! | \\ / ,`.",
+};
+const data: Schema = {
+  description: "Any JSON value. It is kept and delivered as sent: numbers keep all their digits, members their order.",
+};
+const source: Schema = { type: "string", maxLength: 255, description: "Who published it, at most 255 bytes of UTF-8." };
+const createdAt: Schema = {
+  type: "string",
+  format: "date-time",
+  description: "UTC, RFC 3339 with milliseconds, set by the server. Never goes down as `id` goes up.",
+};
+const count: Schema = { type: "integer", format: "int64", minimum: 0 };
+const countOf = (description: string): Schema => ({ ...count, description });
+const limitOf = (description: string): Schema => ({ ...count, nullable: true, description });
+
+const eventProperties = {
+  id: eventId,
+  topic,
+  data,
+  source,
+  created_at: createdAt,
+} satisfies Record<keyof EventMessage, Schema>;
+
+const topicProperties = {
+  topic,
+  count: countOf("Events of the topic that history still keeps."),
+  last_id: eventId,
+  last_at: createdAt,
+} satisfies Record<keyof TopicSummary, Schema>;
+
+const problemProperties = {
+  type: { type: "string", description: "A stable name of the code.", example: "urn:eventbus:problem:topic_invalid" },
+  title: { type: "string", description: "What the code means, for people. Always the same for a code." },
+  status: { type: "integer", minimum: 400, maximum: 599, description: "The HTTP status." },
+  detail: { type: "string", description: "What is wrong with this request and what would be right, for people." },
+  code: schemaRef("ErrorCode"),
+  position: { ...count, description: "Where the fault is in the text, in UTF-16 code units from 0." },
+  line: { ...count, description: "The line of an NDJSON body that is at fault, from 1." },
+  limit: { ...count, description: "The limit that was passed, in the unit that the detail names." },
+  oldest: { ...count, description: "The oldest event that is still kept." },
+  parameter: { type: "string", description: "The parameter, header or member at fault." },
+} satisfies Record<keyof Problem, Schema>;
+
+const subscribers = object("Subscribers of one transport.", {
+  live: countOf("Up to date: they get events as these come."),
+  replay: countOf("Reading from history, at their own pace."),
+});
+
+/** Every schema that more than one place needs, by its name. */
+export const schemas: Readonly<Record<string, Schema>> = {
+  Event: object("One published event. It never changes.", eventProperties, orderEvent),
+  EventList: { type: "array", items: schemaRef("Event"), description: "Events in the order that was asked for." },
+  Envelope: {
+    type: "object",
+    description: "An event to publish. A member that is not listed here is an error.",
+    required: ["topic"],
+    properties: {
+      topic,
+      data: { ...data, description: `${data.description} \`null\` when left out.` },
+      source: { ...source, default: "" },
+    },
+    additionalProperties: false,
+    example: orderEnvelope,
+  },
+  PublishedMany: object("What a body of many envelopes became: consecutive events.", {
+    count: { ...count, minimum: 1, description: "How many were published." },
+    first_id: { ...eventId, description: "The id of the first." },
+    last_id: { ...eventId, description: "The id of the last." },
+  }),
+  Topic: object("A topic that history keeps events of.", topicProperties, topicSummaries[0]),
+  TopicList: { type: "array", items: schemaRef("Topic"), description: "Topics by name." },
+  Pruned: object("What pruning did.", { pruned: countOf("Events that were removed.") }),
+  Stats: object(
+    "What the service has done and holds.",
+    {
+      version: { type: "string", description: "Of the server." },
+      uptime_seconds: countOf("Since the server started."),
+      events: object("What history keeps.", {
+        count: countOf("Ids from the first to the last."),
+        first_id: countOf("Oldest event that is kept; one more than `last_id` when none is."),
+        last_id: countOf("Newest event ever published, 0 before the first."),
+      }),
+      published: countOf("Events since the server started."),
+      published_per_second: { type: "number", minimum: 0, description: "Mean of the last ten seconds." },
+      subscribers: object("Who is connected.", { websocket: subscribers, stream: subscribers }),
+      storage: object("The history on disk.", {
+        used_bytes: countOf("Used by events and their indexes."),
+        file_bytes: countOf("Taken from the disk, with space that can be used again."),
+      }),
+      retention: object("The rules by which old events go. `null` is a rule that is off.", {
+        max_history: limitOf("Newest events to keep."),
+        max_age_ms: limitOf("Age at which an event goes, in milliseconds."),
+        max_bytes: limitOf("Bytes that history may take."),
+        prune_interval_ms: countOf("How often the rules are applied, in milliseconds."),
+      }),
+    },
+    stats,
+  ),
+  Problem: {
+    type: "object",
+    description: "An error (RFC 9457). Programs branch on `code`, people read `detail`; other members help to mend.",
+    required: ["type", "title", "status", "detail", "code"],
+    properties: problemProperties,
+  },
+  ErrorCode: { type: "string", enum: errorCodes, description: codeTable() },
+};
+
+function codeTable(): string {
+  const rows = errorCodes.map((code) => `| ${problems[code].status} | \`${code}\` | ${problems[code].title} |`);
+  return ["A code never changes its meaning.", "", "| Status | Code | Meaning |", "|---|---|---|", ...rows].join("\n");
+}

@@ -1,0 +1,63 @@
+import type { Server, WebSocketHandler } from "bun";
+import type { Bus } from "../bus/bus.ts";
+import type { Connection } from "./connection.ts";
+import { asBusError, problemResponse } from "./problem.ts";
+import { Subscriptions } from "./subscribe.ts";
+import { SubscriberSlots } from "./subscriber-limits.ts";
+
+/** What a handler of subscriptions tells its owner. `console` is one. */
+export interface SubscribeLogger {
+  error(message: string, ...details: unknown[]): void;
+}
+
+export interface ServeSubscribeOptions {
+  /** Sockets at a time; default 10,000. */
+  maxConnections?: number;
+  /** Patterns of one socket; default 64. */
+  maxPatterns?: number;
+}
+
+/** What `Bun.serve` needs for WebSocket subscriptions. */
+export interface SubscribeHandler {
+  /** Makes the request a WebSocket, or answers what is wrong with it. */
+  fetch(request: Request, server: Server<Connection>): Response | undefined;
+  websocket: WebSocketHandler<Connection>;
+  /** Closes every socket with 1012 and takes no more. */
+  close(): void;
+}
+
+/** Largest event that a socket may publish or get, in bytes; sizes the buffers. */
+const MAX_BODY_BYTES = 1024 * 1024;
+const STALL_MS = 60_000;
+
+/**
+ * Handles WebSocket subscription connections, as `ServeSubscribe` of the Go package does.
+ *
+ * Query: `pattern`, a glob on topics, repeatable, default `*`; and `since` or `last` for a replay. Use it as
+ * `Bun.serve({ ...serveSubscribe(bus, console), port: 9800 })`, or call its `fetch` for the path you like.
+ */
+export function serveSubscribe(
+  bus: Bus,
+  logger: SubscribeLogger,
+  { maxConnections = 10_000, maxPatterns = 64 }: ServeSubscribeOptions = {},
+): SubscribeHandler {
+  const subscriptions = new Subscriptions(bus, {
+    slots: new SubscriberSlots(maxConnections),
+    maxPatterns,
+    maxBodyBytes: MAX_BODY_BYTES,
+    stallMs: STALL_MS,
+  });
+  return {
+    fetch: (request, server) => {
+      try {
+        return subscriptions.upgrade(request, server);
+      } catch (error) {
+        const busError = asBusError(error);
+        if (busError.code === "internal") logger.error("a subscription failed", error);
+        return problemResponse(busError);
+      }
+    },
+    websocket: subscriptions.websocket,
+    close: () => subscriptions.close(),
+  };
+}

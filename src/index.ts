@@ -1,0 +1,45 @@
+import { type BusOptions, Bus as CoreBus } from "./bus/bus.ts";
+import type { EventLog } from "./bus/ports.ts";
+import { type Durability, SqliteEventLog } from "./store/event-log.ts";
+
+export type { SubscribeOptions, TimeRange } from "./bus/bus.ts";
+export { BusError } from "./bus/errors.ts";
+export type { Event } from "./bus/event.ts";
+export type { EventLog } from "./bus/ports.ts";
+export type { Subscriber } from "./bus/subscriber.ts";
+export { serveSubscribe } from "./http/serve-subscribe.ts";
+export type { EventMessage, TopicSummary } from "./protocol/event.ts";
+export type { ControlMessage } from "./protocol/frames.ts";
+export type { ErrorCode } from "./protocol/problem.ts";
+export { SqliteEventLog } from "./store/event-log.ts";
+
+/** How a bus is opened on a file. Every retention rule is off unless it is given. */
+export interface OpenOptions extends Partial<BusOptions> {
+  /** `fsync` (the default): an event is on disk when `publish` resolves. `os`: the operating system has it. */
+  durability?: Durability;
+  /** Told once of each thing in the file that is found damaged. */
+  onDamage?: (detail: string) => void;
+}
+
+/** The event bus as a library: no server, no network. */
+export class Bus extends CoreBus {
+  /** A bus over a log of yours. `clock` is by default the system's. */
+  constructor(log: EventLog, options: Partial<BusOptions> = {}) {
+    super(log, { clock: Date.now, ...options });
+  }
+
+  /**
+   * Opens or makes the history file at `path` (`:memory:` keeps nothing) and a bus over it. Call `stop` at the end.
+   *
+   * Throws `unavailable` when the file is in use, is not an eventbus history, or has a newer schema.
+   */
+  static open(path: string, options: OpenOptions = {}): Bus {
+    const { durability, onDamage, clock } = options;
+    const log = new SqliteEventLog(path, {
+      ...(durability === undefined ? {} : { durability }),
+      ...(onDamage === undefined ? {} : { onDamage }),
+      ...(clock === undefined ? {} : { clock }),
+    });
+    return new Bus(log, options);
+  }
+}
