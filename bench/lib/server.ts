@@ -1,4 +1,5 @@
 import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Context } from "./bench.ts";
 import { Child } from "./child.ts";
@@ -10,29 +11,39 @@ const START_MS = 60_000;
 export class Server {
   readonly port: number;
   readonly #child: Child;
+  readonly #folder: string;
 
-  private constructor(child: Child, port: number) {
-    this.#child = child;
+  private constructor(argv: readonly string[], port: number, folder: string) {
     this.port = port;
+    this.#folder = folder;
+    this.#child = new Child(argv, { role: "server", logFile: join(folder, "log") });
   }
 
-  /** The program itself, with a history of its own that keeps everything unless the flags say otherwise. */
+  /** The program itself, with a new history that keeps everything unless the flags say otherwise. */
   static eventbus(context: Context, flags: readonly string[] = []): Promise<Server> {
-    return Server.start(context, [context.binary, ...eventbusFlags(context, flags)]);
+    return Server.#start(context, (port, folder) => [context.binary, ...serveArguments(port, folder, flags)]);
   }
 
-  /** A program of `bench/controls`; it gets the port and then the other arguments. */
+  /** A program of `bench/controls`, which gets the port, a folder for its files, and then the other arguments. */
   static control(context: Context, name: string, ...argv: readonly string[]): Promise<Server> {
-    const port = freePort();
     const file = join(import.meta.dir, "../controls", `${name}.ts`);
-    return Server.start(context, [process.execPath, file, String(port), ...argv], port);
+    return Server.#start(context, (port, folder) => [process.execPath, file, String(port), folder, ...argv]);
   }
 
-  /** Starts any command line; resolves when it answers on the port, which is the one after `--port` by default. */
-  static async start(context: Context, argv: readonly string[], port = portOf(argv)): Promise<Server> {
-    const logFile = join(mkdtempSync(join(context.folder, "server-")), "log");
-    const child = new Child(argv, { role: "server", logFile });
-    const server = new Server(child, port);
+  /** A control that is the program itself with a part exchanged, and so takes the program's own flags. */
+  static variant(context: Context, name: string, flags: readonly string[] = []): Promise<Server> {
+    const file = join(import.meta.dir, "../controls", `${name}.ts`);
+    return Server.#start(context, (port, folder) => [
+      process.execPath,
+      file,
+      ...serveArguments(port, folder, flags),
+    ]);
+  }
+
+  static async #start(context: Context, argv: (port: number, folder: string) => string[]): Promise<Server> {
+    const port = freePort();
+    const folder = mkdtempSync(join(context.folder, "server-"));
+    const server = new Server(argv(port, folder), port, folder);
     await server.#answers();
     return server;
   }
@@ -49,8 +60,10 @@ export class Server {
     return this.#child.residentBytes();
   }
 
-  stop(): Promise<void> {
-    return this.#child.stop();
+  /** Ends the server and removes the files that were made for it. */
+  async stop(): Promise<void> {
+    await this.#child.stop();
+    await rm(this.#folder, { recursive: true });
   }
 
   async #answers(): Promise<void> {
@@ -68,13 +81,14 @@ export class Server {
   }
 }
 
-/** A port, a new history and quiet, unless the flags name others. */
-export function eventbusFlags(context: Context, flags: readonly string[] = []): string[] {
+/** Flags of a quiet server with a history in `folder`, unless `flags` say otherwise. */
+export function serveArguments(port: number, folder: string, flags: readonly string[]): string[] {
   const given = (flag: string, value: string) => (flags.includes(flag) ? [] : [flag, value]);
   return [
     "serve",
-    ...given("--port", String(freePort())),
-    ...given("--db", join(mkdtempSync(join(context.folder, "db-")), "eventbus.db")),
+    "--port",
+    String(port),
+    ...given("--db", join(folder, "eventbus.db")),
     ...given("--max-history", "off"),
     ...given("--log-level", "error"),
     ...flags,
@@ -87,8 +101,4 @@ export function freePort(): number {
   const { port } = listener;
   listener.stop(true);
   return port;
-}
-
-function portOf(argv: readonly string[]): number {
-  return Number(argv[argv.indexOf("--port") + 1]);
 }

@@ -149,7 +149,7 @@ const STEPPED_UNITS = 32;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a string must not hold
 const endOfPlainUnits = /["\\\x00-\x1f]/g;
 
-/** The offset of the next quote, backslash or control character; in a long string of Latin letters 20 times as fast as stepping. */
+/** The offset of the next quote, backslash or control character. In a long string some 15 times as fast as stepping. */
 function skipPlainUnits(text: string, at: number): number {
   endOfPlainUnits.lastIndex = at;
   return endOfPlainUnits.test(text) ? endOfPlainUnits.lastIndex - 1 : text.length;
@@ -159,8 +159,7 @@ function skipPlainUnits(text: string, at: number): number {
 function scanEscape(text: string, at: number): number {
   if (at >= text.length) throw brokenString(text, at);
   if (text.charCodeAt(at) !== LOWER_U) {
-    if (!'"\\/bfnrt'.includes(text.charAt(at)))
-      throw unexpected(text, at, 'one of " \\ / b f n r t u after a backslash');
+    if (!'"\\/bfnrt'.includes(text.charAt(at))) throw unexpected(text, at, 'one of "\\/bfnrtu after a backslash');
     return at + 1;
   }
   for (let digit = at + 1; digit <= at + 4; digit++) {

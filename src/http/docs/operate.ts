@@ -1,0 +1,71 @@
+import { stats } from "./examples.ts";
+import { content, type Schema, schemaRef } from "./openapi.ts";
+import type { RouteDocs } from "./route.ts";
+
+export const pruneDocs: RouteDocs = {
+  operationId: "prune",
+  tag: "Operate",
+  summary: "Apply the retention rules now",
+  description: `\
+Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep, as the server does by itself every
+\`--prune-interval\`. Ids are never used again.`,
+  answers: {
+    200: { description: "Pruned.", content: content("application/json", schemaRef("Pruned"), { pruned: 3 }) },
+  },
+  errors: ["parameter_unknown"],
+};
+
+export const statsDocs: RouteDocs = {
+  operationId: "stats",
+  tag: "Operate",
+  summary: "What the service has done and holds",
+  description: "Counts, rates, retention, storage size, subscribers, uptime and version.",
+  answers: {
+    200: { description: "The figures, as of now.", content: content("application/json", schemaRef("Stats"), stats) },
+  },
+  errors: ["parameter_unknown"],
+};
+
+export const healthDocs: RouteDocs = {
+  operationId: "healthz",
+  tag: "Operate",
+  summary: "Is the service alive?",
+  description: "For a supervisor that starts the service anew when this is not answered.",
+  answers: {
+    200: { description: "Alive.", content: content("application/json", statusOf("ok"), { status: "ok" }) },
+  },
+  errors: [],
+};
+
+export const readyDocs: RouteDocs = {
+  operationId: "readyz",
+  tag: "Operate",
+  summary: "Can the service take a publish?",
+  description: "For a load balancer. 503 and 507 say why not.",
+  answers: {
+    200: { description: "Ready.", content: content("application/json", statusOf("ready"), { status: "ready" }) },
+  },
+  errors: ["unavailable", "storage_full"],
+};
+
+export const specificationDocs: RouteDocs = {
+  operationId: "openapi",
+  tag: "Operate",
+  summary: "This documentation, for programs",
+  description: "OpenAPI 3.0, made from the routes themselves. `/swagger` shows it.",
+  answers: {
+    200: {
+      description: "The OpenAPI document.",
+      content: content(
+        "application/json",
+        { type: "object", required: ["openapi", "info", "paths"], properties: { openapi: { type: "string" } } },
+        { openapi: "3.0.3", info: { title: "eventbus", version: "0.1.0" }, paths: {} },
+      ),
+    },
+  },
+  errors: [],
+};
+
+function statusOf(status: string): Schema {
+  return { type: "object", required: ["status"], properties: { status: { type: "string", enum: [status] } } };
+}

@@ -1,0 +1,121 @@
+import type { ErrorCode } from "../../protocol/problem.ts";
+import { order, orderEnvelope, orderEvent, pushEnvelope, pushEvent, toLines } from "./examples.ts";
+import { type Answer, content, contentOfMany, type Parameters, schemaRef } from "./openapi.ts";
+import type { RouteDocs } from "./route.ts";
+
+const IDEMPOTENCY = `
+**Safe to repeat.** With an \`Idempotency-Key\`, a repeat of the same body within ten minutes publishes nothing: it is
+answered like the first call, with the header \`Idempotency-Replayed: true\`. The same key with another body is 409
+\`idempotency_conflict\`.`;
+
+const idempotencyKey: Parameters[number] = {
+  name: "Idempotency-Key",
+  in: "header",
+  description: "Any text of 1 to 255 bytes that stands for this publish, such as a UUID.",
+  schema: { type: "string", minLength: 1, maxLength: 255 },
+};
+
+const replayed: NonNullable<Answer["headers"]> = {
+  "Idempotency-Replayed": {
+    description: "Sent only when the key was known: the events are those of the first call.",
+    schema: { type: "string", enum: ["true"] },
+    example: "true",
+  },
+};
+
+const publishErrors: readonly ErrorCode[] = [
+  "json_invalid",
+  "topic_invalid",
+  "parameter_invalid",
+  "parameter_unknown",
+  "idempotency_conflict",
+  "payload_too_large",
+  "media_type_unsupported",
+  "unavailable",
+  "storage_full",
+];
+
+export const publishDocs: RouteDocs = {
+  operationId: "publish",
+  tag: "Publish",
+  summary: "Publish an event, or many",
+  description: `\
+The answer comes when the event is on disk, and is the event with its \`id\` and time.
+
+\`\`\`sh
+curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","data":{"total":25}}'
+\`\`\`
+
+With \`Content-Type: application/x-ndjson\` the body holds one envelope a line, at most 10,000. All of them are
+published, with ids that follow one another, or none.
+
+A body without a \`Content-Type\`, or with the one that \`curl -d\` sends by itself, is read as JSON. It may have 1 MiB,
+lines together ten times as much, unless the server was started with another \`--max-body\`.
+${IDEMPOTENCY}`,
+  parameters: [idempotencyKey],
+  body: {
+    ...contentOfMany("application/json", schemaRef("Envelope"), {
+      "an order": orderEnvelope,
+      "a push to GitHub": pushEnvelope,
+      "only a topic": { topic: "deploy.finished" },
+    }),
+    ...content(
+      "application/x-ndjson",
+      { type: "string", description: "An `Envelope` as JSON on each line. Blank lines are skipped." },
+      toLines([orderEnvelope, { topic: "orders.paid", data: { order: "A-1007" }, source: "shop" }]),
+    ),
+  },
+  answers: {
+    200: {
+      description: "Published. An `Event` for JSON, a `PublishedMany` for NDJSON.",
+      headers: replayed,
+      content: contentOfMany(
+        "application/json",
+        { oneOf: [schemaRef("Event"), schemaRef("PublishedMany")] },
+        {
+          "an order": orderEvent,
+          "a push to GitHub": pushEvent,
+          "many, by NDJSON": { count: 2, first_id: 43, last_id: 44 },
+        },
+      ),
+    },
+  },
+  errors: publishErrors,
+};
+
+export const publishToDocs: RouteDocs = {
+  operationId: "publishTo",
+  tag: "Publish",
+  summary: "Publish data to the topic in the path",
+  description: `\
+The body **is** the data: any JSON value, or with \`Content-Type: text/plain\` a text, which becomes a JSON string. Made
+for webhooks and for shells.
+
+\`\`\`sh
+date | curl http://127.0.0.1:9800/api/events/publish/backup.finished -H 'Content-Type: text/plain' --data-binary @-
+\`\`\`
+${IDEMPOTENCY}`,
+  parameters: [
+    {
+      name: "topic",
+      in: "path",
+      required: true,
+      description: "The topic, percent-encoded where a path needs it.",
+      schema: { type: "string", minLength: 1, maxLength: 255 },
+      example: "orders.created",
+    },
+    idempotencyKey,
+  ],
+  body: {
+    ...content("application/json", { description: "Any JSON value; it is the data of the event." }, order),
+    ...content("text/plain", { type: "string", description: "A text in UTF-8." }, "backup finished after 12 s"),
+  },
+  answers: {
+    200: {
+      description: "Published.",
+      headers: replayed,
+      content: content("application/json", schemaRef("Event"), orderEvent),
+    },
+  },
+  errors: publishErrors,
+};
