@@ -163,7 +163,7 @@ function scanEscape(text: string, at: number): number {
     return at + 1;
   }
   for (let digit = at + 1; digit <= at + 4; digit++) {
-    if (!isHexDigit(text.charCodeAt(digit))) throw unexpected(text, digit, "four hexadecimal digits after \\u");
+    if (!isHexDigit(text.charCodeAt(digit))) throw unexpected(text, digit, "a hexadecimal digit after \\u");
   }
   return at + 5;
 }

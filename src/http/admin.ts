@@ -4,7 +4,9 @@ import type { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { json } from "./answer.ts";
-import { healthDocs, pruneDocs, readyDocs, statsDocs, topicsDocs } from "./docs.ts";
+import { topicsDocs } from "./docs/history.ts";
+import { healthDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
+import { documented } from "./docs/route.ts";
 import { problemResponse } from "./problem.ts";
 import { noQuery, Query, repeatable, text } from "./query.ts";
 
@@ -22,11 +24,11 @@ export interface ServiceState {
 /** What operators ask: prune, topics, stats, health. */
 export function adminRoutes(bus: Bus, service: ServiceState) {
   return new Elysia()
-    .post("/api/events/prune", ({ request }) => prune(bus, request), pruneDocs)
-    .get("/api/topics", ({ request }) => topics(bus, request), topicsDocs)
-    .get("/api/stats", ({ request }) => stats(service, request), statsDocs)
-    .get("/healthz", () => json({ status: "ok" }), healthDocs)
-    .get("/readyz", () => ready(service), readyDocs);
+    .post("/api/events/prune", ({ request }) => prune(bus, request), documented(pruneDocs))
+    .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
+    .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
+    .get("/healthz", () => json({ status: "ok" }), documented(healthDocs))
+    .get("/readyz", () => ready(service), documented(readyDocs));
 }
 
 async function prune(bus: Bus, request: Request): Promise<Response> {

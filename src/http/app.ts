@@ -3,12 +3,14 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { pathOf } from "./answer.ts";
-import { docsRoutes, subscribeDocs } from "./docs.ts";
+import { documented } from "./docs/route.ts";
+import { subscribeDocs } from "./docs/subscribe.ts";
+import { docsRoutes } from "./docs.ts";
 import { historyRoutes } from "./history.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
 import type { Streams } from "./stream.ts";
-import { SUBSCRIBE_PATH } from "./subscribe.ts";
+import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 
 export interface AppOptions {
   readonly bus: Bus;
@@ -34,7 +36,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     .use(historyRoutes(bus))
     .use(adminRoutes(bus, service))
     .use(streams.routes())
-    .get(SUBSCRIBE_PATH, upgradeRequired, subscribeDocs)
+    .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
     .use(docsRoutes(version));
   const allowed = new AllowedMethods(app.routes);
   return (request) => app.handle(request);

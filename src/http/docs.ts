@@ -1,19 +1,44 @@
 import { swagger } from "@elysiajs/swagger";
+import { Elysia } from "elysia";
+import { json } from "./answer.ts";
+import { specificationDocs } from "./docs/operate.ts";
+import { PAGE_PATH, pageRoutes } from "./docs/page.ts";
+import { problemExamples } from "./docs/problems.ts";
+import { operation, tags } from "./docs/route.ts";
+import { schemas } from "./docs/schemas.ts";
 
-const plain = (summary: string) => ({ parse: "none" as const, detail: { summary } });
+const SPECIFICATION_PATH = `${PAGE_PATH}/json`;
 
-export const publishDocs = plain("Publish an event, or many");
-export const publishToDocs = plain("Publish data to the topic in the path");
-export const historyDocs = plain("Ask the history");
-export const eventDocs = plain("One event by its id");
-export const pruneDocs = plain("Apply the retention rules now");
-export const topicsDocs = plain("Every topic that history keeps");
-export const statsDocs = plain("What the service has done and holds");
-export const healthDocs = plain("Is the service alive?");
-export const readyDocs = plain("Can the service take a publish?");
-export const streamDocs = plain("Subscribe by server-sent events or JSON lines");
-export const subscribeDocs = plain("Subscribe by WebSocket");
+const DESCRIPTION = `\
+Publish an event with one HTTP call, subscribe over a WebSocket or a stream, ask the history for what was before.
 
+\`\`\`sh
+websocat 'ws://127.0.0.1:9800/api/events/subscribe?pattern=orders.*' &
+curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","data":{"total":25}}'
+curl 'http://127.0.0.1:9800/api/events/history?last=10'
+\`\`\`
+
+Patterns are globs over the whole topic: \`*\` any characters, dots too; \`?\` one; \`[a-z]\`, \`[^a-z]\` one of a class;
+\`{a,b}\` either; \`\\\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
+error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
+
+/** The documentation of all routes: `/swagger` for people, `/swagger/json` for programs. Use it after the routes. */
 export function docsRoutes(version: string) {
-  return swagger({ path: "/swagger", documentation: { info: { title: "eventbus", version } } });
+  return (
+    new Elysia()
+      .mapResponse(({ response }) => (response instanceof Response ? response : json(response)))
+      .use(swagger({ path: PAGE_PATH, specPath: SPECIFICATION_PATH, documentation: documentation(version) }))
+      // Takes the place of the page that comes with the plugin, which loads scripts from the internet.
+      .use(pageRoutes(version))
+  );
+}
+
+function documentation(version: string) {
+  return {
+    info: { title: "eventbus", version, description: DESCRIPTION, license: { name: "MIT" } },
+    servers: [{ url: "/", description: "This server" }],
+    tags: [...tags],
+    paths: { [SPECIFICATION_PATH]: { get: operation(specificationDocs) } },
+    components: { schemas: { ...schemas }, examples: problemExamples() },
+  };
 }

@@ -7,7 +7,8 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { parseSource } from "../bus/topic.ts";
 import { jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
-import { eventDocs, historyDocs } from "./docs.ts";
+import { eventDocs, historyDocs } from "./docs/history.ts";
+import { documented } from "./docs/route.ts";
 import { integer, MAX_ID, noQuery, Query, repeatable, text, time } from "./query.ts";
 
 export const historyQuery = new Query({
@@ -23,8 +24,8 @@ export const historyQuery = new Query({
 /** `GET /api/events/history` and `GET /api/events/{id}`. */
 export function historyRoutes(bus: Bus) {
   return new Elysia()
-    .get("/api/events/history", ({ request }) => history(bus, request), historyDocs)
-    .get("/api/events/:id", ({ request }) => event(bus, request), eventDocs);
+    .get("/api/events/history", ({ request }) => history(bus, request), documented(historyDocs, historyQuery))
+    .get("/api/events/:id", ({ request }) => event(bus, request), documented(eventDocs));
 }
 
 function event(bus: Bus, request: Request): Response {

@@ -6,7 +6,8 @@ import type { Appended, Draft } from "../bus/ports.ts";
 import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
 import { jsonText, pathOf } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
-import { publishDocs, publishToDocs } from "./docs.ts";
+import { publishDocs, publishToDocs } from "./docs/publish.ts";
+import { documented } from "./docs/route.ts";
 import { decodeUtf8, parseEnvelope } from "./envelope.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
 import { noQuery, Query, text } from "./query.ts";
@@ -28,8 +29,8 @@ export const publishToQuery = new Query({
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits) {
   return new Elysia()
-    .post("/api/events/publish", ({ request }) => publish(bus, limits, request), publishDocs)
-    .post("/api/events/publish/:topic", ({ request }) => publishTo(bus, limits, request), publishToDocs);
+    .post("/api/events/publish", ({ request }) => publish(bus, limits, request), documented(publishDocs))
+    .post("/api/events/publish/:topic", ({ request }) => publishTo(bus, limits, request), documented(publishToDocs, publishToQuery));
 }
 
 async function publish(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {

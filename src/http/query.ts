@@ -2,14 +2,32 @@ import { BusError } from "../bus/errors.ts";
 import { parseTime } from "../bus/start.ts";
 import { nearest } from "./nearest.ts";
 
-type JsonSchema = Record<string, unknown>;
+/** What OpenAPI says of one value of a parameter. */
+interface ValueSchema {
+  readonly type: "string" | "integer";
+  readonly format?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly maxLength?: number;
+  readonly default?: string | number;
+}
+
+/** A query parameter in OpenAPI's words. */
+interface ParameterDocumentation {
+  name: string;
+  in: "query";
+  description: string;
+  schema: ValueSchema | { type: "array"; items: ValueSchema };
+  style?: "form";
+  explode?: boolean;
+}
 
 /** How one query parameter is read, and what the documentation says of it. */
 export interface Parameter<T> {
   /** Throws `BusError` when the text is not valid; the detail need not name the parameter. */
   readonly parse: (text: string) => T;
   readonly description: string;
-  readonly schema: JsonSchema;
+  readonly schema: ValueSchema;
   readonly isRepeatable?: boolean;
 }
 
@@ -44,7 +62,7 @@ export class Query<P extends Parameters> {
   }
 
   /** For OpenAPI. */
-  get documentation(): object[] {
+  get documentation(): ParameterDocumentation[] {
     return Object.entries(this.#parameters).map(([name, { description, schema, isRepeatable }]) => ({
       name,
       in: "query",
@@ -106,7 +124,11 @@ export function time(description: string): Parameter<number> {
   };
 }
 
-export function text<T>(parse: (text: string) => T, description: string, schema: JsonSchema = {}): Parameter<T> {
+export function text<T>(
+  parse: (text: string) => T,
+  description: string,
+  schema: Omit<ValueSchema, "type"> = {},
+): Parameter<T> {
   return { parse, description, schema: { type: "string", ...schema } };
 }
 

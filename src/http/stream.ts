@@ -5,7 +5,8 @@ import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Start } from "../bus/start.ts";
 import { wantsLines } from "./answer.ts";
-import { streamDocs } from "./docs.ts";
+import { documented } from "./docs/route.ts";
+import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import { LiveStreams } from "./live-bytes.ts";
 import { integer, MAX_ID, Query, repeatable, text } from "./query.ts";
@@ -40,7 +41,7 @@ export class Streams {
 
   /** `GET /api/events/stream`. */
   routes() {
-    return new Elysia().get(STREAM_PATH, ({ request }) => this.#open(request), streamDocs);
+    return new Elysia().get(STREAM_PATH, ({ request }) => this.#open(request), documented(streamDocs, streamQuery));
   }
 
   get size(): number {

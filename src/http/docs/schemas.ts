@@ -1,4 +1,5 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
+import type { AnswerFrame, CaughtUpMessage, GapMessage } from "../../protocol/frames.ts";
 import { type Problem, problems } from "../../protocol/problem.ts";
 import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
 import { type Schema, schemaRef } from "./openapi.ts";
@@ -65,6 +66,13 @@ const problemProperties = {
   parameter: { type: "string", description: "The parameter, header or member at fault." },
 } satisfies Record<keyof Problem, Schema>;
 
+/** Echoed from the frame that is answered. */
+const ref: Schema = {
+  description: "What the client sent along: a string or a number, at most 256 characters as JSON.",
+  oneOf: [{ type: "string" }, { type: "number" }],
+};
+const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame)["type"]): Schema => ({ type: "string", enum: [type] });
+
 const subscribers = object("Subscribers of one transport.", {
   live: countOf("Up to date: they get events as these come."),
   replay: countOf("Reading from history, at their own pace."),
@@ -120,6 +128,29 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     stats,
   ),
+  Gap: object("Retention removed the events between `after` and `next` before they were read.", {
+    type: typeOf("gap"),
+    after: countOf("The last event before the hole."),
+    next: countOf("The first event after it."),
+  }),
+  CaughtUp: object("The replay that `since` or `last` asked for has reached the present.", {
+    type: typeOf("caught_up"),
+    id: countOf("The newest event of any topic at that time."),
+  }),
+  Ack: {
+    ...object("The frame was done.", { type: typeOf("ack"), ref, event: schemaRef("Event") }),
+    required: ["type"],
+  },
+  Pong: { ...object("The answer to a ping.", { type: typeOf("pong"), ref }), required: ["type"] },
+  ErrorFrame: {
+    ...object("The frame was refused; the connection stays open. Other members help to mend, as in a `Problem`.", {
+      type: typeOf("error"),
+      ref,
+      code: schemaRef("ErrorCode"),
+      detail: problemProperties.detail,
+    }),
+    required: ["type", "code", "detail"],
+  },
   Problem: {
     type: "object",
     description: "An error (RFC 9457). Programs branch on `code`, people read `detail`; other members help to mend.",

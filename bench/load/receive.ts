@@ -1,0 +1,109 @@
+import { answerCommands } from "./commands.ts";
+import { Stretch } from "./cpu.ts";
+import { type Counter, FrameCounter, FrameReader, StreamCounter } from "./frames.ts";
+import { Subscriber, type Transport } from "./subscriber.ts";
+
+/** Handshakes under way at a time. */
+const OPENING_AT_A_TIME = 100;
+const TICK_MS = 50;
+
+interface OpenOptions {
+  readonly port: number;
+  readonly transport: Transport;
+  readonly path: string;
+  readonly sockets: number;
+  /** Sockets that take a little and then pause, again and again: readers that are too slow. */
+  readonly areSlow?: boolean;
+}
+
+interface Received {
+  readonly eventsPerSecond: number;
+  readonly seconds: number;
+  readonly generatorBusy: number;
+}
+
+const subscribers: Subscriber[] = [];
+let order = new OrderCheck();
+
+const commands = {
+  /** Opens more sockets; resolves when all are accepted. */
+  async open({ port, transport, path, sockets, areSlow = false }: OpenOptions): Promise<void> {
+    for (let opened = 0; opened < sockets; opened += OPENING_AT_A_TIME) {
+      const count = Math.min(OPENING_AT_A_TIME, sockets - opened);
+      const batch = Array.from({ length: count }, (_, index) =>
+        Subscriber.open(port, transport, path, makeCounter(transport, opened + index === 0)),
+      );
+      const accepted = await Promise.all(batch);
+      subscribers.push(...accepted);
+      if (areSlow) for (const subscriber of accepted) readSlowly(subscriber);
+    }
+  },
+
+  /** Counts for so long. */
+  async measure({ seconds }: { readonly seconds: number }): Promise<Received> {
+    const before = total();
+    const stretch = new Stretch();
+    await Bun.sleep(seconds * 1000);
+    const events = total() - before;
+    return { eventsPerSecond: events / stretch.seconds, seconds: stretch.seconds, generatorBusy: stretch.busy };
+  },
+
+  /** Resolves, when nothing has come for a while, with all that came. */
+  async settled(): Promise<{ readonly events: number; readonly fewest: number; readonly disorder: string }> {
+    for (let seen = -1; seen !== total(); await Bun.sleep(500)) seen = total();
+    const fewest = subscribers.reduce((least, { counter }) => Math.min(least, counter.events), Number.POSITIVE_INFINITY);
+    return { events: total(), fewest, disorder: order.fault };
+  },
+
+  /** Resolves with the seconds until so many events have come in all. */
+  async until({ events }: { readonly events: number }): Promise<Received> {
+    const stretch = new Stretch();
+    while (total() < events) await Bun.sleep(1);
+    const { seconds, busy } = stretch;
+    return { eventsPerSecond: events / seconds, seconds, generatorBusy: busy };
+  },
+
+  async close(): Promise<void> {
+    for (const subscriber of subscribers.splice(0)) subscriber.close();
+    order = new OrderCheck();
+  },
+};
+export type ReceiveCommands = typeof commands;
+answerCommands(commands);
+
+/** Of each batch the first WebSocket is read, to see that its events come in order without a hole. */
+function makeCounter(transport: Transport, isFirst: boolean): Counter {
+  if (transport === "stream") return new StreamCounter();
+  const check = order;
+  return isFirst ? new FrameReader((text) => check.see(text)) : new FrameCounter();
+}
+
+function total(): number {
+  return subscribers.reduce((sum, { counter }) => sum + counter.events, 0);
+}
+
+function readSlowly(subscriber: Subscriber): void {
+  subscriber.pause();
+  const timer = setInterval(() => {
+    if (!subscribers.includes(subscriber)) {
+      clearInterval(timer);
+      return;
+    }
+    subscriber.resume();
+    setImmediate(() => subscriber.pause());
+  }, 20 * TICK_MS);
+}
+
+/** Sees that ids rise by one. */
+class OrderCheck {
+  fault = "";
+  #last: number | undefined;
+
+  see(text: string): void {
+    const [, digits] = /^\{"id":(\d+)/.exec(text) ?? [];
+    if (digits === undefined) return;
+    const id = Number(digits);
+    if (this.#last !== undefined && id !== this.#last + 1) this.fault ||= `${id} came after ${this.#last}`;
+    this.#last = id;
+  }
+}

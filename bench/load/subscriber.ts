@@ -1,0 +1,71 @@
+import type { Socket } from "bun";
+import type { Counter } from "./frames.ts";
+
+const HEAD_END = Buffer.from("\r\n\r\n");
+
+export type Transport = "websocket" | "stream";
+
+/** One subscription on bare TCP: the handshake is read, everything after it goes to a counter. */
+export class Subscriber {
+  readonly counter: Counter;
+  readonly #socket: Socket<undefined>;
+
+  private constructor(socket: Socket<undefined>, counter: Counter) {
+    this.#socket = socket;
+    this.counter = counter;
+  }
+
+  /** Resolves when the server has accepted. Rejects when it refuses. */
+  static open(port: number, transport: Transport, path: string, counter: Counter): Promise<Subscriber> {
+    return new Promise((resolve, reject) => {
+      let head: Buffer | undefined = Buffer.alloc(0);
+      Bun.connect({
+        hostname: "127.0.0.1",
+        port,
+        socket: {
+          open: (socket) => void socket.write(handshake(transport, path)),
+          data: (socket, chunk) => {
+            if (head === undefined) {
+              counter.take(chunk, 0);
+              return;
+            }
+            head = Buffer.concat([head, chunk]);
+            const end = head.indexOf(HEAD_END);
+            if (end === -1) return;
+            const expected = transport === "websocket" ? "101" : "200";
+            if (head.latin1Slice(9, 12) === expected) resolve(new Subscriber(socket, counter));
+            else reject(new Error(`the server answered: ${head.toString().slice(0, 500)}`));
+            // One line feed more, so that what marks an event is whole even at the very start.
+            counter.take(head, end + HEAD_END.length - (transport === "stream" ? 1 : 0));
+            head = undefined;
+          },
+          close: () => reject(new Error("the server closed a connection")),
+        },
+      }).catch(reject);
+    });
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  close(): void {
+    this.#socket.terminate();
+  }
+}
+
+function handshake(transport: Transport, path: string): string {
+  const fields =
+    transport === "websocket"
+      ? ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", `Sec-WebSocket-Key: ${key()}`]
+      : ["Accept: text/event-stream"];
+  return `${[`GET ${path} HTTP/1.1`, "Host: 127.0.0.1", ...fields].join("\r\n")}\r\n\r\n`;
+}
+
+function key(): string {
+  return Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString("base64");
+}
