@@ -1,0 +1,5 @@
+// Measures the program; what it can be told is said at the top of bench/run.ts.
+import { bun, install, root, run } from "./toolchain.mjs";
+
+await install();
+process.exit(await run(bun(), ["bench/run.ts", ...process.argv.slice(2)], { cwd: root }));

@@ -1,0 +1,140 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize, resolve } from "node:path";
+
+const SOURCE = resolve(import.meta.dir, "../src");
+
+/** The house of docs/design.md: imports go down only, never to a neighbour of the same rank. */
+const ranks: Readonly<Record<string, number>> = {
+  "main.ts": 5,
+  cli: 4,
+  "files beside main.ts": 3,
+  dashboard: 3,
+  http: 2,
+  store: 2,
+  cluster: 2,
+  client: 2,
+  bus: 1,
+  protocol: 0,
+};
+
+/** Folders that may import less than their rank allows. */
+const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"], dashboard: ["client"] };
+
+/** What only one place may use; comments aside. */
+const reserved = [
+  { what: "Elysia", where: /^http\//, pattern: /["'](?:elysia|@elysiajs\/[^"']*)["']/ },
+  { what: "SQLite", where: /^store\//, pattern: /["']bun:sqlite["']/ },
+  { what: "NATS", where: /^cluster\//, pattern: /["']@nats-io\/[^"']*["']/ },
+  { what: "the environment", where: /^config\.ts$/, pattern: /\b(?:process|Bun|import\.meta)\.env\b/ },
+  { what: "the wall clock", where: /^(?!bus\/)/, pattern: /\bDate\.now\b|\bnew Date\(\s*\)/ },
+  { what: "the server's runtime", where: /^(?!client\/|dashboard\/|protocol\/)/, pattern: /["'](?:bun|node):|\bBun\./ },
+];
+
+const files = readdirSync(SOURCE, { recursive: true, encoding: "utf8" }).filter((path) => /\.[jt]sx?$/.test(path));
+const sources = new Map(files.sort().map((path) => [path, readFileSync(join(SOURCE, path), "utf8")]));
+const imports = new Map([...sources].map(([path, source]) => [path, localImports(path, source)]));
+const everyImport = [...imports].flatMap(([from, targets]) => targets.map((to) => ({ from, to })));
+
+describe("the architecture", () => {
+  test("gives every file a rank", () => {
+    expect(files.filter((path) => ranks[houseOf(path)] === undefined)).toEqual([]);
+  });
+
+  test("lets imports go down only", () => {
+    const offenders = everyImport.filter(({ from, to }) => houseOf(from) !== houseOf(to) && rankOf(from) <= rankOf(to));
+    expect(offenders).toEqual([]);
+  });
+
+  test("keeps the client and the dashboard to what a browser may have", () => {
+    const offenders = everyImport.filter(({ from, to }) => {
+      const allowed = only[houseOf(from)];
+      return allowed && ![houseOf(from), ...allowed].includes(houseOf(to));
+    });
+    expect(offenders).toEqual([]);
+  });
+
+  test("has no cycle", () => {
+    expect(firstCycle(imports)).toEqual([]);
+  });
+
+  test("imports nothing outside src but package.json", () => {
+    const outside = everyImport.filter(({ to }) => to.startsWith("..") && to !== "../package.json");
+    expect(outside).toEqual([]);
+  });
+
+  for (const { what, where, pattern } of reserved) {
+    test(`keeps ${what} in its place`, () => {
+      const users = files.filter((path) => pattern.test(withoutComments(sources.get(path) ?? "")));
+      expect(users.filter((path) => !where.test(path))).toEqual([]);
+    });
+  }
+});
+
+describe("the search for imports", () => {
+  test.each([
+    ['import { a } from "./a.ts";', "a.ts"],
+    ['import type { A } from "./a.ts";', "a.ts"],
+    ['import {\n  type A,\n  // why\n  b,\n} from "../bus/a.ts";', "../bus/a.ts"],
+    ["export * from './a.ts'", "a.ts"],
+    ['export type { A } from "./a.ts";', "a.ts"],
+    ['import "./a.css";', "a.css"],
+    ['import a from "./a.sql" with { type: "text" };', "a.sql"],
+    ['const a = await import("./a.ts");', "a.ts"],
+    ['let a: import("./a.ts").A;', "a.ts"],
+    ['const a = require("./a.ts");', "a.ts"],
+    ['new Worker(new URL("./a.ts", import.meta.url));', "a.ts"],
+  ])("finds %p", (source, target) => {
+    expect(localImports("b.ts", source)).toEqual([target]);
+  });
+
+  test("passes over packages and comments", () => {
+    expect(localImports("b.ts", 'import a from "elysia"; // import b from "./b.ts"\n/* from "./c.ts" */')).toEqual([]);
+  });
+
+  test("finds a cycle of type imports", () => {
+    const cyclic = new Map([
+      ["a.ts", localImports("a.ts", 'import type { B } from "./b.ts";')],
+      ["b.ts", localImports("b.ts", 'import { a } from "./a.ts";')],
+    ]);
+    expect(firstCycle(cyclic)).toEqual(["a.ts", "b.ts", "a.ts"]);
+  });
+});
+
+/** The files that a file imports in any way, types included, as paths within src. */
+function localImports(path: string, source: string): string[] {
+  const mentions = withoutComments(source).matchAll(
+    /\b(?:from|import|import\s*\(|require\s*\(|new\s+URL\s*\()\s*["'](\.[^"'\n]*)["']/g,
+  );
+  return [...mentions].map(([, target]) => normalize(join(dirname(path), target ?? "")));
+}
+
+/** Only block comments that begin a line, for a string may hold a slash and a star. */
+function withoutComments(source: string): string {
+  return source.replaceAll(/^\s*\/\*.*?\*\//gms, "").replaceAll(/(?<=^|\s)\/\/.*$/gm, "");
+}
+
+function houseOf(path: string): string {
+  const [first = "", ...rest] = path.split("/");
+  return rest.length > 0 || first === "main.ts" ? first : "files beside main.ts";
+}
+
+function rankOf(path: string): number {
+  return ranks[houseOf(path)] ?? -1;
+}
+
+/** The files of a cycle, the first one again at the end; empty if there is none. */
+function firstCycle(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  const done = new Set<string>();
+  const visit = (path: string, way: readonly string[]): string[] => {
+    if (way.includes(path)) return [...way.slice(way.indexOf(path)), path];
+    if (done.has(path)) return [];
+    for (const next of graph.get(path) ?? []) {
+      const cycle = visit(next, [...way, path]);
+      if (cycle.length > 0) return cycle;
+    }
+    done.add(path);
+    return [];
+  };
+  return [...graph.keys()].map((path) => visit(path, [])).find((cycle) => cycle.length > 0) ?? [];
+}

@@ -1,0 +1,76 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { validate } from "dockerfile-utils";
+import { environmentName, settings } from "../src/config.ts";
+
+const ROOT = resolve(import.meta.dir, "..");
+
+describe("the packages", () => {
+  const lock: { packages: Record<string, { resolved?: string; integrity?: string }> } = JSON.parse(
+    read("package-lock.json"),
+  );
+  const installed = Object.entries(lock.packages).filter(([path]) => path !== "");
+
+  test("are locked by content, at no address", () => {
+    const offenders = installed.filter(([, { resolved, integrity }]) => resolved !== undefined || !integrity);
+    expect(offenders).toEqual([]);
+  });
+
+  test("are locked by npm alone", () => {
+    expect(["bun.lock", "bun.lockb", "yarn.lock", "pnpm-lock.yaml"].filter(isThere)).toEqual([]);
+  });
+
+  test("have scripts that are there", () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
+    const files = Object.values(scripts).flatMap((command) => command.match(/\S+\.[jt]s\b|\S+\.mjs\b/g) ?? []);
+    expect(files).not.toEqual([]);
+    expect(files.filter((file) => !isThere(file))).toEqual([]);
+  });
+});
+
+describe("the Dockerfile", () => {
+  const dockerfile = read("Dockerfile");
+
+  test("is one that Docker accepts", () => {
+    expect(validate(dockerfile)).toEqual([]);
+  });
+
+  test("copies files that are there and that .dockerignore lets through", () => {
+    const sources = [...dockerfile.matchAll(/^COPY (?!--)(.+) \S+$/gm)].flatMap(([, paths]) => paths?.split(" ") ?? []);
+    const passed = read(".dockerignore").match(/(?<=^!)\S+$/gm) ?? [];
+    expect(sources.toSorted()).toEqual(passed.toSorted());
+    expect(sources.filter((path) => !isThere(path))).toEqual([]);
+  });
+
+  test("runs a script that is there", () => {
+    const { scripts }: { scripts: Record<string, string> } = JSON.parse(read("package.json"));
+    const names = [...dockerfile.matchAll(/\bnpm run (\S+)/g)].map(([, name]) => name ?? "");
+    expect(names).not.toEqual([]);
+    expect(names.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+
+  test("sets variables that the program knows", () => {
+    const known = Object.values(settings).map(environmentName);
+    const names = dockerfile.match(/\bEVENTBUS_\w+(?==)/g) ?? [];
+    expect(names).not.toEqual([]);
+    expect(names.filter((name) => !known.includes(name))).toEqual([]);
+  });
+});
+
+describe("the documentation", () => {
+  const pages = ["README.md", "CHANGELOG.md", ...new Bun.Glob("{docs,bench,examples}/**/*.md").scanSync(ROOT)];
+
+  test.each(pages.toSorted())("%s links to files that are there", (page) => {
+    const targets = [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, target]) => target ?? "");
+    expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
+  });
+});
+
+function isThere(path: string): boolean {
+  return existsSync(join(ROOT, path));
+}
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8");
+}
