@@ -19,7 +19,7 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10'
 \`\`\`
 
 Patterns are globs over the whole topic: \`*\` any characters, dots too; \`?\` one; \`[a-z]\`, \`[^a-z]\` one of a class;
-\`{a,b}\` either; \`\\\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
+\`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
 /** The documentation of all routes: `/swagger` for people, `/swagger/json` for programs. Use it after the routes. */
@@ -27,7 +27,15 @@ export function docsRoutes(version: string) {
   return (
     new Elysia()
       .mapResponse(({ response }) => (response instanceof Response ? response : json(response)))
-      .use(swagger({ path: PAGE_PATH, specPath: SPECIFICATION_PATH, documentation: documentation(version) }))
+      .use(
+        swagger({
+          path: PAGE_PATH,
+          specPath: SPECIFICATION_PATH,
+          documentation: documentation(version),
+          // Else an address with a dot, such as /asyncapi.json, counts as a file and is left out.
+          excludeStaticFile: false,
+        }),
+      )
       // Takes the place of the page that comes with the plugin, which loads scripts from the internet.
       .use(pageRoutes(version))
   );

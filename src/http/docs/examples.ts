@@ -10,7 +10,7 @@ export const order = {
 };
 
 /** A push, as GitHub's webhook sends it, shortened. */
-export const push = {
+const push = {
   ref: "refs/heads/main",
   before: "6113728f27ae82c7b1a177c8d03f9e96e0adf246",
   after: "59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5",

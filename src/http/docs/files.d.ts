@@ -4,12 +4,17 @@ declare module "swagger-ui-dist/swagger-ui-bundle.js" {
   // biome-ignore lint/style/noDefaultExport: a file import has no other kind.
   export default path;
 }
-declare module "*.css" {
+declare module "swagger-ui-dist/swagger-ui.css" {
   const path: string;
   // biome-ignore lint/style/noDefaultExport: a file import has no other kind.
   export default path;
 }
 declare module "*/page/start.js" {
+  const path: string;
+  // biome-ignore lint/style/noDefaultExport: a file import has no other kind.
+  export default path;
+}
+declare module "*/page/theme.css" {
   const path: string;
   // biome-ignore lint/style/noDefaultExport: a file import has no other kind.
   export default path;

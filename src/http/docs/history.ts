@@ -1,4 +1,4 @@
-import { orderEvent, pushEvent, topicSummaries, toLines } from "./examples.ts";
+import { orderEvent, pushEvent, toLines, topicSummaries } from "./examples.ts";
 import { content, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
@@ -22,13 +22,11 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
       headers: {
         Link: {
           description: "Where the next page is, when there is one.",
-          schema: { type: "string" },
-          example: '</api/events/history?last=2&before=41>; rel="next"',
+          schema: { type: "string", example: '</api/events/history?last=2&before=41>; rel="next"' },
         },
         "Eventbus-Damaged": {
           description: "Ids of events in this stretch that are damaged on disk and were left out, at most 100.",
-          schema: { type: "string" },
-          example: "17,18",
+          schema: { type: "string", example: "17,18" },
         },
       },
       content: {

@@ -3,7 +3,7 @@ import type { DocumentDecoration } from "elysia";
 /** The parts of an OpenAPI 3.0 document, as Elysia knows them. */
 export type Responses = NonNullable<DocumentDecoration["responses"]>;
 export type Answer = Exclude<Responses[string], Reference>;
-export type Body = Exclude<NonNullable<DocumentDecoration["requestBody"]>, Reference>;
+type Body = Exclude<NonNullable<DocumentDecoration["requestBody"]>, Reference>;
 export type Content = Body["content"];
 export type Schema = NonNullable<Content[string]["schema"]>;
 export type Examples = NonNullable<Content[string]["examples"]>;

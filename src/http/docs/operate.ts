@@ -34,7 +34,7 @@ export const healthDocs: RouteDocs = {
   answers: {
     200: { description: "Alive.", content: content("application/json", statusOf("ok"), { status: "ok" }) },
   },
-  errors: [],
+  errors: ["parameter_unknown"],
 };
 
 export const readyDocs: RouteDocs = {
@@ -45,7 +45,23 @@ export const readyDocs: RouteDocs = {
   answers: {
     200: { description: "Ready.", content: content("application/json", statusOf("ready"), { status: "ready" }) },
   },
-  errors: ["unavailable", "storage_full"],
+  errors: ["parameter_unknown", "unavailable", "storage_full"],
+};
+
+const anyObject: Schema = { type: "object" };
+const anyList: Schema = { type: "array", items: anyObject };
+
+const openApiDocument: Schema = {
+  type: "object",
+  required: ["openapi", "info", "paths"],
+  properties: {
+    openapi: { type: "string" },
+    info: anyObject,
+    servers: anyList,
+    tags: anyList,
+    paths: anyObject,
+    components: anyObject,
+  },
 };
 
 export const specificationDocs: RouteDocs = {
@@ -56,11 +72,11 @@ export const specificationDocs: RouteDocs = {
   answers: {
     200: {
       description: "The OpenAPI document.",
-      content: content(
-        "application/json",
-        { type: "object", required: ["openapi", "info", "paths"], properties: { openapi: { type: "string" } } },
-        { openapi: "3.0.3", info: { title: "eventbus", version: "0.1.0" }, paths: {} },
-      ),
+      content: content("application/json", openApiDocument, {
+        openapi: "3.0.3",
+        info: { title: "eventbus", version: "0.1.0" },
+        paths: {},
+      }),
     },
   },
   errors: [],

@@ -1,6 +1,6 @@
 import { Elysia } from "elysia";
-import uiScript from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import uiStyle from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
+import uiScript from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
 import startScript from "./page/start.js" with { type: "file" };
 import theme from "./page/theme.css" with { type: "file" };
 
@@ -37,7 +37,9 @@ const hidden = { parse: "none" as const, detail: { hide: true } };
 /** The documentation for people: Swagger UI, whose every file comes from the program itself. */
 export function pageRoutes(version: string) {
   const page = pageOf(version);
-  const routes = new Elysia().get(PAGE_PATH, () => htmlResponse(page), hidden);
+  const routes = new Elysia()
+    .get(PAGE_PATH, () => htmlResponse(page), hidden)
+    .get(`${PAGE_PATH}/`, () => Response.redirect(PAGE_PATH, 308), hidden);
   for (const [name, asset] of Object.entries(assets)) {
     const tag = lazy(() => entityTag(asset));
     routes.get(`${PAGE_PATH}/${name}`, async ({ request }) => assetResponse(asset, await tag(), request), hidden);

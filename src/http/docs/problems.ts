@@ -16,7 +16,8 @@ const COMMON: readonly ErrorCode[] = [
 
 /** Headers that come with the problems of a status. */
 const HEADERS: Readonly<Record<number, Headers>> = {
-  405: { Allow: { description: "The methods this address takes.", schema: { type: "string" }, example: "GET, HEAD" } },
+  405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
+  426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
 };
 
 /** One answer for each status that these codes, and those common to all routes, have; by status. */
@@ -29,7 +30,7 @@ export function problemAnswers(codes: readonly ErrorCode[]): Responses {
 function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
   const headers = HEADERS[status];
   return {
-    description: codes.map((code) => `\`${code}\`: ${problems[code].title}.`).join("\n\n"),
+    description: codes.map((code) => `- \`${code}\`: ${problems[code].title}.`).join("\n"),
     ...(headers === undefined ? {} : { headers }),
     content: {
       "application/problem+json": {
@@ -64,7 +65,7 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
     parameter: "last",
   },
   parameter_unknown: {
-    detail: 'the query parameter "sorce" is not known: known are source; did you mean source?',
+    detail: 'the query parameter "sorce" is not known: this call takes source; did you mean source?',
     parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
@@ -75,7 +76,9 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   not_found: { detail: "there is no event 43: the newest one is 42" },
   method_not_allowed: { detail: "this address takes GET, HEAD" },
-  idempotency_conflict: { detail: "this Idempotency-Key was used with another body in the last ten minutes: use a new key" },
+  idempotency_conflict: {
+    detail: "this Idempotency-Key was used with another body in the last ten minutes: use a new key",
+  },
   cursor_expired: { detail: "event 7 was pruned: the oldest one that is kept is 12", oldest: 12 },
   payload_too_large: { detail: "the body is larger than 1048576 bytes", limit: 1_048_576 },
   media_type_unsupported: { detail: "the Content-Type must be application/json or application/x-ndjson, in UTF-8" },

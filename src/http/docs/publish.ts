@@ -19,7 +19,6 @@ const replayed: NonNullable<Answer["headers"]> = {
   "Idempotency-Replayed": {
     description: "Sent only when the key was known: the events are those of the first call.",
     schema: { type: "string", enum: ["true"] },
-    example: "true",
   },
 };
 

@@ -58,7 +58,7 @@ const problemProperties = {
   title: { type: "string", description: "What the code means, for people. Always the same for a code." },
   status: { type: "integer", minimum: 400, maximum: 599, description: "The HTTP status." },
   detail: { type: "string", description: "What is wrong with this request and what would be right, for people." },
-  code: schemaRef("ErrorCode"),
+  code: { type: "string", enum: errorCodes, description: "What is wrong, for programs: an `ErrorCode`." },
   position: { ...count, description: "Where the fault is in the text, in UTF-16 code units from 0." },
   line: { ...count, description: "The line of an NDJSON body that is at fault, from 1." },
   limit: { ...count, description: "The limit that was passed, in the unit that the detail names." },
@@ -71,7 +71,10 @@ const ref: Schema = {
   description: "What the client sent along: a string or a number, at most 256 characters as JSON.",
   oneOf: [{ type: "string" }, { type: "number" }],
 };
-const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame)["type"]): Schema => ({ type: "string", enum: [type] });
+const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame)["type"]): Schema => ({
+  type: "string",
+  enum: [type],
+});
 
 const subscribers = object("Subscribers of one transport.", {
   live: countOf("Up to date: they get events as these come."),

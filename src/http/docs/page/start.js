@@ -21,14 +21,26 @@ const onlyWhatEnds = () => ({
   },
 });
 
+/** A JSON text a line is text. Swagger UI takes it for one JSON string, because the name of its type ends in json. */
+const linesAsText = ({ fn: { getSampleSchema } }) => ({
+  fn: {
+    getSampleSchema: (schema, mediaType, config, example) =>
+      mediaType === "application/x-ndjson" && typeof example === "string"
+        ? example
+        : getSampleSchema(schema, mediaType, config, example),
+  },
+});
+
 globalThis.SwaggerUIBundle({
   url: "/swagger/json",
   dom_id: "#swagger-ui",
-  plugins: [onlyWhatEnds],
+  plugins: [onlyWhatEnds, linesAsText],
   // Would ask a server on the internet.
   validatorUrl: null,
   deepLinking: true,
   displayRequestDuration: true,
+  // Limits of parameters.
+  showCommonExtensions: true,
   defaultModelsExpandDepth: 0,
-  defaultModelExpandDepth: 2,
+  defaultModelExpandDepth: 3,
 });

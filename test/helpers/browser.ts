@@ -1,0 +1,41 @@
+import { type Browser, chromium, type Page } from "playwright-core";
+
+/** Without these Chromium talks to its maker by itself, or needs what a container does not have. */
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/**
+ * Starts a Chromium without a window, which the caller closes. Playwright talks to it by a pipe, as it does by itself;
+ * that works under Bun's test runner.
+ */
+export function launchChromium(executablePath: string): Promise<Browser> {
+  return chromium.launch({ executablePath, args: ARGUMENTS, headless: true });
+}
+
+/** What a page did since it was watched. */
+export interface PageRecord {
+  /** Addresses it asked for, in order. */
+  readonly requests: readonly string[];
+  /** What it complained of in its console, uncaught errors included. */
+  readonly complaints: readonly string[];
+}
+
+/** Records what the page does from now on: begin before it goes anywhere. */
+export function watch(page: Page): PageRecord {
+  const requests: string[] = [];
+  const complaints: string[] = [];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("websocket", (socket) => requests.push(socket.url()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  return { requests, complaints };
+}
