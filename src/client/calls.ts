@@ -1,0 +1,48 @@
+import { EventBusError, isTemporary } from "./errors.ts";
+import type { Http, HttpRequest } from "./http.ts";
+import { delayAfter } from "./reconnect.ts";
+import { pause, within } from "./waiting.ts";
+
+/** One try may take this part of the time of the call, so that a try that hangs leaves time for another. */
+const TRY_SHARE = 0.5;
+
+/** Requests with a short answer: tried again, within a time, after failures that may pass. */
+export class Calls {
+  readonly #http: Http;
+  readonly #timeoutMs: number;
+  readonly #closed: AbortSignal;
+
+  constructor(http: Http, timeoutMs: number, closed: AbortSignal) {
+    this.#http = http;
+    this.#timeoutMs = timeoutMs;
+    this.#closed = closed;
+  }
+
+  /**
+   * The body of the answer. The request must be one that may be sent twice.
+   *
+   * Rejects with the last try's error when the next one would come too late, or could not mend it.
+   */
+  async send(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
+    // The wall clock: it goes on while a device sleeps, and the server forgets an idempotency key in that time.
+    const deadlineMs = Date.now() + this.#timeoutMs;
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#try(request, Math.min(deadlineMs - Date.now(), this.#timeoutMs * TRY_SHARE), signal);
+      } catch (error) {
+        if (!(error instanceof EventBusError) || !isTemporary(error)) throw error;
+        const delayMs = delayAfter(failures, Math.random(), error.retryAfterMs);
+        if (Date.now() + delayMs >= deadlineMs) throw error;
+        await within(this.#timeoutMs, [this.#closed, signal], (either) => pause(delayMs, either));
+        if (Date.now() >= deadlineMs) throw error;
+      }
+    }
+  }
+
+  #try(request: Omit<HttpRequest, "signal">, limitMs: number, signal: AbortSignal | undefined): Promise<string> {
+    return within(limitMs, [this.#closed, signal], async (either) => {
+      const response = await this.#http.send({ ...request, signal: either });
+      return response.text();
+    });
+  }
+}

@@ -1,0 +1,180 @@
+import type { TopicSummary } from "../protocol/event.ts";
+import { Calls } from "./calls.ts";
+import { EventBusError } from "./errors.ts";
+import { Http } from "./http.ts";
+import type {
+  CallOptions,
+  ConnectOptions,
+  Envelope,
+  HistoryQuery,
+  PublishedRange,
+  PublishOneOptions,
+  PublishOptions,
+} from "./options.ts";
+import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
+import type { Stats } from "./stats.ts";
+import { type SubscribeOptions, Subscription } from "./subscription.ts";
+
+/** The server says something every 15 seconds: when it has missed three of these, nobody is there. */
+const SILENCE_MS = 45_000;
+const TIMEOUT_MS = 30_000;
+/** The server remembers an `Idempotency-Key` for ten minutes: whatever is tried again must have arrived by then. */
+const MAX_TIMEOUT_MS = 9 * 60 * 1000;
+
+const PUBLISH_PATH = "/api/events/publish";
+const HISTORY_PATH = "/api/events/history";
+const JSON_TYPE = "application/json";
+const LINES_TYPE = "application/x-ndjson";
+
+/**
+ * A server, as seen by those who publish and subscribe. Made by `connect`; holds no connection but those of its
+ * subscriptions.
+ *
+ * Every method that returns a promise rejects with an {@link EventBusError} and nothing else. It tries again by
+ * itself what may pass — no connection, 429, 5xx but a full disk — with growing, jittered pauses, until `timeoutMs`
+ * is over; `Retry-After` is honoured. The patterns and topics are checked by the server.
+ */
+export class EventBusClient {
+  readonly #http: Http;
+  readonly #calls: Calls;
+  readonly #silenceMs: number;
+  readonly #closing = new AbortController();
+  readonly #subscriptions = new Set<Subscription>();
+
+  /** As `connect`. */
+  constructor(url: string | URL, options: ConnectOptions = {}) {
+    const { token, fetch, timeoutMs = TIMEOUT_MS, silenceMs = SILENCE_MS } = options;
+    this.#http = new Http(url, token, fetch);
+    this.#calls = new Calls(this.#http, checkedTime("timeoutMs", timeoutMs), this.#closing.signal);
+    this.#silenceMs = checkedTime("silenceMs", silenceMs);
+  }
+
+  /** The server's address, without a slash at the end. */
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /**
+   * Publishes one event; resolves with it once it is on the server's disk.
+   *
+   * `data` is any JSON value, `undefined` is `null`. An event is never published twice by one call, however often the
+   * connection breaks. After `network` nobody knows whether it was published: to be sure, publish it again with an
+   * `idempotencyKey` of your own that you used the first time.
+   */
+  async publish(topic: string, data?: unknown, options: PublishOneOptions = {}): Promise<ReceivedEvent> {
+    const { source } = options;
+    return this.#publishOne(toJson({ topic, data, source }), options);
+  }
+
+  /** As `publish`, with the data as JSON text, which keeps `12345678901234567890` and `1.10` as they are. */
+  async publishRaw(topic: string, json: string, options: PublishOneOptions = {}): Promise<ReceivedEvent> {
+    const { source } = options;
+    requireJson(json);
+    return this.#publishOne(`${toJson({ topic, source }).slice(0, -1)},"data":${json}}`, options);
+  }
+
+  /** Publishes up to 10,000 events with consecutive ids, all or none, and never twice; otherwise as `publish`. */
+  async publishMany(envelopes: Iterable<Envelope>, options: PublishOptions = {}): Promise<PublishedRange> {
+    const lines = Array.from(envelopes, ({ topic, data, source }) => toJson({ topic, data, source }));
+    return parseJson(await this.#post(LINES_TYPE, lines.join("\n"), options)) as PublishedRange;
+  }
+
+  /**
+   * Events that history keeps: the newest, newest first; with `after` the oldest after that id, oldest first. `[]` when
+   * there are none. For the next page, ask with `before` (or `after`) the last one's id.
+   */
+  async history(query: HistoryQuery = {}): Promise<ReceivedEvent[]> {
+    const { signal, last, topic, from, to, source, before, after } = query;
+    const parameters = { last, topic: [topic ?? []].flat(), from, to, source, before, after };
+    const lines = await this.#calls.send(
+      { path: HISTORY_PATH, query: parameters, headers: { accept: LINES_TYPE } },
+      signal,
+    );
+    return lines.split("\n").filter(Boolean).map(parseEvent);
+  }
+
+  /** One event. Rejects with `not_found` when it never existed, with `cursor_expired` when it was pruned. */
+  async event(id: number, { signal }: CallOptions = {}): Promise<ReceivedEvent> {
+    return parseEvent(await this.#calls.send({ path: `/api/events/${id}` }, signal));
+  }
+
+  /** Every topic that history keeps an event of and that matches one of the patterns; default `*`. */
+  async topics(patterns: string | readonly string[] = [], { signal }: CallOptions = {}): Promise<TopicSummary[]> {
+    const query = { pattern: [patterns].flat() };
+    return parseJson(await this.#calls.send({ path: "/api/topics", query }, signal)) as TopicSummary[];
+  }
+
+  /** What the server says of itself. */
+  async stats({ signal }: CallOptions = {}): Promise<Stats> {
+    return parseJson(await this.#calls.send({ path: "/api/stats" }, signal)) as Stats;
+  }
+
+  /**
+   * Subscribes to the topics that match a pattern, or one of several. Connects at once, and never throws: what is wrong
+   * comes out of the iteration.
+   *
+   * Each subscription holds a connection. A browser has six to one server, for all its pages together, and Bun 256 in
+   * all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); every call beyond that waits. So rather give one subscription several
+   * patterns.
+   *
+   * @example
+   * for await (const event of bus.subscribe(["orders.*", "users.*"], { since: lastSeenId })) {
+   *   await handle(event);
+   * }
+   */
+  subscribe(patterns: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscription {
+    const subscription = new Subscription(
+      this.#http,
+      {
+        patterns: [patterns].flat(),
+        silenceMs: this.#silenceMs,
+        onClose: (one) => this.#subscriptions.delete(one),
+      },
+      options,
+    );
+    this.#subscriptions.add(subscription);
+    if (this.#closing.signal.aborted) subscription.close();
+    return subscription;
+  }
+
+  /** Ends every subscription, and every call with `closed`. May be called twice. */
+  close(): void {
+    this.#closing.abort(new EventBusError("closed", "the client was closed"));
+    for (const subscription of [...this.#subscriptions]) subscription.close();
+  }
+
+  async #publishOne(body: string, options: PublishOptions): Promise<ReceivedEvent> {
+    return parseEvent(await this.#post(JSON_TYPE, body, options));
+  }
+
+  #post(type: string, body: string, { idempotencyKey = randomKey(), signal }: PublishOptions): Promise<string> {
+    const headers = { "content-type": type, "idempotency-key": idempotencyKey };
+    return this.#calls.send({ method: "POST", path: PUBLISH_PATH, headers, body }, signal);
+  }
+}
+
+/** 128 random bits. Not `crypto.randomUUID`, which a browser has on secure pages only. */
+function randomKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
+}
+
+function toJson(value: Envelope): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    throw new EventBusError("json_invalid", "the data cannot be written as JSON", { cause: error });
+  }
+}
+
+function requireJson(text: string): void {
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new EventBusError("json_invalid", "the data is not JSON text", { cause: error });
+  }
+}
+
+function checkedTime(name: string, timeMs: number): number {
+  if (timeMs >= 1 && timeMs <= MAX_TIMEOUT_MS) return timeMs;
+  throw new EventBusError("parameter_invalid", `${name} must be from 1 to ${MAX_TIMEOUT_MS} milliseconds`);
+}

@@ -1,0 +1,91 @@
+import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
+
+/**
+ * What went wrong, for programs to branch on: a code of the server, or one of the client's own.
+ *
+ * - `network`: no answer, or a connection that broke. Nobody knows whether the server did what was asked.
+ * - `protocol`: an answer that no eventbus gives: a proxy's error page, the address of another service.
+ * - `aborted`: the `signal` of the call was aborted; its reason is the `cause`.
+ * - `closed`: the client was closed.
+ */
+export type EventBusErrorCode = ErrorCode | "network" | "protocol" | "aborted" | "closed";
+
+/** What an {@link EventBusError} knows beside its code and message. */
+export interface EventBusErrorDetails {
+  status?: number | undefined;
+  problem?: Problem | undefined;
+  retryAfterMs?: number | undefined;
+  cause?: unknown | undefined;
+}
+
+/**
+ * The one kind of error that the client throws on purpose. `message` is for people.
+ *
+ * @example
+ * try {
+ *   await bus.publish("orders.created", order);
+ * } catch (error) {
+ *   if (error instanceof EventBusError && error.code === "storage_full") alertOperators(error.message);
+ *   else throw error;
+ * }
+ */
+export class EventBusError extends Error {
+  override readonly name = "EventBusError";
+  readonly code: EventBusErrorCode;
+  /** HTTP status of the answer; undefined when there was none. */
+  readonly status: number | undefined;
+  /** The whole `application/problem+json` body, with members that help, such as `position`, `line`, `limit`, `oldest`. */
+  readonly problem: Problem | undefined;
+  /** How long the server asked to wait before the next try, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: EventBusErrorCode, message: string, details: EventBusErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.status = details.status;
+    this.problem = details.problem;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** 4xx that say "not now" rather than "not so": timeout, too early, too many requests. */
+const PASSING_STATUSES: readonly number[] = [408, 425, 429];
+
+/** Whether the same request may succeed later without anybody changing it. A full disk may, but not within seconds. */
+export function isTemporary(error: EventBusError): boolean {
+  if (error.code === "network") return true;
+  if (error.code === "storage_full" || error.status === undefined) return false;
+  return error.status >= 500 || PASSING_STATUSES.includes(error.status);
+}
+
+/** The longest wait that a server can ask for, in milliseconds; far below what a timer can take. */
+const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
+
+/** The error that an answer outside of 2xx stands for. Reads its body. */
+export async function errorOf(response: Response): Promise<EventBusError> {
+  const { status } = response;
+  const retryAfterMs = retryAfterOf(response.headers.get("retry-after"));
+  const details = { status, retryAfterMs };
+  const problem = problemOf(await response.text());
+  if (problem === undefined) {
+    return new EventBusError("protocol", `${response.url} answered ${status}, and not in eventbus's words`, details);
+  }
+  return new EventBusError(problem.code, problem.detail, { ...details, problem });
+}
+
+function problemOf(text: string): Problem | undefined {
+  try {
+    const body: Partial<Problem> | null = JSON.parse(text);
+    const isProblem = typeof body?.detail === "string" && Object.hasOwn(problems, body.code ?? "");
+    return isProblem ? (body as Problem) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Seconds or a date (RFC 9110, section 10.2.3) as milliseconds from now. */
+function retryAfterOf(header: string | null): number | undefined {
+  if (header === null) return undefined;
+  const waitMs = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), MAX_RETRY_AFTER_MS);
+}

@@ -1,0 +1,36 @@
+import { EventBusClient } from "./client.ts";
+import type { ConnectOptions } from "./options.ts";
+
+export type { EventMessage, TopicSummary } from "../protocol/event.ts";
+export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
+export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
+export type { Fetch, Token } from "./http.ts";
+export type {
+  CallOptions,
+  ConnectOptions,
+  Envelope,
+  HistoryQuery,
+  PublishedRange,
+  PublishOneOptions,
+  PublishOptions,
+} from "./options.ts";
+export type { ReceivedEvent } from "./received-event.ts";
+export type { ConnectionState } from "./reconnect.ts";
+export type { Stats, SubscriberCounts } from "./stats.ts";
+export type { Gap, SubscribeOptions, Subscription } from "./subscription.ts";
+export type { EventBusClient };
+
+/**
+ * The client of an eventbus server, for browsers, Bun and Node from 20 on. Sends nothing yet.
+ *
+ * `url` is the server's address, such as `http://127.0.0.1:9800`, with the path it is served under, if any. Throws an
+ * `EventBusError` `parameter_invalid` when it is not one of HTTP, or an option is out of its bounds.
+ *
+ * @example
+ * const bus = connect("http://127.0.0.1:9800", { token: "ebt_…" });
+ * await bus.publish("orders.created", { total: 1.1 }, { source: "shop" });
+ * for await (const event of bus.subscribe("orders.*", { since: "all" })) console.log(event.id, event.data);
+ */
+export function connect(url: string | URL, options: ConnectOptions = {}): EventBusClient {
+  return new EventBusClient(url, options);
+}

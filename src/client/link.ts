@@ -1,0 +1,129 @@
+import { EventBusError } from "./errors.ts";
+import { EventStream, type StreamMessage } from "./event-stream.ts";
+import type { Http, Parameters } from "./http.ts";
+import { type ConnectionEvent, type ConnectionState, nextState } from "./reconnect.ts";
+import { isOffline, networkBack, pause } from "./waiting.ts";
+
+export interface LinkOptions {
+  readonly patterns: readonly string[];
+  /** `since` or `last`, for the first connection. */
+  readonly start: Parameters;
+  readonly silenceMs: number;
+  readonly onState: (state: ConnectionState) => void;
+}
+
+/**
+ * One stream of messages over as many connections as it takes: does what {@link nextState} says, and remembers where to
+ * resume.
+ */
+export class Link {
+  readonly #http: Http;
+  readonly #options: LinkOptions;
+  readonly #closing = new AbortController();
+  /** Settles when the first connection is open, or never will be. */
+  readonly opened: Promise<void>;
+  #state: ConnectionState = { kind: "connecting", failures: 0 };
+  #stream: EventStream | undefined;
+  #openedMs = 0;
+  #position: number | undefined;
+
+  /** Connects at once. */
+  constructor(http: Http, options: LinkOptions) {
+    this.#http = http;
+    this.#options = options;
+    this.opened = this.#establish().then(() => this.#requireOpen());
+    // Whoever reads is told as well.
+    this.opened.catch(() => {});
+  }
+
+  /**
+   * What came next; undefined after `close`. The caller must be done with it before it calls again: what it was given
+   * counts as received. Rejects with an error that connecting again does not mend.
+   */
+  async read(): Promise<readonly StreamMessage[] | undefined> {
+    await this.opened.catch(() => {});
+    for (;;) {
+      await this.#establish();
+      if (this.#stream === undefined) return undefined;
+      try {
+        return this.#receive(await this.#stream.read());
+      } catch (error) {
+        this.#lose(error);
+      }
+    }
+  }
+
+  /** Ends the connection and whoever waits in `read`; may be called twice. */
+  close(): void {
+    this.#change({ kind: "closed" });
+    this.#closing.abort(closedError());
+    this.#stream?.close();
+    this.#stream = undefined;
+  }
+
+  #receive(messages: StreamMessage[]): readonly StreamMessage[] {
+    const [first] = messages;
+    // Ids never go down in one history. So it was replaced: what the new one holds up to here is not known to anybody.
+    if (first && this.#position !== undefined && first.position < this.#position) {
+      const next = first.kind === "event" ? first.position : first.position + 1;
+      messages.unshift({ kind: "gap", position: next - 1, gap: { type: "gap", after: 0, next } });
+    }
+    this.#position = messages.at(-1)?.position ?? this.#position;
+    return messages;
+  }
+
+  /** Goes on until there is a connection, or an end. Rejects with the error that ended it. */
+  async #establish(): Promise<void> {
+    for (;;) {
+      const state = this.#state;
+      if (state.kind === "open") return;
+      if (state.kind === "ended") {
+        if (state.error === undefined) return;
+        throw state.error;
+      }
+      if (state.kind === "connecting") await this.#connect();
+      else {
+        const { signal } = this.#closing;
+        await (state.kind === "waiting" ? pause(state.delayMs, signal) : networkBack(signal));
+        this.#change({ kind: "woken" });
+      }
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.#stream === undefined) throw closedError();
+  }
+
+  async #connect(): Promise<void> {
+    const { patterns, start, silenceMs } = this.#options;
+    const query = { pattern: patterns, ...(this.#position === undefined ? start : { last_event_id: this.#position }) };
+    try {
+      const stream = await EventStream.open(this.#http, { query, silenceMs, signal: this.#closing.signal });
+      if (this.#state.kind !== "connecting") return stream.close();
+      this.#stream = stream;
+      this.#openedMs = performance.now();
+      this.#change({ kind: "opened" });
+    } catch (error) {
+      this.#lose(error);
+    }
+  }
+
+  #lose(error: unknown): void {
+    // A programming error is nothing to connect again for.
+    if (!(error instanceof EventBusError)) throw error;
+    const openMs = this.#stream === undefined ? 0 : performance.now() - this.#openedMs;
+    this.#stream?.close();
+    this.#stream = undefined;
+    this.#change({ kind: "lost", error, openMs, isOffline: isOffline(this.#http.url), random: Math.random() });
+  }
+
+  #change(event: ConnectionEvent): void {
+    const before = this.#state;
+    this.#state = nextState(before, event);
+    if (this.#state !== before) this.#options.onState(this.#state);
+  }
+}
+
+function closedError(): EventBusError {
+  return new EventBusError("closed", "the subscription was closed");
+}

@@ -1,0 +1,65 @@
+import type { EventMessage } from "../protocol/event.ts";
+import { EventBusError } from "./errors.ts";
+
+/**
+ * An event as it came from the server: `id`, `topic`, `data`, `source`, `created_at`, and its text to the letter.
+ *
+ * `data` is what `JSON.parse` makes of it, so `12345678901234567890` and `1e400` are changed by JavaScript's numbers;
+ * in `rawData` and `json` they are not.
+ */
+export interface ReceivedEvent extends EventMessage {
+  /** The data as JSON text, as it was published. */
+  readonly rawData: string;
+  /** The whole event as JSON text on one line. */
+  readonly json: string;
+}
+
+/** Reads an event's JSON text. Throws `protocol` when it is none. */
+export function parseEvent(json: string): ReceivedEvent {
+  const event = parseJson(json) as Partial<EventMessage> | null;
+  if (typeof event?.id === "number" && typeof event.topic === "string") return new Parsed(event as EventMessage, json);
+  throw new EventBusError("protocol", "the server sent something that is not an event");
+}
+
+/** Throws `protocol` when the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new EventBusError("protocol", "the server sent something that is not JSON", { cause: error });
+  }
+}
+
+const DATA_MEMBER = ',"data":';
+const SOURCE_MEMBER = ',"source":';
+
+class Parsed implements ReceivedEvent {
+  readonly id: number;
+  readonly topic: string;
+  readonly data: unknown;
+  readonly source: string;
+  readonly created_at: string;
+  readonly #json: string;
+
+  constructor({ id, topic, data, source, created_at }: EventMessage, json: string) {
+    this.id = id;
+    this.topic = topic;
+    this.data = data;
+    this.source = source;
+    this.created_at = created_at;
+    this.#json = json;
+  }
+
+  get json(): string {
+    return this.#json;
+  }
+
+  /**
+   * The members stand in a fixed order: id, topic, data, source, created_at. A topic has no comma, and inside of a
+   * string every quote has a backslash before it: so the first `,"data":` and the last `,"source":` are the members.
+   */
+  get rawData(): string {
+    const start = this.#json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
+    return this.#json.slice(start, this.#json.lastIndexOf(SOURCE_MEMBER));
+  }
+}

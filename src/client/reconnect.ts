@@ -1,0 +1,85 @@
+import { type EventBusError, isTemporary } from "./errors.ts";
+
+/** The shortest wait: a server that refuses at once is not asked again in a tight loop. */
+export const MIN_DELAY_MS = 100;
+/** What the first wait is shorter than; doubles with every failure. A restarted server is back in about this time. */
+const FIRST_CEILING_MS = 250;
+/** What every wait is shorter than, unless the server asks for more: a consumer is back soon after any outage. */
+export const MAX_DELAY_MS = 30_000;
+/** A connection that lasted this long, in milliseconds, was a good one: the failures before it are forgotten. */
+export const STABLE_MS = 5000;
+
+/** Where a subscription stands with its connection. */
+export type ConnectionState =
+  /** `failures`: tries in a row that came to nothing. */
+  | { readonly kind: "connecting"; readonly failures: number }
+  | { readonly kind: "open"; readonly failures: number }
+  /** Tries again `delayMs` milliseconds after it got into this state, or when the network comes back. */
+  | { readonly kind: "waiting"; readonly failures: number; readonly delayMs: number; readonly error: EventBusError }
+  /** The device has no network: tries again when it has. */
+  | { readonly kind: "offline"; readonly failures: number; readonly error: EventBusError }
+  /** For good; by an error, or because somebody closed it. */
+  | { readonly kind: "ended"; readonly error: EventBusError | undefined };
+
+/** What happens to a connection. */
+export type ConnectionEvent =
+  | { readonly kind: "opened" }
+  | {
+      readonly kind: "lost";
+      readonly error: EventBusError;
+      /** How long it had been open, in milliseconds; 0 when it never was. */
+      readonly openMs: number;
+      readonly isOffline: boolean;
+      /** From 0 to 1, evenly spread. */
+      readonly random: number;
+    }
+  /** The wait is over, or the network is back. */
+  | { readonly kind: "woken" }
+  | { readonly kind: "closed" };
+
+/**
+ * The life of a connection as a pure function: no timer, no network, no chance. What is to be done in a state is
+ * what its name says.
+ *
+ * ```
+ *  connecting ──opened──► open
+ *    ▲    └──────┬─────────┘
+ *    │         lost ───────► ended   (an error that trying again does not mend)
+ *  woken         ▼
+ *    └── waiting | offline
+ * ```
+ *
+ * An event that cannot happen in a state leaves it as it is.
+ */
+export function nextState(state: ConnectionState, event: ConnectionEvent): ConnectionState {
+  if (state.kind === "ended") return state;
+  switch (event.kind) {
+    case "opened":
+      return state.kind === "connecting" ? { kind: "open", failures: state.failures } : state;
+    case "lost":
+      return state.kind === "connecting" || state.kind === "open" ? afterLoss(state.failures, event) : state;
+    case "woken":
+      return state.kind === "waiting" || state.kind === "offline"
+        ? { kind: "connecting", failures: state.failures }
+        : state;
+    case "closed":
+      return { kind: "ended", error: undefined };
+  }
+}
+
+function afterLoss(failuresBefore: number, event: ConnectionEvent & { kind: "lost" }): ConnectionState {
+  const { error, openMs, isOffline, random } = event;
+  if (!isTemporary(error)) return { kind: "ended", error };
+  const failures = openMs >= STABLE_MS ? 1 : failuresBefore + 1;
+  if (isOffline) return { kind: "offline", failures, error };
+  return { kind: "waiting", failures, delayMs: delayAfter(failures, random, error.retryAfterMs), error };
+}
+
+/**
+ * Milliseconds to wait after so many failures in a row (at least 1): anything up to a ceiling that doubles, so that
+ * the clients of a server that died do not come back in step. What the server asked for is waited in any case.
+ */
+export function delayAfter(failures: number, random: number, askedMs = 0): number {
+  const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_CEILING_MS * 2 ** (failures - 1));
+  return askedMs + MIN_DELAY_MS + Math.floor(random * (ceilingMs - MIN_DELAY_MS));
+}

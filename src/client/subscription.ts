@@ -1,0 +1,133 @@
+import type { GapMessage } from "../protocol/frames.ts";
+import type { Http } from "./http.ts";
+import { Link } from "./link.ts";
+import type { ReceivedEvent } from "./received-event.ts";
+import type { ConnectionState } from "./reconnect.ts";
+
+/** Events that retention removed before they could be delivered: those between the two ids, both exclusive. */
+export type Gap = Omit<GapMessage, "type">;
+
+export interface SubscribeOptions {
+  /**
+   * Where to start: after this event id, at this time, or what the text says: an id, an RFC 3339 time, a duration such
+   * as `30s`, `10m`, `24h`, `7d` (by the server's clock, when it first answers), `all`, `now`. Default: with the next
+   * event that is published once the server has answered, see {@link Subscription.opened}.
+   */
+  since?: number | Date | string | undefined;
+  /** Start with the newest events that match, this many of them, 1 to 10,000. Not together with `since`. */
+  last?: number | undefined;
+  /** Ends the iteration without an error when it is aborted, as `close` does. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Called in the place of events that are missing because retention removed them, once for each hole; what it throws,
+   * the loop throws. Without it a hole goes by unnoticed. A hole from 0 on may also mean that the server's history was
+   * replaced, by a backup for instance: its ids went back.
+   */
+  onGap?: ((gap: Gap) => void) | undefined;
+  /** Called once, when the replay that `since` or `last` asked for has reached the live events; `id` is the newest then. */
+  onCaughtUp?: ((id: number) => void) | undefined;
+  /** Called when the connection changes: for a light in a page, or a line in a log. Must not throw. */
+  onState?: ((state: ConnectionState) => void) | undefined;
+}
+
+/**
+ * The events that match, in id order, each once, however often the connection or the server dies: an async iterable
+ * that ends when it is closed, or by an `EventBusError` that connecting again would not mend, such as
+ * `token_invalid` or `pattern_invalid`.
+ *
+ * It comes by `fetch` as server-sent events, because that is what reads a connection only as fast as the loop takes the
+ * events: a slow loop holds the server back, which then serves it from history. Nothing is dropped, and neither side
+ * fills its memory. (A WebSocket of a browser or of Bun reads on, whatever the loop does; and it cannot tell why it was
+ * refused.) The server cuts who takes nothing for a minute; when the loop goes on, the subscription resumes.
+ *
+ * Leaving the loop with `break`, `return` or an error closes the connection; whoever does not loop calls `close`. It can
+ * be iterated once.
+ */
+export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
+  /**
+   * Resolves when the server has answered: whatever is published from now on is delivered. Rejects with the error that
+   * ends the subscription before that. Need not be awaited, and nobody need handle it.
+   */
+  readonly opened: Promise<void>;
+  readonly #link: Link;
+  readonly #options: SubscribeOptions;
+  readonly #onClose: (subscription: Subscription) => void;
+  readonly #events: AsyncGenerator<ReceivedEvent, undefined>;
+  #owesCaughtUp: boolean;
+  #lastId: number | undefined;
+  #isClosed = false;
+
+  /** Made by `EventBusClient.subscribe`. Connects at once. */
+  constructor(
+    http: Http,
+    parts: { patterns: readonly string[]; silenceMs: number; onClose: (subscription: Subscription) => void },
+    options: SubscribeOptions,
+  ) {
+    const { since, last, signal, onState = () => {} } = options;
+    this.#options = options;
+    this.#onClose = parts.onClose;
+    this.#owesCaughtUp = since !== undefined || last !== undefined;
+    this.#link = new Link(http, { ...parts, start: { since, last }, onState });
+    this.opened = this.#link.opened;
+    this.#events = this.#read();
+    signal?.addEventListener("abort", this.close);
+    if (signal?.aborted) this.close();
+  }
+
+  /** The id to resume after, elsewhere or later, with `since`: of the last event given, or a later one that does not match. */
+  get lastId(): number | undefined {
+    return this.#lastId;
+  }
+
+  /** The next event, as soon as there is one. May be called again before it resolves. */
+  next(): Promise<IteratorResult<ReceivedEvent, undefined>> {
+    return this.#events.next();
+  }
+
+  /** Closes; what `for await` calls when the loop is left. */
+  async return(): Promise<IteratorResult<ReceivedEvent, undefined>> {
+    this.close();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Ends the iteration and the connection; may be called twice. */
+  readonly close = (): void => {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#options.signal?.removeEventListener("abort", this.close);
+    this.#link.close();
+    this.#onClose(this);
+  };
+
+  async *#read(): AsyncGenerator<ReceivedEvent, undefined> {
+    try {
+      for (let messages = await this.#link.read(); messages !== undefined; messages = await this.#link.read()) {
+        for (const message of messages) {
+          if (this.#isClosed) return undefined;
+          this.#lastId = message.position;
+          if (message.kind === "event") yield message.event;
+          else if (message.kind === "gap") this.#tellGap(message.gap);
+          else if (message.kind === "caughtUp") this.#tellCaughtUp(message.position);
+        }
+      }
+      return undefined;
+    } finally {
+      this.close();
+    }
+  }
+
+  #tellGap({ after, next }: Gap): void {
+    this.#options.onGap?.({ after, next });
+  }
+
+  /** Every resumption is a replay for the server; what was asked for has one end. */
+  #tellCaughtUp(id: number): void {
+    if (!this.#owesCaughtUp) return;
+    this.#owesCaughtUp = false;
+    this.#options.onCaughtUp?.(id);
+  }
+}

@@ -1,0 +1,87 @@
+// What somebody else's program looks like: it uses everything that `eventbus/client` exports. The test copies it into a
+// project of its own, where the import is `eventbus/client`.
+import {
+  type CallOptions,
+  type ConnectionState,
+  type ConnectOptions,
+  connect,
+  type Envelope,
+  type ErrorCode,
+  type EventBusClient,
+  EventBusError,
+  type EventBusErrorCode,
+  type EventBusErrorDetails,
+  type EventMessage,
+  type Fetch,
+  type Gap,
+  type HistoryQuery,
+  type Problem,
+  type ProblemMembers,
+  type PublishedRange,
+  type PublishOneOptions,
+  type PublishOptions,
+  type ReceivedEvent,
+  type Stats,
+  type SubscribeOptions,
+  type SubscriberCounts,
+  type Subscription,
+  type Token,
+  type TopicSummary,
+} from "../../src/client/index.ts";
+
+export async function consume(url: string): Promise<string[]> {
+  const said: string[] = [];
+  const token: Token = async () => "ebt_unused";
+  const ownFetch: Fetch = (input, init) => fetch(input, init);
+  const options: ConnectOptions = { token, fetch: ownFetch, timeoutMs: 10_000, silenceMs: undefined };
+  const bus: EventBusClient = connect(new URL(url), options);
+
+  const publishOptions: PublishOptions = { idempotencyKey: "key-1" };
+  const oneOptions: PublishOneOptions = { ...publishOptions, source: "consumer" };
+  const event: ReceivedEvent = await bus.publish("fresh.first", { total: 1.1 }, oneOptions);
+  const message: EventMessage = await bus.publishRaw("fresh.second", "12345678901234567890");
+  const envelopes: Envelope[] = [{ topic: "fresh.third" }, { topic: "fresh.fourth", data: [1], source: "consumer" }];
+  const range: PublishedRange = await bus.publishMany(new Set(envelopes));
+  said.push(`published ${event.id} ${message.id} ${range.first_id}-${range.last_id} ${event.rawData}`);
+
+  const query: HistoryQuery = { topic: "fresh.*", last: 10, from: new Date(0), source: undefined };
+  const topics: string[] = (await bus.history(query)).map(({ topic }) => topic);
+  said.push(`history ${topics.join(" ")}`);
+
+  const states: ConnectionState["kind"][] = [];
+  const subscribeOptions: SubscribeOptions = {
+    since: "all",
+    onGap: ({ after, next }: Gap) => said.push(`gap ${after} ${next}`),
+    onCaughtUp: (id) => said.push(`caught up ${id}`),
+    onState: (state) => states.push(state.kind),
+  };
+  const subscription: Subscription = bus.subscribe(["fresh.*"], subscribeOptions);
+  await subscription.opened;
+  for await (const { id, rawData, json } of subscription) {
+    said.push(`received ${id} ${rawData} ${json.length}`);
+    if (id === range.last_id) break;
+  }
+  said.push(`states ${states.join(" ")} after ${subscription.lastId}`);
+
+  const call: CallOptions = { signal: new AbortController().signal };
+  const summary: TopicSummary | undefined = (await bus.topics("fresh.first", call))[0];
+  const stats: Stats = await bus.stats(call);
+  const counts: SubscriberCounts = stats.subscribers.websocket;
+  said.push(`topics ${summary?.count} stats ${stats.events.last_id} ${counts.live}`, await refused(bus));
+  bus.close();
+  return said;
+}
+
+async function refused(bus: EventBusClient): Promise<string> {
+  try {
+    return `event ${(await bus.event(1_000_000)).id}`;
+  } catch (error) {
+    if (!(error instanceof EventBusError)) throw error;
+    const code: EventBusErrorCode = error.code;
+    const problem: Problem | undefined = error.problem;
+    const members: ProblemMembers = problem ?? {};
+    const serverCode: ErrorCode | undefined = problem?.code;
+    const details: EventBusErrorDetails = { status: error.status, problem, retryAfterMs: error.retryAfterMs };
+    return `refused ${code} ${serverCode} ${details.status} ${members.oldest}`;
+  }
+}

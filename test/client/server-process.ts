@@ -1,0 +1,65 @@
+import { join, resolve } from "node:path";
+import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
+
+const MAIN = resolve(import.meta.dir, "../../src/main.ts");
+
+/** A server in a process of its own, that can die and come back on the same port and the same file. */
+export class ServerProcess implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: TemporaryFolder = temporaryFolder();
+  #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
+
+  private constructor(port: number) {
+    this.port = port;
+  }
+
+  static async start(): Promise<ServerProcess> {
+    const server = new ServerProcess(freePort());
+    await server.start();
+    return server;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Resolves once it listens. */
+  async start(): Promise<void> {
+    const database = join(this.#folder.path, "eventbus.db");
+    this.#process = Bun.spawn([process.execPath, MAIN, "serve", "--port", String(this.port), "--db", database], {
+      cwd: this.#folder.path,
+      env: { PATH: process.env["PATH"] },
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    let words = "";
+    for await (const chunk of this.#process.stderr) {
+      words += new TextDecoder().decode(chunk);
+      if (words.includes("listening on")) return;
+    }
+    throw new Error(`the server did not start: ${words}`);
+  }
+
+  /** Ends it at once, without a chance to say goodbye. */
+  async kill(): Promise<void> {
+    this.#process?.kill("SIGKILL");
+    await this.#process?.exited;
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  async stop(): Promise<void> {
+    this.#process?.kill("SIGTERM");
+    await this.#process?.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+function freePort(): number {
+  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  return listener.port;
+}
