@@ -10,6 +10,8 @@ interface Setting<T> {
   readonly default: T;
   /** What the help says of the default, when the value itself does not. */
   readonly defaultText?: string;
+  /** Given more than once, it takes all of them. */
+  readonly isRepeatable?: boolean;
   /** Throws `BusError` with a detail that says what would be right. */
   readonly parse: (text: string) => T;
 }
@@ -125,6 +127,7 @@ export function readConfig(
 
 function read(setting: Setting<unknown>, given: readonly string[], where: string): unknown {
   try {
+    if (given.length > 1 && !setting.isRepeatable) throw invalid("is given more than once");
     return setting.parse(given.join(","));
   } catch (error) {
     const reason = error instanceof BusError ? error.message : String(error);
@@ -155,7 +158,7 @@ function text(flag: string, unit: string, byDefault: string, help: string): Sett
 
 function list(flag: string, unit: string, help: string): Setting<readonly string[]> {
   const parse = (value: string) => value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
-  return { flag, unit, help, default: [], defaultText: "none", parse };
+  return { flag, unit, help, default: [], defaultText: "none", isRepeatable: true, parse };
 }
 
 function flag(name: string, help: string): Setting<boolean> {

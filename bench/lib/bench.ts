@@ -32,9 +32,12 @@ export interface Row {
   readonly timesMs?: Readonly<Record<string, readonly number[]>>;
 }
 
-/** The bound on the median of the rounds, or on its ratio to the control's median. */
+/**
+ * The bound on the median of the rounds; on its ratio to the control's median; or on the excess of the worst round over
+ * the control's worst.
+ */
 export interface Target {
-  readonly of: "value" | "ratio";
+  readonly of: "value" | "ratio" | "excess";
   readonly is: "at least" | "at most";
   readonly bound: number;
 }

@@ -10,6 +10,7 @@ const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
 const running = new Set<Subprocess>();
+let endedCpuSeconds = 0;
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
@@ -34,7 +35,10 @@ export class Child {
       ...(onMessage === undefined ? {} : { ipc: onMessage }),
     });
     running.add(this.#process);
-    void this.#process.exited.then(() => running.delete(this.#process));
+    void this.#process.exited.then(() => {
+      running.delete(this.#process);
+      endedCpuSeconds += Number(this.#process.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
+    });
   }
 
   get pid(): number {
@@ -73,6 +77,11 @@ export class Child {
     await this.#process.exited;
     clearTimeout(timer);
   }
+}
+
+/** Processor time of all children that have ended. */
+export function childrenCpuSeconds(): number {
+  return endedCpuSeconds;
 }
 
 /** Ours without what would configure the program under test. */

@@ -1,13 +1,12 @@
-import { closeSync, fdatasyncSync, openSync, readFileSync, statfsSync, writeSync } from "node:fs";
+import { readFileSync, statfsSync } from "node:fs";
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
-import { join } from "node:path";
+import { fsyncTimesMs } from "./disk.ts";
 import { median } from "./stats.ts";
 
 /** Who runs where, when the machine has the cores and the tool. */
 export type Role = "server" | "load";
 
 const CORES: Readonly<Record<Role, number>> = { server: 0, load: 1 };
-const FSYNC_SAMPLES = 100;
 /** Magic numbers of file systems that keep nothing on a disk (statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 
@@ -49,7 +48,7 @@ export function describeMachine(folder: string): Machine {
     bun: Bun.version,
     pinned: canPin,
     loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
-    fsyncMs: Number(measureFsyncMs(folder).toFixed(3)),
+    fsyncMs: Number(median(fsyncTimesMs(folder)).toFixed(3)),
     isDiskMemory: MEMORY_FILE_SYSTEMS.includes(statfsSync(folder).type),
   };
 }
@@ -58,17 +57,4 @@ export function describeMachine(folder: string): Machine {
 export function openFilesLimit(): number {
   const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
   return limit === undefined ? Number.POSITIVE_INFINITY : Number(limit);
-}
-
-function measureFsyncMs(folder: string): number {
-  const file = openSync(join(folder, "fsync"), "w");
-  const block = Buffer.alloc(4096);
-  const timesMs = Array.from({ length: FSYNC_SAMPLES }, () => {
-    const startMs = performance.now();
-    writeSync(file, block);
-    fdatasyncSync(file);
-    return performance.now() - startMs;
-  });
-  closeSync(file);
-  return median(timesMs);
 }

@@ -33,11 +33,7 @@ export class Server {
   /** A control that is the program itself with a part exchanged, and so takes the program's own flags. */
   static variant(context: Context, name: string, flags: readonly string[] = []): Promise<Server> {
     const file = join(import.meta.dir, "../controls", `${name}.ts`);
-    return Server.#start(context, (port, folder) => [
-      process.execPath,
-      file,
-      ...serveArguments(port, folder, flags),
-    ]);
+    return Server.#start(context, (port, folder) => [process.execPath, file, ...serveArguments(port, folder, flags)]);
   }
 
   static async #start(context: Context, argv: (port: number, folder: string) => string[]): Promise<Server> {

@@ -61,7 +61,7 @@ export class FrameReader implements Counter {
       if (size === 0 || at + size > bytes.length) break;
       if (((bytes[at] ?? 0) & OPCODE) === TEXT) {
         this.events++;
-        this.#onText(bytes.utf8Slice(at + headerSize(bytes, at), at + size));
+        this.#onText(bytes.toString("utf8", at + headerSize(bytes, at), at + size));
       }
       at += size;
     }
@@ -69,9 +69,9 @@ export class FrameReader implements Counter {
   }
 }
 
-/** Counts server-sent events by the line that only events have. */
+/** Counts server-sent events by how the data of an event begins; control messages begin in another way. */
 export class StreamCounter implements Counter {
-  static readonly #mark = Buffer.from("\nid: ");
+  static readonly #mark = Buffer.from('data: {"id":');
   events = 0;
   #tail: Buffer = Buffer.alloc(0);
 

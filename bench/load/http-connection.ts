@@ -73,7 +73,7 @@ export class HttpConnection {
       return;
     }
     this.#received = undefined;
-    const status = Number(received.latin1Slice(9, 12));
+    const status = Number(received.toString("latin1", 9, 12));
     this.onAnswer(this, status, this.#wantsBody || status !== 200 ? received.subarray(bodyStart, end) : undefined);
   }
 }

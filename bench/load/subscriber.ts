@@ -33,10 +33,9 @@ export class Subscriber {
             const end = head.indexOf(HEAD_END);
             if (end === -1) return;
             const expected = transport === "websocket" ? "101" : "200";
-            if (head.latin1Slice(9, 12) === expected) resolve(new Subscriber(socket, counter));
+            if (head.toString("latin1", 9, 12) === expected) resolve(new Subscriber(socket, counter));
             else reject(new Error(`the server answered: ${head.toString().slice(0, 500)}`));
-            // One line feed more, so that what marks an event is whole even at the very start.
-            counter.take(head, end + HEAD_END.length - (transport === "stream" ? 1 : 0));
+            counter.take(head, end + HEAD_END.length);
             head = undefined;
           },
           close: () => reject(new Error("the server closed a connection")),

@@ -20,6 +20,7 @@ import type {
 import { parseSince, type Start } from "./start.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
+import { defaultTuning, type Tuning } from "./tuning.ts";
 
 /** The most events that one history question answers with. */
 export const MAX_HISTORY_LIMIT = 10_000;
@@ -32,6 +33,8 @@ export interface BusOptions extends Retention {
   clock: () => number;
   /** Told of a pruning run by interval that failed; the next one is tried all the same. */
   onPruneError?: (error: unknown) => void;
+  /** What differs from the defaults, which suit. */
+  tuning?: Partial<Tuning>;
 }
 
 export interface SubscribeOptions {
@@ -75,6 +78,8 @@ export interface HistoryQuery {
  * An event is committed before it is delivered, and delivered in id order. Publishers never wait for subscribers.
  */
 export class Bus {
+  /** For edges that deliver by themselves: how much may wait for one subscriber. */
+  readonly tuning: Tuning;
   readonly #log: EventLog;
   readonly #retention: Retention;
   readonly #clock: () => number;
@@ -85,6 +90,7 @@ export class Bus {
   #stopping: Promise<void> | undefined;
 
   constructor(log: EventLog, options: BusOptions) {
+    this.tuning = { ...defaultTuning, ...options.tuning };
     this.#log = log;
     this.#retention = options;
     this.#clock = options.clock;
@@ -128,10 +134,16 @@ export class Bus {
    * `pattern_invalid` or `parameter_invalid`.
    */
   subscribe(pattern: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscriber {
-    if (this.#stopping) throw new BusError("shutting_down", "the bus is stopped");
+    this.#refuseWhenStopped();
     const topics = PatternSet.parse([pattern].flat());
-    const parts = { topics, cursor: this.cursor(topics, startOf(options)), interests: this.#interests };
-    const subscriber = new Subscriber(parts, (one) => this.#subscribers.delete(one), options);
+    const subscriber = new Subscriber({
+      topics,
+      cursor: this.cursor(topics, startOf(options)),
+      interests: this.#interests,
+      tuning: this.tuning,
+      onControl: options.onControl ?? (() => {}),
+      onClose: () => this.#subscribers.delete(subscriber),
+    });
     this.#subscribers.add(subscriber);
     return subscriber;
   }
@@ -178,6 +190,7 @@ export class Bus {
 
   /** Reads history page by page, at most `limit` events in all; the loop is free between two pages. */
   async *pages(query: HistoryQuery): AsyncGenerator<{ events: readonly Event[]; damaged: readonly number[] }> {
+    this.#refuseWhenStopped();
     let missing = query.limit;
     let position = query.order === "newest" ? (query.before ?? this.#log.head + 1) : (query.after ?? 0);
     const stop = query.order === "newest" ? (query.after ?? 0) + 1 : (query.before ?? Number.POSITIVE_INFINITY) - 1;
@@ -219,13 +232,15 @@ export class Bus {
   }
 
   /** Applies the retention rules now; resolves with the number of events removed. */
-  prune(): Promise<number> {
+  async prune(): Promise<number> {
+    this.#refuseWhenStopped();
     return this.#log.prune(this.#retention, this.#clock());
   }
 
-  /** Prunes every `intervalMs` milliseconds until `stop`; a second call changes the interval. */
+  /** Prunes every `intervalMs` milliseconds until `stop`; a second call changes the interval. Does nothing after `stop`. */
   startPruning(intervalMs: number): void {
     clearInterval(this.#pruneTimer);
+    if (this.#stopping) return;
     this.#pruneTimer = setInterval(() => {
       this.prune().catch(this.#onPruneError);
     }, intervalMs);
@@ -255,6 +270,10 @@ export class Bus {
   /** Whether the history can take a publish, and if not, why. */
   health(): Health {
     return this.#log.health();
+  }
+
+  #refuseWhenStopped(): void {
+    if (this.#stopping) throw new BusError("shutting_down", "the bus is stopped");
   }
 
   async #stop(): Promise<void> {

@@ -90,6 +90,7 @@ function runsOf(ids: readonly number[]): [first: number, last: number][] {
 function positionOf(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number): number {
   switch (start.kind) {
     case "live":
+    case "now":
       return log.head;
     case "after":
       return Math.min(start.id, log.head);

@@ -39,7 +39,7 @@ const MAX_EXPANDED_CHARACTERS = 4096;
 export function parsePatternGrammar(text: string): PatternBranch {
   checkText(text);
   const branch = new PatternReader(text).readPattern();
-  if (branch.characters === 0) throw patternInvalid('A pattern must not be empty; "*" is every topic.', 0);
+  if (branch.characters === 0) throw patternInvalid('a pattern must not be empty; "*" is every topic', 0);
   return branch;
 }
 
@@ -54,12 +54,12 @@ function checkText(text: string): void {
     const start = Array.from(text.slice(0, 2 * MAX_PATTERN_CHARACTERS + 1)).slice(0, MAX_PATTERN_CHARACTERS);
     const position = start.join("").length;
     if (position < text.length) {
-      throw patternInvalid(`A pattern must be at most ${MAX_PATTERN_CHARACTERS} characters long.`, position);
+      throw patternInvalid(`a pattern must be at most ${MAX_PATTERN_CHARACTERS} characters long`, position);
     }
   }
   const loneSurrogate = text.search(/\p{Cs}/u);
   if (loneSurrogate >= 0) {
-    throw patternInvalid("A pattern must be valid Unicode; this is a lone surrogate.", loneSurrogate);
+    throw patternInvalid("a pattern must be valid Unicode; this is a lone surrogate", loneSurrogate);
   }
 }
 
@@ -76,7 +76,7 @@ class PatternReader {
   readPattern(): PatternBranch {
     const branch = this.#readBranch("");
     if (this.#offset < this.#text.length) {
-      throw patternInvalid("A } must close a {; write \\} for the character itself.", this.#offset);
+      throw patternInvalid("a } must close a {; write \\} for the character itself", this.#offset);
     }
     return branch;
   }
@@ -124,7 +124,7 @@ class PatternReader {
       checkExpansion(sum(branches, "alternatives"), sum(branches, "characters"), start);
       const end = this.#take();
       if (end === "}") return branches;
-      if (end === "") throw patternInvalid("A { must be closed by a }; write \\{ for the character itself.", open);
+      if (end === "") throw patternInvalid("a { must be closed by a }; write \\{ for the character itself", open);
     }
   }
 
@@ -148,9 +148,9 @@ class PatternReader {
 
   #takeClassCodePoint(open: number): number {
     const next = this.#peek();
-    if (next === "") throw patternInvalid("A [ must be closed by a ]; write \\[ for the character itself.", open);
+    if (next === "") throw patternInvalid("a [ must be closed by a ]; write \\[ for the character itself", open);
     if (next === "]" || next === "-") {
-      throw patternInvalid(`A class needs a character here; write \\${next} for the character itself.`, this.#offset);
+      throw patternInvalid(`a class needs a character here; write \\${next} for the character itself`, this.#offset);
     }
     return this.#takeCodePoint();
   }
@@ -161,7 +161,7 @@ class PatternReader {
     if (this.#peek() === "\\") this.#offset += 1;
     const codePoint = this.#text.codePointAt(this.#offset);
     if (codePoint === undefined) {
-      throw patternInvalid("A backslash must stand before a character; write \\\\ for the character itself.", start);
+      throw patternInvalid("a backslash must stand before a character; write \\\\ for the character itself", start);
     }
     this.#offset += codePoint > 0xffff ? 2 : 1;
     return codePoint;
@@ -187,10 +187,10 @@ function sum(branches: readonly PatternBranch[], count: "alternatives" | "charac
 /** Checked while reading, so that no braces are ever expanded past the limit. */
 function checkExpansion(alternatives: number, characters: number, position: number): void {
   if (alternatives > MAX_ALTERNATIVES) {
-    throw patternInvalid(`A pattern must expand to at most ${MAX_ALTERNATIVES} alternatives.`, position);
+    throw patternInvalid(`a pattern must expand to at most ${MAX_ALTERNATIVES} alternatives`, position);
   }
   if (characters > MAX_EXPANDED_CHARACTERS) {
-    const detail = `A pattern must expand to at most ${MAX_EXPANDED_CHARACTERS} characters in all.`;
+    const detail = `a pattern must expand to at most ${MAX_EXPANDED_CHARACTERS} characters in all`;
     throw patternInvalid(detail, position);
   }
 }

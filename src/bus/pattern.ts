@@ -28,7 +28,7 @@ const MAX_REGEXP_STARS = 16;
  * surrogate, or passes a limit. `position` is the offset of the fault in UTF-16 code units from 0.
  */
 export function parsePattern(value: unknown): Pattern {
-  if (typeof value !== "string") throw patternInvalid("A pattern must be a string.", 0);
+  if (typeof value !== "string") throw patternInvalid("a pattern must be a string", 0);
   return new ParsedPattern(value, parsePatternGrammar(value));
 }
 

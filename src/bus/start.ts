@@ -4,6 +4,8 @@ import { BusError } from "./errors.ts";
 export type Start =
   /** With the next event that is published. */
   | { readonly kind: "live" }
+  /** The same, asked for by name: an empty replay, whose end is told. */
+  | { readonly kind: "now" }
   /** After this event. */
   | { readonly kind: "after"; readonly id: number }
   /** With the first event of this time or later, in milliseconds since 1970. */
@@ -16,12 +18,12 @@ export type Start =
   | { readonly kind: "last"; readonly count: number };
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+ -]\d\d:\d\d)$/;
+const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?)([Zz]|[+ -]\d\d:\d\d)$/;
 
 /** Reads `since`: an id, an RFC 3339 time, a duration such as `10m`, `all` or `now`. Throws `parameter_invalid`. */
 export function parseSince(text: string): Start {
   if (text === "all") return { kind: "all" };
-  if (text === "now") return { kind: "live" };
+  if (text === "now") return { kind: "now" };
   if (/^\d{1,15}$/.test(text)) return { kind: "after", id: Number(text) };
   const duration = /^(\d{1,9})([smhd])$/.exec(text);
   if (duration) return { kind: "ago", durationMs: Number(duration[1]) * (UNIT_MS[duration[2] ?? ""] ?? 0) };
@@ -36,13 +38,13 @@ export function parseSince(text: string): Start {
 
 /** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
 export function parseTime(text: string): number | undefined {
-  if (!RFC_3339.test(text)) return undefined;
+  const [, date = "", time = "", zone = ""] = RFC_3339.exec(text) ?? [];
   // A plus sign that nobody percent-encoded arrives as a space.
-  const timeMs = Date.parse(
-    text
-      .replace(/ (\d\d:\d\d)$/, "+$1")
-      .replace(/^(.{10}) /, "$1T")
-      .toUpperCase(),
-  );
-  return Number.isNaN(timeMs) ? undefined : timeMs;
+  const timeMs = Date.parse(`${date}T${time}${zone.replace(" ", "+").toUpperCase()}`);
+  return Number.isNaN(timeMs) || !isInCalendar(date) ? undefined : timeMs;
+}
+
+/** `Date.parse` takes 30 February for 2 March. */
+function isInCalendar(date: string): boolean {
+  return new Date(`${date}T00:00:00Z`).toISOString().startsWith(date);
 }

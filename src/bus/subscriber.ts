@@ -1,18 +1,19 @@
 import type { ControlMessage } from "../protocol/frames.ts";
-import type { Cursor } from "./cursor.ts";
+import type { Cursor, Item } from "./cursor.ts";
 import { Event } from "./event.ts";
 import { Follower } from "./follower.ts";
 import type { Interest, InterestTable } from "./interest.ts";
 import type { TopicMatcher } from "./ports.ts";
+import type { Tuning } from "./tuning.ts";
 
-/** Events read ahead at a time from history. */
-const READ_AHEAD = 100;
-/** Live events that wait for the loop that reads; with more, it reads from history instead. */
-const MAX_WAITING = 1000;
-
-export interface SubscriberOptions {
+export interface SubscriberParts {
+  readonly topics: TopicMatcher;
+  readonly cursor: Cursor;
+  readonly interests: InterestTable;
+  readonly tuning: Tuning;
   /** Called in the place of events that retention removed before they could be read, and at the end of a replay. */
-  onControl?: (message: ControlMessage) => void;
+  readonly onControl: (message: ControlMessage) => void;
+  readonly onClose: () => void;
 }
 
 /**
@@ -22,36 +23,29 @@ export interface SubscriberOptions {
  * the history. Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
+  readonly #parts: SubscriberParts;
   readonly #follower: Follower;
-  readonly #onControl: (message: ControlMessage) => void;
-  readonly #onClose: (subscriber: Subscriber) => void;
-  #waiting: Event[] = [];
-  #sleepers: (() => void)[] = [];
+  #waiting: Item[] = [];
+  #waitingCharacters = 0;
+  /** Calls of `next` are answered one after another, in the order in which they were made. */
+  #lastTurn: Promise<unknown> = Promise.resolve();
+  #wake: () => void = () => {};
   #isClosed = false;
 
   /** Made by `Bus.subscribe`. */
-  constructor(
-    parts: { topics: TopicMatcher; cursor: Cursor; interests: InterestTable },
-    onClose: (subscriber: Subscriber) => void,
-    options: SubscriberOptions = {},
-  ) {
+  constructor(parts: SubscriberParts) {
     const interest: Interest = { topics: parts.topics, deliver: (event) => this.#deliver(event) };
+    this.#parts = parts;
     this.#follower = new Follower(parts.cursor, {
       join: () => parts.interests.add(interest),
       leave: () => parts.interests.remove(interest),
     });
-    this.#onClose = onClose;
-    this.#onControl = options.onControl ?? (() => {});
   }
 
-  async next(): Promise<IteratorResult<Event, undefined>> {
-    while (!this.#isClosed) {
-      const event = this.#waiting.shift();
-      if (event) return { done: false, value: event };
-      if (this.#follower.isLive) await new Promise<void>((resolve) => this.#sleepers.push(resolve));
-      else this.#readOn();
-    }
-    return { done: true, value: undefined };
+  next(): Promise<IteratorResult<Event, undefined>> {
+    const turn = this.#lastTurn.then(() => this.#next());
+    this.#lastTurn = turn.catch(() => {});
+    return turn;
   }
 
   async return(): Promise<IteratorResult<Event, undefined>> {
@@ -71,25 +65,46 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#waiting = [];
     this.#follower.close();
-    this.#onClose(this);
-    this.#wakeUp();
+    this.#parts.onClose();
+    this.#wake();
+  }
+
+  async #next(): Promise<IteratorResult<Event, undefined>> {
+    while (!this.#isClosed) {
+      const item = this.#waiting.shift();
+      if (item === undefined) await this.#more();
+      else if (item instanceof Event) {
+        this.#waitingCharacters -= item.json.length;
+        return { done: false, value: item };
+      } else this.#parts.onControl(item);
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** Waits for a live event, or reads a page of history and gives everybody else a turn. */
+  async #more(): Promise<void> {
+    if (this.#follower.isLive) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      return;
+    }
+    for (const item of this.#follower.read(this.#parts.tuning.pageEvents)) this.#add(item);
+    if (!this.#follower.isLive) await new Promise((resolve) => setImmediate(resolve));
   }
 
   #deliver(event: Event): void {
-    this.#waiting.push(event);
-    if (this.#waiting.length >= MAX_WAITING) this.#follower.fallBehind(event.id);
-    this.#wakeUp();
+    this.#add(event);
+    const { maxWaitingEvents, maxWaitingBytes } = this.#parts.tuning;
+    const isSlow = this.#waiting.length >= maxWaitingEvents || this.#waitingCharacters > maxWaitingBytes;
+    if (isSlow) this.#follower.fallBehind(event.id);
+    this.#wake();
   }
 
-  #readOn(): void {
-    for (const item of this.#follower.read(READ_AHEAD)) {
-      if (item instanceof Event) this.#waiting.push(item);
-      else this.#onControl(item);
-    }
-  }
-
-  #wakeUp(): void {
-    for (const wake of this.#sleepers.splice(0)) wake();
+  #add(item: Item): void {
+    this.#waiting.push(item);
+    if (item instanceof Event) this.#waitingCharacters += item.json.length;
   }
 }

@@ -29,7 +29,7 @@ const EMPTY_SEGMENT = /^\.|\.(?=\.|$)/;
  * UTF-16 code units from 0.
  */
 export function parseTopic(value: unknown): Topic {
-  if (typeof value !== "string") throw topicInvalid("A topic must be a string.");
+  if (typeof value !== "string") throw topicInvalid("a topic must be a string");
   if (value.length <= MAX_TOPIC_BYTES && ASCII_TOPIC.test(value)) return value as Topic;
   return parseUnusualTopic(value);
 }
@@ -42,24 +42,24 @@ export function parseTopic(value: unknown): Topic {
  */
 export function parseSource(value: unknown): string {
   if (value === undefined) return "";
-  if (typeof value !== "string") throw sourceInvalid("A source must be a string.");
+  if (typeof value !== "string") throw sourceInvalid("a source must be a string");
   if (!fitsInBytes(value, MAX_SOURCE_BYTES)) {
-    throw sourceInvalid(`A source must be at most ${MAX_SOURCE_BYTES} bytes of UTF-8.`);
+    throw sourceInvalid(`a source must be at most ${MAX_SOURCE_BYTES} bytes of UTF-8`);
   }
-  if (!value.isWellFormed()) throw sourceInvalid("A source must be valid Unicode; it holds a lone surrogate.");
+  if (!value.isWellFormed()) throw sourceInvalid("a source must be valid Unicode; it holds a lone surrogate");
   return value;
 }
 
 function parseUnusualTopic(value: string): Topic {
-  if (value === "") throw topicInvalid("A topic must not be empty.");
+  if (value === "") throw topicInvalid("a topic must not be empty");
   if (!fitsInBytes(value, MAX_TOPIC_BYTES)) {
-    throw topicInvalid(`A topic must be at most ${MAX_TOPIC_BYTES} bytes of UTF-8.`);
+    throw topicInvalid(`a topic must be at most ${MAX_TOPIC_BYTES} bytes of UTF-8`);
   }
   const forbidden = FORBIDDEN_CHARACTER.exec(value);
   if (forbidden) throw topicInvalid(describeForbidden(forbidden[0]), forbidden.index);
   const empty = EMPTY_SEGMENT.exec(value);
   if (empty) {
-    const detail = "A topic must not have an empty segment; put text before, after and between its dots.";
+    const detail = "a topic must not have an empty segment; put text before, after and between its dots";
     throw topicInvalid(detail, empty.index);
   }
   return value as Topic;

@@ -1,7 +1,8 @@
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
-import { environmentName, type Flags, readConfig, settings } from "../config.ts";
-import { createLogger } from "../log.ts";
+import { type Config, environmentName, type Flags, readConfig, settings } from "../config.ts";
+import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 
 /** How long stopping may take before the process ends anyway, in milliseconds. */
@@ -14,7 +15,7 @@ export function serveCommand(version: string): Command {
     const value = setting.unit === undefined ? "" : ` <${setting.unit}>`;
     const option = new Option(`${setting.flag}${value}`, `${setting.help} (default: ${shownDefault(setting)})`);
     option.env(environmentName(setting));
-    option.argParser((text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text]);
+    if (value !== "") option.argParser((text, earlier: readonly string[] | undefined) => [...(earlier ?? []), text]);
     command.addOption(option);
   }
   return command.action(async () => {
@@ -41,26 +42,35 @@ function flagsOf(command: Command): Flags {
 function serve(flags: Flags, version: string): Promise<number> {
   const config = readConfig(flags);
   const log = createLogger(config.logLevel, config.logFormat);
-  return new Promise((resolve) => {
+  return new Promise((end) => {
     const stop = async (reason: string, exitCode: number) => {
       log.info({ reason }, "stopping");
-      const stopped = service.stop().then(() => true);
+      const stopped = service.stop().then(
+        () => true,
+        (error) => {
+          log.error({ err: error }, "stopping failed");
+          return false;
+        },
+      );
       const isClean = await Promise.race([stopped, Bun.sleep(STOP_MS).then(() => false)]);
       log.info({ clean: isClean }, "stopped");
-      resolve(isClean ? exitCode : 1);
+      end(isClean ? exitCode : 1);
     };
     const service = new Service({ config, log, version, onFailure: () => void stop("the history failed", 1) });
     process.on("SIGINT", () => void stop("SIGINT", 0));
     process.on("SIGTERM", () => void stop("SIGTERM", 0));
-    announce(service, config, version);
+    announce(service, config, log, version);
   });
 }
 
-/** The lines a newcomer needs: where it is, where the documentation is, where the events are kept. */
-function announce(service: Service, config: { readonly db: string }, version: string): void {
-  const { url, bus } = service;
+/** What a newcomer needs: where it is, where the documentation is, where the events are kept. */
+function announce({ url, bus }: Service, { db, logFormat }: Config, log: Logger, version: string): void {
   const kept = bus.head - bus.floor + 1;
-  const file = config.db === ":memory:" ? "memory only: nothing is kept" : `${Bun.pathToFileURL(config.db).pathname}`;
+  const file = db === ":memory:" ? "memory only: nothing is kept" : resolve(db);
+  if (logFormat === "json") {
+    log.info({ url, version, database: file, events: kept }, `listening on ${url}`);
+    return;
+  }
   process.stderr.write(
     `eventbus ${version} is listening on ${url}\n` +
       `  API        ${url}/api/events/publish\n` +

@@ -8,10 +8,13 @@ import { topicsDocs } from "./docs/history.ts";
 import { healthDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
 import { problemResponse } from "./problem.ts";
-import { noQuery, Query, repeatable, text } from "./query.ts";
+import { MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text } from "./query.ts";
 
-export const topicsQuery = new Query({
-  pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+const topicsQuery = new Query({
+  pattern: repeatable(
+    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
+    MAX_PATTERNS_ASKED,
+  ),
 });
 
 /** What the service says of itself beside what the bus knows. */
@@ -27,8 +30,8 @@ export function adminRoutes(bus: Bus, service: ServiceState) {
     .post("/api/events/prune", ({ request }) => prune(bus, request), documented(pruneDocs))
     .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
     .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
-    .get("/healthz", () => json({ status: "ok" }), documented(healthDocs))
-    .get("/readyz", () => ready(service), documented(readyDocs));
+    .get("/healthz", ({ request }) => alive(request), documented(healthDocs))
+    .get("/readyz", ({ request }) => ready(service, request), documented(readyDocs));
 }
 
 async function prune(bus: Bus, request: Request): Promise<Response> {
@@ -48,7 +51,13 @@ function stats(service: ServiceState, request: Request): Response {
   return json(service.stats());
 }
 
-function ready(service: ServiceState): Response {
+function alive(request: Request): Response {
+  noQuery.read(request.url);
+  return json({ status: "ok" });
+}
+
+function ready(service: ServiceState, request: Request): Response {
+  noQuery.read(request.url);
   const reason = service.notReady();
   return reason === undefined ? json({ status: "ready" }) : problemResponse(reason);
 }

@@ -1,11 +1,11 @@
-export const JSON_TYPE = "application/json; charset=utf-8";
+const JSON_TYPE = "application/json; charset=utf-8";
 export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
 
 /** Shared by all JSON answers: made once, as this is on the path of every publish. */
 const JSON_HEADERS = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store" };
 
-/** Answers with text that is JSON already. */
-export function jsonText(text: string, headers?: Record<string, string>): Response {
+/** Answers with text that is JSON already, or with a stream of it. */
+export function jsonText(text: string | ReadableStream, headers?: Record<string, string>): Response {
   return new Response(text, { headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers } });
 }
 

@@ -24,22 +24,27 @@ export interface AppOptions {
 
 /** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
-  const { bus, streams, service, limits, version } = options;
-  const app = new Elysia({ handler: { standardHostname: false } })
+  const app = new Elysia({ handler: { standardHostname: false }, strictPath: true })
     .onError(({ error, request, code }) => {
-      if (code === "NOT_FOUND") return problemResponse(...missing(allowed, request));
-      const busError = asBusError(error);
-      if (busError.code === "internal") options.onError(error, request);
+      const busError = code === "NOT_FOUND" ? noSuchAddress() : asBusError(error);
+      if (busError.code === "not_found") return missing(busError, allowed.of(pathOf(request.url)), request.method);
+      if (busError.code === "internal" && !isDisconnect(error)) options.onError(error, request);
       return problemResponse(busError);
     })
+    .use(appRoutes(options));
+  const allowed = new AllowedMethods(app.routes);
+  return (request) => app.handle(request);
+}
+
+/** Every route, with what the documentation says of it. */
+export function appRoutes({ bus, streams, service, limits, version }: AppOptions) {
+  return new Elysia()
     .use(publishRoutes(bus, limits))
     .use(historyRoutes(bus))
     .use(adminRoutes(bus, service))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
     .use(docsRoutes(version));
-  const allowed = new AllowedMethods(app.routes);
-  return (request) => app.handle(request);
 }
 
 function upgradeRequired(): never {
@@ -70,9 +75,18 @@ class AllowedMethods {
   }
 }
 
-function missing(allowed: AllowedMethods, request: Request): [BusError, Record<string, string>] {
-  const methods = allowed.of(pathOf(request.url)).sort();
-  if (methods.length === 0) return [new BusError("not_found", "there is no such address: see /swagger"), {}];
-  const allow = methods.join(", ");
-  return [new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow }];
+function noSuchAddress(): BusError {
+  return new BusError("not_found", "there is no such address: see /swagger");
+}
+
+/** What was not found may be there for another method: `GET /api/events/publish` looks for an event of that name. */
+function missing(error: BusError, allowed: readonly string[], method: string): Response {
+  if (allowed.length === 0 || allowed.includes(method)) return problemResponse(error);
+  const allow = allowed.toSorted().join(", ");
+  return problemResponse(new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow });
+}
+
+/** The client went away before its body was whole: nobody's failure, and nobody is left to answer. */
+function isDisconnect(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }

@@ -17,8 +17,15 @@ const READABLE: Readonly<Record<MediaType, string>> = {
   text: "text/plain",
 };
 
-/** The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it. */
+/**
+ * The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it, or when it
+ * is compressed, as nothing here unpacks it.
+ */
 export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
+  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "";
+  if (encoding !== "" && encoding !== "identity") {
+    throw new BusError("media_type_unsupported", "the body must not be compressed: send it without Content-Encoding");
+  }
   const header = request.headers.get("content-type");
   if (header === null) return "json";
   const [name = "", ...parameters] = header.toLowerCase().split(";");

@@ -4,18 +4,14 @@ import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
-import type { LiveSocket, LiveTopic, LiveTopics, Publisher } from "./live.ts";
-
-/** Events read from history in one turn for one socket: about a millisecond's work. */
-const PAGE_EVENTS = 250;
-/** History is read on when no more than this waits to be sent. */
-const RESUME_BYTES = 64 * 1024;
+import type { Tuning } from "../bus/tuning.ts";
+import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
 
 /** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
 export class Connection implements LiveSocket {
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
-  readonly #publisher: Publisher;
+  readonly #tuning: Tuning;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   #topics: PatternSet;
@@ -24,12 +20,14 @@ export class Connection implements LiveSocket {
   #isPumpScheduled = false;
   /** Answers to the client's frames go out in the order in which the frames came. */
   #answers: Promise<void> = Promise.resolve();
-  #unanswered = 0;
-  #sentMs = performance.now();
+  #unanswered = { frames: 0, bytes: 0 };
+  /** Lets the answer go on that waits for room in the socket. */
+  #goOn: () => void = () => {};
+  #stalledSinceMs: number | undefined;
 
-  constructor(cursor: Cursor, patterns: readonly Pattern[], lives: LiveTopics, publisher: Publisher) {
+  constructor(cursor: Cursor, patterns: readonly Pattern[], lives: LiveTopics, tuning: Tuning) {
     this.#lives = lives;
-    this.#publisher = publisher;
+    this.#tuning = tuning;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = new PatternSet(patterns);
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
@@ -47,14 +45,25 @@ export class Connection implements LiveSocket {
     return this.#patterns.size;
   }
 
-  /** Answers that are still to come. */
-  get unanswered(): number {
+  hasPattern(pattern: Pattern): boolean {
+    return this.#patterns.has(pattern.text);
+  }
+
+  /** The client's frames whose answers are still to be sent. */
+  get unanswered(): { readonly frames: number; readonly bytes: number } {
     return this.#unanswered;
   }
 
-  /** Since when bytes wait that the peer does not take, on the clock of `performance.now`; undefined when none do. */
-  get stalledSinceMs(): number | undefined {
-    return this.bufferedBytes > 0 ? this.#sentMs : undefined;
+  /** Resolves when all frames that have come by now are answered. */
+  get answered(): Promise<void> {
+    return this.#answers;
+  }
+
+  /** For how long, as far as earlier calls could tell, the peer has taken nothing of what waits for it. */
+  stalledMs(nowMs: number): number {
+    if (this.bufferedBytes === 0) this.#stalledSinceMs = undefined;
+    else this.#stalledSinceMs ??= nowMs;
+    return nowMs - (this.#stalledSinceMs ?? nowMs);
   }
 
   /** The socket is open: begin. */
@@ -63,10 +72,11 @@ export class Connection implements LiveSocket {
     this.#pump();
   }
 
-  /** The socket has sent some of what it was given. */
+  /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
   drained(): void {
-    this.#sentMs = performance.now();
-    this.#pump();
+    this.#stalledSinceMs = undefined;
+    this.#goOn();
+    this.#schedulePump();
   }
 
   /** Closes the socket, after what was sent to it. */
@@ -84,6 +94,7 @@ export class Connection implements LiveSocket {
   closed(): void {
     this.#follower.close();
     this.#socket = undefined;
+    this.#goOn();
   }
 
   fallBehind(lastId: number): void {
@@ -93,7 +104,7 @@ export class Connection implements LiveSocket {
 
   /** Wants these events too, from the next one on. */
   addPattern(pattern: Pattern, head: number): void {
-    if (this.#patterns.has(pattern.text)) return;
+    if (this.hasPattern(pattern)) return;
     this.#patterns.set(pattern.text, { pattern, after: head });
     this.#changeTopics(head);
   }
@@ -103,13 +114,22 @@ export class Connection implements LiveSocket {
     if (this.#patterns.delete(pattern.text)) this.#changeTopics(head);
   }
 
-  /** Sends the answer once all earlier ones are sent. */
-  answer(work: Promise<string>): void {
-    this.#unanswered++;
+  /** Sends the answer to a frame of so many bytes, once all earlier ones are sent and the peer has taken most of them. */
+  answer(work: Promise<string>, frameBytes: number): void {
+    this.#unanswered.frames++;
+    this.#unanswered.bytes += frameBytes;
     this.#answers = this.#answers.then(async () => {
       const text = await work;
-      this.#unanswered--;
+      while (this.bufferedBytes > this.#tuning.maxWaitingBytes) await this.#room();
+      this.#unanswered.frames--;
+      this.#unanswered.bytes -= frameBytes;
       this.#socket?.send(text);
+    });
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#goOn = resolve;
     });
   }
 
@@ -119,7 +139,7 @@ export class Connection implements LiveSocket {
   }
 
   #schedulePump(): void {
-    if (this.#isPumpScheduled) return;
+    if (this.#isPumpScheduled || this.isLive) return;
     this.#isPumpScheduled = true;
     setImmediate(() => {
       this.#isPumpScheduled = false;
@@ -129,13 +149,16 @@ export class Connection implements LiveSocket {
 
   /** Sends one page of history if the socket has room for it; the next one in another turn. */
   #pump(): void {
-    if (this.#socket === undefined || this.isLive || this.bufferedBytes > RESUME_BYTES) return;
-    if (this.bufferedBytes === 0) this.#sentMs = performance.now();
-    for (const item of this.#follower.read(PAGE_EVENTS)) {
-      if (!(item instanceof Event)) this.#socket.send(JSON.stringify(item));
-      else if (this.#wants(item)) this.#socket.send(item.json);
-    }
-    if (!this.isLive) this.#schedulePump();
+    const socket = this.#socket;
+    if (socket === undefined || this.isLive || this.bufferedBytes > this.#tuning.resumeBytes) return;
+    const items = this.#follower.read(this.#tuning.pageEvents);
+    socket.cork(() => {
+      for (const item of items) {
+        if (!(item instanceof Event)) socket.send(JSON.stringify(item));
+        else if (this.#wants(item)) socket.send(item.json);
+      }
+    });
+    this.#schedulePump();
   }
 
   /** A pattern that was added during the replay starts where it was added, not where the replay stands. */
@@ -147,7 +170,7 @@ export class Connection implements LiveSocket {
   }
 
   #joinLive(): void {
-    this.#live = this.#lives.join(this, this.#topics, this.#publisher);
+    this.#live = this.#lives.join(this, this.#topics);
     this.#socket?.subscribe(this.#live.name);
   }
 

@@ -4,8 +4,8 @@ import type { Draft } from "../bus/ports.ts";
 import { parseSource, parseTopic } from "../bus/topic.ts";
 import { type Members, sliceMembers } from "./members.ts";
 
-/** The members of an envelope; a WebSocket frame that publishes has them too, beside its own. */
-export const envelopeMembers = ["topic", "data", "source"] as const;
+/** The members that an envelope may have. */
+const ENVELOPE_MEMBERS = ["topic", "data", "source"] as const;
 
 /**
  * Reads the body of a publish: `{"topic","data"?,"source"?}`. Data is kept as sent; left out, it is `null`.
@@ -16,7 +16,7 @@ export const envelopeMembers = ["topic", "data", "source"] as const;
  */
 export function parseEnvelope(text: string): Draft {
   const members = sliceMembers(text, '{"topic":…}');
-  members.requireOnly(envelopeMembers);
+  members.requireOnly(ENVELOPE_MEMBERS);
   return readDraft(members);
 }
 

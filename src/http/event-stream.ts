@@ -1,21 +1,16 @@
 import type { Cursor } from "../bus/cursor.ts";
 import { Follower } from "../bus/follower.ts";
 import type { PatternSet } from "../bus/pattern-set.ts";
+import type { Tuning } from "../bus/tuning.ts";
 import type { LiveStream, LiveStreams } from "./live-bytes.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
-
-/** Events read from history at a time for one stream. */
-const PAGE_EVENTS = 250;
-/** A stream that lets more than this wait is served from history instead, at its own pace. */
-const MAX_WAITING_BYTES = 256 * 1024;
-/** How often a stream in which nothing happens says that it is there, in milliseconds. */
-export const KEEP_ALIVE_MS = 15_000;
 
 export interface EventStreamParts {
   readonly cursor: Cursor;
   readonly topics: PatternSet;
   readonly format: StreamFormat;
   readonly lives: LiveStreams;
+  readonly tuning: Tuning;
   /** The newest id of the log. */
   readonly head: () => number;
   readonly onClose: (stream: EventStream) => void;
@@ -53,7 +48,7 @@ export class EventStream implements LiveStream {
   push(bytes: Uint8Array, lastId: number): void {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#follower.fallBehind(lastId);
+    if (this.#waitingBytes > this.#parts.tuning.maxWaitingBytes) this.#follower.fallBehind(lastId);
     this.#wakeUp();
   }
 
@@ -74,8 +69,9 @@ export class EventStream implements LiveStream {
     let bytes = this.#start();
     while (bytes === undefined && !this.#isEnded)
       bytes = this.#takeWaiting() ?? this.#readOn() ?? (await this.#sleep());
+    if (this.#isClosed) return;
     if (bytes !== undefined) controller.enqueue(bytes);
-    if (!this.#isEnding || !this.#isEnded) return;
+    if (!this.#isEnded) return;
     if (this.#parts.format.end !== "") controller.enqueue(encode(this.#parts.format.end));
     controller.close();
     this.#close();
@@ -97,7 +93,7 @@ export class EventStream implements LiveStream {
   }
 
   #readOn(): Uint8Array | undefined {
-    const items = this.#follower.read(PAGE_EVENTS);
+    const items = this.#follower.read(this.#parts.tuning.pageEvents);
     return items.length === 0 ? undefined : encodeItems(items, this.#parts.format);
   }
 
@@ -108,7 +104,7 @@ export class EventStream implements LiveStream {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      timer = setTimeout(resolve, KEEP_ALIVE_MS);
+      timer = setTimeout(resolve, this.#parts.tuning.keepAliveMs);
     });
     clearTimeout(timer);
     this.#wake = undefined;

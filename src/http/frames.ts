@@ -55,7 +55,7 @@ async function subscribe(
   { bus, connection, maxPatterns }: FrameContext,
 ): Promise<string> {
   const pattern = parsePattern(members.value("pattern"));
-  if (connection.patternCount >= maxPatterns) {
+  if (connection.patternCount >= maxPatterns && !connection.hasPattern(pattern)) {
     throw tooManyPatterns(maxPatterns);
   }
   connection.addPattern(pattern, bus.head);

@@ -9,17 +9,25 @@ import { parseSource } from "../bus/topic.ts";
 import { jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { documented } from "./docs/route.ts";
-import { integer, MAX_ID, noQuery, Query, repeatable, text, time } from "./query.ts";
+import { integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
 
-export const historyQuery = new Query({
+const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
-  topic: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+  topic: repeatable(
+    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
+    MAX_PATTERNS_ASKED,
+  ),
   from: time("Earliest `created_at`, inclusive."),
   to: time("Latest `created_at`, inclusive."),
   source: text(parseSource, "The source, exactly.", { maxLength: 255 }),
   before: integer(0, MAX_ID, "Only events with a smaller id."),
   after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
 });
+
+/** A JSON array with more than this is streamed: 10,000 events of 1 MiB would not fit into the memory of most machines. */
+const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
+/** Damaged events that a header names; of more than these the first ones tell enough. */
+const MAX_DAMAGED_NAMED = 100;
 
 /** `GET /api/events/history` and `GET /api/events/{id}`. */
 export function historyRoutes(bus: Bus) {
@@ -39,22 +47,16 @@ function event(bus: Bus, request: Request): Response {
 }
 
 async function history(bus: Bus, request: Request): Promise<Response> {
-  const query = readHistoryQuery(request.url);
-  // One more than asked for tells whether there is a next page.
-  const pages = bus.pages({ ...query, limit: query.limit + 1 });
-  if (wantsLines(request)) return new Response(lines(pages, query.limit), { headers: { "Content-Type": NDJSON_TYPE } });
-  const events: Event[] = [];
-  const damaged: number[] = [];
-  for await (const page of pages) {
-    events.push(...page.events);
-    damaged.push(...page.damaged);
+  const query = pinned(readHistoryQuery(request.url), bus.head);
+  if (wantsLines(request)) {
+    return new Response(stream(bus.pages(query), asLines), { headers: { "Content-Type": NDJSON_TYPE } });
   }
-  const shown = events.slice(0, query.limit);
+  const { lastId, hasMore, damaged, texts } = await look(bus, query);
   const headers: Record<string, string> = {};
-  const last = shown.at(-1);
-  if (events.length > shown.length && last) headers["Link"] = `<${nextPage(request.url, query, last.id)}>; rel="next"`;
-  if (damaged.length > 0) headers["Eventbus-Damaged"] = damaged.slice(0, 100).join(",");
-  return jsonText(`[${shown.map((one) => one.json).join(",")}]`, headers);
+  if (hasMore) headers["Link"] = `<${nextPage(request.url, query, lastId)}>; rel="next"`;
+  if (damaged.length > 0) headers["Eventbus-Damaged"] = damaged.slice(0, MAX_DAMAGED_NAMED).join(",");
+  if (texts !== undefined) return jsonText(`[${texts.join(",")}]`, headers);
+  return jsonText(stream(bus.pages(upTo(query, lastId)), asArray), headers);
 }
 
 function readHistoryQuery(url: string): HistoryQuery {
@@ -74,20 +76,73 @@ function readHistoryQuery(url: string): HistoryQuery {
   };
 }
 
-/** Streams a line an event, read as fast as the client takes them. */
-function lines(pages: AsyncGenerator<{ events: readonly Event[] }>, limit: number): ReadableStream<Uint8Array> {
-  let missing = limit;
-  const encoder = new TextEncoder();
+/** The same question, but about nothing that is published from now on: it may be asked twice. */
+function pinned(query: HistoryQuery, head: number): HistoryQuery {
+  return { ...query, before: Math.min(query.before ?? head + 1, head + 1) };
+}
+
+/** The same question about no event after this one, in the order asked for. */
+function upTo(query: HistoryQuery, lastId: number): HistoryQuery {
+  return query.order === "newest" ? { ...query, after: lastId - 1 } : { ...query, before: lastId + 1 };
+}
+
+/** What the answer to a question is, known before it is sent. */
+interface Found {
+  /** The last event of the answer. */
+  readonly lastId: number;
+  readonly hasMore: boolean;
+  readonly damaged: readonly number[];
+  /** The events as JSON; undefined when they are too much to be held. */
+  readonly texts: readonly string[] | undefined;
+}
+
+async function look(bus: Bus, query: HistoryQuery): Promise<Found> {
+  const texts: string[] = [];
+  const damaged: number[] = [];
+  let [count, lastId, characters] = [0, 0, 0];
+  // One more than asked for tells whether there is a next page.
+  for await (const page of bus.pages({ ...query, limit: query.limit + 1 })) {
+    damaged.push(...page.damaged);
+    for (const event of page.events) {
+      if (++count > query.limit) break;
+      lastId = event.id;
+      characters += event.json.length;
+      if (characters <= MAX_HELD_CHARACTERS) texts.push(event.json);
+      else texts.length = 0;
+    }
+  }
+  return { lastId, hasMore: count > query.limit, damaged, texts: characters > MAX_HELD_CHARACTERS ? undefined : texts };
+}
+
+/** What stands around the events in a stream of them. */
+interface Surroundings {
+  readonly beforeFirst: string;
+  readonly beforeNext: string;
+  readonly afterEach: string;
+  readonly end: string;
+}
+
+const asLines: Surroundings = { beforeFirst: "", beforeNext: "", afterEach: "\n", end: "" };
+const asArray: Surroundings = { beforeFirst: "[", beforeNext: ",", afterEach: "", end: "]" };
+
+/** Streams the events page by page, read as fast as the client takes them. */
+function stream(pages: AsyncGenerator<{ events: readonly Event[] }>, around: Surroundings): ReadableStream<Uint8Array> {
+  let before = around.beforeFirst;
   return new ReadableStream(
     {
       async pull(controller) {
         for (;;) {
           const { done, value } = await pages.next();
-          const events = done ? [] : value.events.slice(0, missing);
-          missing -= events.length;
-          if (events.length > 0) controller.enqueue(encoder.encode(events.map((event) => `${event.json}\n`).join("")));
-          if (done || missing === 0) return controller.close();
-          if (events.length > 0) return;
+          if (done) {
+            const rest = before === around.beforeFirst ? around.beforeFirst + around.end : around.end;
+            if (rest !== "") controller.enqueue(encoder.encode(rest));
+            return controller.close();
+          }
+          if (value.events.length === 0) continue;
+          const text = value.events.map((event) => event.json).join(around.afterEach + around.beforeNext);
+          controller.enqueue(encoder.encode(before + text + around.afterEach));
+          before = around.beforeNext;
+          return;
         }
       },
       async cancel() {
@@ -97,6 +152,7 @@ function lines(pages: AsyncGenerator<{ events: readonly Event[] }>, limit: numbe
     { highWaterMark: 0 },
   );
 }
+const encoder = new TextEncoder();
 
 /** The same question, asked from where this answer ends; relative, so that it holds behind any proxy. */
 function nextPage(url: string, query: HistoryQuery, lastId: number): string {

@@ -2,10 +2,8 @@ import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
 import type { PatternSet } from "../bus/pattern-set.ts";
+import type { Tuning } from "../bus/tuning.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
-
-/** Events that are encoded in one piece, so that a large batch does not stand in memory whole once more. */
-const CHUNK_EVENTS = 500;
 
 /** A stream that is up to date. */
 export interface LiveStream {
@@ -27,7 +25,7 @@ export class LiveStreams {
     const key = `${format.contentType} ${topics.key}`;
     let group = this.#byKey.get(key);
     if (group === undefined) {
-      group = new LiveGroup(topics, format);
+      group = new LiveGroup(topics, format, this.#bus.tuning);
       this.#byKey.set(key, group);
       this.#bus.addInterest(group);
     }
@@ -43,20 +41,25 @@ export class LiveStreams {
   }
 }
 
+/** Encodes a batch in pieces of `checkCharacters`, so that a large one does not stand in memory whole once more. */
 class LiveGroup implements Interest {
   readonly topics: PatternSet;
   readonly streams = new Set<LiveStream>();
   readonly #format: StreamFormat;
+  readonly #tuning: Tuning;
   #batch: Event[] = [];
+  #batchCharacters = 0;
 
-  constructor(topics: PatternSet, format: StreamFormat) {
+  constructor(topics: PatternSet, format: StreamFormat, tuning: Tuning) {
     this.topics = topics;
     this.#format = format;
+    this.#tuning = tuning;
   }
 
   deliver(event: Event): void {
     this.#batch.push(event);
-    if (this.#batch.length >= CHUNK_EVENTS) this.endBatch();
+    this.#batchCharacters += event.json.length;
+    if (this.#batchCharacters >= this.#tuning.checkCharacters) this.endBatch();
   }
 
   endBatch(): void {
@@ -64,6 +67,7 @@ class LiveGroup implements Interest {
     if (last === undefined) return;
     const bytes = encodeItems(this.#batch, this.#format);
     this.#batch = [];
+    this.#batchCharacters = 0;
     for (const stream of [...this.streams]) stream.push(bytes, last.id);
   }
 }

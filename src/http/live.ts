@@ -2,14 +2,7 @@ import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
 import type { PatternSet } from "../bus/pattern-set.ts";
-
-/**
- * Characters published to a topic between two looks at its sockets' buffers. Bun drops a message for a socket whose
- * buffer is over its limit, without a word, so no socket may ever come near: see `SOFT_MARK_BYTES`.
- */
-const CHECK_CHARACTERS = 128 * 1024;
-/** A socket with more than this waiting to be sent is served from history instead, at its own pace. */
-const SOFT_MARK_BYTES = 512 * 1024;
+import type { Tuning } from "../bus/tuning.ts";
 
 /** A subscriber that takes part in native publish. */
 export interface LiveSocket {
@@ -24,21 +17,23 @@ export interface Publisher {
   publish(topic: string, text: string): number;
 }
 
-/** The sockets that are up to date, grouped by what they want: one native publish an event and a group. */
+/** The sockets of one server that are up to date, grouped by what they want: one native publish an event and a group. */
 export class LiveTopics {
   readonly #bus: Bus;
+  readonly #publisher: Publisher;
   readonly #byKey = new Map<string, LiveTopic>();
   #created = 0;
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, publisher: Publisher) {
     this.#bus = bus;
+    this.#publisher = publisher;
   }
 
   /** From now on the socket gets every event that matches. */
-  join(socket: LiveSocket, topics: PatternSet, publisher: Publisher): LiveTopic {
+  join(socket: LiveSocket, topics: PatternSet): LiveTopic {
     let live = this.#byKey.get(topics.key);
     if (live === undefined) {
-      live = new LiveTopic(`events/${++this.#created}`, topics, publisher);
+      live = new LiveTopic(`events/${++this.#created}`, topics, this.#publisher, this.#bus.tuning);
       this.#byKey.set(topics.key, live);
       this.#bus.addInterest(live);
     }
@@ -54,18 +49,27 @@ export class LiveTopics {
   }
 }
 
-/** One distinct set of patterns, and the native topic that stands for it. */
+/**
+ * One distinct set of patterns, and the native topic that stands for it.
+ *
+ * Bun drops a message for a socket whose buffer is over its limit, without a word, so no socket may ever come near:
+ * those in which too much waits leave for the history. What can wait in a socket before it is noticed is
+ * `maxWaitingBytes`, what is published between two looks, and what Bun has not passed to the socket yet: 32 messages
+ * of less than 16 KiB (larger ones it passes at once). With events of 1 KB that is 0.7 MiB.
+ */
 export class LiveTopic implements Interest {
   readonly name: string;
   readonly topics: PatternSet;
   readonly #publisher: Publisher;
+  readonly #tuning: Tuning;
   readonly #sockets = new Set<LiveSocket>();
-  #unchecked = 0;
+  #uncheckedCharacters = 0;
 
-  constructor(name: string, topics: PatternSet, publisher: Publisher) {
+  constructor(name: string, topics: PatternSet, publisher: Publisher, tuning: Tuning) {
     this.name = name;
     this.topics = topics;
     this.#publisher = publisher;
+    this.#tuning = tuning;
   }
 
   get size(): number {
@@ -82,14 +86,14 @@ export class LiveTopic implements Interest {
 
   deliver(event: Event): void {
     this.#publisher.publish(this.name, event.json);
-    this.#unchecked += event.json.length;
-    if (this.#unchecked >= CHECK_CHARACTERS) this.#moveSlowOnes(event.id);
+    this.#uncheckedCharacters += event.json.length;
+    if (this.#uncheckedCharacters >= this.#tuning.checkCharacters) this.#moveSlowOnes(event.id);
   }
 
   #moveSlowOnes(lastId: number): void {
-    this.#unchecked = 0;
+    this.#uncheckedCharacters = 0;
     for (const socket of this.#sockets) {
-      if (socket.bufferedBytes > SOFT_MARK_BYTES) socket.fallBehind(lastId);
+      if (socket.bufferedBytes >= this.#tuning.maxWaitingBytes) socket.fallBehind(lastId);
     }
   }
 }

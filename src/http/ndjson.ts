@@ -6,7 +6,7 @@ import { parseEnvelope } from "./envelope.ts";
 /** Envelopes in one body. They are committed at once or not at all, and this many keep that under a tenth of a second. */
 export const MAX_NDJSON_LINES = 10_000;
 
-export interface NdjsonLimits {
+interface NdjsonLimits {
   /** Envelopes in the body; blank lines do not count. */
   readonly maxLines: number;
   /** UTF-8 bytes of one line. */

@@ -1,7 +1,7 @@
 import { BusError } from "../bus/errors.ts";
-import { type Problem, problems } from "../protocol/problem.ts";
+import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
 
-export const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
 /** The body of an error answer (RFC 9457). `type` is a stable name, not an address that must be reachable. */
 export function toProblem(error: BusError): Problem {
@@ -16,12 +16,17 @@ export function toProblem(error: BusError): Problem {
   };
 }
 
+/** What goes with every answer of a code: RFC 9110 wants 426 to name the protocol. */
+const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
+  upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
+};
+
 /** The answer to a request that failed. */
 export function problemResponse(error: BusError, headers: Record<string, string> = {}): Response {
   const problem = toProblem(error);
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...headers },
+    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...HEADERS[error.code], ...headers },
   });
 }
 

@@ -1,7 +1,7 @@
 import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
-import { parseRawJson, toRawJson } from "../bus/json.ts";
+import { parseRawJson, type RawJson, toRawJson } from "../bus/json.ts";
 import type { Appended, Draft } from "../bus/ports.ts";
 import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
 import { jsonText, pathOf } from "./answer.ts";
@@ -19,10 +19,10 @@ export interface PublishLimits {
   readonly maxNdjsonBytes: number;
 }
 
-/** UTF-8 bytes of an `Idempotency-Key`. */
+/** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
-export const publishToQuery = new Query({
+const publishToQuery = new Query({
   source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }),
 });
 
@@ -30,7 +30,11 @@ export const publishToQuery = new Query({
 export function publishRoutes(bus: Bus, limits: PublishLimits) {
   return new Elysia()
     .post("/api/events/publish", ({ request }) => publish(bus, limits, request), documented(publishDocs))
-    .post("/api/events/publish/:topic", ({ request }) => publishTo(bus, limits, request), documented(publishToDocs, publishToQuery));
+    .post(
+      "/api/events/publish/:topic",
+      ({ request }) => publishTo(bus, limits, request),
+      documented(publishToDocs, publishToQuery),
+    );
 }
 
 async function publish(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {
@@ -51,8 +55,19 @@ async function publishTo(bus: Bus, limits: PublishLimits, request: Request): Pro
   const [source = ""] = publishToQuery.read(request.url).source;
   const topic = topicInPath(request.url);
   const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
-  const data = mediaType === "text" ? toRawJson(body) : parseRawJson(body);
+  const data = mediaType === "text" ? toRawJson(body) : parseData(body);
   return answerOne(await append(bus, [{ topic, data, source }], request));
+}
+
+/** Whoever sends words and not JSON learns how to send words. */
+function parseData(body: string): RawJson {
+  try {
+    return parseRawJson(body);
+  } catch (error) {
+    if (!(error instanceof BusError) || error.members.position !== 0) throw error;
+    const detail = `${error.message}; to send text, say Content-Type: text/plain`;
+    throw new BusError(error.code, detail, { cause: error, members: error.members });
+  }
 }
 
 /** The last segment of the path, percent-decoded. */
@@ -70,7 +85,8 @@ function topicInPath(url: string): Topic {
 function append(bus: Bus, drafts: readonly Draft[], request: Request): Promise<Appended> {
   const key = request.headers.get("idempotency-key");
   if (key === null) return bus.append(drafts);
-  if (key === "" || Buffer.byteLength(key) > MAX_KEY_BYTES) {
+  // A header's text has one character for each byte that was sent.
+  if (key === "" || key.length > MAX_KEY_BYTES) {
     throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
       members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
     });

@@ -17,7 +17,7 @@ interface ParameterDocumentation {
   name: string;
   in: "query";
   description: string;
-  schema: ValueSchema | { type: "array"; items: ValueSchema };
+  schema: ValueSchema | { type: "array"; items: ValueSchema; maxItems?: number };
   style?: "form";
   explode?: boolean;
 }
@@ -29,6 +29,8 @@ export interface Parameter<T> {
   readonly description: string;
   readonly schema: ValueSchema;
   readonly isRepeatable?: boolean;
+  /** How often it may be given, when it is repeatable and something else does not limit it. */
+  readonly maxValues?: number;
 }
 
 type Parameters = Record<string, Parameter<unknown>>;
@@ -52,10 +54,11 @@ export class Query<P extends Parameters> {
     const values: Record<string, unknown[]> = {};
     for (const name of Object.keys(this.#parameters)) values[name] = [];
     for (const [name, text] of searchOf(url)) {
-      const parameter = this.#parameters[name];
+      const parameter = Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined;
       if (parameter === undefined) throw this.#unknown(name);
       const known = values[name] ?? [];
       if (known.length > 0 && !parameter.isRepeatable) throw invalid(name, "is given more than once");
+      if (known.length === parameter.maxValues) throw invalid(name, `is given more than ${known.length} times`);
       known.push(readOne(name, parameter, text));
     }
     return values as unknown as Values<P>;
@@ -63,11 +66,11 @@ export class Query<P extends Parameters> {
 
   /** For OpenAPI. */
   get documentation(): ParameterDocumentation[] {
-    return Object.entries(this.#parameters).map(([name, { description, schema, isRepeatable }]) => ({
+    return Object.entries(this.#parameters).map(([name, { description, schema, isRepeatable, maxValues }]) => ({
       name,
       in: "query",
       description: isRepeatable ? `${description} Repeatable.` : description,
-      schema: isRepeatable ? { type: "array", items: schema } : schema,
+      schema: isRepeatable ? { type: "array", items: schema, ...(maxValues && { maxItems: maxValues }) } : schema,
       ...(isRepeatable ? { style: "form", explode: true } : {}),
     }));
   }
@@ -75,7 +78,7 @@ export class Query<P extends Parameters> {
   #unknown(name: string): BusError {
     const names = Object.keys(this.#parameters);
     const shown = name.slice(0, 64);
-    const known = names.length === 0 ? "this call takes none" : `known are ${names.join(", ")}`;
+    const known = names.length === 0 ? "this call takes none" : `this call takes ${names.join(", ")}`;
     const guess = nearest(name, names);
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
     return new BusError(
@@ -93,6 +96,9 @@ export const noQuery = new Query({});
 
 /** The largest id a parameter takes: whole numbers up to here are kept exactly by JSON readers everywhere. */
 export const MAX_ID = Number.MAX_SAFE_INTEGER;
+
+/** Patterns in one question; it is answered in one turn of the loop, for which a thousand would be too many. */
+export const MAX_PATTERNS_ASKED = 64;
 
 /** A whole number within bounds, both inclusive. */
 export function integer(low: number, high: number, description: string, byDefault?: number): Parameter<number> {
@@ -114,7 +120,7 @@ export function integer(low: number, high: number, description: string, byDefaul
 
 export function time(description: string): Parameter<number> {
   return {
-    description,
+    description: `${description} RFC 3339, such as \`2026-11-23T14:30:00Z\`.`,
     schema: { type: "string", format: "date-time" },
     parse: (text) => {
       const timeMs = parseTime(text);
@@ -132,8 +138,8 @@ export function text<T>(
   return { parse, description, schema: { type: "string", ...schema } };
 }
 
-export function repeatable<T>(parameter: Parameter<T>): Parameter<T> {
-  return { ...parameter, isRepeatable: true };
+export function repeatable<T>(parameter: Parameter<T>, maxValues?: number): Parameter<T> {
+  return { ...parameter, isRepeatable: true, ...(maxValues === undefined ? {} : { maxValues }) };
 }
 
 function readOne(name: string, parameter: Parameter<unknown>, value: string): unknown {
@@ -142,7 +148,7 @@ function readOne(name: string, parameter: Parameter<unknown>, value: string): un
   } catch (error) {
     if (!(error instanceof BusError)) throw error;
     if (error.code !== "parameter_invalid") throw error;
-    throw invalid(name, error.message.replace(/^source /, ""));
+    throw invalid(name, error.message.replace(/^(A )?source /i, ""));
   }
 }
 
@@ -150,7 +156,26 @@ function invalid(name: string, what: string): BusError {
   return new BusError("parameter_invalid", `the query parameter ${name} ${what}`, { members: { parameter: name } });
 }
 
-function searchOf(url: string): URLSearchParams {
+/** Names and values as forms encode them. `URLSearchParams` would turn bytes that are not UTF-8 into U+FFFD. */
+function searchOf(url: string): [name: string, text: string][] {
   const start = url.indexOf("?");
-  return new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
+  if (start === -1) return [];
+  const pairs = url.slice(start + 1).split("&");
+  return pairs.filter((pair) => pair !== "").map((pair) => decodePair(pair));
+}
+
+function decodePair(pair: string): [name: string, text: string] {
+  const equals = pair.indexOf("=");
+  try {
+    const [name, text] = equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
+    return [decodeFormText(name), decodeFormText(text)];
+  } catch (error) {
+    throw new BusError("parameter_invalid", "the query is not percent-encoded UTF-8 (a percent sign is %25)", {
+      cause: error,
+    });
+  }
+}
+
+function decodeFormText(text: string): string {
+  return decodeURIComponent(text.replaceAll("+", " "));
 }

@@ -26,8 +26,7 @@ export interface SubscribeHandler {
   close(): void;
 }
 
-/** Largest event that a socket may publish or get, in bytes; sizes the buffers. */
-const MAX_BODY_BYTES = 1024 * 1024;
+/** How long a socket may take nothing of what waits for it before it is cut, in milliseconds. */
 const STALL_MS = 60_000;
 
 /**
@@ -44,7 +43,6 @@ export function serveSubscribe(
   const subscriptions = new Subscriptions(bus, {
     slots: new SubscriberSlots(maxConnections),
     maxPatterns,
-    maxBodyBytes: MAX_BODY_BYTES,
     stallMs: STALL_MS,
   });
   return {

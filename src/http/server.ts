@@ -48,6 +48,11 @@ export class HttpServer {
       if (path === STREAM_PATH) server.timeout(request, Math.ceil(options.limits.stallMs / 1000));
       return app(request);
     };
+    const fail = (error: unknown) => {
+      const busError = asBusError(error);
+      if (busError.code === "internal") options.onError(error, undefined);
+      return problemResponse(busError);
+    };
     this.#server = Bun.serve<Connection>({
       hostname: options.host,
       port: options.port,
@@ -59,13 +64,10 @@ export class HttpServer {
         try {
           return answer(request, server);
         } catch (error) {
-          return problemResponse(asBusError(error));
+          return fail(error);
         }
       },
-      error: (error) => {
-        options.onError(error, undefined);
-        return problemResponse(asBusError(error));
-      },
+      error: fail,
       websocket: subscriptions.websocket,
     });
   }

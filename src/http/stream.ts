@@ -73,6 +73,7 @@ export class Streams {
       topics,
       format: wantsLines(request) ? jsonLines : serverSentEvents,
       lives: this.#lives,
+      tuning: this.#bus.tuning,
       head: () => this.#bus.head,
       onClose: (one) => {
         if (this.#streams.delete(one)) this.#limits.slots.free();

@@ -6,7 +6,7 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { answerFrame } from "./frames.ts";
-import { LiveTopics } from "./live.ts";
+import { LiveTopics, type Publisher } from "./live.ts";
 import { Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
@@ -16,11 +16,18 @@ export const SUBSCRIBE_PATH = "/api/events/subscribe";
 /** Largest frame from a client. Fixed by the interface. */
 const MAX_FRAME_BYTES = 1024 * 1024;
 /** Frames of one client that wait for their answer; one that sends more without listening is closed. */
-const MAX_UNANSWERED = 10_000;
-/** How often in the time that a stall may last the sockets are looked at. */
-const SWEEPS_PER_STALL = 4;
+const MAX_UNANSWERED_FRAMES = 10_000;
+/** What such frames may hold; for 10,000 frames of common size. */
+const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
+/** How often in the time that a stall may last the sockets are looked at: it may last an eighth longer. */
+const SWEEPS_PER_STALL = 8;
 /** Seconds without a byte from the peer after which Bun pings, and then drops it. */
 const IDLE_TIMEOUT_S = 120;
+/**
+ * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
+ * `Tuning` and the largest event, as `LiveTopic` and `Connection` say.
+ */
+const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
 
 export const subscribeQuery = new Query({
   pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
@@ -32,7 +39,7 @@ export const subscribeQuery = new Query({
 export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
-  readonly #lives: LiveTopics;
+  readonly #lives = new Map<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
   readonly websocket: WebSocketHandler<Connection>;
   readonly #sweep: ReturnType<typeof setInterval>;
@@ -41,7 +48,6 @@ export class Subscriptions {
   constructor(bus: Bus, limits: SubscriberLimits) {
     this.#bus = bus;
     this.#limits = limits;
-    this.#lives = new LiveTopics(bus);
     this.websocket = this.#handlers();
     this.#sweep = setInterval(() => this.#cutStalled(), limits.stallMs / SWEEPS_PER_STALL);
   }
@@ -66,7 +72,7 @@ export class Subscriptions {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const cursor = this.#bus.cursor(new PatternSet(patterns), start);
-    const data = new Connection(cursor, patterns, this.#lives, server);
+    const data = new Connection(cursor, patterns, this.#livesOf(server), this.#bus.tuning);
     this.#limits.slots.take();
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();
@@ -75,12 +81,22 @@ export class Subscriptions {
     return undefined;
   }
 
-  /** Tells every subscriber that the server stops, and accepts no more. */
+  /** Tells every subscriber, once its frames are answered, that the server stops; and accepts no more. */
   close(): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
-    for (const connection of this.#connections)
-      connection.end(closeCode.restart, "the server stops: reconnect and resume");
+    for (const connection of this.#connections) {
+      const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
+      void connection.answered.then(end);
+    }
+  }
+
+  #livesOf(server: Publisher): LiveTopics {
+    const known = this.#lives.get(server);
+    if (known) return known;
+    const lives = new LiveTopics(this.#bus, server);
+    this.#lives.set(server, lives);
+    return lives;
   }
 
   #handlers(): WebSocketHandler<Connection> {
@@ -98,27 +114,29 @@ export class Subscriptions {
       },
       maxPayloadLength: MAX_FRAME_BYTES,
       idleTimeout: IDLE_TIMEOUT_S,
-      // Never reached, because sockets leave the native topic long before: see live.ts. 33 frames may be under way.
-      backpressureLimit: 33 * (this.#limits.maxBodyBytes + 1024 * 1024),
+      backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
       perMessageDeflate: false,
     };
   }
 
   /** A peer that takes nothing for long is gone or stuck; it learns where it stood when it connects again. */
   #cutStalled(): void {
-    const longAgoMs = performance.now() - this.#limits.stallMs;
+    const nowMs = performance.now();
     for (const connection of this.#connections) {
-      if ((connection.stalledSinceMs ?? longAgoMs) < longAgoMs) connection.terminate();
+      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) connection.terminate();
     }
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
-    if (connection.unanswered >= MAX_UNANSWERED) {
+    if (this.#isClosed) return;
+    const { frames, bytes } = connection.unanswered;
+    if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
       return;
     }
     const frame = typeof message === "string" ? message : undefined;
-    connection.answer(answerFrame(frame, { bus: this.#bus, connection, maxPatterns: this.#limits.maxPatterns }));
+    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns: this.#limits.maxPatterns });
+    connection.answer(answer, message.length);
   }
 }
 

@@ -5,8 +5,6 @@ export interface SubscriberLimits {
   readonly slots: SubscriberSlots;
   /** Patterns of one subscriber. */
   readonly maxPatterns: number;
-  /** Largest event that can be published, in bytes. */
-  readonly maxBodyBytes: number;
   /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */
   readonly stallMs: number;
 }

@@ -37,7 +37,7 @@ export const problems = {
   token_invalid: { status: 401, title: "The token is not valid" },
   scope_insufficient: { status: 403, title: "The token does not allow this" },
   origin_forbidden: { status: 403, title: "The origin is not allowed" },
-  not_found: { status: 404, title: "Not found" },
+  not_found: { status: 404, title: "There is no such thing" },
   method_not_allowed: { status: 405, title: "The method is not allowed" },
   idempotency_conflict: { status: 409, title: "The idempotency key was used with another body" },
   cursor_expired: { status: 410, title: "The event is no longer kept" },
@@ -45,10 +45,10 @@ export const problems = {
   media_type_unsupported: { status: 415, title: "The content type is not supported" },
   upgrade_required: { status: 426, title: "A WebSocket upgrade is required" },
   rate_limited: { status: 429, title: "Too many requests" },
-  internal: { status: 500, title: "Internal error" },
-  unavailable: { status: 503, title: "Unavailable" },
-  shutting_down: { status: 503, title: "Shutting down" },
-  too_many_connections: { status: 503, title: "Too many connections" },
+  internal: { status: 500, title: "The server failed" },
+  unavailable: { status: 503, title: "The server cannot do this now" },
+  shutting_down: { status: 503, title: "The server is shutting down" },
+  too_many_connections: { status: 503, title: "The server has too many connections" },
   storage_full: { status: 507, title: "The storage is full" },
 } as const satisfies Record<ErrorCode, { status: number; title: string }>;
 

@@ -1,0 +1,31 @@
+import { beside } from "./benches/beside.ts";
+import { envelope } from "./benches/envelope.ts";
+import { fanOut } from "./benches/fan-out.ts";
+import { fanOutStream } from "./benches/fan-out-stream.ts";
+import { history } from "./benches/history.ts";
+import { latency } from "./benches/latency.ts";
+import { memory } from "./benches/memory.ts";
+import { pattern } from "./benches/pattern.ts";
+import { publishHttp } from "./benches/publish-http.ts";
+import { publishNdjson } from "./benches/publish-ndjson.ts";
+import { replay } from "./benches/replay.ts";
+import { retention } from "./benches/retention.ts";
+import { start } from "./benches/start.ts";
+import type { Bench } from "./lib/bench.ts";
+
+/** Every bench, in the order of the report. */
+export const benches: readonly Bench[] = [
+  publishHttp,
+  publishNdjson,
+  fanOut,
+  fanOutStream,
+  beside,
+  replay,
+  latency,
+  history,
+  retention,
+  start,
+  memory,
+  pattern,
+  envelope,
+];

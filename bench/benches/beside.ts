@@ -1,0 +1,99 @@
+import type { Bench, Context, Row } from "../lib/bench.ts";
+import { SOCKETS } from "../lib/fan-out.ts";
+import { usingCopy } from "../lib/history-file.ts";
+import { perSecond, publisher, receiver, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { busyNote, serverBusy, using } from "../lib/rounds.ts";
+import { Server } from "../lib/server.ts";
+
+const EVENTS = 1_000_000;
+const SLOW_READERS = 10;
+const REPLAYS = 10;
+const CONNECTIONS = 64;
+
+export const beside: Bench = {
+  name: "beside",
+  title: "Live sockets beside slow readers and replays",
+  about:
+    "1,000 WebSockets get every event while 64 HTTP connections publish flat out, first alone (the control), then with 10 " +
+    "sockets that hardly read and 10 that replay a million events each, on the same server. Counted are the frames that " +
+    "reach the 1,000.",
+  run,
+};
+
+interface Pair {
+  readonly alone: Throughput;
+  readonly beside: Throughput & { readonly replayedPerSecond: number };
+}
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const pairs: Pair[] = [];
+  for (let round = 1; round <= context.rounds; round++) {
+    context.progress.step(`round ${round} of ${context.rounds}`);
+    pairs.push(await measure(context));
+  }
+  const alone = pairs.map((pair) => pair.alone);
+  const crowded = pairs.map((pair) => pair.beside);
+  const replayed = crowded.map(({ replayedPerSecond }) => Math.round(replayedPerSecond / 1000));
+  return [
+    {
+      name: "fan-out to 1,000 WebSockets beside 10 slow readers and 10 replays",
+      unit: "frames/s",
+      values: perSecond(crowded),
+      control: { name: "without them", values: perSecond(alone) },
+      target: { of: "ratio", is: "at least", bound: 0.9 },
+      notes: [
+        `the replays got ${replayed.join(", ")} thousand events a second in all`,
+        busyNote("ours", crowded),
+        busyNote("control", alone),
+      ],
+    },
+  ];
+}
+
+function measure(context: Context): Promise<Pair> {
+  return usingCopy(context, context.isQuick ? EVENTS / 10 : EVENTS, (file) =>
+    using(Server.eventbus(context, ["--db", file]), (server) =>
+      using(receiver(context), async (live) => {
+        const measureLive = () => live.ask("measure", { seconds: context.windowSeconds });
+        await live.ask("open", { ...websockets(server), sockets: SOCKETS });
+        const alone = await flood(context, server, measureLive);
+        return using(receiver(context), async (others) => {
+          await others.ask("open", { ...websockets(server), sockets: SLOW_READERS, areSlow: true });
+          let replayedPerSecond = 0;
+          const crowded = await flood(context, server, async () => {
+            await others.ask("open", { ...websockets(server, "?since=all"), sockets: REPLAYS });
+            const counting = others.ask("measure", { seconds: context.windowSeconds });
+            const result = await measureLive();
+            replayedPerSecond = (await counting).eventsPerSecond;
+            return result;
+          });
+          return { alone, beside: { ...crowded, replayedPerSecond } };
+        });
+      }),
+    ),
+  );
+}
+
+function websockets({ port }: Server, query = "") {
+  return { port, transport: "websocket", path: `/api/events/subscribe${query}` } as const;
+}
+
+/** Measures while the server is published to flat out. */
+function flood(
+  context: Context,
+  server: Server,
+  measured: () => Promise<{ eventsPerSecond: number; generatorBusy: number }>,
+): Promise<Throughput> {
+  const { warmupSeconds, windowSeconds } = context;
+  return using(publisher(context), async (program) => {
+    const seconds = warmupSeconds + windowSeconds + 1;
+    const load = { port: server.port, connections: CONNECTIONS, body: SMALL_EVENT };
+    const publishing = program.ask("publish", { ...load, warmupSeconds: 0, windowSeconds: seconds });
+    const [result, busy] = await Promise.all([
+      Bun.sleep(warmupSeconds * 1000).then(measured),
+      serverBusy(server, context),
+    ]);
+    await publishing;
+    return { ...result, serverBusy: busy };
+  });
+}

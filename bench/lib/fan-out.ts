@@ -1,0 +1,62 @@
+import type { Transport } from "../load/subscriber.ts";
+import type { Context } from "./bench.ts";
+import { publisher, receiver, SMALL_EVENT, type Throughput } from "./load.ts";
+import { serverBusy, using } from "./rounds.ts";
+import type { Server } from "./server.ts";
+
+export const SOCKETS = 1000;
+const CONNECTIONS = 64;
+
+export interface FanOut extends Throughput {
+  /** What was wrong with what the sockets got; empty when each got all, in order. */
+  readonly fault: string;
+}
+
+export interface FanOutOptions {
+  readonly transport: Transport;
+  readonly path: string;
+  /** Events in one publish. */
+  readonly events: number;
+  readonly connections?: number;
+}
+
+/** Publishes to the server as fast as it acknowledges, and counts what its subscribers get. */
+export function measureFanOut(
+  context: Context,
+  opening: Promise<Server>,
+  { transport, path, events, connections = CONNECTIONS }: FanOutOptions,
+): Promise<FanOut> {
+  const { warmupSeconds, windowSeconds } = context;
+  return using(opening, (server) =>
+    using(receiver(context), (received) =>
+      using(publisher(context), async (published) => {
+        const { port } = server;
+        await received.ask("open", { port, transport, path, sockets: SOCKETS });
+        const body = { ...SMALL_EVENT, events };
+        const flood = { port, connections, body, warmupSeconds: 0, windowSeconds: warmupSeconds + windowSeconds + 1 };
+        const flooding = published.ask("publish", flood);
+        const [result, busy] = await Promise.all([
+          Bun.sleep(warmupSeconds * 1000).then(() => received.ask("measure", { seconds: windowSeconds })),
+          serverBusy(server, context),
+        ]);
+        const { eventsInAll } = await flooding;
+        const fault = faultOf(await received.ask("settled"), eventsInAll);
+        return { ...result, serverBusy: busy, fault };
+      }),
+    ),
+  );
+}
+
+/** Tells each socket's events from what was published. */
+function faultOf(settled: { events: number; fewest: number; disorder: string }, published: number): string {
+  if (settled.disorder !== "") return `out of order: ${settled.disorder}`;
+  if (settled.events === published * SOCKETS) return "";
+  return `${published} events were published, and a socket got ${settled.fewest}`;
+}
+
+/** Says that all was received, or throws, because a figure for a part of it would be worth nothing. */
+export function deliveryNote(rounds: readonly FanOut[]): string {
+  const fault = rounds.find((round) => round.fault !== "")?.fault;
+  if (fault !== undefined) throw new Error(fault);
+  return "each subscriber got every event, in order";
+}

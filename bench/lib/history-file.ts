@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { HttpConnection } from "../load/http-connection.ts";
+import { publishRequests } from "../load/requests.ts";
+import type { Context } from "./bench.ts";
+import { settle } from "./disk.ts";
+import { SMALL_EVENT } from "./load.ts";
+import { using } from "./rounds.ts";
+import { Server } from "./server.ts";
+
+const LINES = 5000;
+/** Bodies that are made before, and sent again and again. */
+const BODIES = 40;
+/** Sources in a prepared history, so that `source` is a filter that leaves something. */
+export const SOURCES = 10;
+
+/** A history of so many events: 1,000 topics and 10 sources at random, written by the program itself, kept for later. */
+export async function preparedHistory(context: Context, events: number): Promise<string> {
+  const key = await storeHash();
+  const file = join(context.cache, `history-${key}-${events}.db`);
+  if (existsSync(file)) return file;
+  await mkdir(context.cache, { recursive: true });
+  await removeOthers(context.cache, key);
+  const unfinished = join(context.folder, `history-${events}.db`);
+  const flags = ["--db", unfinished, "--durability", "os"];
+  await using(Server.eventbus(context, flags), (server) => fill(context, server, events));
+  await rename(unfinished, file);
+  return file;
+}
+
+/** Does the work with a copy that it may write to, and removes the copy. The copy is on the disk before it is used. */
+export async function usingCopy<T>(context: Context, events: number, work: (file: string) => Promise<T>): Promise<T> {
+  const file = join(context.folder, `copy-${Bun.randomUUIDv7()}.db`);
+  await copyFile(await preparedHistory(context, events), file);
+  Bun.spawnSync(["sync", file]);
+  await settle(context.folder);
+  try {
+    return await work(file);
+  } finally {
+    for (const suffix of ["", "-wal", "-shm"]) await rm(file + suffix, { force: true });
+  }
+}
+
+async function fill(context: Context, server: Server, events: number): Promise<void> {
+  const requests = publishRequests({ ...SMALL_EVENT, sources: SOURCES, events: LINES }, BODIES);
+  const connection = await HttpConnection.open(server.port);
+  for (let written = 0; written < events; written += LINES) {
+    const request = requests[(written / LINES) % BODIES];
+    if (request) await connection.ask(request);
+    if (written % 100_000 === 0) {
+      context.progress.step(`preparing a history, ${Math.round((written / events) * 100)} % of ${events} events`);
+    }
+  }
+  connection.close();
+}
+
+/** Changes whenever the code does that wrote the histories. */
+async function storeHash(): Promise<string> {
+  const root = join(import.meta.dir, "../../src");
+  const files = [...new Bun.Glob("{store/*,bus/event.ts}").scanSync(root)].sort();
+  const hasher = new Bun.CryptoHasher("sha256");
+  for (const file of [...files.map((name) => join(root, name)), import.meta.path]) {
+    hasher.update(await Bun.file(file).bytes());
+  }
+  return hasher.digest("hex").slice(0, 12);
+}
+
+/** Histories of other versions would fill the disk. */
+async function removeOthers(cache: string, key: string): Promise<void> {
+  for (const name of await readdir(cache)) {
+    if (name.startsWith("history-") && !name.startsWith(`history-${key}-`)) await rm(join(cache, name));
+  }
+}

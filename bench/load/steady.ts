@@ -1,0 +1,104 @@
+import { answerCommands } from "./commands.ts";
+import { Stretch } from "./cpu.ts";
+import { FrameReader } from "./frames.ts";
+import { HttpConnection } from "./http-connection.ts";
+import { httpRequest, topicName } from "./requests.ts";
+import { Subscriber } from "./subscriber.ts";
+
+interface SteadyOptions {
+  readonly port: number;
+  /** Publishes a second, whether or not the earlier ones are answered. */
+  readonly rate: number;
+  readonly seconds: number;
+  /** How many publishes may be under way; one more waits, and its wait counts. */
+  readonly connections: number;
+  /** Address of a WebSocket on which the events are awaited too. */
+  readonly subscribePath?: string;
+}
+
+interface SteadyResult {
+  /** From when an event was due to be published until its answer. */
+  readonly answeredMs: number[];
+  /** From when an event was due to be published until a subscriber had it. */
+  readonly deliveredMs: number[];
+  readonly generatorBusy: number;
+}
+
+const commands = {
+  async publish(options: SteadyOptions): Promise<SteadyResult> {
+    const { port, subscribePath, seconds } = options;
+    const steady = new Steady();
+    const reader = new FrameReader((text) => steady.delivered(text));
+    const subscriber = subscribePath && (await Subscriber.open(port, "websocket", subscribePath, reader));
+    const connections = Array.from({ length: options.connections }, () => HttpConnection.open(port));
+    steady.start(await Promise.all(connections), options.rate);
+    const stretch = new Stretch();
+    await Bun.sleep(seconds * 1000);
+    const generatorBusy = stretch.busy;
+    await steady.stop(subscriber ? 200 : 0);
+    if (subscriber) subscriber.close();
+    return { answeredMs: steady.answeredMs, deliveredMs: steady.deliveredMs, generatorBusy };
+  },
+};
+export type SteadyCommands = typeof commands;
+answerCommands(commands);
+
+/** Publishes by the clock. Each event carries the time when it was due. */
+class Steady {
+  readonly answeredMs: number[] = [];
+  readonly deliveredMs: number[] = [];
+  readonly #idle: HttpConnection[] = [];
+  /** When the events were due that wait for a connection. */
+  readonly #due: number[] = [];
+  #timer: Timer | undefined;
+  #underWay = 0;
+  #fault: Error | undefined;
+
+  start(connections: readonly HttpConnection[], rate: number): void {
+    this.#idle.push(...connections);
+    const startMs = performance.now();
+    let sent = 0;
+    this.#timer = setInterval(() => {
+      // Noticed now, so that a timer that is late makes no event look slow.
+      const nowMs = performance.now();
+      for (; sent < ((nowMs - startMs) / 1000) * rate; sent++) this.#due.push(nowMs);
+      this.#sendDue();
+    }, 1);
+  }
+
+  delivered(text: string): void {
+    const [, dueMs] = /"due":([\d.]+)/.exec(text) ?? [];
+    if (dueMs !== undefined) this.deliveredMs.push(performance.now() - Number(dueMs));
+  }
+
+  /** Resolves when all is answered, and so long after it. Rejects when a publish failed. */
+  async stop(graceMs: number): Promise<void> {
+    clearInterval(this.#timer);
+    while ((this.#underWay > 0 || this.#due.length > 0) && this.#fault === undefined) await Bun.sleep(1);
+    await Bun.sleep(graceMs);
+    for (const connection of this.#idle) connection.close();
+    if (this.#fault) throw this.#fault;
+  }
+
+  #sendDue(): void {
+    while (this.#due.length > 0) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) return;
+      this.#send(connection, this.#due.shift() ?? 0);
+    }
+  }
+
+  #send(connection: HttpConnection, dueMs: number): void {
+    const topic = topicName(Math.floor(Math.random() * 1000));
+    const envelope = JSON.stringify({ topic, data: { due: dueMs, text: "x".repeat(80) } });
+    this.#underWay++;
+    connection.onAnswer = (_, status, body) => {
+      if (status !== 200) this.#fault ??= new Error(`a publish was answered with ${status}: ${body}`);
+      this.answeredMs.push(performance.now() - dueMs);
+      this.#underWay--;
+      this.#idle.push(connection);
+      this.#sendDue();
+    };
+    connection.send(httpRequest("POST", "/api/events/publish", envelope));
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * Measures the program beside controls, and says which targets it meets.
+ *
+ *     bun bench/run.ts [NAME…] [--quick] [--rounds N] [--json FILE] [--report FILE.md] [--folder FOLDER] [--binary FILE]
+ *
+ * Without names, every bench runs. `--quick` shows in some minutes that all of them work, with figures that mean little.
+ * `--folder` is where histories are written, on the disk to be measured; default is the system's temporary folder.
+ * `--binary` takes a compiled program instead of building one. Exits 1 if a bench fails or, unless quick, a target is
+ * missed.
+ */
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { benches } from "./benches.ts";
+import { type Bench, type Context, Skipped } from "./lib/bench.ts";
+import { buildBinary } from "./lib/build.ts";
+import { describeMachine, pinSelf } from "./lib/machine.ts";
+import { Neighbours } from "./lib/neighbours.ts";
+import { isGood, type Measured, type Outcome, toJson } from "./lib/outcome.ts";
+import { Progress } from "./lib/progress.ts";
+import { writeReport } from "./lib/report.ts";
+import { textTable } from "./lib/table.ts";
+
+const ROUNDS = 5;
+const WINDOW_SECONDS = 4;
+const WARMUP_SECONDS = 2;
+/** From here on a figure says more about the neighbours than about the program. */
+const NOISY_CORES = 0.1;
+const QUICK_ROUNDS = 2;
+const QUICK_SECONDS = 1;
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    rounds: { type: "string" },
+    json: { type: "string" },
+    report: { type: "string" },
+    folder: { type: "string", default: tmpdir() },
+    binary: { type: "string" },
+  },
+});
+process.on("SIGINT", () => process.exit(130));
+process.on("SIGTERM", () => process.exit(143));
+process.exit((await main()) ? 0 : 1);
+
+async function main(): Promise<boolean> {
+  const chosen = choose(names);
+  const progress = new Progress();
+  const root = resolve(options.folder, "eventbus-bench");
+  mkdirSync(root, { recursive: true });
+  const folder = mkdtempSync(join(root, "run-"));
+  const date = new Date().toISOString();
+  const machine = describeMachine(folder);
+  pinSelf();
+  progress.begin("building");
+  const binary = options.binary ? resolve(options.binary) : await buildBinary();
+  const context: Context = {
+    binary,
+    folder,
+    cache: join(root, "histories"),
+    rounds: Number(options.rounds ?? (options.quick ? QUICK_ROUNDS : ROUNDS)),
+    windowSeconds: options.quick ? QUICK_SECONDS : WINDOW_SECONDS,
+    warmupSeconds: options.quick ? QUICK_SECONDS : WARMUP_SECONDS,
+    isQuick: options.quick,
+    progress,
+  };
+  const measured: Measured[] = [];
+  for (const bench of chosen) measured.push(await measure(bench, context));
+  await rm(folder, { recursive: true });
+  progress.end();
+  const { isQuick, rounds, windowSeconds } = context;
+  const outcome = { date, command: command(), isQuick, rounds, windowSeconds, machine, measured };
+  await publish(outcome);
+  return isGood(outcome);
+}
+
+function choose(wanted: readonly string[]): readonly Bench[] {
+  const unknown = wanted.find((name) => !benches.some((bench) => bench.name === name));
+  if (unknown !== undefined) {
+    process.stderr.write(`there is no bench ${unknown}: known are ${benches.map(({ name }) => name).join(", ")}\n`);
+    process.exit(2);
+  }
+  return wanted.length === 0 ? benches : benches.filter(({ name }) => wanted.includes(name));
+}
+
+async function measure(bench: Bench, context: Context): Promise<Measured> {
+  context.progress.begin(bench.title);
+  const neighbours = new Neighbours();
+  const outcome = await runBench(bench, context);
+  return { bench, ...outcome, othersCores: neighbours.cores };
+}
+
+async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, "rows" | "skipped" | "failed">> {
+  try {
+    return { rows: await bench.run(context) };
+  } catch (error) {
+    if (error instanceof Skipped) return { rows: [], skipped: error.message };
+    return { rows: [], failed: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What to type for the same run; without files, whose names are nobody's business. */
+function command(): string {
+  return ["bun bench/run.ts", ...names, ...(options.quick ? ["--quick"] : [])].join(" ");
+}
+
+async function publish(outcome: Outcome): Promise<void> {
+  console.log(textTable(outcome));
+  for (const { bench, failed, othersCores } of outcome.measured) {
+    if (failed) console.error(`${bench.name} failed: ${failed}`);
+    if (othersCores > NOISY_CORES) console.error(`${bench.name}: others used ${othersCores} cores meanwhile`);
+  }
+  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(toJson(outcome), null, 2)}\n`);
+  if (options.report !== undefined) await writeReport(outcome, options.report);
+}

@@ -1,0 +1,35 @@
+import { expect, test } from "bun:test";
+import { resolve } from "node:path";
+import { temporaryFolder } from "./helpers/service.ts";
+import { TestSocket } from "./helpers/socket.ts";
+
+const EXAMPLES = resolve(import.meta.dir, "../examples");
+
+test("examples/library.ts runs with no server and no network", async () => {
+  using folder = temporaryFolder();
+  const preload = `${folder.path}/no-network.ts`;
+  await Bun.write(preload, 'for (const name of ["serve", "listen", "connect"]) Object.assign(Bun, { [name]: undefined });');
+  const { stdout, exitCode } = Bun.spawnSync([process.execPath, "--preload", preload, `${EXAMPLES}/library.ts`]);
+  expect(exitCode).toBe(0);
+  expect(stdout.toString().split(/\s+/).join(" ").trim()).toBe(
+    "received 1 orders.created { total: 1.1, } received 3 orders.paid { total: 1.1, } " +
+      "history 2 users.created history 1 orders.created newest of today 3 orders.paid",
+  );
+});
+
+test("examples/serve-subscribe.ts serves subscriptions", async () => {
+  using folder = temporaryFolder();
+  // As it stands, but on a free port.
+  const source = await Bun.file(`${EXAMPLES}/serve-subscribe.ts`).text();
+  const copy = `${folder.path}/serve-subscribe.ts`;
+  await Bun.write(copy, source.replace("../src/", `${resolve(EXAMPLES, "../src")}/`).replace("port: 9810", "port: 0"));
+  const child = Bun.spawn([process.execPath, copy], { stdout: "pipe" });
+  try {
+    const { value } = await child.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
+    const url = /ws(:\/\/\S+)\/\?/.exec(value ?? "")?.[1] ?? "";
+    using socket = await TestSocket.open(`http${url}`, "pattern=clock.*");
+    expect(await socket.nextJson()).toMatchObject({ topic: "clock.second" });
+  } finally {
+    child.kill();
+  }
+});

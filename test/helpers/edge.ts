@@ -1,0 +1,67 @@
+import type { Tuning } from "../../src/bus/tuning.ts";
+import { HttpServer } from "../../src/http/server.ts";
+import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
+import { Bus } from "../../src/index.ts";
+
+export interface EdgeOptions {
+  readonly maxHistory?: number;
+  readonly tuning?: Partial<Tuning>;
+  readonly maxConnections?: number;
+  readonly stallMs?: number;
+  readonly maxPatterns?: number;
+}
+
+/** A bus and its network edge, without the service around them, so that a test can choose their limits. */
+export interface Edge extends AsyncDisposable {
+  readonly url: string;
+  readonly bus: Bus;
+  readonly server: HttpServer;
+  /** How many subscribers there are, of all transports and states. */
+  readonly subscribers: number;
+}
+
+/** Listens on a free port over a history in memory; both end when it is disposed of. */
+export function openEdge({ maxHistory, tuning, ...limits }: EdgeOptions = {}): Edge {
+  const bus = Bus.open(":memory:", {
+    ...(maxHistory === undefined ? {} : { maxHistory }),
+    ...(tuning === undefined ? {} : { tuning }),
+  });
+  const server = serve(bus, limits);
+  return {
+    url: server.url,
+    bus,
+    server,
+    get subscribers() {
+      const { websocket, stream } = server.subscribers;
+      return websocket.live + websocket.replay + stream.live + stream.replay;
+    },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      await bus.stop();
+    },
+  };
+}
+
+/** The network edge of a bus, on a free port. An error in a request fails the test run. */
+export function serve(
+  bus: Bus,
+  { maxConnections = 1000, stallMs = 60_000, maxPatterns = 64 }: Partial<SubscriberLimits> & EdgeOptions = {},
+): HttpServer {
+  return new HttpServer(bus, {
+    host: "127.0.0.1",
+    port: 0,
+    version: "0.0.0-test",
+    service: { stats: () => ({}), notReady: () => undefined },
+    limits: {
+      maxBodyBytes: 1024 * 1024,
+      maxNdjsonBytes: 10 * 1024 * 1024,
+      slots: new SubscriberSlots(maxConnections),
+      maxPatterns,
+      stallMs,
+    },
+    origins: { isLoopback: true, allowedHosts: [], allowedOrigins: [] },
+    onError: (error) => {
+      throw error;
+    },
+  });
+}

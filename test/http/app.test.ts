@@ -1,0 +1,106 @@
+import { describe, expect, test } from "bun:test";
+import { exchange, expectProblem, expectRawProblem, publish, requestText } from "../helpers/http.ts";
+import { sharedService } from "../helpers/service.ts";
+
+const service = sharedService();
+
+const addresses = [
+  ["/api/events/publish", "POST"],
+  ["/api/events/publish/a.b", "POST"],
+  ["/api/events/publish/history", "POST"],
+  ["/api/events/prune", "POST"],
+  ["/api/events/history", "GET, HEAD"],
+  ["/api/events/subscribe", "GET, HEAD"],
+  ["/api/events/stream", "GET, HEAD"],
+  ["/api/events/1", "GET, HEAD"],
+  ["/api/events/no-id", "GET, HEAD"],
+  ["/api/topics", "GET, HEAD"],
+  ["/api/stats", "GET, HEAD"],
+  ["/healthz", "GET, HEAD"],
+  ["/readyz", "GET, HEAD"],
+  ["/swagger/json", "GET, HEAD"],
+] as const;
+const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+describe("a wrong method is refused with the right ones", () => {
+  for (const [path, allow] of addresses) {
+    for (const method of methods.filter((one) => !allow.split(", ").includes(one))) {
+      test(`${method} ${path}`, async () => {
+        const answer = await exchange(
+          service.url,
+          requestText(`${method} ${path}`, [], method === "HEAD" ? undefined : "{}"),
+        );
+        expect(answer?.status).toBe(405);
+        expect(answer?.headers.get("allow")).toBe(allow);
+        if (method === "HEAD") expect(answer?.body).toBe("");
+        else expect(expectRawProblem(answer, "method_not_allowed").detail).toBe(`this address takes ${allow}`);
+      });
+    }
+  }
+});
+
+describe("HEAD", () => {
+  for (const path of [
+    "/api/events/history",
+    "/api/events/1",
+    "/api/topics",
+    "/healthz",
+    "/api/events/history?last=0",
+  ]) {
+    test(`answers ${path} as GET does, without the body`, async () => {
+      await publish(service.url, "a");
+      const [get, head] = await Promise.all([
+        exchange(service.url, requestText(`GET ${path}`)),
+        exchange(service.url, requestText(`HEAD ${path}`)),
+      ]);
+      expect(head?.status).toBe(get?.status ?? 0);
+      expect(head?.headers.get("content-type")).toBe(get?.headers.get("content-type") ?? "");
+      expect(head?.body).toBe("");
+    });
+  }
+});
+
+describe("nothing is found at", () => {
+  const nowhere = [
+    "/api",
+    "/api/",
+    "/api/events",
+    "/api/events/",
+    "/api/events/1/2",
+    "/nope",
+    "//healthz",
+    "/healthz/",
+  ];
+  for (const path of [...nowhere, "/api/events/publish/", "/API/events/history", "/%68ealthz", "/.env", "/a%00b"]) {
+    test(path, async () => {
+      const problem = expectRawProblem(await exchange(service.url, requestText(`GET ${path}`)), "not_found");
+      expect(problem.detail).toContain("/swagger");
+    });
+  }
+});
+
+describe("the address for WebSockets", () => {
+  test("says how to connect when it is asked without an upgrade", async () => {
+    const response = await fetch(`${service.url}/api/events/subscribe`);
+    expect(response.headers.get("upgrade")).toBe("websocket");
+    expect((await expectProblem(response, "upgrade_required")).detail).toContain("ws://");
+  });
+
+  const incomplete = [
+    ["no key", ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]],
+    ["another protocol", ["Upgrade: h2c", "Connection: Upgrade"]],
+  ] as const;
+  for (const [situation, headers] of incomplete) {
+    test(`says so when the upgrade has ${situation}`, async () => {
+      const answer = await exchange(service.url, requestText("GET /api/events/subscribe", headers));
+      expectRawProblem(answer, "upgrade_required");
+    });
+  }
+
+  test("is not upgraded elsewhere", async () => {
+    const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
+    const all = [...headers, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    const answer = await exchange(service.url, requestText("GET /api/events/history?last=1", all));
+    expect(answer?.status).toBe(200);
+  });
+});

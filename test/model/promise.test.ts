@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import { type Failure, runCases } from "./run.ts";
+
+/** `EVENTBUS_TEST_SEED` names the first case; without it another one every time. */
+const seed = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+/** `EVENTBUS_TEST_CASES` says how many; one, when a seed is named. */
+const count = Number(process.env["EVENTBUS_TEST_CASES"] ?? (process.env["EVENTBUS_TEST_SEED"] === undefined ? 2000 : 1));
+/** Cases between two words on how far it is. */
+const PROGRESS_CASES = 1000;
+
+test(
+  "every subscriber gets every event that matches, in order, once, from its start on, but for gaps that it is told of",
+  async () => {
+    const startMs = performance.now();
+    const failure = await runCases(seed, count, {
+      onDone: (done) => {
+        if (done % PROGRESS_CASES !== 0) return;
+        const perSecond = Math.round((done / (performance.now() - startMs)) * 1000);
+        console.error(`${done} of ${count} cases, ${perSecond} a second, first seed ${seed}`);
+      },
+    });
+    expect(failure && report(failure)).toBeUndefined();
+  },
+  24 * 3600 * 1000,
+);
+
+function report({ seed, breach, scenario }: Failure): string {
+  const steps = scenario.steps.map((step) => `  ${JSON.stringify(step)}`).join("\n");
+  const { readers, tuning, maxHistory } = scenario;
+  return `EVENTBUS_TEST_SEED=${seed} bun test test/model\n${breach}\n${JSON.stringify({ tuning, maxHistory, readers })}\n${steps}`;
+}

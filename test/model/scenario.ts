@@ -1,0 +1,153 @@
+import type { Tuning } from "../../src/bus/tuning.ts";
+import { Random } from "./random.ts";
+
+/** The topics there are, and which of them each pattern matches: written out, so that the model trusts no matcher. */
+export const topics = ["a.x", "a.y", "b.x", "b.y", "c"] as const;
+export type Topic = (typeof topics)[number];
+export const patterns = {
+  "*": topics,
+  "a.*": ["a.x", "a.y"],
+  "b.*": ["b.x", "b.y"],
+  "*.x": ["a.x", "b.x"],
+  "{a,b}.y": ["a.y", "b.y"],
+  "?": ["c"],
+  "[^a-b]*": ["c"],
+  "a.x": ["a.x"],
+  "b.y": ["b.y"],
+  none: [],
+} as const satisfies Record<string, readonly Topic[]>;
+export type PatternText = keyof typeof patterns;
+const patternTexts = Object.keys(patterns) as PatternText[];
+
+export type Transport = "websocket" | "sse" | "lines" | "library";
+export type Via = "http" | "ndjson" | "frame" | "library";
+
+/** Where a subscriber starts the first time. Durations and times are by the model's own clock. */
+export type StartPlan =
+  | { readonly kind: "live" | "now" | "all" }
+  /** After an id: this part of the way from 0 to beyond the newest one. */
+  | { readonly kind: "after"; readonly part: number }
+  /** At the time of an event: this part of the way from the oldest to the newest one. */
+  | { readonly kind: "time"; readonly part: number }
+  | { readonly kind: "ago"; readonly seconds: number }
+  | { readonly kind: "last"; readonly count: number };
+
+export interface PlannedEvent {
+  readonly topic: Topic;
+  /** What makes the event known again, whoever publishes it. */
+  readonly token: number;
+  /** Letters that make it larger. */
+  readonly padding: number;
+}
+
+export type Step =
+  | { readonly do: "publish"; readonly via: Via; readonly events: readonly PlannedEvent[] }
+  | { readonly do: "connect"; readonly reader: number }
+  | { readonly do: "pause" | "resume" | "leave"; readonly reader: number }
+  | { readonly do: "subscribe" | "unsubscribe"; readonly reader: number; readonly pattern: PatternText }
+  | { readonly do: "prune" | "restart" }
+  | { readonly do: "turns"; readonly count: number };
+
+export interface ReaderPlan {
+  readonly transport: Transport;
+  readonly patterns: readonly PatternText[];
+  readonly start: StartPlan;
+  /** How a stream says on reconnecting what it got last. */
+  readonly resumesBy: "header" | "last_event_id" | "since";
+}
+
+/** One case, whole: what happens is said here, and only when exactly is left to the machine. */
+export interface Scenario {
+  readonly seed: number;
+  readonly tuning: Partial<Tuning>;
+  readonly maxHistory: number;
+  readonly readers: readonly ReaderPlan[];
+  readonly steps: readonly Step[];
+}
+
+/** The scenario of a seed, always the same one. */
+export function scenarioOf(seed: number): Scenario {
+  const random = new Random(seed);
+  // Now and then events are so large that the kernels' buffers fill up, and a paused reader really stops its sender.
+  const isHeavy = random.chance(0.04);
+  const readers = random.list(random.whole(1, 4), () => readerPlan(random));
+  let token = 0;
+  const event = (): PlannedEvent => ({
+    topic: random.pick(topics),
+    token: ++token,
+    padding: isHeavy ? random.whole(20_000, 200_000) : random.chance(0.1) ? random.whole(100, 3000) : 0,
+  });
+  return {
+    seed,
+    tuning: tuningOf(random),
+    maxHistory: random.chance(0.5) ? random.whole(1, 30) : 100_000,
+    readers,
+    steps: random.list(random.whole(5, 30), () => step(random, readers, event)),
+  };
+}
+
+/** Small enough, mostly, that every reader falls behind and catches up all the time. */
+function tuningOf(random: Random): Partial<Tuning> {
+  if (random.chance(0.1)) return { keepAliveMs: random.whole(1, 20) };
+  return {
+    pageEvents: random.pick([1, 2, 3, 10, 100]),
+    maxWaitingEvents: random.pick([1, 2, 5, 20]),
+    maxWaitingBytes: random.pick([0, 0, 100, 500, 5000]),
+    checkCharacters: random.pick([1, 150, 1000]),
+    resumeBytes: random.pick([0, 100, 100_000]),
+    keepAliveMs: random.whole(1, 20),
+  };
+}
+
+function readerPlan(random: Random): ReaderPlan {
+  return {
+    transport: random.weighted({ websocket: 4, sse: 2, lines: 2, library: 2 }),
+    patterns: random.list(random.pick([1, 1, 2, 3]), () => random.pick(patternTexts)),
+    start: startPlan(random),
+    resumesBy: random.pick(["header", "last_event_id", "since"] as const),
+  };
+}
+
+function startPlan(random: Random): StartPlan {
+  const kind = random.weighted({ live: 3, now: 1, all: 2, after: 2, time: 1, ago: 1, last: 2 });
+  if (kind === "after") return { kind, part: random.fraction() * 1.1 };
+  if (kind === "time") return { kind, part: random.fraction() };
+  if (kind === "ago") return { kind, seconds: random.whole(0, 20) };
+  if (kind === "last") return { kind, count: random.pick([1, 2, 5, 20, 1000]) };
+  return { kind };
+}
+
+function step(random: Random, readers: readonly ReaderPlan[], event: () => PlannedEvent): Step {
+  const kind = random.weighted({
+    publish: 8,
+    connect: 6,
+    turns: 4,
+    pause: 2,
+    resume: 2,
+    leave: 1.5,
+    subscribe: 1.5,
+    unsubscribe: 1,
+    prune: 1.5,
+    restart: 0.15,
+  });
+  const reader = random.whole(0, readers.length - 1);
+  switch (kind) {
+    case "publish": {
+      const via = random.weighted({ http: 2, ndjson: 2, frame: 2, library: 3 });
+      const count = via === "ndjson" ? random.whole(1, 30) : via === "library" ? random.whole(1, 10) : 1;
+      return { do: kind, via, events: random.list(count, event) };
+    }
+    case "turns":
+      return { do: kind, count: random.whole(1, 8) };
+    case "subscribe":
+    case "unsubscribe": {
+      const known = readers[reader]?.patterns ?? patternTexts;
+      return { do: kind, reader, pattern: random.pick(random.chance(0.5) ? known : patternTexts) };
+    }
+    case "prune":
+    case "restart":
+      return { do: kind };
+    default:
+      return { do: kind, reader };
+  }
+}
