@@ -17,7 +17,9 @@ async function run(argv: readonly string[]): Promise<void> {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "eventbus: ")) })
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of [serveCommand(packageJson.version)]) {
+  const version = new Command("version").description("say which version this is");
+  version.action(() => console.log(packageJson.version));
+  for (const command of [serveCommand(packageJson.version), version]) {
     command.copyInheritedSettings(program);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }

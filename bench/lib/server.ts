@@ -6,6 +6,8 @@ import { Child } from "./child.ts";
 
 /** How long a server may take to answer its first request, in milliseconds. */
 const START_MS = 60_000;
+const LOWEST_PORT = 12_000;
+const HIGHEST_PORT = 30_000;
 
 /** A server under test or a control, alone on its core. */
 export class Server {
@@ -91,10 +93,15 @@ export function serveArguments(port: number, folder: string, flags: readonly str
   ];
 }
 
-/** A port that was free a moment ago. */
+/** A port that was free a moment ago, below those that the system gives to everybody who asks for any. */
 export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
+    try {
+      Bun.listen({ hostname: "127.0.0.1", port, socket: { data() {} } }).stop(true);
+      return port;
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
+    }
+  }
 }

@@ -17,6 +17,8 @@ const topicsQuery = new Query({
   ),
 });
 
+export const PRUNE_PATH = "/api/events/prune";
+
 /** What the service says of itself beside what the bus knows. */
 export interface ServiceState {
   stats(): object;
@@ -27,7 +29,7 @@ export interface ServiceState {
 /** What operators ask: prune, topics, stats, health. */
 export function adminRoutes(bus: Bus, service: ServiceState) {
   return new Elysia()
-    .post("/api/events/prune", ({ request }) => prune(bus, request), documented(pruneDocs))
+    .post(PRUNE_PATH, ({ request }) => prune(bus, request), documented(pruneDocs))
     .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
     .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
     .get("/healthz", ({ request }) => alive(request), documented(healthDocs))

@@ -40,7 +40,7 @@ function event(bus: Bus, request: Request): Response {
   noQuery.read(request.url);
   const path = pathOf(request.url);
   const id = path.slice(path.lastIndexOf("/") + 1);
-  if (!/^\d{1,16}$/.test(id) || Number(id) > MAX_ID) {
+  if (!/^[1-9]\d{0,15}$/.test(id) || Number(id) > MAX_ID) {
     throw new BusError("not_found", "there is no such event: an id is a whole number from 1 on");
   }
   return jsonText(bus.event(Number(id)).json);
@@ -49,7 +49,9 @@ function event(bus: Bus, request: Request): Response {
 async function history(bus: Bus, request: Request): Promise<Response> {
   const query = pinned(readHistoryQuery(request.url), bus.head);
   if (wantsLines(request)) {
-    return new Response(stream(bus.pages(query), asLines), { headers: { "Content-Type": NDJSON_TYPE } });
+    return new Response(stream(bus.pages(query), asLines), {
+      headers: { "Content-Type": NDJSON_TYPE, "Cache-Control": "no-store" },
+    });
   }
   const { lastId, hasMore, damaged, texts } = await look(bus, query);
   const headers: Record<string, string> = {};

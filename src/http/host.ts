@@ -18,9 +18,10 @@ export function isLoopbackName(name: string): boolean {
 
 /**
  * Refuses what a browser may have been tricked into: a `Host` that is not ours (DNS rebinding), or a page of another
- * origin. Throws `parameter_invalid` or `origin_forbidden`.
+ * origin. Answers with the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
+ * `origin_forbidden`.
  */
-export function checkOrigin(request: Request, rules: OriginRules): void {
+export function checkOrigin(request: Request, rules: OriginRules): string | undefined {
   const host = request.headers.get("host")?.toLowerCase() ?? "";
   const name = HOST.exec(host)?.groups?.["name"];
   if (name === undefined) {
@@ -35,8 +36,8 @@ export function checkOrigin(request: Request, rules: OriginRules): void {
     );
   }
   const origin = request.headers.get("origin")?.toLowerCase();
-  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return;
-  if (rules.allowedOrigins.includes(origin)) return;
+  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return undefined;
+  if (rules.allowedOrigins.includes(origin)) return origin;
   throw new BusError(
     "origin_forbidden",
     "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",

@@ -147,7 +147,11 @@ function readOne(name: string, parameter: Parameter<unknown>, value: string): un
     return parameter.parse(value);
   } catch (error) {
     if (!(error instanceof BusError)) throw error;
-    if (error.code !== "parameter_invalid") throw error;
+    if (error.code !== "parameter_invalid") {
+      throw new BusError(error.code, `the query parameter ${name}: ${error.message}`, {
+        members: { ...error.members, parameter: name },
+      });
+    }
     throw invalid(name, error.message.replace(/^(A )?source /i, ""));
   }
 }

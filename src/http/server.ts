@@ -1,9 +1,11 @@
 import type { Server } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
+import { PRUNE_PATH } from "./admin.ts";
 import { pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
 import type { Connection } from "./connection.ts";
+import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
@@ -14,6 +16,8 @@ import type { SubscriberLimits } from "./subscriber-limits.ts";
 const DRAIN_MS = 3000;
 /** Seconds after which a request that sends nothing is cut; an idle kept-alive connection too. */
 const IDLE_TIMEOUT_S = 30;
+/** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
+const PRUNE_TIMEOUT_S = 255;
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
@@ -40,13 +44,19 @@ export class HttpServer {
     this.#subscriptions = subscriptions;
     this.#streams = streams;
     const answer = (request: Request, server: Server<Connection>) => {
-      checkOrigin(request, options.origins);
       if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
       const path = pathOf(request.url);
       if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
         return subscriptions.upgrade(request, server);
       if (path === STREAM_PATH) server.timeout(request, Math.ceil(options.limits.stallMs / 1000));
-      return app(request);
+      if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+      return request.method === "HEAD" ? headOf(app, request) : app(request);
+    };
+    const answerOrigin = (request: Request, server: Server<Connection>) => {
+      const origin = checkOrigin(request, options.origins);
+      if (origin === undefined) return answer(request, server);
+      if (request.method === "OPTIONS") return preflightResponse(origin);
+      return allowing(origin, () => answer(request, server));
     };
     const fail = (error: unknown) => {
       const busError = asBusError(error);
@@ -62,7 +72,7 @@ export class HttpServer {
       maxRequestBodySize: UNREACHABLE_BODY_BYTES,
       fetch: (request, server) => {
         try {
-          return answer(request, server);
+          return answerOrigin(request, server);
         } catch (error) {
           return fail(error);
         }
@@ -89,5 +99,25 @@ export class HttpServer {
     this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#server.stop(true);
+  }
+}
+
+/** The answer that GET would get, without its body: an endless one is not even begun. */
+async function headOf(app: (request: Request) => Response | Promise<Response>, request: Request): Promise<Response> {
+  const { status, headers, body } = await app(new Request(request, { method: "GET" }));
+  await body?.cancel();
+  return new Response(null, { status, headers });
+}
+
+/** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
+async function allowing(
+  origin: string,
+  answer: () => Response | Promise<Response> | undefined,
+): Promise<Response | undefined> {
+  try {
+    const response = await answer();
+    return response && withCors(response, origin);
+  } catch (error) {
+    return withCors(problemResponse(asBusError(error)), origin);
   }
 }

@@ -1,0 +1,23 @@
+/** How long a browser may remember what it was allowed, in seconds: an hour. */
+const MAX_AGE_S = 3600;
+
+const PREFLIGHT = {
+  "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+  "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Last-Event-ID",
+  "Access-Control-Max-Age": String(MAX_AGE_S),
+};
+
+const EXPOSED = "Link, Retry-After, Idempotency-Replayed, Eventbus-Damaged, WWW-Authenticate";
+
+/** The answer to a browser that asks, for a page of an allowed origin, whether it may (WHATWG Fetch, CORS protocol). */
+export function preflightResponse(origin: string): Response {
+  return withCors(new Response(null, { status: 204, headers: PREFLIGHT }), origin);
+}
+
+/** Lets a page of an allowed origin read the answer. */
+export function withCors(response: Response, origin: string): Response {
+  response.headers.set("Access-Control-Allow-Origin", origin);
+  response.headers.set("Access-Control-Expose-Headers", EXPOSED);
+  response.headers.append("Vary", "Origin");
+  return response;
+}
