@@ -4,6 +4,7 @@ import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { isLoopbackName } from "./http/host.ts";
 import { HttpServer } from "./http/server.ts";
+import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
 import { Rates } from "./rates.ts";
@@ -90,6 +91,7 @@ export class Service {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
           slots: new SubscriberSlots(config.maxConnections),
+          spareTime: new SpareTime(),
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,
         },

@@ -8,7 +8,10 @@ const EXAMPLES = resolve(import.meta.dir, "../examples");
 test("examples/library.ts runs with no server and no network", async () => {
   using folder = temporaryFolder();
   const preload = `${folder.path}/no-network.ts`;
-  await Bun.write(preload, 'for (const name of ["serve", "listen", "connect"]) Object.assign(Bun, { [name]: undefined });');
+  await Bun.write(
+    preload,
+    'for (const name of ["serve", "listen", "connect"]) Object.assign(Bun, { [name]: undefined });',
+  );
   const { stdout, exitCode } = Bun.spawnSync([process.execPath, "--preload", preload, `${EXAMPLES}/library.ts`]);
   expect(exitCode).toBe(0);
   expect(stdout.toString().split(/\s+/).join(" ").trim()).toBe(

@@ -6,11 +6,13 @@ import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
+import type { SpareTime } from "./spare-time.ts";
 
 /** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
 export class Connection implements LiveSocket {
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
+  readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
@@ -25,9 +27,15 @@ export class Connection implements LiveSocket {
   #goOn: () => void = () => {};
   #stalledSinceMs: number | undefined;
 
-  constructor(cursor: Cursor, patterns: readonly Pattern[], lives: LiveTopics, tuning: Tuning) {
+  constructor(
+    cursor: Cursor,
+    patterns: readonly Pattern[],
+    lives: LiveTopics,
+    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning },
+  ) {
     this.#lives = lives;
-    this.#tuning = tuning;
+    this.#spareTime = pace.spareTime;
+    this.#tuning = pace.tuning;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = new PatternSet(patterns);
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
@@ -141,7 +149,7 @@ export class Connection implements LiveSocket {
   #schedulePump(): void {
     if (this.#isPumpScheduled || this.isLive) return;
     this.#isPumpScheduled = true;
-    setImmediate(() => {
+    this.#spareTime.run(() => {
       this.#isPumpScheduled = false;
       this.#pump();
     });

@@ -3,6 +3,7 @@ import { Follower } from "../bus/follower.ts";
 import type { PatternSet } from "../bus/pattern-set.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import type { LiveStream, LiveStreams } from "./live-bytes.ts";
+import type { SpareTime } from "./spare-time.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
 export interface EventStreamParts {
@@ -10,6 +11,7 @@ export interface EventStreamParts {
   readonly topics: PatternSet;
   readonly format: StreamFormat;
   readonly lives: LiveStreams;
+  readonly spareTime: SpareTime;
   readonly tuning: Tuning;
   /** The newest id of the log. */
   readonly head: () => number;
@@ -26,6 +28,7 @@ export class EventStream implements LiveStream {
   #wake: (() => void) | undefined;
   #isEnding = false;
   #isStarted = false;
+  #spokeMs = performance.now();
   #isClosed = false;
 
   constructor(parts: EventStreamParts) {
@@ -67,8 +70,9 @@ export class EventStream implements LiveStream {
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     // A pull that enqueues nothing is not repeated: go on until there is something, or the end.
     let bytes = this.#start();
-    while (bytes === undefined && !this.#isEnded)
-      bytes = this.#takeWaiting() ?? this.#readOn() ?? (await this.#sleep());
+    while (bytes === undefined && !this.#isEnded) {
+      bytes = this.#takeWaiting() ?? (await (this.#follower.isLive ? this.#sleep() : this.#replay()));
+    }
     if (this.#isClosed) return;
     if (bytes !== undefined) controller.enqueue(bytes);
     if (!this.#isEnded) return;
@@ -92,15 +96,24 @@ export class EventStream implements LiveStream {
     return bytes;
   }
 
-  #readOn(): Uint8Array | undefined {
-    const items = this.#follower.read(this.#parts.tuning.pageEvents);
-    return items.length === 0 ? undefined : encodeItems(items, this.#parts.format);
+  /** The next page of history, when there is time for it. */
+  #replay(): Promise<Uint8Array | undefined> {
+    return new Promise((resolve) => this.#parts.spareTime.run(() => resolve(this.#readPage())));
+  }
+
+  /** Undefined when nothing in it matched; but a long search says now and then that it is alive, and how far it came. */
+  #readPage(): Uint8Array | undefined {
+    const { cursor, format, tuning } = this.#parts;
+    const items = this.#follower.read(tuning.pageEvents);
+    const nowMs = performance.now();
+    const isSilentForLong = nowMs - this.#spokeMs > tuning.keepAliveMs;
+    if (items.length === 0 && !isSilentForLong) return undefined;
+    this.#spokeMs = nowMs;
+    return items.length === 0 ? encode(format.keepAlive(cursor.position)) : encodeItems(items, format);
   }
 
   /** Waits for an event, for the end, or for the time to say that the stream is alive. */
   async #sleep(): Promise<Uint8Array | undefined> {
-    if (this.#isEnding) return undefined;
-    if (!this.#follower.isLive) return nextTurn();
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
@@ -128,8 +141,3 @@ function encode(text: string): Uint8Array {
   return encoder.encode(text);
 }
 const encoder = new TextEncoder();
-
-async function nextTurn(): Promise<undefined> {
-  await new Promise((resolve) => setImmediate(resolve));
-  return undefined;
-}

@@ -2,6 +2,7 @@ import type { Server, WebSocketHandler } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import type { Connection } from "./connection.ts";
 import { asBusError, problemResponse } from "./problem.ts";
+import { SpareTime } from "./spare-time.ts";
 import { Subscriptions } from "./subscribe.ts";
 import { SubscriberSlots } from "./subscriber-limits.ts";
 
@@ -42,6 +43,7 @@ export function serveSubscribe(
 ): SubscribeHandler {
   const subscriptions = new Subscriptions(bus, {
     slots: new SubscriberSlots(maxConnections),
+    spareTime: new SpareTime(),
     maxPatterns,
     stallMs: STALL_MS,
   });

@@ -73,6 +73,7 @@ export class Streams {
       topics,
       format: wantsLines(request) ? jsonLines : serverSentEvents,
       lives: this.#lives,
+      spareTime: this.#limits.spareTime,
       tuning: this.#bus.tuning,
       head: () => this.#bus.head,
       onClose: (one) => {

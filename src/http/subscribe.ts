@@ -72,7 +72,8 @@ export class Subscriptions {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const cursor = this.#bus.cursor(new PatternSet(patterns), start);
-    const data = new Connection(cursor, patterns, this.#livesOf(server), this.#bus.tuning);
+    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning };
+    const data = new Connection(cursor, patterns, this.#livesOf(server), pace);
     this.#limits.slots.take();
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();

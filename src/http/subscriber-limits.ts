@@ -1,8 +1,10 @@
 import { BusError } from "../bus/errors.ts";
+import type { SpareTime } from "./spare-time.ts";
 
 /** What all subscribers by network share. */
 export interface SubscriberLimits {
   readonly slots: SubscriberSlots;
+  readonly spareTime: SpareTime;
   /** Patterns of one subscriber. */
   readonly maxPatterns: number;
   /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */

@@ -1,5 +1,7 @@
 import type { Tuning } from "../../src/bus/tuning.ts";
 import { HttpServer } from "../../src/http/server.ts";
+import { SpareTime } from "../../src/http/spare-time.ts";
+import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { Bus } from "../../src/index.ts";
 
@@ -56,6 +58,8 @@ export function serve(
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,
       slots: new SubscriberSlots(maxConnections),
+      spareTime: new SpareTime(),
+      spareTime: new SpareTime(),
       maxPatterns,
       stallMs,
     },

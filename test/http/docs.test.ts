@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { appRoutes } from "../../src/http/app.ts";
+import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { type ErrorCode, problems } from "../../src/protocol/problem.ts";
@@ -151,7 +152,14 @@ const TELLING_HEADERS = ["Allow", "Idempotency-Replayed", "Link", "Retry-After",
 
 /** `METHOD /path/{parameter}` of every route that is not hidden from the documentation. */
 function routes(): string[] {
-  const limits = { slots: new SubscriberSlots(1), maxPatterns: 1, maxBodyBytes: 1, maxNdjsonBytes: 1, stallMs: 1000 };
+  const limits = {
+    slots: new SubscriberSlots(1),
+    spareTime: new SpareTime(),
+    maxPatterns: 1,
+    maxBodyBytes: 1,
+    maxNdjsonBytes: 1,
+    stallMs: 1000,
+  };
   const app = appRoutes({
     bus: service.bus,
     streams: new Streams(service.bus, limits),

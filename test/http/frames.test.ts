@@ -137,7 +137,10 @@ describe("subscribe and unsubscribe", () => {
     await using edge = openEdge({ maxPatterns: 2 });
     using socket = await TestSocket.open(edge.url, "pattern=a");
     await socket.ask({ type: "subscribe", pattern: "b" });
-    expect(await socket.ask({ type: "subscribe", pattern: "c" })).toMatchObject({ code: "parameter_invalid", limit: 2 });
+    expect(await socket.ask({ type: "subscribe", pattern: "c" })).toMatchObject({
+      code: "parameter_invalid",
+      limit: 2,
+    });
     expect(await socket.ask({ type: "subscribe", pattern: "b" })).toEqual({ type: "ack" });
     await socket.ask({ type: "unsubscribe", pattern: "a" });
     expect(await socket.ask({ type: "subscribe", pattern: "c" })).toEqual({ type: "ack" });

@@ -2,6 +2,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import { Bus } from "../../src/bus/bus.ts";
 import { BusError } from "../../src/bus/errors.ts";
 import { createApp } from "../../src/http/app.ts";
+import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import type { ErrorCode } from "../../src/protocol/problem.ts";
@@ -20,7 +21,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const errors: unknown[] = [];
   const app = createApp({
     bus,
-    streams: new Streams(bus, { ...LIMITS, slots: new SubscriberSlots(1) }),
+    streams: new Streams(bus, { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() }),
     service: {
       notReady: () => notReady,
       stats: () => {

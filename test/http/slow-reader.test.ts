@@ -190,11 +190,15 @@ describe("what waits in the buffer of one socket", () => {
     ["events of 1 KB", KILOBYTE_TEXT, 4, 5000],
     ["events just too small for Bun to pass them to the socket at once", "x".repeat(16_200), 4, 500],
     ["events of three bytes a character", "\u20ac".repeat(5400), 4, 500],
-  ])("is bounded, and far below what Bun would drop events at: %s", async (_, data, batches, batchEvents) => {
-    const most = await mostBuffered(data, batches, batchEvents);
-    expect(most).toBeGreaterThan(0.25 * MIB);
-    expect(most).toBeLessThan(1.5 * MIB);
-  }, 30_000);
+  ])(
+    "is bounded, and far below what Bun would drop events at: %s",
+    async (_, data, batches, batchEvents) => {
+      const most = await mostBuffered(data, batches, batchEvents);
+      expect(most).toBeGreaterThan(0.25 * MIB);
+      expect(most).toBeLessThan(1.5 * MIB);
+    },
+    30_000,
+  );
 
   test("is bounded with events of 1 MiB, too: two of them and a little", async () => {
     const most = await mostBuffered("x".repeat(MIB - 200), 2, 50);
@@ -218,19 +222,23 @@ describe("the memory of the server", () => {
     "JSON lines": (url: string) => StreamSubscriber.open(url, { isLines: true }),
   };
 
-  test.each(Object.entries(transports))("for one that does not read is under 2 MiB: %s", async (_, open) => {
-    await using server = await ChildServer.start("--durability", "os");
-    await flood(server.url);
-    const quietMiB = server.rssMiB();
-    const readers = await Promise.all(range(1, READERS).map(() => open(server.url)));
-    for (const reader of readers) reader.pause();
-    await flood(server.url);
-    expect((server.rssMiB() - quietMiB) / READERS).toBeLessThan(2);
-    readers[0]?.resume();
-    const ids = await framesOf(readers[0] as RawSubscriber, 10_000);
-    expect(ids).toEqual(range(9000 * BATCHES + 1, 9000 * BATCHES + 10_000));
-    for (const reader of readers) reader[Symbol.dispose]();
-  }, 60_000);
+  test.each(Object.entries(transports))(
+    "for one that does not read is under 2 MiB: %s",
+    async (_, open) => {
+      await using server = await ChildServer.start("--durability", "os");
+      await flood(server.url);
+      const quietMiB = server.rssMiB();
+      const readers = await Promise.all(range(1, READERS).map(() => open(server.url)));
+      for (const reader of readers) reader.pause();
+      await flood(server.url);
+      expect((server.rssMiB() - quietMiB) / READERS).toBeLessThan(2);
+      readers[0]?.resume();
+      const ids = await framesOf(readers[0] as RawSubscriber, 10_000);
+      expect(ids).toEqual(range(9000 * BATCHES + 1, 9000 * BATCHES + 10_000));
+      for (const reader of readers) reader[Symbol.dispose]();
+    },
+    60_000,
+  );
 });
 
 test("a bus that nobody reads from keeps no event in memory for anybody", async () => {

@@ -192,7 +192,12 @@ describe("a stream is refused", () => {
     ["last_event_id=abc", "parameter_invalid"],
     ["last_event_id=1&last_event_id=2", "parameter_invalid"],
     ["sinse=1", "parameter_unknown"],
-    [range(1, 65).map((n) => `pattern=p${n}`).join("&"), "parameter_invalid"],
+    [
+      range(1, 65)
+        .map((n) => `pattern=p${n}`)
+        .join("&"),
+      "parameter_invalid",
+    ],
   ] as const)("%s: %s", async (query, code) => {
     await using edge = openEdge();
     await expectProblem(await fetch(`${edge.url}/api/events/stream?${query}`), code);
@@ -252,7 +257,10 @@ describe("a client of a stream", () => {
     using stream = await open(edge);
     stream.pause();
     for (const _ of range(1, 20)) {
-      await publishMany(edge.url, range(1, 500).map(() => ({ topic: "a", data: "x".repeat(1000) })));
+      await publishMany(
+        edge.url,
+        range(1, 500).map(() => ({ topic: "a", data: "x".repeat(1000) })),
+      );
     }
     expect(edge.server.subscribers.stream).toEqual({ live: 0, replay: 1 });
     stream.resume();
