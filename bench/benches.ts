@@ -6,6 +6,7 @@ import { history } from "./benches/history.ts";
 import { latency } from "./benches/latency.ts";
 import { memory } from "./benches/memory.ts";
 import { pattern } from "./benches/pattern.ts";
+import { peers } from "./benches/peers.ts";
 import { publishHttp } from "./benches/publish-http.ts";
 import { publishNdjson } from "./benches/publish-ndjson.ts";
 import { replay } from "./benches/replay.ts";
@@ -28,4 +29,5 @@ export const benches: readonly Bench[] = [
   memory,
   pattern,
   envelope,
+  peers,
 ];

@@ -1,7 +1,7 @@
 /**
  * Measures the program beside controls, and says which targets it meets.
  *
- *     bun bench/run.ts [NAME…] [--quick] [--rounds N] [--json FILE] [--report FILE.md] [--folder FOLDER] [--binary FILE]
+ *     npm run bench -- [NAME…] [--quick] [--rounds N] [--json FILE] [--report FILE.md] [--folder FOLDER] [--binary FILE]
  *
  * Without names, every bench runs. `--quick` shows in some minutes that all of them work, with figures that mean little.
  * `--folder` is where histories are written, on the disk to be measured; default is the system's temporary folder.
@@ -25,7 +25,8 @@ import { textTable } from "./lib/table.ts";
 
 const ROUNDS = 5;
 const WINDOW_SECONDS = 4;
-const WARMUP_SECONDS = 2;
+/** Long enough for the engine to compile what is hot, and for the write-ahead log to reach the size that it keeps. */
+const WARMUP_SECONDS = 3;
 /** From here on a figure says more about the neighbours than about the program. */
 const NOISY_CORES = 0.1;
 const QUICK_ROUNDS = 2;
@@ -104,7 +105,8 @@ async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, 
 
 /** What to type for the same run; without files, whose names are nobody's business. */
 function command(): string {
-  return ["bun bench/run.ts", ...names, ...(options.quick ? ["--quick"] : [])].join(" ");
+  const rest = [...names, ...(options.quick ? ["--quick"] : [])];
+  return ["npm run bench", ...(rest.length === 0 ? [] : ["--", ...rest])].join(" ");
 }
 
 async function publish(outcome: Outcome): Promise<void> {

@@ -1,27 +1,19 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "../..");
 
-/** Compiles the program afresh with the project's own script; returns the file. */
+/** Compiles the program with the project's own script, unless nothing has changed since; returns the file. */
 export async function buildBinary(): Promise<string> {
-  const { scripts } = (await Bun.file(join(ROOT, "package.json")).json()) as { scripts: Record<string, string> };
-  await run(scripts["build"] === undefined ? compile() : [process.execPath, "run", "build"]);
-  const binary = join(ROOT, "dist/eventbus");
-  if (!existsSync(binary)) throw new Error("the build left no dist/eventbus");
-  return binary;
+  await run([process.execPath, "scripts/build.mjs"]);
+  return join(ROOT, "dist/eventbus");
 }
 
-/** Compiles a program of `bench/controls`, to be compared with a compiled one. */
+/** Compiles a program of `bench/controls` as the project's script would, to be compared with a compiled one. */
 export async function buildControl(name: string, folder: string): Promise<string> {
   const outfile = join(folder, name);
-  await run(compile(join(import.meta.dir, "../controls", `${name}.ts`), outfile));
+  const entry = join(import.meta.dir, "../controls", `${name}.ts`);
+  await run([process.execPath, "build", "--compile", "--format=esm", "--bytecode", entry, "--outfile", outfile]);
   return outfile;
-}
-
-function compile(entry = "src/main.ts", outfile = "dist/eventbus"): string[] {
-  const flags = ["--compile", "--minify", "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
-  return [process.execPath, "build", ...flags, entry, "--outfile", outfile];
 }
 
 async function run(argv: string[]): Promise<void> {

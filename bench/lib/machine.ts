@@ -10,7 +10,7 @@ const CORES: Readonly<Record<Role, number>> = { server: 0, load: 1 };
 /** Magic numbers of file systems that keep nothing on a disk (statfs(2)). */
 const MEMORY_FILE_SYSTEMS = [0x01021994, 0x858458f6];
 
-export const canPin = Bun.which("taskset") !== null && cpus().length > 1;
+const canPin = Bun.which("taskset") !== null && cpus().length > 1;
 
 /** The command line that runs a program on the core of its role. */
 export function pinned(role: Role, argv: readonly string[]): string[] {

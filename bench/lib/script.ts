@@ -8,15 +8,12 @@ export interface ScriptRow {
   readonly unit: string;
 }
 
-export function scriptFile(name: string): string {
-  return join(import.meta.dir, "..", `${name}.bench.ts`);
-}
-
 /** Runs `bench/NAME.bench.ts`, which measures by itself, and resolves with what it wrote with `--json`. */
 export async function runScript(context: Context, name: string): Promise<readonly ScriptRow[]> {
   const json = join(context.folder, `${name}.json`);
   const logFile = join(context.folder, `${name}.log`);
-  const child = new Child([process.execPath, scriptFile(name), "--json", json], { role: "server", logFile });
+  const script = join(import.meta.dir, "..", `${name}.bench.ts`);
+  const child = new Child([process.execPath, script, "--json", json], { role: "server", logFile });
   const exitCode = await child.exited;
   if (!(await Bun.file(json).exists())) throw new Error(`${name}.bench.ts ended with ${exitCode}: ${child.log}`);
   const { rows } = (await Bun.file(json).json()) as { rows: ScriptRow[] };

@@ -38,11 +38,20 @@ export class Server {
     return Server.#start(context, (port, folder) => [process.execPath, file, ...serveArguments(port, folder, flags)]);
   }
 
-  static async #start(context: Context, argv: (port: number, folder: string) => string[]): Promise<Server> {
+  /** Another product, which need not speak HTTP. */
+  static peer(context: Context, argv: (port: number, folder: string) => Promise<string[]>): Promise<Server> {
+    return Server.#start(context, argv, acceptsConnections);
+  }
+
+  static async #start(
+    context: Context,
+    argv: (port: number, folder: string) => string[] | Promise<string[]>,
+    isReady = answersRequests,
+  ): Promise<Server> {
     const port = freePort();
     const folder = mkdtempSync(join(context.folder, "server-"));
-    const server = new Server(argv(port, folder), port, folder);
-    await server.#answers();
+    const server = new Server(await argv(port, folder), port, folder);
+    await server.#until(isReady);
     return server;
   }
 
@@ -64,18 +73,34 @@ export class Server {
     await rm(this.#folder, { recursive: true });
   }
 
-  async #answers(): Promise<void> {
+  async #until(isReady: (port: number) => Promise<boolean>): Promise<void> {
     let hasEnded = false;
     void this.#child.exited.then(() => {
       hasEnded = true;
     });
     const deadlineMs = performance.now() + START_MS;
     while (performance.now() < deadlineMs && !hasEnded) {
-      const answer = await fetch(`${this.url}/healthz`).catch(() => undefined);
-      if (answer !== undefined) return;
+      if (await isReady(this.port)) return;
       await Bun.sleep(5);
     }
     throw new Error(`a server did not start: ${this.#child.log}`);
+  }
+}
+
+function answersRequests(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/healthz`).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function acceptsConnections(port: number): Promise<boolean> {
+  try {
+    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    socket.end();
+    return true;
+  } catch {
+    return false;
   }
 }
 

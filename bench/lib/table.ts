@@ -4,6 +4,8 @@ import { judge, show, showMet, showRatio } from "./verdict.ts";
 const HEAD = ["what", "value", "control", "ratio", "target", ""];
 const IS_NUMBER = [false, true, true, true, false, false];
 
+const MAX_REASON = 60;
+
 /** One table of all rows, as text for a terminal. */
 export function textTable(outcome: Outcome): string {
   const rows = [HEAD, ...tableRows(outcome)];
@@ -22,7 +24,7 @@ export function markdownTable(outcome: Outcome): string {
 
 function tableRows({ measured }: Outcome): string[][] {
   return measured.flatMap(({ bench, rows, skipped, failed }) => {
-    const words = failed ? `failed: ${failed.split("\n")[0]}` : skipped && `skipped: ${skipped}`;
+    const words = failed ? `failed: ${failed.split("\n")[0]?.slice(0, MAX_REASON)}` : skipped && `skipped: ${skipped}`;
     if (words) return [[`${bench.title}: ${words}`, "", "", "", "", failed ? "FAILED" : ""]];
     return rows.map((row) => {
       const { value, control, ratio, target, isMet } = judge(row);

@@ -12,6 +12,15 @@ export interface Taken {
   readonly isAtEnd: boolean;
 }
 
+/** The way back to the event from which the newest so many follow. */
+interface Search {
+  readonly topics: TopicMatcher;
+  /** The oldest id that was kept when the search began. */
+  readonly floor: number;
+  missing: number;
+  before: number;
+}
+
 /**
  * A place in the history, and the wish for what comes after it. Every subscriber is one of these.
  *
@@ -23,6 +32,8 @@ export class Cursor {
   readonly #log: EventLog;
   /** The last id that was passed. */
   #position: number;
+  /** As long as the place to start from is not found yet. */
+  #search: Search | undefined;
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
 
@@ -30,11 +41,15 @@ export class Cursor {
     this.#log = log;
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
-    this.#position = positionOf(log, topics, start, nowMs);
+    this.#position = positionOf(log, start, nowMs);
+    if (start.kind === "last") {
+      this.#search = { topics, floor: log.floor, missing: start.count, before: log.head + 1 };
+    }
   }
 
-  get position(): number {
-    return this.#position;
+  /** The last id that was passed; undefined as long as the place to start from is not found yet. */
+  get position(): number | undefined {
+    return this.#search === undefined ? this.#position : undefined;
   }
 
   /** Moves to an event that the subscriber was given by other means. */
@@ -44,6 +59,7 @@ export class Cursor {
 
   /** The next items, at most `limit` events. Tells a hole in its place, and once the end of the replay. */
   take(limit: number): Taken {
+    if (this.#search && !this.#searchOn(this.#search, limit)) return { items: [], isAtEnd: false };
     const items: Item[] = [];
     this.#tellGap(items);
     const page = this.#log.read({ topics: this.topics }, this.#position, limit);
@@ -54,6 +70,18 @@ export class Cursor {
       items.push({ type: "caught_up", id: this.#log.head });
     }
     return { items, isAtEnd: page.done };
+  }
+
+  /** Looks at one page more, as many events may have to be passed; true when the place to start from is found. */
+  #searchOn(search: Search, limit: number): boolean {
+    const page = this.#log.readBack({ topics: search.topics }, search.before, Math.min(search.missing, limit));
+    search.missing -= page.events.length;
+    search.before = page.end;
+    if (search.missing > 0 && !page.done) return false;
+    const oldest = search.missing > 0 ? undefined : page.events.at(-1);
+    this.#position = (oldest?.id ?? search.floor) - 1;
+    this.#search = undefined;
+    return true;
   }
 
   /** Retention has passed the cursor: say so, and go on from the oldest event that is kept. */
@@ -87,10 +115,11 @@ function runsOf(ids: readonly number[]): [first: number, last: number][] {
   return runs;
 }
 
-function positionOf(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number): number {
+function positionOf(log: EventLog, start: Start, nowMs: number): number {
   switch (start.kind) {
     case "live":
     case "now":
+    case "last":
       return log.head;
     case "after":
       return Math.min(start.id, log.head);
@@ -100,22 +129,5 @@ function positionOf(log: EventLog, topics: TopicMatcher, start: Start, nowMs: nu
       return log.idBefore(nowMs - start.durationMs);
     case "all":
       return log.floor - 1;
-    case "last":
-      return beforeLast(log, topics, start.count);
   }
-}
-
-/** The position from which exactly the newest `count` matching events follow. */
-function beforeLast(log: EventLog, topics: TopicMatcher, count: number): number {
-  let missing = count;
-  let before = log.head + 1;
-  while (missing > 0) {
-    const page = log.readBack({ topics }, before, missing);
-    missing -= page.events.length;
-    const oldest = page.events.at(-1);
-    if (missing <= 0 && oldest) return oldest.id - 1;
-    if (page.done) return log.floor - 1;
-    before = page.end;
-  }
-  return log.head;
 }

@@ -7,8 +7,8 @@ export interface StreamFormat {
   readonly contentType: string;
   event(event: Event): string;
   control(item: Exclude<Item, Event>): string;
-  /** Sent at the start and while nothing happens; `id` is the newest event that the stream has passed. */
-  keepAlive(id: number): string;
+  /** Sent at the start and while nothing happens; `id` is the newest event that the stream has passed, if it is known. */
+  keepAlive(id: number | undefined): string;
   /** The last words of a server that stops. */
   readonly end: string;
 }
@@ -21,7 +21,7 @@ export const serverSentEvents: StreamFormat = {
   event: (event) => `id: ${event.id}\ndata: ${event.json}\n\n`,
   control: (item) => `event: ${item.type}\ndata: ${JSON.stringify(item)}\n\n`,
   // The id goes with the comment, so that a browser resumes in the right place even if no event came yet.
-  keepAlive: (id) => `: keep-alive\nid: ${id}\n\n`,
+  keepAlive: (id) => `: keep-alive\n${id === undefined ? "" : `id: ${id}\n`}\n`,
   end: `event: bye\nretry: ${RETRY_MS}\ndata: {"type":"bye"}\n\n`,
 };
 

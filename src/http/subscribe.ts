@@ -19,7 +19,7 @@ const MAX_FRAME_BYTES = 1024 * 1024;
 const MAX_UNANSWERED_FRAMES = 10_000;
 /** What such frames may hold; for 10,000 frames of common size. */
 const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
-/** How often in the time that a stall may last the sockets are looked at: it may last an eighth longer. */
+/** How often in the time that a stall may last the sockets are looked at: it lasts up to a quarter longer. */
 const SWEEPS_PER_STALL = 8;
 /** Seconds without a byte from the peer after which Bun pings, and then drops it. */
 const IDLE_TIMEOUT_S = 120;

@@ -1,5 +1,4 @@
-import type { Database, Statement } from "bun:sqlite";
-import { SQLiteError } from "bun:sqlite";
+import type { Database } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
 import { Event, formatTime } from "../bus/event.ts";
 import type {
@@ -14,19 +13,22 @@ import type {
   StorageSize,
 } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
-import { checksumOf, HistoryReader } from "./history.ts";
+import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
+import { readBounds } from "./bounds.ts";
+import { Damage } from "./damage.ts";
+import { EventTable } from "./event-table.ts";
+import { HistoryReader } from "./history.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
-import { PostingIndex } from "./posting.ts";
+import { Meta, readMeta } from "./meta.ts";
+import { PostingIndex, SEAL_SLICE } from "./posting.ts";
 import { Pruner } from "./retention.ts";
+import { SEGMENT_SIZE, Segments } from "./segment.ts";
 import { type Series, SeriesTable } from "./series.ts";
-import { type Durability, openDatabase } from "./sqlite.ts";
+import { type Durability, type OpenFile, openDatabase, openError } from "./sqlite.ts";
+import { Transactor } from "./transactor.ts";
+import { WriteHealth } from "./write-health.ts";
 
 export type { Durability };
-
-/** Events in one transaction, unless a single append brings more: what is committed in one go holds the loop. */
-const MAX_BATCH_EVENTS = 4096;
-/** Damaged ids that are remembered by name; of more than these the first ones tell enough. */
-const MAX_DAMAGE_NOTES = 100;
 
 export interface SqliteEventLogOptions {
   /** Default `fsync`. */
@@ -39,67 +41,87 @@ export interface SqliteEventLogOptions {
   onFailure?: (error: unknown) => void;
 }
 
-interface Pending {
-  readonly drafts: readonly Draft[];
-  readonly idempotencyKey: string | undefined;
-  readonly resolve: (appended: Appended) => void;
-  readonly reject: (error: BusError) => void;
+/** What only tests change. */
+export interface StoreInternals {
+  /** Ids of a segment in a file that is made; default and most 65,536. */
+  segmentSize?: number;
+  /** Postings written in one transaction. */
+  sealSlice?: number;
+  /** Puts something between the log and its connection. */
+  connect?: (database: Database) => Database;
 }
 
-type Outcome = { readonly appended: Appended } | { readonly error: BusError };
+/** Events of one transaction and their series, in id order. */
+interface Batch {
+  readonly events: Event[];
+  readonly series: Series[];
+  /** Series that the transaction made. */
+  readonly created: Series[];
+}
 
 /**
  * The history in one SQLite file.
  *
- * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit); a single one
- * does not wait for a timer. Ids have no holes.
+ * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit). Ids have no
+ * holes. After `close` everything throws, or rejects with, `shutting_down`.
  */
 export class SqliteEventLog implements EventLog {
-  readonly #database: Database;
+  readonly #file: OpenFile;
   readonly #clock: () => number;
-  readonly #onDamage: (detail: string) => void;
-  readonly #onFailure: (error: unknown) => void;
   readonly #listeners: ((batch: readonly Event[]) => void)[] = [];
-  readonly #damage = new Set<string>();
+  readonly #damage: Damage;
+  readonly #health: WriteHealth;
+  readonly #queue = new AppendQueue((group) => this.#commit(group));
+  readonly #transactor: Transactor;
+  readonly #meta: Meta;
   readonly #series: SeriesTable;
+  readonly #events: EventTable;
   readonly #postings: PostingIndex;
   readonly #history: HistoryReader;
   readonly #pruner: Pruner;
   readonly #keys: IdempotencyKeys;
-  readonly #begin: Statement;
-  readonly #commit: Statement;
-  readonly #insert: Statement;
 
-  #pending: Pending[] = [];
-  #isFlushScheduled = false;
   #pruning: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
-  #health: Health = { state: "ok" };
+  #isClosed = false;
   #head: number;
   #floor: number;
   #lastAtMs: number;
+  /** The head that the file knows of without looking at its events. */
+  #savedHead: number;
 
   /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
-  constructor(path: string, options: SqliteEventLogOptions = {}) {
-    this.#database = openDatabase(path, options.durability ?? "fsync");
+  constructor(path: string, options: SqliteEventLogOptions = {}, internals: StoreInternals = {}) {
     this.#clock = options.clock ?? Date.now;
-    this.#onDamage = options.onDamage ?? (() => {});
-    this.#onFailure = options.onFailure ?? (() => {});
-    [this.#floor, this.#head, this.#lastAtMs] = readBounds(this.#database);
-    const noteDamage = (detail: string) => this.#noteDamage(detail);
-    const series = new SeriesTable(this.#database);
-    const postings = new PostingIndex(this.#database, series, noteDamage);
-    const history = new HistoryReader(this.#database, series, postings, this, (id) =>
-      noteDamage(`event ${id} is damaged`),
-    );
-    this.#series = series;
-    this.#postings = postings;
-    this.#history = history;
-    this.#pruner = new Pruner(this.#database, this, { series, postings, history });
-    this.#keys = new IdempotencyKeys(this.#database);
-    this.#begin = this.#database.prepare("begin immediate");
-    this.#commit = this.#database.prepare("commit");
-    this.#insert = this.#database.prepare("insert into event values (?, ?, ?, ?, ?)");
+    this.#damage = new Damage(options.onDamage ?? (() => {}));
+    this.#health = new WriteHealth(this.#damage, options.onFailure ?? (() => {}));
+    this.#file = openDatabase(path, options.durability ?? "fsync", internals.segmentSize ?? SEGMENT_SIZE);
+    try {
+      const database = internals.connect?.(this.#file.database) ?? this.#file.database;
+      const meta = readMeta(database);
+      [this.#floor, this.#head, this.#lastAtMs] = readBounds(database, meta, this.#damage);
+      this.#savedHead = meta.head;
+      const damage = this.#damage;
+      const segments = new Segments(meta.segment_size);
+      const transactor = new Transactor(database);
+      const series = new SeriesTable(database, damage);
+      const events = new EventTable(database, series, (id, reason) => damage.note(`event ${id}: ${reason}`));
+      const parts = { database, segments, transactor, bounds: this, log: this, series, events, damage };
+      const { sealSlice = SEAL_SLICE } = internals;
+      const postings = new PostingIndex({ ...parts, sealSlice }, meta.indexed_to);
+      const history = new HistoryReader({ ...parts, postings });
+      this.#pruner = new Pruner({ ...parts, postings, history });
+      this.#keys = new IdempotencyKeys(database, damage);
+      this.#meta = new Meta(database);
+      this.#transactor = transactor;
+      this.#series = series;
+      this.#events = events;
+      this.#postings = postings;
+      this.#history = history;
+    } catch (error) {
+      this.#file.close();
+      throw openError(path, error);
+    }
   }
 
   get head(): number {
@@ -110,13 +132,10 @@ export class SqliteEventLog implements EventLog {
     return this.#floor;
   }
 
-  append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
-    if (this.#closing) return Promise.reject(new BusError("shutting_down", "the server is shutting down"));
-    if (this.#health.state === "failed") return Promise.reject(unknownOutcome(undefined));
-    return new Promise((resolve, reject) => {
-      this.#pending.push({ drafts, idempotencyKey: options.idempotencyKey, resolve, reject });
-      this.#scheduleFlush();
-    });
+  async append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
+    if (this.#closing) throw shuttingDown();
+    this.#health.requireWritable();
+    return this.#queue.add({ drafts, idempotencyKey: options.idempotencyKey });
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {
@@ -124,60 +143,52 @@ export class SqliteEventLog implements EventLog {
   }
 
   read(filter: Filter, after: number, limit: number): Page {
-    return this.#history.read(filter, after, limit);
+    return this.#reader.read(filter, after, limit);
   }
 
   readBack(filter: Filter, before: number, limit: number): Page {
-    return this.#history.readBack(filter, before, limit);
+    return this.#reader.readBack(filter, before, limit);
   }
 
   get(id: number): Event | undefined {
-    return this.#history.get(id);
+    return this.#reader.get(id);
   }
 
   idBefore(timeMs: number): number {
-    return this.#history.idBefore(timeMs);
+    return this.#reader.idBefore(timeMs);
   }
 
   topics(): TopicSummary[] {
-    const summaries: TopicSummary[] = [];
-    for (const [topic, series] of this.#series.topics()) {
-      let count = 0;
-      let lastId = 0;
-      for (const one of series.values()) {
-        count += one.count;
-        lastId = Math.max(lastId, one.lastId);
-      }
-      if (count > 0)
-        summaries.push({ topic, count, last_id: lastId, last_at: formatTime(this.#history.timeAt(lastId)) });
-    }
-    return summaries.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+    const reader = this.#reader;
+    return this.#series.summaries((id) => formatTime(reader.timeAt(id)));
   }
 
-  prune(rules: Retention, nowMs: number): Promise<number> {
-    const run = this.#pruning.then(async () => {
-      this.#keys.expire(nowMs);
-      return this.#pruner.prune(rules, nowMs, () => this.#closing !== undefined);
-    });
+  async prune(rules: Retention, nowMs: number): Promise<number> {
+    if (this.#closing) throw shuttingDown();
+    const run = this.#pruning.then(() => this.#prune(rules, nowMs));
     this.#pruning = run.catch(() => {});
     return run;
   }
 
   size(): StorageSize {
+    if (this.#isClosed) throw shuttingDown();
     return this.#pruner.size();
   }
 
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
-    if (this.#health.state === "full") this.#probe();
-    if (this.#health.state === "ok" && this.#damage.size > 0) {
-      return { state: "damaged", detail: `${[...this.#damage].join("; ")}: run "eventbus check"` };
-    }
-    return this.#health;
+    if (this.#health.current.state === "full") this.#probe();
+    const { current } = this.#health;
+    if (current.state !== "ok" || !this.#damage.isFound) return current;
+    return { state: "damaged", detail: `${this.#damage.summary}: run "eventbus check"` };
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    if (this.#closing === undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#closing = promise;
+      resolve(this.#close());
+    }
     return this.#closing;
   }
 
@@ -186,158 +197,114 @@ export class SqliteEventLog implements EventLog {
     this.#floor = floor;
   }
 
+  get #reader(): HistoryReader {
+    if (this.#isClosed) throw shuttingDown();
+    return this.#history;
+  }
+
   async #close(): Promise<void> {
-    while (this.#pending.length > 0) this.#flush();
+    this.#queue.drain();
     await this.#pruning;
-    await this.#postings.idle();
-    this.#database.close();
+    await this.#postings.stop();
+    this.#saveHead();
+    this.#isClosed = true;
+    this.#file.close();
   }
 
-  #scheduleFlush(): void {
-    if (this.#isFlushScheduled) return;
-    this.#isFlushScheduled = true;
-    setImmediate(() => {
-      this.#isFlushScheduled = false;
-      this.#flush();
-    });
+  /** With the newest id noted, its event cannot be lost unnoticed, nor its id given again. */
+  #saveHead(): void {
+    if (this.#head === this.#savedHead || this.#health.current.state !== "ok") return;
+    try {
+      this.#transactor.run(() => this.#meta.set("head", this.#head));
+    } catch (error) {
+      this.#health.failure(error);
+    }
   }
 
-  /** Commits what has collected, tells the listeners, then answers the publishers. */
-  #flush(): void {
-    if (this.#pending.length === 0) return;
-    const group = this.#takeGroup();
-    const batch: Event[] = [];
-    const created: Series[] = [];
+  async #prune(rules: Retention, nowMs: number): Promise<number> {
+    const isClosing = () => this.#closing !== undefined;
+    try {
+      this.#health.requireWritable();
+      await this.#keys.expire(nowMs, isClosing);
+      return await this.#pruner.prune(rules, nowMs, isClosing);
+    } catch (error) {
+      throw this.#health.failure(error);
+    }
+  }
+
+  /** Commits the group, then tells the listeners. Throws the `BusError` for all of it. */
+  #commit(group: readonly Append[]): readonly Outcome[] {
+    this.#health.requireWritable();
+    const batch: Batch = { events: [], series: [], created: [] };
+    const nowMs = Math.max(Math.trunc(this.#clock()), this.#lastAtMs);
     let outcomes: Outcome[];
     try {
-      outcomes = this.#write(group, batch, created);
+      outcomes = this.#transactor.run(() => group.map((append) => this.#write(append, batch, nowMs)));
     } catch (error) {
-      this.#rollBack(created);
-      const failure = this.#failure(error);
-      for (const pending of group) pending.reject(failure);
-      return;
+      for (const series of batch.created) this.#series.forget(series);
+      throw this.#health.failure(error);
     }
-    this.#accept(batch);
-    for (const [index, pending] of group.entries()) {
-      const outcome = outcomes[index];
-      if (outcome && "appended" in outcome) pending.resolve(outcome.appended);
-      else pending.reject(outcome?.error ?? unknownOutcome(undefined));
-    }
-  }
-
-  #takeGroup(): Pending[] {
-    let events = 0;
-    let count = 0;
-    for (const { drafts } of this.#pending) {
-      events += drafts.length;
-      if (count > 0 && events > MAX_BATCH_EVENTS) break;
-      count++;
-    }
-    const group = this.#pending.slice(0, count);
-    this.#pending = this.#pending.slice(count);
-    if (this.#pending.length > 0) this.#scheduleFlush();
-    return group;
-  }
-
-  #write(group: readonly Pending[], batch: Event[], created: Series[]): Outcome[] {
-    const nowMs = Math.max(this.#clock(), this.#lastAtMs);
-    const createdAt = formatTime(nowMs);
-    this.#begin.run();
-    const outcomes = group.map(({ drafts, idempotencyKey }): Outcome => {
-      if (idempotencyKey !== undefined) {
-        const earlier = this.#keys.find(idempotencyKey, drafts, nowMs);
-        if (earlier) return earlier;
-        this.#keys.remember(idempotencyKey, drafts, this.#head + batch.length + 1, nowMs);
-      }
-      const events = drafts.map((draft) => this.#insertOne(draft, batch, created, nowMs, createdAt));
-      return { appended: { events, replayed: false } };
-    });
-    this.#commit.run();
-    this.#lastAtMs = nowMs;
+    this.#accept(batch, nowMs);
     return outcomes;
   }
 
-  #insertOne(draft: Draft, batch: Event[], created: Series[], nowMs: number, createdAt: string): Event {
-    let series = this.#series.find(draft.topic, draft.source);
-    if (series === undefined) {
-      series = this.#series.create(draft.topic, draft.source);
-      created.push(series);
+  #write({ drafts, idempotencyKey }: Append, batch: Batch, nowMs: number): Outcome {
+    if (idempotencyKey !== undefined) {
+      const earlier = this.#keys.find(idempotencyKey, drafts, nowMs);
+      if (earlier) return earlier;
+      this.#keys.remember(idempotencyKey, drafts, this.#head + batch.events.length + 1, nowMs);
     }
-    const event = new Event(this.#head + batch.length + 1, series, createdAt, draft.data);
-    this.#insert.run(event.id, series.id, nowMs, checksumOf(event), draft.data);
-    batch.push(event);
+    return { appended: { events: drafts.map((draft) => this.#writeOne(draft, batch, nowMs)), replayed: false } };
+  }
+
+  #writeOne({ topic, source, data }: Draft, batch: Batch, nowMs: number): Event {
+    let series = this.#series.find(topic, source);
+    if (series === undefined) {
+      series = this.#series.create(topic, source);
+      batch.created.push(series);
+    }
+    const event = new Event(this.#head + batch.events.length + 1, series, formatTime(nowMs), data);
+    this.#events.insert(event, series, nowMs);
+    batch.events.push(event);
+    batch.series.push(series);
     return event;
   }
 
-  #accept(batch: readonly Event[]): void {
-    for (const event of batch) {
-      const series = this.#series.find(event.topic, event.source);
-      if (series === undefined) continue;
-      series.count++;
-      series.lastId = event.id;
-      this.#postings.add(series, event.id);
+  #accept({ events, series }: Batch, nowMs: number): void {
+    if (events.length === 0) return;
+    this.#health.recover();
+    for (const one of series) {
+      one.count++;
+      one.lastId = ++this.#head;
+      this.#postings.add(one, this.#head);
     }
-    this.#head += batch.length;
-    if (this.#health.state === "full") this.#health = { state: "ok" };
-    if (batch.length > 0) for (const listener of this.#listeners) listener(batch);
-    if (this.#postings.needsSeal(this.#head)) {
-      this.#postings.seal(this.#head, () => this.#floor).catch((error) => this.#failure(error));
-    }
-  }
-
-  #rollBack(created: readonly Series[]): void {
-    for (const series of created) this.#series.forget(series);
-    if (this.#database.inTransaction) this.#database.run("rollback");
-  }
-
-  /** A full disk has rolled back and can recover; after any other failed write nobody knows what the disk holds. */
-  #failure(error: unknown): BusError {
-    if (isFull(error)) {
-      this.#health = { state: "full", detail: "the disk of the history is full" };
-      return new BusError("storage_full", "the disk of the history is full: nothing was published", { cause: error });
-    }
-    if (this.#health.state !== "failed") {
-      this.#health = { state: "failed", detail: "a write to the history failed" };
-      this.#onFailure(error);
-    }
-    return unknownOutcome(error);
+    this.#lastAtMs = nowMs;
+    for (const listener of this.#listeners) callListener(listener, events);
+    if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));
   }
 
   /** Tries a real commit, so that a disk which has space again is noticed without a publish. */
   #probe(): void {
     try {
-      this.#database.transaction(() => this.#keys.probe())();
-      this.#health = { state: "ok" };
+      this.#transactor.run(() => this.#keys.probe());
+      this.#health.recover();
     } catch (error) {
-      if (!isFull(error)) this.#failure(error);
+      this.#health.failure(error);
     }
   }
+}
 
-  #noteDamage(detail: string): void {
-    if (this.#damage.has(detail) || this.#damage.size >= MAX_DAMAGE_NOTES) return;
-    this.#damage.add(detail);
-    this.#onDamage(detail);
+/** What a listener throws is its own fault: nobody else must go without the events for it. */
+function callListener(listener: (batch: readonly Event[]) => void, events: readonly Event[]): void {
+  try {
+    listener(events);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }
 
-function readBounds(database: Database): [floor: number, head: number, lastAtMs: number] {
-  const meta = new Map(database.query("select name, value from meta").values() as [string, number][]);
-  const prunedTo = meta.get("pruned_to") ?? 0;
-  const newest = database.query("select id, created_at from event order by id desc limit 1").values()[0] as
-    | [number, number]
-    | undefined;
-  const head = Math.max(prunedTo, newest?.[0] ?? 0);
-  return [prunedTo + 1, head, Math.max(meta.get("pruned_at") ?? 0, newest?.[1] ?? 0)];
-}
-
-function isFull(error: unknown): boolean {
-  return error instanceof SQLiteError && error.code === "SQLITE_FULL";
-}
-
-function unknownOutcome(cause: unknown): BusError {
-  return new BusError(
-    "unavailable",
-    "the history could not be written; whether this event was kept is unknown: publish again with the same Idempotency-Key",
-    { cause },
-  );
+function shuttingDown(): BusError {
+  return new BusError("shutting_down", "the history is closed");
 }

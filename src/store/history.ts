@@ -1,10 +1,11 @@
-import type { Database, Statement } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
-import { Event, formatTime } from "../bus/event.ts";
-import type { RawJson } from "../bus/json.ts";
+import type { Event } from "../bus/event.ts";
 import type { Filter, Page } from "../bus/ports.ts";
-import type { Posting, PostingIndex } from "./posting.ts";
-import { endOf, idAt, segmentOf } from "./segment.ts";
+import type { Bounds } from "./bounds.ts";
+import type { EventTable } from "./event-table.ts";
+import type { PostingIndex } from "./posting.ts";
+import type { Posting } from "./posting-table.ts";
+import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 
 /** What one call may read, so that a reader of large events does not hold the memory or the loop. */
@@ -25,40 +26,33 @@ interface Candidates {
   readonly done: boolean;
 }
 
-/** The bounds of the log, which change under the reader's feet between calls but never during one. */
-export interface Bounds {
-  readonly floor: number;
-  readonly head: number;
+/** What is looked for: ids between `low` and `high`, both exclusive, of these series. */
+interface Search {
+  readonly wanted: ReadonlySet<Series>;
+  readonly low: number;
+  readonly high: number;
+  readonly limit: number;
+  readonly direction: Direction;
 }
 
-/** Searches the events. Every one is checked against its checksum before it is handed out. */
-export class HistoryReader {
-  readonly #series: SeriesTable;
-  readonly #postings: PostingIndex;
-  readonly #bounds: Bounds;
-  readonly #onDamage: (id: number) => void;
-  readonly #row: Statement;
-  readonly #timeAt: Statement;
-  readonly #stepsUp: Statement;
-  readonly #stepsDown: Statement;
+export interface HistoryParts {
+  readonly segments: Segments;
+  readonly bounds: Bounds;
+  readonly series: SeriesTable;
+  readonly events: EventTable;
+  readonly postings: PostingIndex;
+}
 
-  constructor(
-    database: Database,
-    series: SeriesTable,
-    postings: PostingIndex,
-    bounds: Bounds,
-    onDamage: (id: number) => void,
-  ) {
-    this.#series = series;
-    this.#postings = postings;
-    this.#bounds = bounds;
-    this.#onDamage = onDamage;
-    this.#row = database.prepare("select series_id, created_at, checksum, data from event where id = ?");
-    this.#timeAt = database.prepare("select created_at from event where id <= ? order by id desc limit 1");
-    this.#stepsUp = database.prepare("select id, series_id from event where id > ? and id < ? order by id limit ?");
-    this.#stepsDown = database.prepare(
-      "select id, series_id from event where id < ? and id > ? order by id desc limit ?",
-    );
+/**
+ * Searches the events: every one of them, along the events, or through the index, whichever costs least.
+ *
+ * What is damaged is found by every search that may have wanted it: no event is missed without being named.
+ */
+export class HistoryReader {
+  readonly #parts: HistoryParts;
+
+  constructor(parts: HistoryParts) {
+    this.#parts = parts;
   }
 
   read(filter: Filter, after: number, limit: number): Page {
@@ -71,21 +65,31 @@ export class HistoryReader {
 
   /** Undefined when the event is not kept. Throws `internal` when it is damaged. */
   get(id: number): Event | undefined {
-    if (id < this.#bounds.floor || id > this.#bounds.head) return undefined;
-    const event = this.#load(id);
+    const { bounds, events } = this.#parts;
+    if (!Number.isInteger(id) || id < bounds.floor || id > bounds.head) return undefined;
+    const event = events.load(id);
     if (event === undefined) throw new BusError("internal", `event ${id} is damaged on disk and is not served`);
     return event;
   }
 
-  /** The time of the event, or of the last one before it, in milliseconds since 1970. */
+  /** The time of the event, in milliseconds since 1970; of the nearest one that is kept and intact, when it is not. */
   timeAt(id: number): number {
-    return Number(this.#timeAt.values(id)[0]?.[0] ?? 0);
+    const { floor, head } = this.#parts.bounds;
+    return this.#parts.events.timedAt(Math.min(Math.max(id, floor), head), floor).createdAtMs;
   }
 
-  /** Found by halving the ids, as `created_at` rises with them: no index on time is needed. */
+  /** The newest event that is before this time for sure: damaged ones have no time. */
   idBefore(timeMs: number): number {
-    let low = this.#bounds.floor - 1;
-    let high = this.#bounds.head;
+    return this.#parts.events.timedAt(this.#lastBefore(timeMs), this.#parts.bounds.floor).id;
+  }
+
+  /**
+   * The newest event that may be before this time, damaged ones included. Found by halving the ids, as `created_at`
+   * rises with them: no index on time is needed.
+   */
+  #lastBefore(timeMs: number): number {
+    let low = this.#parts.bounds.floor - 1;
+    let high = this.#parts.bounds.head;
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
       if (this.timeAt(middle) < timeMs) low = middle;
@@ -95,155 +99,141 @@ export class HistoryReader {
   }
 
   #search(filter: Filter, from: number, limit: number, direction: Direction): Page {
-    const low = Math.max(
-      this.#bounds.floor - 1,
-      filter.fromMs === undefined ? 0 : this.idBefore(filter.fromMs),
-      direction === 1 ? from : 0,
-    );
-    const high = Math.min(
-      this.#bounds.head + 1,
-      filter.toMs === undefined ? Number.POSITIVE_INFINITY : this.idBefore(filter.toMs + 1) + 1,
-      direction === -1 ? from : Number.POSITIVE_INFINITY,
-    );
-    const candidates = this.#find(filter, low, Math.max(high, low + 1), limit, direction);
-    return this.#loadPage(candidates, from);
+    const { bounds, series, events } = this.#parts;
+    const earliest = filter.fromMs === undefined ? 0 : this.idBefore(filter.fromMs);
+    const latest = filter.toMs === undefined ? bounds.head : this.#lastBefore(filter.toMs + 1);
+    const low = Math.max(bounds.floor - 1, earliest, direction === 1 ? from : 0);
+    const high = Math.min(bounds.head + 1, latest + 1, direction === -1 ? from : Number.POSITIVE_INFINITY);
+    if (high - low <= 1) return { events: [], end: passed(from, low, high, direction), done: true, damaged: [] };
+    const candidates = this.#find({ wanted: series.select(filter), low, high, limit, direction });
+    const loaded = events.loadAll(candidates.ids, PAGE_BYTES);
+    const isWhole = loaded.count === candidates.ids.length;
+    return {
+      events: loaded.events,
+      end: isWhole ? candidates.end : (candidates.ids[loaded.count - 1] ?? from),
+      done: isWhole && candidates.done,
+      damaged: [...loaded.damaged].sort((a, b) => a - b),
+    };
   }
 
-  /** Looks for ids between `low` and `high`, both exclusive. */
-  #find(filter: Filter, low: number, high: number, limit: number, direction: Direction): Candidates {
-    const end = direction === 1 ? high - 1 : low + 1;
-    if (high - low <= 1) return { ids: [], end, done: true };
-    const wanted = this.#series.select(filter);
-    if (wanted.size === 0) return { ids: [], end, done: true };
-    if (wanted.size === this.#series.size) return everyId(low, high, limit, direction);
-    const walked = this.#walk(wanted, low, high, limit, direction);
+  #find(search: Search): Candidates {
+    const { series, postings } = this.#parts;
+    const { wanted, low, high, limit, direction } = search;
+    if (wanted.size === series.size) return everyId(search);
+    if (!postings.isTrusted) return this.#walk(search, MAX_STEPS);
+    if (wanted.size === 0) return { ids: [], end: endOf(search), done: true };
+    const walked = this.#walk(search, this.#stepsWorthwhile(wanted, limit));
     if (walked.done || walked.ids.length === limit || wanted.size > MAX_LOOKUPS) return walked;
-    const rest =
-      direction === 1
-        ? this.#merge(wanted, walked.end, high, limit - walked.ids.length, direction)
-        : this.#merge(wanted, low, walked.end, limit - walked.ids.length, direction);
-    return { ...rest, ids: [...walked.ids, ...rest.ids] };
+    const rest = { ...search, limit: limit - walked.ids.length };
+    const merged = this.#merge(direction === 1 ? { ...rest, low: walked.end } : { ...rest, high: walked.end });
+    // What was read last may be what shows that the index has been missing events all along.
+    if (!postings.isTrusted) return this.#walk({ ...search, low, high }, MAX_STEPS);
+    return { ...merged, ids: [...walked.ids, ...merged.ids] };
   }
 
-  /** Steps along the events, as far as that is cheaper than the index. */
-  #walk(wanted: ReadonlySet<Series>, low: number, high: number, limit: number, direction: Direction): Candidates {
-    const steps = this.#stepsWorthwhile(wanted, limit);
-    const start = direction === 1 ? low : high;
-    if (steps === 0) return { ids: [], end: start, done: false };
-    const rows = (
-      direction === 1 ? this.#stepsUp.values(low, high, steps) : this.#stepsDown.values(high, low, steps)
-    ) as [number, number][];
+  /** Steps along the events; those of which nobody can tell the series are among the candidates. */
+  #walk(search: Search, maxSteps: number): Candidates {
+    const { wanted, low, high, limit, direction } = search;
+    const steps = Math.min(maxSteps, high - low - 1);
+    const first = direction === 1 ? low + 1 : high - steps;
+    const found = this.#parts.events.seriesBetween(first, first + steps - 1);
     const ids: number[] = [];
-    for (const [id, seriesId] of rows) {
-      const series = this.#series.get(seriesId);
-      if (series === undefined) this.#onDamage(id);
-      else if (wanted.has(series)) ids.push(id);
-      if (ids.length === limit) return { ids, end: id, done: false };
+    for (let step = 0; step < steps; step++) {
+      const index = direction === 1 ? step : steps - 1 - step;
+      const series = found[index];
+      if (series === undefined || series.isDamaged || wanted.has(series)) ids.push(first + index);
+      if (ids.length === limit) return { ids, end: first + index, done: false };
     }
-    const done = rows.length < steps;
-    return { ids, end: done ? (direction === 1 ? high - 1 : low + 1) : (rows.at(-1)?.[0] ?? start), done };
+    if (steps === high - low - 1) return { ids, end: endOf(search), done: true };
+    return { ids, end: direction === 1 ? low + steps : high - steps, done: false };
   }
 
   #stepsWorthwhile(wanted: ReadonlySet<Series>, limit: number): number {
     if (wanted.size > MAX_LOOKUPS) return MAX_STEPS;
     let count = 1;
     for (const series of wanted) count += series.count;
-    const kept = this.#bounds.head - this.#bounds.floor + 1;
+    const kept = this.#parts.bounds.head - this.#parts.bounds.floor + 1;
     const expected = Math.ceil((2 * limit * kept) / count);
     return expected <= STEPS_PER_LOOKUP * wanted.size ? Math.min(expected, MAX_STEPS) : 0;
   }
 
   /** Merges the postings of the wanted series, one segment after another. */
-  #merge(wanted: ReadonlySet<Series>, low: number, high: number, limit: number, direction: Direction): Candidates {
+  #merge(search: Search): Candidates {
+    const { wanted, low, high, limit, direction } = search;
+    const { segments } = this.#parts;
     const next = new Map<Series, Posting>();
-    const start = segmentOf(direction === 1 ? low + 1 : high - 1);
+    const start = segments.of(direction === 1 ? low + 1 : high - 1);
     for (const series of wanted) this.#advance(next, series, start, direction);
     const ids: number[] = [];
-    for (let lookups = 0; next.size > 0 && lookups < MAX_LOOKUPS; ) {
-      const segments = [...next.values()].map((posting) => posting.segment);
-      const segment = direction === 1 ? Math.min(...segments) : Math.max(...segments);
-      if (idAt(segment, 0) >= high || endOf(segment) <= low) break;
+    let lookups = 0;
+    while (next.size > 0) {
+      const segment = nearest(next.values(), direction);
+      if (segments.firstOf(segment) >= high || segments.lastOf(segment) <= low) break;
       const here = [...next].filter(([, posting]) => posting.segment === segment);
-      ids.push(...idsWithin(here, low, high, direction, limit - ids.length));
+      ids.push(...this.#idsWithin(here, { ...search, limit: limit - ids.length }));
       if (ids.length === limit) return { ids, end: ids.at(-1) ?? low, done: false };
       for (const [series] of here) this.#advance(next, series, segment + direction, direction);
       lookups += here.length;
       if (lookups >= MAX_LOOKUPS && next.size > 0) {
-        return { ids, end: direction === 1 ? endOf(segment) : idAt(segment, 0), done: false };
+        const end = direction === 1 ? segments.lastOf(segment) : segments.firstOf(segment);
+        return isPast(end, search) ? { ids, end: endOf(search), done: true } : { ids, end, done: false };
       }
     }
-    return { ids, end: direction === 1 ? high - 1 : low + 1, done: true };
+    return { ids, end: endOf(search), done: true };
   }
 
   #advance(next: Map<Series, Posting>, series: Series, segment: number, direction: Direction): void {
+    const { postings } = this.#parts;
     const posting =
-      segment < 0
-        ? undefined
-        : direction === 1
-          ? this.#postings.up(series, segment)
-          : this.#postings.down(series, segment);
+      segment < 0 ? undefined : direction === 1 ? postings.up(series, segment) : postings.down(series, segment);
     if (posting) next.set(series, posting);
     else next.delete(series);
   }
 
-  #loadPage(candidates: Candidates, from: number): Page {
-    const events: Event[] = [];
-    const damaged: number[] = [];
-    let bytes = 0;
-    let last = from;
-    for (const id of candidates.ids) {
-      if (bytes > PAGE_BYTES) return { events, end: last, done: false, damaged };
-      const event = this.#load(id);
-      if (event === undefined) damaged.push(id);
-      else events.push(event);
-      bytes += event?.json.length ?? 0;
-      last = id;
+  #idsWithin(postings: readonly (readonly [Series, Posting])[], search: Search): number[] {
+    const { segments } = this.#parts;
+    const { low, high, limit, direction } = search;
+    const ids: number[] = [];
+    for (const [, { segment, offsets }] of postings) {
+      const base = segments.firstOf(segment);
+      const from = firstAbove(offsets, low - base);
+      const to = firstAbove(offsets, high - 1 - base);
+      const start = direction === 1 ? from : Math.max(from, to - limit);
+      const end = direction === 1 ? Math.min(to, from + limit) : to;
+      for (let index = start; index < end; index++) ids.push(base + (offsets[index] ?? 0));
     }
-    return { events, end: candidates.end, done: candidates.done, damaged: damaged.sort((a, b) => a - b) };
-  }
-
-  /** Undefined when the event is damaged, which is then known. */
-  #load(id: number): Event | undefined {
-    const row = this.#row.values(id)[0] as [number, number, number, RawJson] | undefined;
-    const series = row && this.#series.get(row[0]);
-    if (row && series) {
-      const event = new Event(id, series, formatTime(row[1]), row[3]);
-      if (checksumOf(event) === row[2]) return event;
-    }
-    this.#onDamage(id);
-    return undefined;
+    return ids.sort((a, b) => (a - b) * direction).slice(0, limit);
   }
 }
 
-/** CRC-32 (as in zlib and PNG) of the JSON that readers get, so that no part of an event can change unseen. */
-export function checksumOf(event: Event): number {
-  return Bun.hash.crc32(event.json);
+/** Where a search stands that has found nothing more. */
+function endOf({ low, high, direction }: Search): number {
+  return direction === 1 ? high - 1 : low + 1;
+}
+
+function isPast(end: number, { low, high, direction }: Search): boolean {
+  return direction === 1 ? end >= high - 1 : end <= low + 1;
+}
+
+/** Where a search stands whose range is empty: never behind where it began. */
+function passed(from: number, low: number, high: number, direction: Direction): number {
+  return direction === 1 ? Math.max(from, high - 1) : Math.min(from, low + 1);
 }
 
 /** Ids have no holes: all of them are known without a look at the file. */
-function everyId(low: number, high: number, limit: number, direction: Direction): Candidates {
+function everyId({ low, high, limit, direction }: Search): Candidates {
   const count = Math.min(limit, high - low - 1);
   const first = direction === 1 ? low + 1 : high - 1;
   const ids = Array.from({ length: count }, (_, index) => first + index * direction);
   return { ids, end: first + (count - 1) * direction, done: count === high - low - 1 };
 }
 
-function idsWithin(
-  postings: readonly (readonly [Series, Posting])[],
-  low: number,
-  high: number,
-  direction: Direction,
-  limit: number,
-): number[] {
-  const ids: number[] = [];
-  for (const [, { segment, offsets }] of postings) {
-    const from = firstAbove(offsets, low - idAt(segment, 0));
-    const to = firstAbove(offsets, high - 1 - idAt(segment, 0));
-    const start = direction === 1 ? from : Math.max(from, to - limit);
-    const end = direction === 1 ? Math.min(to, from + limit) : to;
-    for (let index = start; index < end; index++) ids.push(idAt(segment, offsets[index] ?? 0));
+function nearest(postings: Iterable<Posting>, direction: Direction): number {
+  let segment = direction === 1 ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY;
+  for (const posting of postings) {
+    if ((posting.segment - segment) * direction < 0) segment = posting.segment;
   }
-  return ids.sort((a, b) => (a - b) * direction).slice(0, limit);
+  return segment;
 }
 
 /** The index of the first offset that is greater than `offset`. */

@@ -1,183 +1,239 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Retention, StorageSize } from "../bus/ports.ts";
+import type { Bounds } from "./bounds.ts";
+import { isIntact } from "./event-table.ts";
 import type { HistoryReader } from "./history.ts";
+import { Meta } from "./meta.ts";
+import { nextTurn } from "./next-turn.ts";
 import type { PostingIndex } from "./posting.ts";
-import { segmentOf } from "./segment.ts";
+import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { pragma } from "./sqlite.ts";
+import type { Transactor } from "./transactor.ts";
 
-/** What a slice of pruning may hold the loop for, in milliseconds: under half of the 10 that are promised. */
+/** What a slice may hold the loop for, in milliseconds: under half of the 10 that are promised. */
 const SLICE_MS = 4;
-/** Events in the first slice; the next ones are as large as the last one's time allows. */
-const FIRST_SLICE = 200;
-const MAX_SLICE = 5000;
+/** Events in the first slice; the next ones are as large as the last one's time allows, within these bounds. */
+const FIRST_SLICE_EVENTS = 200;
+const MIN_SLICE_EVENTS = 20;
+export const MAX_SLICE_EVENTS = 1000;
+/** Bytes of data in one slice, unless its first event alone has more. */
+const MAX_SLICE_BYTES = 1024 * 1024;
+/** Series whose postings one slice drops. */
+const SLICE_SERIES = 128;
+/** Pages that one slice gives back: about 3 ms of work. */
+const MAX_SLICE_PAGES = 256;
+const MIN_SLICE_PAGES = 8;
 /** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
 const SPARE_FRACTION = 0.1;
 const MIN_SPARE_PAGES = 256;
-/** Series whose postings one slice drops. */
-const POSTING_SLICE = 128;
 
 /** What the pruner needs of the log that it works on. */
-export interface PrunedLog {
-  readonly floor: number;
-  readonly head: number;
-  /** Sets the oldest id that is kept, and forgets the events below it. */
+export interface PrunedLog extends Bounds {
+  /** Sets the oldest id that is kept. */
   advanceFloor(floor: number): void;
 }
 
+export interface PrunerParts {
+  readonly database: Database;
+  readonly transactor: Transactor;
+  readonly segments: Segments;
+  readonly log: PrunedLog;
+  readonly series: SeriesTable;
+  readonly postings: PostingIndex;
+  readonly history: HistoryReader;
+}
+
+/** id, series_id, created_at, head_checksum, bytes of the data. */
+type SliceRow = [number, number, number, number, number];
+
 /** Removes the oldest events, a slice a turn of the loop, and gives the space back. */
 export class Pruner {
-  readonly #database: Database;
-  readonly #log: PrunedLog;
-  readonly #series: SeriesTable;
-  readonly #postings: PostingIndex;
-  readonly #history: HistoryReader;
-  readonly #slice: Statement;
+  readonly #parts: PrunerParts;
+  readonly #meta: Meta;
+  readonly #pageSize: number;
+  readonly #oldest: Statement;
   readonly #delete: Statement;
-  readonly #uncount: Statement;
-  readonly #deleteSeries: Statement;
-  readonly #setMeta: Statement;
-  #sliceEvents = FIRST_SLICE;
-  #vacuumPages = 64;
+  /** Series that lost events since postings were dropped. */
+  readonly #touched = new Set<Series>();
+  #sliceEvents = FIRST_SLICE_EVENTS;
+  #slicePages = MAX_SLICE_PAGES;
+  #isFirstSlice = true;
 
-  constructor(
-    database: Database,
-    log: PrunedLog,
-    parts: { series: SeriesTable; postings: PostingIndex; history: HistoryReader },
-  ) {
-    this.#database = database;
-    this.#log = log;
-    this.#series = parts.series;
-    this.#postings = parts.postings;
-    this.#history = parts.history;
-    this.#slice = database.prepare("select id, series_id, created_at from event where id <= ? order by id limit ?");
-    this.#delete = database.prepare("delete from event where id <= ?");
-    this.#uncount = database.prepare("update series set count = count - ? where id = ?");
-    this.#deleteSeries = database.prepare("delete from series where id = ?");
-    this.#setMeta = database.prepare("update meta set value = ? where name = ?");
+  constructor(parts: PrunerParts) {
+    this.#parts = parts;
+    this.#meta = new Meta(parts.database);
+    this.#pageSize = Number(pragma(parts.database, "page_size"));
+    this.#oldest = parts.database.prepare(
+      "select id, series_id, created_at, head_checksum, octet_length(data) from event where id <= ? order by id limit ?",
+    );
+    this.#delete = parts.database.prepare("delete from event where id <= ?");
   }
 
-  /** Removes what the rules no longer keep at `nowMs`; resolves with the number of events removed. */
-  async prune(rules: Retention, nowMs: number, isClosed: () => boolean): Promise<number> {
-    const firstSegment = segmentOf(this.#log.floor);
+  /**
+   * Removes what the rules no longer keep at `nowMs`; resolves with the number of events removed. Ends early, after a
+   * slice, once `isClosing` says so. Rejects with what SQLite threw; what was removed until then stays so.
+   */
+  async prune(rules: Retention, nowMs: number, isClosing: () => boolean): Promise<number> {
     let pruned = 0;
     const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
-    while (!isClosed()) {
+    while (!isClosing()) {
       const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes));
-      if (upTo < this.#log.floor) break;
+      if (upTo < this.#parts.log.floor) break;
+      const { segments, log } = this.#parts;
+      const segment = segments.of(log.floor);
       pruned += this.#pruneSlice(upTo);
       await nextTurn();
+      if (segments.of(log.floor) > segment) await this.#dropPostings(isClosing);
     }
-    if (segmentOf(this.#log.floor) > firstSegment) await this.#dropPostings(isClosed);
-    await this.#giveSpaceBack(isClosed);
+    await this.#giveSpaceBack(rules.maxBytes, isClosing);
     return pruned;
   }
 
   size(): StorageSize {
-    const pageSize = Number(pragma(this.#database, "page_size"));
-    const pages = Number(pragma(this.#database, "page_count"));
-    const free = Number(pragma(this.#database, "freelist_count"));
-    return { usedBytes: (pages - free) * pageSize, fileBytes: pages * pageSize };
+    const pages = this.#pages();
+    const free = this.#freePages();
+    return { usedBytes: (pages - free) * this.#pageSize, fileBytes: pages * this.#pageSize };
   }
 
   #cutByCount(maxHistory: number | undefined): number {
-    return maxHistory === undefined ? 0 : this.#log.head - maxHistory;
+    return maxHistory === undefined ? 0 : this.#parts.log.head - maxHistory;
   }
 
   #cutByAge(maxAgeMs: number | undefined, nowMs: number): number {
-    return maxAgeMs === undefined ? 0 : this.#history.idBefore(nowMs - maxAgeMs);
+    return maxAgeMs === undefined ? 0 : this.#parts.history.idBefore(nowMs - maxAgeMs);
   }
 
-  /** One slice more while the file is too large, as only the file can tell what an event takes in it. */
+  /** Half of what seems to be too much, as only the file can tell what an event takes in it; then it is asked again. */
   #cutBySize(maxBytes: number | undefined): number {
-    if (maxBytes === undefined || this.#log.floor > this.#log.head) return 0;
-    const excess = this.size().usedBytes - maxBytes;
-    if (excess <= 0) return 0;
-    const kept = this.#log.head - this.#log.floor + 1;
-    const share = Math.ceil((kept * excess) / this.size().usedBytes / 2);
-    return this.#log.floor - 1 + Math.min(share, this.#sliceEvents);
+    const { floor, head } = this.#parts.log;
+    if (maxBytes === undefined || floor > head) return 0;
+    const { usedBytes } = this.size();
+    if (usedBytes <= maxBytes) return 0;
+    const share = Math.ceil(((head - floor + 1) * (usedBytes - maxBytes)) / usedBytes / 2);
+    return floor - 1 + Math.min(share, this.#sliceEvents);
   }
 
   #pruneSlice(upTo: number): number {
     const startMs = performance.now();
-    const rows = this.#slice.values(upTo, this.#sliceEvents) as [number, number, number][];
-    const last = rows.at(-1);
-    // Rows that are missing were damaged; the floor passes them all the same.
-    const [lastId, , lastAtMs] = last ?? [upTo, 0, 0];
-    const reached = rows.length < this.#sliceEvents ? upTo : lastId;
-    const removed = countBySeries(rows);
-    const emptied: Series[] = [];
-    this.#database.transaction(() => {
+    const { transactor, log } = this.#parts;
+    const { rows, reached } = this.#takeSlice(Math.min(upTo, log.head));
+    const intact = rows.filter(([id, seriesId, atMs, checksum]) => isIntact([id, seriesId, atMs, checksum]));
+    const removed = this.#idsBySeries(intact);
+    // The last event of a series may be one whose row is damaged, or was, when a slice before the file was closed passed it.
+    const isThorough = this.#isFirstSlice || intact.length < reached - log.floor + 1;
+    const candidates = isThorough ? this.#parts.series.all() : removed.keys();
+    const emptied = [...candidates].filter((series) => this.#isEmptiedBy(series, reached));
+    const lastAtMs = intact.at(-1)?.[2];
+    transactor.run(() => {
       this.#delete.run(reached);
-      for (const [seriesId, ids] of removed) this.#uncountSeries(seriesId, ids, emptied);
-      this.#setMeta.run(reached, "pruned_to");
-      if (last) this.#setMeta.run(lastAtMs, "pruned_at");
-    })();
-    for (const [seriesId, ids] of removed) {
-      const series = this.#series.get(seriesId);
-      if (series) series.count -= ids.length;
-    }
-    for (const series of emptied) this.#series.forget(series);
-    this.#log.advanceFloor(reached + 1);
-    const tookMs = Math.max(performance.now() - startMs, 0.01);
-    this.#sliceEvents = clamp(Math.floor((this.#sliceEvents * SLICE_MS) / tookMs), FIRST_SLICE / 10, MAX_SLICE);
+      for (const [series, ids] of removed) this.#uncount(series, ids);
+      for (const series of emptied) this.#deleteSeries(series);
+      this.#meta.set("pruned_to", reached);
+      if (lastAtMs !== undefined) this.#meta.set("pruned_at", lastAtMs);
+    });
+    for (const [series, ids] of removed) series.count -= ids.length;
+    for (const series of removed.keys()) this.#touched.add(series);
+    for (const series of emptied) this.#forgetSeries(series);
+    log.advanceFloor(reached + 1);
+    this.#isFirstSlice = false;
+    this.#sliceEvents = nextSize(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
     return rows.length;
   }
 
-  #uncountSeries(seriesId: number, ids: readonly number[], emptied: Series[]): void {
-    const series = this.#series.get(seriesId);
-    if (series === undefined) return;
-    if (series.count === ids.length) {
-      this.#postings.deleteBelow(series, Number.POSITIVE_INFINITY);
-      this.#deleteSeries.run(seriesId);
-      emptied.push(series);
-      return;
+  /** The oldest rows that fit into a slice, and the id up to which that is everything there is. */
+  #takeSlice(upTo: number): { rows: SliceRow[]; reached: number } {
+    const rows = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
+    let bytes = 0;
+    let count = 0;
+    for (const [, , , , dataBytes] of rows) {
+      bytes += dataBytes;
+      if (count > 0 && bytes > MAX_SLICE_BYTES) break;
+      count++;
     }
+    const isLast = count === rows.length && count < this.#sliceEvents;
+    const reached = isLast ? upTo : (rows[count - 1]?.[0] ?? upTo);
+    // Rows that are missing were damaged: the floor passes them all the same, and rows that stray below it do not move it.
+    return { rows: rows.slice(0, count), reached: Math.max(reached, this.#parts.log.floor - 1) };
+  }
+
+  #idsBySeries(rows: readonly SliceRow[]): Map<Series, number[]> {
+    const removed = new Map<Series, number[]>();
+    for (const [id, seriesId] of rows) {
+      const series = this.#parts.series.get(seriesId);
+      if (series === undefined) continue;
+      const ids = removed.get(series);
+      if (ids) ids.push(id);
+      else removed.set(series, [id]);
+    }
+    return removed;
+  }
+
+  #isEmptiedBy(series: Series, reached: number): boolean {
+    return series.lastId <= reached && !this.#parts.postings.reachesBeyond(series, reached);
+  }
+
+  #uncount(series: Series, ids: readonly number[]): void {
     const counted = ids.filter((id) => id <= series.countedTo).length;
-    if (counted > 0) this.#uncount.run(counted, seriesId);
+    if (counted > 0) this.#parts.series.addToCount(series, -counted);
   }
 
-  async #dropPostings(isClosed: () => boolean): Promise<void> {
-    const all = [...this.#series.all()];
-    for (let start = 0; start < all.length && !isClosed(); start += POSTING_SLICE) {
-      this.#database.transaction(() => {
-        for (const series of all.slice(start, start + POSTING_SLICE)) {
-          this.#postings.deleteBelow(series, this.#log.floor);
-        }
-      })();
+  #deleteSeries(series: Series): void {
+    this.#parts.postings.delete(series);
+    this.#parts.series.delete(series);
+  }
+
+  #forgetSeries(series: Series): void {
+    this.#parts.series.forget(series);
+    this.#touched.delete(series);
+  }
+
+  /** Drops what the floor has left behind in the index. What a crash leaves undone is dropped with the next segment. */
+  async #dropPostings(isClosing: () => boolean): Promise<void> {
+    const { transactor, postings } = this.#parts;
+    while (this.#touched.size > 0 && !isClosing()) {
+      const slice = [...this.#touched.values().take(SLICE_SERIES)];
+      transactor.run(() => {
+        for (const series of slice) postings.deleteBelowFloor(series);
+      });
+      for (const series of slice) this.#touched.delete(series);
       await nextTurn();
     }
   }
 
-  async #giveSpaceBack(isClosed: () => boolean): Promise<void> {
-    while (!isClosed()) {
-      const free = Number(pragma(this.#database, "freelist_count"));
-      const pages = Number(pragma(this.#database, "page_count"));
-      const excess = free - Math.max(MIN_SPARE_PAGES, Math.floor((pages - free) * SPARE_FRACTION));
-      if (excess <= 0) return;
+  async #giveSpaceBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
+    let excess = this.#excessPages(maxBytes);
+    if (excess <= 0) return;
+    while (excess > 0 && !isClosing()) {
       const startMs = performance.now();
-      this.#database.run(`pragma incremental_vacuum(${Math.min(excess, this.#vacuumPages)})`);
-      const tookMs = Math.max(performance.now() - startMs, 0.01);
-      this.#vacuumPages = clamp(Math.floor((this.#vacuumPages * SLICE_MS) / tookMs), 8, 4096);
+      this.#parts.database.run(`pragma incremental_vacuum(${Math.min(excess, this.#slicePages)})`);
+      this.#slicePages = nextSize(this.#slicePages, startMs, [MIN_SLICE_PAGES, MAX_SLICE_PAGES]);
       await nextTurn();
+      excess = this.#excessPages(maxBytes);
     }
+    // The file shrinks when what the write-ahead log says of it is carried out.
+    if (!isClosing()) this.#parts.database.run("pragma wal_checkpoint(passive)");
+  }
+
+  #excessPages(maxBytes: number | undefined): number {
+    const free = this.#freePages();
+    const used = this.#pages() - free;
+    const spare = Math.max(MIN_SPARE_PAGES, Math.floor(used * SPARE_FRACTION));
+    const allowed = maxBytes === undefined ? spare : Math.floor(maxBytes / this.#pageSize) - used;
+    return free - Math.min(spare, Math.max(allowed, 0));
+  }
+
+  #pages(): number {
+    return Number(pragma(this.#parts.database, "page_count"));
+  }
+
+  #freePages(): number {
+    return Number(pragma(this.#parts.database, "freelist_count"));
   }
 }
 
-function countBySeries(rows: readonly [number, number, number][]): Map<number, number[]> {
-  const ids = new Map<number, number[]>();
-  for (const [id, seriesId] of rows) {
-    const known = ids.get(seriesId);
-    if (known) known.push(id);
-    else ids.set(seriesId, [id]);
-  }
-  return ids;
-}
-
-function clamp(value: number, low: number, high: number): number {
-  return Math.min(Math.max(value, low), high);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+/** As much as would have taken `SLICE_MS`, within the bounds. */
+function nextSize(size: number, startMs: number, [low, high]: readonly [number, number]): number {
+  const tookMs = Math.max(performance.now() - startMs, 0.01);
+  return Math.min(Math.max(Math.floor((size * SLICE_MS) / tookMs), low), high);
 }

@@ -1,20 +1,32 @@
-/** Ids of a segment: 65,536, so that an offset in it takes 16 bits. */
+/** Ids of a segment unless a file says otherwise, and the most there can be: an offset in it takes 16 bits. */
 export const SEGMENT_SIZE = 65_536;
 
-/** The segment that an id lies in. Segment 0 holds the ids 1 to 65,536. */
-export function segmentOf(id: number): number {
-  return Math.floor((id - 1) / SEGMENT_SIZE);
-}
+/** The ids cut into segments of one size; segment 0 holds the ids from 1 on. */
+export class Segments {
+  readonly size: number;
 
-export function offsetIn(segment: number, id: number): number {
-  return id - 1 - segment * SEGMENT_SIZE;
-}
+  constructor(size: number) {
+    this.size = size;
+  }
 
-export function idAt(segment: number, offset: number): number {
-  return segment * SEGMENT_SIZE + offset + 1;
-}
+  /** The segment that an id lies in. */
+  of(id: number): number {
+    return Math.floor((id - 1) / this.size);
+  }
 
-/** The last id of a segment. */
-export function endOf(segment: number): number {
-  return (segment + 1) * SEGMENT_SIZE;
+  offsetOf(id: number): number {
+    return (id - 1) % this.size;
+  }
+
+  idAt(segment: number, offset: number): number {
+    return segment * this.size + offset + 1;
+  }
+
+  firstOf(segment: number): number {
+    return segment * this.size + 1;
+  }
+
+  lastOf(segment: number): number {
+    return (segment + 1) * this.size;
+  }
 }

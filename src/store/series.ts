@@ -1,24 +1,48 @@
 import type { Database, Statement } from "bun:sqlite";
 import { SeriesName } from "../bus/event.ts";
-import type { Filter, TopicMatcher } from "../bus/ports.ts";
+import type { Filter } from "../bus/ports.ts";
 import type { Topic } from "../bus/topic.ts";
+import type { TopicSummary } from "../protocol/event.ts";
+import type { Damage } from "./damage.ts";
 
 /** A topic and a source that events share, and what is known of those events. */
 export class Series extends SeriesName {
   readonly id: number;
+  /** Its name is not what it was: nobody can tell which reader its events are for. */
+  readonly isDamaged: boolean;
   /** Events that history keeps. */
   count: number;
   lastId: number;
   /** The last id that the stored count includes. */
   countedTo: number;
 
-  constructor(id: number, topic: Topic, source: string, count: number, lastId: number) {
-    super(topic, source);
+  constructor(id: number, name: { topic: Topic; source: string }, stored: Partial<StoredState> = {}) {
+    super(name.topic, name.source);
     this.id = id;
-    this.count = count;
-    this.lastId = lastId;
-    this.countedTo = lastId;
+    this.isDamaged = stored.isDamaged ?? false;
+    this.count = stored.count ?? 0;
+    this.lastId = stored.lastId ?? 0;
+    this.countedTo = this.lastId;
   }
+
+  get checksum(): number {
+    return Bun.hash.crc32(`{"id":${this.id},${this.topicMember},${this.sourceMember}}`);
+  }
+}
+
+interface StoredState {
+  readonly isDamaged: boolean;
+  readonly count: number;
+  readonly lastId: number;
+}
+
+/** Which series a filter wants. Series that come later are added when it is asked for again. */
+interface Selection {
+  readonly series: Set<Series>;
+  /** Series of smaller ids have been considered. */
+  nextId: number;
+  /** Removals as of which this is true. */
+  readonly removals: number;
 }
 
 /**
@@ -29,19 +53,31 @@ export class SeriesTable {
   readonly #byId = new Map<number, Series>();
   readonly #byTopic = new Map<string, Map<string, Series>>();
   readonly #insert: Statement;
-  /** What each matcher selected, true while `#version` stays. */
-  readonly #selections = new WeakMap<TopicMatcher, { version: number; series: ReadonlySet<Series> }>();
-  #version = 0;
+  readonly #delete: Statement;
+  readonly #addCount: Statement;
+  readonly #setCounted: Statement;
+  readonly #selections = new WeakMap<object, Selection>();
+  #removals = 0;
+  #damaged = 0;
   #nextId = 1;
 
-  constructor(database: Database) {
-    this.#insert = database.prepare("insert into series values (?, ?, ?, 0, 0)");
-    const rows = database.query("select id, topic, source, count, last_id from series").values();
-    for (const row of rows as [number, Topic, string, number, number][]) this.#add(new Series(...row));
+  constructor(database: Database, damage: Damage) {
+    this.#insert = database.prepare("insert into series values (?, ?, ?, ?, 0, 0)");
+    this.#delete = database.prepare("delete from series where id = ?");
+    this.#addCount = database.prepare("update series set count = count + ? where id = ?");
+    this.#setCounted = database.prepare("update series set count = count + ?, last_id = ? where id = ?");
+    const rows = database.query("select id, topic, source, checksum, count, last_id from series order by id").values();
+    for (const row of rows as [number, Topic, string, number, number, number][]) this.#addStored(row, damage);
   }
 
+  /** Series whose names are intact. */
   get size(): number {
-    return this.#byId.size;
+    return this.#byId.size - this.#damaged;
+  }
+
+  /** Names were damaged when the history was opened. */
+  get hasDamaged(): boolean {
+    return this.#damaged > 0;
   }
 
   get(id: number): Series | undefined {
@@ -56,56 +92,103 @@ export class SeriesTable {
     return this.#byId.values();
   }
 
+  /** Every topic that has events, by name. */
+  summaries(timeAt: (id: number) => string): TopicSummary[] {
+    const summaries: TopicSummary[] = [];
+    for (const [topic, series] of this.#byTopic) {
+      let count = 0;
+      let lastId = 0;
+      for (const one of series.values()) {
+        count += one.count;
+        lastId = Math.max(lastId, one.lastId);
+      }
+      if (count > 0) summaries.push({ topic, count, last_id: lastId, last_at: timeAt(lastId) });
+    }
+    return summaries.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
   /** Makes a series, in memory and in the transaction that is open. After a rollback, call `forget`. */
   create(topic: Topic, source: string): Series {
     // Copies: a slice would keep the whole request that it was cut from in memory.
-    const series = new Series(this.#nextId, structuredClone(topic), structuredClone(source), 0, 0);
-    this.#insert.run(series.id, topic, source);
+    const series = new Series(this.#nextId, { topic: structuredClone(topic), source: structuredClone(source) });
+    this.#insert.run(series.id, topic, source, series.checksum);
     this.#add(series);
     return series;
   }
 
+  /** Takes the series out of the file, in the transaction that is open. After the commit, call `forget`. */
+  delete(series: Series): void {
+    this.#delete.run(series.id);
+  }
+
   /** Drops the series from memory. */
   forget(series: Series): void {
-    this.#version++;
-    this.#byId.delete(series.id);
+    if (!this.#byId.delete(series.id)) return;
+    this.#removals++;
+    if (series.isDamaged) {
+      this.#damaged--;
+      return;
+    }
     const ofTopic = this.#byTopic.get(series.topic);
     ofTopic?.delete(series.source);
     if (ofTopic?.size === 0) this.#byTopic.delete(series.topic);
   }
 
+  /** Changes the stored count, in the transaction that is open. */
+  addToCount(series: Series, difference: number): void {
+    this.#addCount.run(difference, series.id);
+  }
+
+  /** Adds events up to `lastId` to the stored count, in the transaction that is open. */
+  countUpTo(series: Series, lastId: number, added: number): void {
+    this.#setCounted.run(added, lastId, series.id);
+  }
+
   /** The series whose events pass the topic and source tests of the filter. */
   select(filter: Filter): ReadonlySet<Series> {
-    const ofTopics = this.#selectTopics(filter.topics);
-    if (filter.source === undefined) return ofTopics;
-    return new Set([...ofTopics].filter((series) => series.source === filter.source));
-  }
-
-  /** Every kept topic with its series, in no order. */
-  topics(): IterableIterator<[string, Map<string, Series>]> {
-    return this.#byTopic.entries();
-  }
-
-  #selectTopics(matcher: TopicMatcher = everyTopic): ReadonlySet<Series> {
-    const known = this.#selections.get(matcher);
-    if (known?.version === this.#version) return known.series;
+    const key = filter.source === undefined ? (filter.topics ?? this) : filter;
+    const known = this.#selections.get(key);
+    if (known?.removals === this.#removals) return this.#selectLater(known, filter);
     const series = new Set<Series>();
     for (const [topic, ofTopic] of this.#byTopic) {
-      if (!matcher.matches(topic)) continue;
-      for (const one of ofTopic.values()) series.add(one);
+      if (filter.topics?.matches(topic) === false) continue;
+      for (const one of ofTopic.values())
+        if (filter.source === undefined || one.source === filter.source) series.add(one);
     }
-    this.#selections.set(matcher, { version: this.#version, series });
+    this.#selections.set(key, { series, nextId: this.#nextId, removals: this.#removals });
     return series;
   }
 
+  #selectLater(selection: Selection, filter: Filter): ReadonlySet<Series> {
+    for (; selection.nextId < this.#nextId; selection.nextId++) {
+      const series = this.#byId.get(selection.nextId);
+      if (series === undefined || filter.topics?.matches(series.topic) === false) continue;
+      if (filter.source === undefined || series.source === filter.source) selection.series.add(series);
+    }
+    return selection.series;
+  }
+
+  #addStored(row: [number, Topic, string, number, number, number], damage: Damage): void {
+    const [id, topic, source, checksum, count, lastId] = row;
+    const isDamaged = new Series(id, { topic, source }).checksum !== checksum;
+    if (isDamaged) damage.note(`series ${id}: checksum mismatch, its topic or source is damaged`);
+    this.#add(new Series(id, { topic, source }, { isDamaged, count: countOf(count), lastId: countOf(lastId) }));
+  }
+
   #add(series: Series): void {
-    this.#version++;
     this.#nextId = Math.max(this.#nextId, series.id + 1);
     this.#byId.set(series.id, series);
+    if (series.isDamaged) {
+      this.#damaged++;
+      return;
+    }
     const ofTopic = this.#byTopic.get(series.topic);
     if (ofTopic) ofTopic.set(series.source, series);
     else this.#byTopic.set(series.topic, new Map([[series.source, series]]));
   }
 }
 
-const everyTopic: TopicMatcher = { matches: () => true };
+/** Damage can put anything in the place of a number. */
+function countOf(value: unknown): number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value > 0 ? value : 0;
+}

@@ -1,72 +1,121 @@
-import { Database, SQLiteError } from "bun:sqlite";
-import { closeSync, openSync, readSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import { realpathSync, statSync } from "node:fs";
 import { BusError } from "../bus/errors.ts";
+import { APPLICATION_ID, type Inspection, inspectFile } from "./file-inspection.ts";
+import { insertMeta } from "./meta.ts";
 import schema from "./schema.sql" with { type: "text" };
+import { SEGMENT_SIZE } from "./segment.ts";
+import { isDamage, isInUse } from "./sqlite-error.ts";
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
 
-/** Marks a SQLite file as ours: "ebus" in ASCII (SQLite file format, section 1.3.14). */
-export const APPLICATION_ID = 0x65627573;
-
 /** One step a version; a file of version n gets the steps from n on. A step that was released is never edited. */
-const migrations: readonly string[] = [schema];
+const migrations: readonly ((database: Database, segmentSize: number) => void)[] = [
+  (database, segmentSize) => {
+    database.run(schema);
+    insertMeta(database, segmentSize);
+  },
+];
 
-const SQLITE_MAGIC = "SQLite format 3\0";
-const HEADER_BYTES = 100;
+export const SCHEMA_VERSION = migrations.length;
 
-/** Pages of 4 KiB. Checkpoints of 16 MiB are few enough to be cheap and small enough to pass in some milliseconds. */
-const CHECKPOINT_PAGES = 4096;
+/** Pages of 4 KiB. A checkpoint of 2 MiB passes in 4 ms, and larger ones make publishing no faster. */
+const CHECKPOINT_PAGES = 500;
 /** What the WAL file shrinks to after a checkpoint, in bytes. */
-const WAL_SIZE_LIMIT = 32 * 1024 * 1024;
+const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 /** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of common size. */
 const CACHE_KIB = -32 * 1024;
+/** Commits in a broken write-ahead log of which at least one had been acknowledged. */
+const ACKNOWLEDGED_COMMITS = 2;
+
+/** A history file that is open, and locked for this process. */
+export interface OpenFile {
+  readonly database: Database;
+  /** Finalizes every statement and releases the lock. May be called twice. */
+  close(): void;
+}
+
+/**
+ * Files that this process has open. SQLite's lock keeps other processes out, but the operating system drops it when the
+ * process that holds it closes any other descriptor of the file: so nothing here may so much as look into one of these.
+ */
+const openFiles = new Set<string>();
 
 /**
  * Opens the history file, makes it when there is none, and brings an older schema up to date.
  *
  * The file is locked for this process until it is closed. Throws `unavailable`, and leaves the file untouched, when
- * it is not an eventbus file, has a newer schema, is in use by another process, or cannot be read or written.
+ * it is not an eventbus file, has a newer schema, is in use, cannot be read or written, or when its write-ahead log is
+ * damaged in such a way that acknowledged commits would be lost. The last is no reason with `os`, where a power cut can
+ * do that, too.
  */
-export function openDatabase(path: string, durability: Durability): Database {
-  refuseForeignFile(path);
+export function openDatabase(path: string, durability: Durability, segmentSize: number): OpenFile {
   let database: Database | undefined;
   try {
+    const isNew = path === ":memory:" || inspect(path, durability).isNew;
     database = new Database(path, { create: true, readwrite: true, strict: true });
-    configure(database, durability);
-    migrate(database, path);
-    return database;
+    configure(database, { durability, isNew, isInMemory: path === ":memory:" });
+    migrate(database, segmentSize);
+    return opened(database, path);
   } catch (error) {
-    database?.close();
+    database?.close(true);
     throw openError(path, error);
   }
 }
 
-/** Opens a history file for looking only, without a lock that outlives a statement. Throws as `openDatabase` does. */
-export function openForReading(path: string): Database {
-  refuseForeignFile(path);
-  let database: Database | undefined;
-  try {
-    database = new Database(path, { create: false, readwrite: true, strict: true });
-    database.run("pragma query_only = on");
-    refuseOtherVersion(database, path);
-    return database;
-  } catch (error) {
-    database?.close();
-    throw openError(path, error);
-  }
+/** Throws `unavailable` when this process has the file open. */
+export function refuseOpenHere(path: string): void {
+  const key = keyOf(path);
+  if (key !== undefined && openFiles.has(key)) throw inUse(path);
 }
 
-function configure(database: Database, durability: Durability): void {
+function opened(database: Database, path: string): OpenFile {
+  const key = keyOf(path);
+  if (key !== undefined) openFiles.add(key);
+  return {
+    database,
+    close() {
+      database.close(true);
+      if (key !== undefined) openFiles.delete(key);
+    },
+  };
+}
+
+function inspect(path: string, durability: Durability): Inspection {
+  refuseOpenHere(path);
+  const inspection = inspectFile(path, SCHEMA_VERSION);
+  if (durability === "os" || !losesCommits(inspection)) return inspection;
+  // The log of another process may have changed while it was read. Whose it is, SQLite finds out.
+  const { wal } = inspectFile(path, SCHEMA_VERSION);
+  if (wal === undefined || !losesCommits({ wal })) return inspection;
+  throw new BusError(
+    "unavailable",
+    `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
+      `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
+  );
+}
+
+function losesCommits({ wal }: Pick<Inspection, "wal">): boolean {
+  return wal !== undefined && wal.lostCommits >= ACKNOWLEDGED_COMMITS;
+}
+
+interface Configuration {
+  readonly durability: Durability;
+  readonly isNew: boolean;
+  readonly isInMemory: boolean;
+}
+
+function configure(database: Database, { durability, isNew, isInMemory }: Configuration): void {
   database.run("pragma busy_timeout = 0");
   database.run("pragma locking_mode = exclusive");
-  if (pragma(database, "application_id") === 0) {
+  if (isNew) {
     // Both must be in the main file before it becomes a WAL database.
     database.run("pragma auto_vacuum = incremental");
     database.run(`pragma application_id = ${APPLICATION_ID}`);
   }
-  database.run("pragma journal_mode = wal");
-  database.run(`pragma synchronous = ${durability === "fsync" ? "full" : "normal"}`);
+  setRequired(database, "journal_mode", isInMemory ? "memory" : "wal");
+  setRequired(database, "synchronous", durability === "fsync" ? 2 : 1);
   database.run(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   database.run(`pragma journal_size_limit = ${WAL_SIZE_LIMIT}`);
   database.run(`pragma cache_size = ${CACHE_KIB}`);
@@ -76,83 +125,63 @@ function configure(database: Database, durability: Durability): void {
   database.run("commit");
 }
 
-function migrate(database: Database, path: string): void {
-  refuseOtherVersion(database, path, { olderIsFine: true });
+/** Sets a pragma that acknowledged events depend on, and makes sure that it was taken. */
+function setRequired(database: Database, name: string, value: string | number): void {
+  database.run(`pragma ${name} = ${value}`);
+  if (pragma(database, name) === value) return;
+  throw new BusError("unavailable", `SQLite does not take ${name} = ${value} for it`);
+}
+
+function migrate(database: Database, segmentSize: number): void {
   const from = Number(pragma(database, "user_version"));
   for (const [index, step] of migrations.entries()) {
     if (index < from) continue;
     database.transaction(() => {
-      database.run(step);
+      step(database, segmentSize);
       database.run(`pragma user_version = ${index + 1}`);
     })();
   }
 }
 
-function refuseOtherVersion(database: Database, path: string, { olderIsFine = false } = {}): void {
-  const version = Number(pragma(database, "user_version"));
-  if (version > migrations.length) {
-    throw new BusError(
-      "unavailable",
-      `${path} has schema version ${version}, newer than the ${migrations.length} that this eventbus knows: use the eventbus that wrote it, or a newer one`,
-    );
-  }
-  if (version < migrations.length && !olderIsFine) {
-    throw new BusError("unavailable", `${path} has no complete eventbus schema yet: start the server on it once`);
-  }
+/** Tells one file from another, by whatever name it goes; undefined when there is none. */
+function keyOf(path: string): string | undefined {
+  if (path === ":memory:") return undefined;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}:${stats.ino === 0 ? realpathSync(path) : ""}`;
 }
 
-/** Looks at the first bytes only, so that a file that is not ours is not even opened by SQLite. */
-function refuseForeignFile(path: string): void {
-  if (path === ":memory:") return;
-  const header = readHeader(path);
-  if (header === undefined || header.length === 0) return;
-  if (header.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC) {
-    throw new BusError("unavailable", `${path} is not a SQLite database: name another file with --db`);
-  }
-  if (header.length < HEADER_BYTES) {
-    throw new BusError("unavailable", `${path} is cut off after ${header.length} bytes: restore a backup`);
-  }
-  const applicationId = header.readUInt32BE(68);
-  const isUnused = applicationId === 0 && header.readUInt32BE(60) === 0 && header.readUInt32BE(28) <= 1;
-  if (applicationId !== APPLICATION_ID && !isUnused) {
-    throw new BusError(
-      "unavailable",
-      `${path} is a SQLite database of another program, not an eventbus history: name another file with --db`,
-    );
-  }
-}
-
-function readHeader(path: string): Buffer | undefined {
-  let file: number;
-  try {
-    file = openSync(path, "r");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw openError(path, error);
-  }
-  try {
-    const header = Buffer.alloc(HEADER_BYTES);
-    return header.subarray(0, readSync(file, header, 0, HEADER_BYTES, 0));
-  } catch (error) {
-    throw openError(path, error);
-  } finally {
-    closeSync(file);
-  }
-}
-
-function openError(path: string, error: unknown): BusError {
-  if (error instanceof BusError) return error;
-  if (error instanceof SQLiteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code ?? "")) {
-    return new BusError(
-      "unavailable",
-      `${path} is in use by another process: stop it, or name another file with --db`,
-      {
-        cause: error,
-      },
-    );
+/** What to tell of a file that could not be opened. */
+export function openError(path: string, error: unknown): BusError {
+  if (isInUse(error)) return inUse(path, error);
+  if (isDamage(error)) {
+    const detail = `${path} is damaged: run "eventbus check --db ${path}", and restore a backup`;
+    return new BusError("unavailable", detail, { cause: error });
   }
   const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof BusError && reason.startsWith(path)) return error;
   return new BusError("unavailable", `${path} cannot be opened: ${reason}`, { cause: error });
+}
+
+function inUse(path: string, cause?: unknown): BusError {
+  const detail = `${path} is in use by another process: stop it, or name another file with --db`;
+  return new BusError("unavailable", detail, { cause });
+}
+
+/** The SQL of every table, index and view of an up-to-date file, by name. */
+export function schemaOf(database: Database): Map<string, string> {
+  const rows = database.query("select name, sql from sqlite_schema where sql is not null order by name").values();
+  return new Map(rows as [string, string][]);
+}
+
+/** What `schemaOf` answers for a file that was just made. */
+export function freshSchema(): Map<string, string> {
+  const database = new Database(":memory:");
+  try {
+    migrate(database, SEGMENT_SIZE);
+    return schemaOf(database);
+  } finally {
+    database.close(true);
+  }
 }
 
 /** The value of a pragma that answers with one. */

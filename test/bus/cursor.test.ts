@@ -53,6 +53,19 @@ describe("where a cursor starts", () => {
     const cursor = memory.bus.cursor(PatternSet.parse(["odd"]), { kind: "last", count: 3 });
     expect(takeOf(cursor).items).toEqual([5, 7, 9, { type: "caught_up", id: 10 }]);
   });
+
+  test("the last ones are looked for a page at a time, and what comes meanwhile comes beside them", async () => {
+    await using memory = openMemoryBus({ maxHistory: 6 });
+    await publishCounted(memory.bus, 10);
+    const cursor = memory.bus.cursor(everything, { kind: "last", count: 7 });
+    for (const _ of range(1, 3)) expect(takeOf(cursor, 2)).toEqual({ items: [], isAtEnd: false });
+    expect(cursor.position).toBeUndefined();
+    await publishCounted(memory.bus, 1);
+    await memory.bus.prune();
+    // Nobody can tell any more where the seventh of them was.
+    expect(takeOf(cursor, 2).items).toEqual([{ type: "gap", after: 0, next: 6 }, 6, 7]);
+    expect(takeOf(cursor).items).toEqual([...range(8, 11), { type: "caught_up", id: 11 }]);
+  });
 });
 
 describe("the end of a replay", () => {

@@ -1,7 +1,6 @@
 import type { Tuning } from "../../src/bus/tuning.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
-import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { Bus } from "../../src/index.ts";
 
@@ -47,7 +46,12 @@ export function openEdge({ maxHistory, tuning, ...limits }: EdgeOptions = {}): E
 /** The network edge of a bus, on a free port. An error in a request fails the test run. */
 export function serve(
   bus: Bus,
-  { maxConnections = 1000, stallMs = 60_000, maxPatterns = 64 }: Partial<SubscriberLimits> & EdgeOptions = {},
+  {
+    maxConnections = 1000,
+    stallMs = 60_000,
+    maxPatterns = 64,
+    spareTime = new SpareTime(),
+  }: Partial<SubscriberLimits> & EdgeOptions = {},
 ): HttpServer {
   return new HttpServer(bus, {
     host: "127.0.0.1",
@@ -58,8 +62,7 @@ export function serve(
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,
       slots: new SubscriberSlots(maxConnections),
-      spareTime: new SpareTime(),
-      spareTime: new SpareTime(),
+      spareTime,
       maxPatterns,
       stallMs,
     },

@@ -77,7 +77,8 @@ class Check {
     if (next <= after + 1) return "there is nothing between its ids";
     if (next > floor) return `the oldest event kept then was ${floor}: more is said to be gone than is`;
     if (this.#previous?.kind === "gap" && this.#previous.next > after) return "it goes on from another gap";
-    const breach = this.#advance(after, index);
+    const isAtStart = this.#previous === undefined && after >= this.#session.start.gapLow;
+    const breach = isAtStart && after < this.#low ? undefined : this.#advance(after, index);
     this.#low = this.#high = next - 1;
     return breach;
   }

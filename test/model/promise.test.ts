@@ -4,7 +4,9 @@ import { type Failure, runCases } from "./run.ts";
 /** `EVENTBUS_TEST_SEED` names the first case; without it another one every time. */
 const seed = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** `EVENTBUS_TEST_CASES` says how many; one, when a seed is named. */
-const count = Number(process.env["EVENTBUS_TEST_CASES"] ?? (process.env["EVENTBUS_TEST_SEED"] === undefined ? 2000 : 1));
+const count = Number(
+  process.env["EVENTBUS_TEST_CASES"] ?? (process.env["EVENTBUS_TEST_SEED"] === undefined ? 2000 : 1),
+);
 /** Cases between two words on how far it is. */
 const PROGRESS_CASES = 1000;
 
@@ -26,6 +28,6 @@ test(
 
 function report({ seed, breach, scenario }: Failure): string {
   const steps = scenario.steps.map((step) => `  ${JSON.stringify(step)}`).join("\n");
-  const { readers, tuning, maxHistory } = scenario;
-  return `EVENTBUS_TEST_SEED=${seed} bun test test/model\n${breach}\n${JSON.stringify({ tuning, maxHistory, readers })}\n${steps}`;
+  const { steps: _, ...rest } = scenario;
+  return `EVENTBUS_TEST_SEED=${seed} bun test test/model\n${breach}\n${JSON.stringify(rest)}\n${steps}`;
 }

@@ -43,12 +43,13 @@ export class Reader {
     if (this.#wanted.size === 0) this.#wanted.add("none");
     const request: Request =
       this.#lastId === undefined ? this.#world.request(this.#plan.start) : { kind: "after", id: this.#lastId };
+    const patterns = [...this.#wanted];
     const session = this.#begin(request);
     this.#line = openLine(
-      { url: this.#world.url, bus: this.#world.bus, plan: this.#plan, patterns: [...this.#wanted], request },
+      { url: this.#world.url, bus: this.#world.bus, plan: this.#plan, patterns, request },
       {
         opened: () => {
-          session.start.high = this.#world.positionOf(request, this.#wanted);
+          session.start.high = this.#world.positionOf(request, new Set(patterns));
           this.#onChange();
         },
         event: (id, text) => this.#add(session, { kind: "event", id, text }),
@@ -116,7 +117,10 @@ export class Reader {
     if (session === undefined) throw new Error("it is not connected");
     await this.#until(() => {
       const isCaughtUp = !session.isReplay || session.items.some(({ kind }) => kind === "caught_up");
-      return isCaughtUp && (newest === undefined || session.items.some((item) => item.kind === "event" && item.id === newest));
+      return (
+        isCaughtUp &&
+        (newest === undefined || session.items.some((item) => item.kind === "event" && item.id === newest))
+      );
     });
     session.isDrained = true;
   }
@@ -151,7 +155,7 @@ export class Reader {
     const session: Session = {
       items: [],
       wishes: [...this.#wanted].map((pattern) => ({ pattern, notUpTo: 0, surelyAfter: 0 })),
-      start: { low, high: Number.POSITIVE_INFINITY },
+      start: { gapLow: request.kind === "last" ? this.#world.floor - 1 : low, low, high: Number.POSITIVE_INFINITY },
       isReplay: request.kind !== "live",
       isDrained: false,
     };
@@ -184,11 +188,11 @@ export class Reader {
 
   #subscribe(session: Session, pattern: PatternText): void {
     const isNew = !this.#wanted.has(pattern);
-    const wish: Wish = { pattern, notUpTo: this.#world.bus.head, surelyAfter: Number.POSITIVE_INFINITY };
+    const wish: Wish = { pattern, notUpTo: this.#world.head, surelyAfter: Number.POSITIVE_INFINITY };
     if (isNew) session.wishes.push(wish);
     this.#wanted.add(pattern);
     void this.#ask(`{"type":"subscribe","pattern":${JSON.stringify(pattern)}}`, () => {
-      wish.surelyAfter = this.#world.bus.head;
+      wish.surelyAfter = this.#world.head;
     });
   }
 

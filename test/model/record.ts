@@ -24,8 +24,11 @@ export interface Wish {
 export interface Session {
   readonly items: Item[];
   readonly wishes: Wish[];
-  /** Where in the history it starts: after an id not below `low` and not above `high`. */
-  readonly start: { low: number; high: number };
+  /**
+   * Where in the history it starts: after an id not below `low` and not above `high`. A gap at the very start may tell
+   * of more that was lost, from `gapLow` on.
+   */
+  readonly start: { readonly gapLow: number; readonly low: number; high: number };
   /** A replay was asked for. */
   readonly isReplay: boolean;
   /** It was read until everything had come that was published; otherwise it was cut off somewhere. */

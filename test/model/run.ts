@@ -31,7 +31,11 @@ export async function runCase(seed: number, options: RunOptions = {}): Promise<F
 export async function runCases(
   firstSeed: number,
   count: number,
-  { onDone = () => {}, parallel = 6, ...options }: RunOptions & { onDone?: (done: number) => void; parallel?: number } = {},
+  {
+    onDone = () => {},
+    parallel = 6,
+    ...options
+  }: RunOptions & { onDone?: (done: number) => void; parallel?: number } = {},
 ): Promise<Failure | undefined> {
   let failure: Failure | undefined;
   let started = 0;
@@ -83,7 +87,9 @@ async function drain(world: World, patienceMs: number): Promise<string | undefin
   });
   const isDone = await Promise.race([everything(), late]);
   clearTimeout(timer);
-  return isDone ? undefined : (breachOf(world) ?? `a subscriber waits in vain: ${world.readers.map(String).join("; ")}`);
+  return isDone
+    ? undefined
+    : (breachOf(world) ?? `a subscriber waits in vain: ${world.readers.map(String).join("; ")}`);
 }
 
 function breachOf(world: World): string | undefined {

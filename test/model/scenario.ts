@@ -60,6 +60,8 @@ export interface ReaderPlan {
 export interface Scenario {
   readonly seed: number;
   readonly tuning: Partial<Tuning>;
+  /** Turns of the loop before each page of a replay over the network; 0: as the server sees fit. */
+  readonly pageTurns: number;
   readonly maxHistory: number;
   readonly readers: readonly ReaderPlan[];
   readonly steps: readonly Step[];
@@ -80,9 +82,13 @@ export function scenarioOf(seed: number): Scenario {
   return {
     seed,
     tuning: tuningOf(random),
-    maxHistory: random.chance(0.5) ? random.whole(1, 30) : 100_000,
+    pageTurns: random.pick([0, 1, 2, 5]),
+    maxHistory: random.pick([1, 3, 10, 30, 100_000]),
     readers,
-    steps: random.list(random.whole(5, 30), () => step(random, readers, event)),
+    steps: [
+      ...readers.flatMap((_, reader): Step[] => (random.chance(0.7) ? [{ do: "connect", reader }] : [])),
+      ...random.list(random.whole(5, 30), () => someSteps(random, readers, event)).flat(),
+    ],
   };
 }
 
@@ -117,37 +123,81 @@ function startPlan(random: Random): StartPlan {
   return { kind };
 }
 
-function step(random: Random, readers: readonly ReaderPlan[], event: () => PlannedEvent): Step {
+/** A step, or some that belong together. */
+function someSteps(random: Random, readers: readonly ReaderPlan[], event: () => PlannedEvent): Step[] {
   const kind = random.weighted({
-    publish: 8,
-    connect: 6,
+    publish: 9,
+    connect: 3,
     turns: 4,
-    pause: 2,
-    resume: 2,
-    leave: 1.5,
-    subscribe: 1.5,
-    unsubscribe: 1,
-    prune: 1.5,
-    restart: 0.15,
+    pause: 1,
+    resume: 1,
+    leave: 1,
+    absence: 2,
+    subscribe: 2.5,
+    unsubscribe: 1.5,
+    prune: 2,
+    restart: 0.12,
   });
   const reader = random.whole(0, readers.length - 1);
   switch (kind) {
-    case "publish": {
-      const via = random.weighted({ http: 2, ndjson: 2, frame: 2, library: 3 });
-      const count = via === "ndjson" ? random.whole(1, 30) : via === "library" ? random.whole(1, 10) : 1;
-      return { do: kind, via, events: random.list(count, event) };
-    }
+    case "publish":
+      return [publishStep(random, event)];
     case "turns":
-      return { do: kind, count: random.whole(1, 8) };
+      return [turnsStep(random)];
+    case "absence":
+      return absence(random, reader, event);
     case "subscribe":
-    case "unsubscribe": {
-      const known = readers[reader]?.patterns ?? patternTexts;
-      return { do: kind, reader, pattern: random.pick(random.chance(0.5) ? known : patternTexts) };
-    }
+    case "unsubscribe":
+      return patternSteps(random, kind, readers, event);
     case "prune":
     case "restart":
-      return { do: kind };
+      return [{ do: kind }];
     default:
-      return { do: kind, reader };
+      return [{ do: kind, reader }];
   }
+}
+
+/** Only a WebSocket can change what it wants. Events come before and after. */
+function patternSteps(
+  random: Random,
+  kind: "subscribe" | "unsubscribe",
+  readers: readonly ReaderPlan[],
+  event: () => PlannedEvent,
+): Step[] {
+  const reader = readers.findIndex(({ transport }) => transport === "websocket");
+  if (reader === -1) return [publishStep(random, event)];
+  const known = readers[reader]?.patterns ?? patternTexts;
+  const others = patternTexts.filter((pattern) => !known.includes(pattern));
+  const pattern = random.pick(random.chance(0.8) === (kind === "subscribe") ? others : known);
+  // Often while it is behind, as it was away for many events.
+  const before: Step[] = random.chance(0.5)
+    ? [{ do: "leave", reader }, publishStep(random, event, "ndjson"), turnsStep(random), { do: "connect", reader }]
+    : [publishStep(random, event), turnsStep(random)];
+  return [...before, { do: kind, reader, pattern }, turnsStep(random), publishStep(random, event)];
+}
+
+/** Somebody is away, or does not read, while events come and retention goes on. */
+function absence(random: Random, reader: number, event: () => PlannedEvent): Step[] {
+  const isPause = random.chance(0.5);
+  return [
+    { do: isPause ? "pause" : "leave", reader },
+    publishStep(random, event),
+    turnsStep(random),
+    { do: "prune" },
+    turnsStep(random),
+    { do: isPause ? "resume" : "connect", reader },
+  ];
+}
+
+function publishStep(
+  random: Random,
+  event: () => PlannedEvent,
+  via: Via = random.weighted({ http: 2, ndjson: 2, frame: 2, library: 3 }),
+): Step {
+  const count = via === "ndjson" ? random.whole(1, 30) : via === "library" ? random.whole(1, 10) : 1;
+  return { do: "publish", via, events: random.list(count, event) };
+}
+
+function turnsStep(random: Random): Step {
+  return { do: "turns", count: random.whole(1, 8) };
 }

@@ -1,15 +1,23 @@
-import { copyFileSync, existsSync } from "node:fs";
 import type { Bus, BusOptions } from "../../src/bus/bus.ts";
 import type { Event } from "../../src/bus/event.ts";
 import type { EventLog } from "../../src/bus/ports.ts";
 import type { HttpServer } from "../../src/http/server.ts";
+import { SpareTime } from "../../src/http/spare-time.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 import { type Committed, isIn } from "./check.ts";
 import type { Request } from "./line.ts";
 import { Reader } from "./reader.ts";
-import { type PatternText, type PlannedEvent, type Scenario, type StartPlan, type Topic, topics, type Via } from "./scenario.ts";
+import {
+  type PatternText,
+  type PlannedEvent,
+  type Scenario,
+  type StartPlan,
+  type Topic,
+  topics,
+  type Via,
+} from "./scenario.ts";
 
 /** Makes the bus that is under test from a log that tells the truth. */
 export type MakeBus = (log: EventLog, options: BusOptions) => Bus;
@@ -26,14 +34,14 @@ export class World implements AsyncDisposable {
   readonly #scenario: Scenario;
   readonly #makeBus: MakeBus;
   readonly #folder = temporaryFolder();
-  #path: string;
+  readonly #path: string;
   /** Every event that was ever committed, by id, as the log itself told it. */
   readonly history = new Map<number, Committed & { readonly createdMs: number }>();
   readonly readers: readonly Reader[];
   readonly #publishes: Promise<{ tokens: readonly number[]; outcome: Outcome }>[] = [];
   readonly #prunes: Promise<unknown>[] = [];
   #nowMs = EPOCH_MS;
-  #restarts = 0;
+  #log: EventLog;
   #bus: Bus;
   #server: HttpServer;
 
@@ -41,8 +49,8 @@ export class World implements AsyncDisposable {
     this.#scenario = scenario;
     this.#makeBus = makeBus;
     this.#path = scenario.steps.some((step) => step.do === "restart") ? `${this.#folder.path}/history.db` : ":memory:";
-    this.#bus = this.#open();
-    this.#server = serve(this.#bus);
+    [this.#log, this.#bus] = this.#open();
+    this.#server = this.#serve();
     this.readers = scenario.readers.map((plan) => new Reader(plan, this));
   }
 
@@ -55,7 +63,11 @@ export class World implements AsyncDisposable {
   }
 
   get floor(): number {
-    return this.#bus.floor;
+    return this.#log.floor;
+  }
+
+  get head(): number {
+    return this.#log.head;
   }
 
   /** Publishes without waiting for the answer, which `settle` looks at. */
@@ -78,9 +90,8 @@ export class World implements AsyncDisposable {
     await this.#server.stop();
     await this.#bus.stop();
     await Promise.all(connected.map((reader) => reader.untilEnded()));
-    this.#moveHistory();
-    this.#bus = this.#open();
-    this.#server = serve(this.#bus);
+    [this.#log, this.#bus] = this.#open();
+    this.#server = this.#serve();
     for (const reader of connected) reader.connect();
   }
 
@@ -96,15 +107,15 @@ export class World implements AsyncDisposable {
 
   /** What a start plan means as of now. */
   request(plan: StartPlan): Request {
-    if (plan.kind === "after") return { kind: "after", id: Math.floor(plan.part * this.#bus.head) };
+    if (plan.kind === "after") return { kind: "after", id: Math.floor(plan.part * this.head) };
     if (plan.kind !== "time") return plan;
-    const id = Math.ceil(plan.part * this.#bus.head);
+    const id = Math.ceil(plan.part * this.head);
     return { kind: "time", timeMs: this.history.get(id)?.createdMs ?? EPOCH_MS };
   }
 
   /** The id after which a connection starts that is made now. */
   positionOf(request: Request, wanted: ReadonlySet<PatternText>): number {
-    const { head, floor } = this.#bus;
+    const { head, floor } = this;
     switch (request.kind) {
       case "live":
       case "now":
@@ -141,14 +152,7 @@ export class World implements AsyncDisposable {
     this.#folder[Symbol.dispose]();
   }
 
-  /** To another path, as the files stand. */
-  #moveHistory(): void {
-    const path = `${this.#folder.path}/${++this.#restarts}.db`;
-    for (const end of ["", "-wal"]) if (existsSync(this.#path + end)) copyFileSync(this.#path + end, path + end);
-    this.#path = path;
-  }
-
-  #open(): Bus {
+  #open(): [EventLog, Bus] {
     const clock = () => {
       this.#nowMs += TICK_MS;
       return this.#nowMs;
@@ -158,7 +162,12 @@ export class World implements AsyncDisposable {
       for (const event of batch) this.#note(event);
     });
     const { maxHistory, tuning } = this.#scenario;
-    return this.#makeBus(log, { clock, maxHistory, tuning });
+    return [log, this.#makeBus(log, { clock, maxHistory, tuning })];
+  }
+
+  #serve(): HttpServer {
+    const { pageTurns } = this.#scenario;
+    return serve(this.#bus, pageTurns === 0 ? {} : { spareTime: new SlowTime(pageTurns) });
   }
 
   #note({ id, topic, json, created_at }: Event): void {
@@ -166,7 +175,7 @@ export class World implements AsyncDisposable {
   }
 
   #lastBefore(timeMs: number): number {
-    const { head, floor } = this.#bus;
+    const { head, floor } = this;
     let id = head;
     while (id >= floor && (this.history.get(id)?.createdMs ?? 0) >= timeMs) id--;
     return Math.max(id, floor - 1);
@@ -248,6 +257,21 @@ export class World implements AsyncDisposable {
     const kept = [...this.history].filter(([id]) => id >= this.floor).map(([, { json }]) => `${json}\n`);
     const told = await response.text();
     return told === kept.join("") ? undefined : `the history tells ${told.slice(0, 1000)}`;
+  }
+}
+
+/** Lets replays take long, so that much can happen to those who are behind. */
+class SlowTime extends SpareTime {
+  readonly #turns: number;
+
+  constructor(turns: number) {
+    super();
+    this.#turns = turns;
+  }
+
+  override run(task: () => void, turns = this.#turns): void {
+    if (turns === 0) task();
+    else setImmediate(() => this.run(task, turns - 1));
   }
 }
 

@@ -1,0 +1,97 @@
+import { type Bench, type Context, type Row, Skipped } from "../lib/bench.ts";
+import { measurePublish, perSecond, publisher, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { busyNote, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { Server } from "../lib/server.ts";
+import type { PeerProtocol } from "../load/peer-connection.ts";
+
+const CONNECTIONS = 64;
+
+export const peers: Bench = {
+  name: "peers",
+  title: "Other products (optional)",
+  about:
+    "64 connections publish one small event at a time, ours over HTTP, the others over their own protocols on bare TCP, " +
+    "each product on one core and with its own file. They do less than HTTP does, and keep other things. Only those are " +
+    "measured that are installed (`redis-server`, `nats-server`) and know the option; `sync_interval: always` came with " +
+    "nats-server 2.10.",
+  run,
+};
+
+interface Peer {
+  readonly name: string;
+  readonly program: string;
+  readonly protocol: PeerProtocol;
+  argv(port: number, folder: string): Promise<string[]>;
+}
+
+const known: readonly Peer[] = [
+  {
+    name: "Redis Streams, appendfsync always",
+    program: "redis-server",
+    protocol: "redis",
+    argv: async (port, folder) => {
+      const options = { port, bind: "127.0.0.1", dir: folder, save: "", appendonly: "yes", appendfsync: "always" };
+      return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+    },
+  },
+  { name: "NATS JetStream, sync_interval always", program: "nats-server", protocol: "nats", argv: natsArgv("always") },
+  { name: "NATS JetStream, no fsync before the ack", program: "nats-server", protocol: "nats", argv: natsArgv() },
+];
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const able: Peer[] = [];
+  for (const peer of known) if (Bun.which(peer.program) !== null && (await starts(context, peer))) able.push(peer);
+  if (able.length === 0) throw new Skipped("neither redis-server nor nats-server is installed");
+  const rows: Row[] = [];
+  for (const peer of able) {
+    const { theirs, ours } = await takeTurns(context, {
+      theirs: () => measurePeer(context, peer),
+      ours: () => measurePublish(context, Server.eventbus(context), CONNECTIONS, SMALL_EVENT),
+    });
+    rows.push({
+      name: `HTTP publish, 64 connections, fsynced, beside ${peer.name}`,
+      unit: "events/s",
+      values: perSecond(ours),
+      control: { name: peer.name, values: perSecond(theirs) },
+      notes: [busyNote("ours", ours), busyNote("theirs", theirs)],
+    });
+  }
+  return rows;
+}
+
+/** Older versions do not know every option, and end at once. */
+function starts(context: Context, peer: Peer): Promise<boolean> {
+  return using(start(context, peer), async () => true).catch(() => false);
+}
+
+function start(context: Context, { program, argv }: Peer): Promise<Server> {
+  return Server.peer(context, async (port, folder) => [program, ...(await argv(port, folder))]);
+}
+
+function measurePeer(context: Context, peer: Peer): Promise<Throughput> {
+  const { warmupSeconds, windowSeconds } = context;
+  const { dataBytes } = SMALL_EVENT;
+  return using(start(context, peer), (server) =>
+    using(publisher(context), async (load) => {
+      const options = {
+        port: server.port,
+        protocol: peer.protocol,
+        connections: CONNECTIONS,
+        dataBytes,
+        warmupSeconds,
+        windowSeconds,
+      };
+      const [result, busy] = await Promise.all([load.ask("publishToPeer", options), serverBusy(server, context)]);
+      return { ...result, serverBusy: busy };
+    }),
+  );
+}
+
+function natsArgv(syncInterval?: string): Peer["argv"] {
+  return async (port, folder) => {
+    const sync = syncInterval === undefined ? "" : `sync_interval: ${syncInterval}`;
+    const file = `${folder}/nats.conf`;
+    await Bun.write(file, `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${folder}"\n${sync} }\n`);
+    return ["-c", file];
+  };
+}

@@ -1,0 +1,160 @@
+import { closeSync, openSync, readSync } from "node:fs";
+
+/**
+ * What a write-ahead log holds, read as section 4 of the SQLite file format says.
+ *
+ * SQLite recovers the frames up to the first one that does not fit to those before it, and takes no notice of what
+ * follows. So one damaged frame loses every commit after it, without a word.
+ */
+export interface WalReport {
+  /** Commits that SQLite recovers. */
+  readonly commits: number;
+  /** The first frame that does not fit, counted from 1; 0 is the header. It is damaged if `lostCommits` says so. */
+  readonly brokenFrame: number | undefined;
+  /**
+   * Commits from that frame on, which SQLite gives up. One of them can be what a power cut tore, and was never
+   * acknowledged; as each commit is on the disk before the next one is written, of two at least one was.
+   */
+  readonly lostCommits: number;
+  /** The beginning of the first page of the database, if one of the commits wrote it. */
+  readonly firstPage: Buffer | undefined;
+}
+
+const HEADER_BYTES = 32;
+const FRAME_HEADER_BYTES = 24;
+const MAGIC_LITTLE_ENDIAN = 0x377f0682;
+const MAGIC_BIG_ENDIAN = 0x377f0683;
+/** Frames read at a time. */
+const CHUNK_FRAMES = 64;
+/** Bytes of the first page that are kept: the header of the database and of its first tree. */
+const FIRST_PAGE_BYTES = 108;
+
+/** Reads the log that belongs to a database with pages of this size; undefined when there is none. */
+export function walkWal(path: string, pageSize: number): WalReport | undefined {
+  const file = openIfThere(path);
+  if (file === undefined) return undefined;
+  try {
+    const header = Buffer.alloc(HEADER_BYTES);
+    if (readSync(file, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return undefined;
+    return new Walk(header, pageSize).over(framesOf(file, pageSize));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A walk along the frames with the checksum that every frame continues. */
+class Walk {
+  readonly #isBigEndian: boolean;
+  readonly #isHeaderSound: boolean;
+  /** Both salts as one text; those of the first frame when the header is not to be believed. */
+  #salts: string | undefined;
+  #sum: [number, number] = [0, 0];
+  #brokenFrame: number | undefined;
+  #commits = 0;
+  #lostCommits = 0;
+  #firstPage: Buffer | undefined;
+  #uncommittedFirstPage: Buffer | undefined;
+
+  constructor(header: Buffer, pageSize: number) {
+    const magic = header.readUInt32BE(0);
+    this.#isBigEndian = magic === MAGIC_BIG_ENDIAN;
+    this.#sum = this.#add(header.subarray(0, 24), this.#sum);
+    this.#isHeaderSound =
+      (this.#isBigEndian || magic === MAGIC_LITTLE_ENDIAN) &&
+      header.readUInt32BE(8) === pageSize &&
+      this.#isSum(header, 24);
+    if (this.#isHeaderSound) this.#salts = saltsAt(header, 16);
+    else this.#brokenFrame = 0;
+  }
+
+  over(frames: Iterable<Buffer>): WalReport {
+    let number = 0;
+    for (const frame of frames) {
+      number++;
+      this.#salts ??= saltsAt(frame, 8);
+      if (this.#brokenFrame === undefined && !this.#follows(frame)) this.#brokenFrame = number;
+      if (this.#brokenFrame === undefined) this.#take(frame);
+      else if (isCommit(frame) && saltsAt(frame, 8) === this.#salts) this.#lostCommits++;
+    }
+    return {
+      commits: this.#commits,
+      brokenFrame: this.#brokenFrame,
+      lostCommits: this.#lostCommits,
+      firstPage: this.#firstPage,
+    };
+  }
+
+  #follows(frame: Buffer): boolean {
+    if (saltsAt(frame, 8) !== this.#salts) return false;
+    this.#sum = this.#add(frame.subarray(FRAME_HEADER_BYTES), this.#add(frame.subarray(0, 8), this.#sum));
+    return this.#isSum(frame, 16);
+  }
+
+  #take(frame: Buffer): void {
+    const isFirstPage = frame.readUInt32BE(0) === 1;
+    if (isFirstPage) {
+      const page = frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + FIRST_PAGE_BYTES);
+      this.#uncommittedFirstPage = Buffer.from(page);
+    }
+    if (!isCommit(frame)) return;
+    this.#commits++;
+    this.#firstPage = this.#uncommittedFirstPage ?? this.#firstPage;
+  }
+
+  #isSum(bytes: Buffer, offset: number): boolean {
+    return bytes.readUInt32BE(offset) === this.#sum[0] && bytes.readUInt32BE(offset + 4) === this.#sum[1];
+  }
+
+  #add(bytes: Buffer, [first, second]: [number, number]): [number, number] {
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    if (this.#isBigEndian) return addWords(words.map(swapped), first, second);
+    return addWords(words, first, second);
+  }
+}
+
+function addWords(words: Uint32Array, first: number, second: number): [number, number] {
+  let a = first;
+  let b = second;
+  for (let index = 0; index < words.length; index += 2) {
+    a = (a + (words[index] ?? 0) + b) >>> 0;
+    b = (b + (words[index + 1] ?? 0) + a) >>> 0;
+  }
+  return [a, b];
+}
+
+function swapped(word: number): number {
+  return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
+}
+
+/** A frame that ends a commit tells how many pages the database has then. */
+function isCommit(frame: Buffer): boolean {
+  return frame.readUInt32BE(4) !== 0;
+}
+
+function saltsAt(bytes: Buffer, offset: number): string {
+  return bytes.toString("latin1", offset, offset + 8);
+}
+
+/** The whole frames of the file. Each is overwritten by one of those after it. */
+function* framesOf(file: number, pageSize: number): Generator<Buffer> {
+  const frameBytes = FRAME_HEADER_BYTES + pageSize;
+  // Of its own memory, so that it begins at an address that 32-bit numbers can be read at.
+  const chunk = Buffer.from(new ArrayBuffer(CHUNK_FRAMES * frameBytes));
+  let position = HEADER_BYTES;
+  while (true) {
+    const read = readSync(file, chunk, 0, chunk.length, position);
+    const frames = Math.floor(read / frameBytes);
+    if (frames === 0) return;
+    for (let index = 0; index < frames; index++) yield chunk.subarray(index * frameBytes, (index + 1) * frameBytes);
+    position += frames * frameBytes;
+  }
+}
+
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

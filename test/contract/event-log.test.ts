@@ -1,0 +1,65 @@
+import type { EventLog } from "../../src/bus/ports.ts";
+import { SqliteEventLog, type SqliteEventLogOptions, type StoreInternals } from "../../src/store/event-log.ts";
+import { MemoryEventLog } from "../helpers/memory-log.ts";
+import { TempFolder } from "../helpers/temp.ts";
+import type { LogUnderTest } from "./bench.ts";
+import { describeEventLog } from "./event-log.contract.ts";
+
+describeEventLog("an array", (clock) => {
+  const log = new MemoryEventLog(clock);
+  return { log, [Symbol.asyncDispose]: () => log.close() };
+});
+
+describeEventLog("SQLite", (clock) => new SqliteUnderTest({ clock }));
+
+describeEventLog("SQLite in memory", (clock) => {
+  const log = new SqliteEventLog(":memory:", { clock });
+  return { log, [Symbol.asyncDispose]: () => log.close() };
+});
+
+// So small that the index is written all the time, cut short by what comes between, and pruned away again.
+for (const segmentSize of [4, 16]) {
+  const internals = { segmentSize, sealSlice: 2 };
+  describeEventLog(`SQLite with ${segmentSize} ids a segment`, (clock) => new SqliteUnderTest({ clock }, internals));
+}
+
+class SqliteUnderTest implements LogUnderTest {
+  readonly #folder = new TempFolder();
+  readonly #options: SqliteEventLogOptions;
+  readonly #internals: StoreInternals;
+  readonly #opened: EventLog[] = [];
+  #path = this.#folder.file();
+
+  constructor(options: SqliteEventLogOptions, internals: StoreInternals = {}) {
+    this.#options = { durability: "os", ...options };
+    this.#internals = internals;
+    this.#open();
+  }
+
+  get log(): EventLog {
+    const log = this.#opened.at(-1);
+    if (log === undefined) throw new Error("no log is open");
+    return log;
+  }
+
+  async reopen(): Promise<EventLog> {
+    await this.log.close();
+    return this.#open();
+  }
+
+  async crash(): Promise<EventLog> {
+    this.#path = this.#folder.copyDatabase(this.#path, `copy-${this.#opened.length}.db`);
+    return this.#open();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#opened.map((log) => log.close()));
+    this.#folder[Symbol.dispose]();
+  }
+
+  #open(): EventLog {
+    const log = new SqliteEventLog(this.#path, this.#options, this.#internals);
+    this.#opened.push(log);
+    return log;
+  }
+}

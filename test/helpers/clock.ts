@@ -1,0 +1,13 @@
+/** A clock that stands until it is told otherwise. */
+export class FakeClock {
+  /** Milliseconds since 1970: 2026-11-23T14:30:00.000Z. */
+  nowMs = 1_795_444_200_000;
+
+  /** What a log or a bus is given. */
+  readonly read = (): number => this.nowMs;
+
+  /** Moves on by so many milliseconds; back, when they are negative. */
+  advance(byMs: number): void {
+    this.nowMs += byMs;
+  }
+}

@@ -1,0 +1,249 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { busErrorCodeOf, busRejectionOf } from "../contract/bus-error-code.ts";
+import { appendEach, draft, drafts, idsOf, range, readAll } from "../contract/log-driver.ts";
+import { FakeClock } from "../helpers/clock.ts";
+import { FaultyConnection } from "../helpers/fault.ts";
+import { TempFolder } from "../helpers/temp.ts";
+
+let folder: TempFolder;
+let connection: FaultyConnection;
+let failures: unknown[];
+let log: SqliteEventLog;
+
+beforeEach(() => {
+  folder = new TempFolder();
+  log = open();
+});
+
+afterEach(async () => {
+  await log.close();
+  folder[Symbol.dispose]();
+});
+
+function open(segmentSize?: number): SqliteEventLog {
+  connection = new FaultyConnection();
+  failures = [];
+  const options = { clock: new FakeClock().read, onFailure: (error: unknown) => void failures.push(error) };
+  const internals = { connect: connection.connect, ...(segmentSize === undefined ? {} : { segmentSize }) };
+  return new SqliteEventLog(folder.file(), options, internals);
+}
+
+async function reopen(segmentSize?: number): Promise<void> {
+  await log.close();
+  log = open(segmentSize);
+}
+
+/** Lets the database take no page more than it has; 0 lifts that. */
+function limitPages(pages?: number): void {
+  connection.database.run(`pragma max_page_count = ${pages ?? 1}`);
+  if (pages === 0) connection.database.run("pragma max_page_count = 4294967294");
+}
+
+describe("appends of one turn of the loop", () => {
+  test("share one transaction", async () => {
+    await appendEach(log, Array(500).fill("a"));
+    expect([connection.commits, log.head]).toEqual([1, 500]);
+  });
+
+  test("take a second one only when they are many", async () => {
+    await Promise.all(range(1, 5).map(() => log.append(drafts(1000))));
+    expect(connection.commits).toBe(2);
+  });
+
+  test("take a second one when they are large", async () => {
+    const large = "x".repeat(1_500_000);
+    await Promise.all(range(1, 4).map(() => log.append([draft("a", large)])));
+    expect(connection.commits).toBe(2);
+  });
+
+  test("do not wait for those of the next", async () => {
+    await log.append(drafts(1));
+    await log.append(drafts(1));
+    expect(connection.commits).toBe(2);
+  });
+});
+
+describe("a full disk", () => {
+  /** Too large for the pages that are free. */
+  const large = () => log.append([draft("new.topic", "x".repeat(100_000))], { idempotencyKey: "k" });
+
+  test("is an error of its own, with nothing committed", async () => {
+    await log.append(drafts(3));
+    limitPages();
+    const small = log.append([draft("b")]);
+    expect([await busErrorCodeOf(large()), await busErrorCodeOf(small)]).toEqual(["storage_full", "storage_full"]);
+    expect([log.head, idsOf(readAll(log)), log.topics().length]).toEqual([3, [1, 2, 3], 1]);
+    expect(failures).toEqual([]);
+  });
+
+  test("is over by itself when there is space again", async () => {
+    limitPages();
+    await busErrorCodeOf(large());
+    limitPages(0);
+    expect(idsOf((await large()).events)).toEqual([1]);
+    await reopen();
+    expect(readAll(log).map(({ topic }) => String(topic))).toEqual(["new.topic"]);
+    expect(log.health()).toEqual({ state: "ok" });
+  });
+
+  test("is told by health until there is space again, without a publish", async () => {
+    limitPages();
+    await busErrorCodeOf(large());
+    expect(log.health().state).toBe("full");
+    expect(log.health().state).toBe("full");
+    limitPages(0);
+    expect(log.health()).toEqual({ state: "ok" });
+  });
+
+  test("makes pruning fail, which is done another time", async () => {
+    await log.append(drafts(600));
+    connection.failNext("commit", "SQLITE_FULL", 1);
+    expect(await busErrorCodeOf(log.prune({ maxHistory: 10 }, Date.now()))).toBe("storage_full");
+    expect(idsOf(readAll(log))).toEqual(range(log.floor, 600));
+    const floor = log.floor;
+    expect(await log.prune({ maxHistory: 10 }, Date.now())).toBe(591 - floor);
+    await reopen();
+    expect(log.topics()).toMatchObject([{ count: 10 }]);
+  });
+
+  test("makes the writing of the index fail, which is done with a later append", async () => {
+    await reopen();
+    rmSync(folder.file());
+    await reopen(8);
+    connection.failNext("insert or replace into posting", "SQLITE_FULL");
+    await log.append(drafts(9));
+    await turns(5);
+    expect(log.health()).toEqual({ state: "ok" });
+    await log.append(drafts(9));
+    await turns(5);
+    expect(connection.database.query("select count(*) from posting").values()).toEqual([[2]]);
+    await reopen();
+    expect([log.health().state, log.topics()[0]?.count]).toEqual(["ok", 18]);
+  });
+});
+
+describe("a write whose outcome is unknown", () => {
+  test("is told to its publishers, and once to the owner", async () => {
+    connection.failNext("commit", "SQLITE_IOERR_FSYNC");
+    const { code, message } = await busRejectionOf(log.append(drafts(2)));
+    expect(code).toBe("unavailable");
+    expect(message).toContain("whether this was kept is unknown");
+    expect(failures).toHaveLength(1);
+    expect(log.health().state).toBe("failed");
+  });
+
+  test("is the last one: nothing is accepted afterwards, nor what had been", async () => {
+    connection.failNext("commit", "SQLITE_IOERR_FSYNC");
+    const answers = range(1, 3).map(() => log.append(drafts(3000)));
+    const codes = await Promise.all(answers.map(busErrorCodeOf));
+    expect(codes).toEqual(["unavailable", "unavailable", "unavailable"]);
+    const { message } = await busRejectionOf(log.append(drafts(1)));
+    expect(message).toContain("this was not kept");
+    expect(await busErrorCodeOf(log.prune({ maxHistory: 1 }, 0))).toBe("unavailable");
+    expect([failures.length, log.head, connection.commits]).toEqual([1, 0, 0]);
+  });
+
+  test("leaves what was committed before to be read", async () => {
+    await log.append(drafts(2));
+    connection.failNext("commit", "SQLITE_IOERR_FSYNC");
+    await busErrorCodeOf(log.append(drafts(2)));
+    expect(idsOf(readAll(log))).toEqual([1, 2]);
+    await reopen();
+    expect(log.head).toBe(2);
+  });
+
+  test("may be a slice of pruning, too", async () => {
+    await log.append(drafts(10));
+    connection.failNext("commit", "SQLITE_IOERR_FSYNC");
+    expect(await busErrorCodeOf(log.prune({ maxHistory: 1 }, 0))).toBe("unavailable");
+    expect([log.floor, failures.length]).toEqual([1, 1]);
+  });
+});
+
+describe("a file whose structures are broken", () => {
+  test("rejects what cannot be written, says so, and goes on", async () => {
+    connection.failNext("insert into event", "SQLITE_CORRUPT", 1);
+    expect(await busErrorCodeOf(log.append([draft("a"), draft("b")]))).toBe("internal");
+    expect(log.health()).toMatchObject({ state: "damaged" });
+    expect(idsOf((await log.append([draft("b")])).events)).toEqual([1]);
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("close", () => {
+  test("keeps what was accepted although the disk was full for a while", async () => {
+    connection.failNext("commit", "SQLITE_FULL");
+    const lost = busErrorCodeOf(log.append(drafts(1)));
+    await log.close();
+    expect(await lost).toBe("storage_full");
+  });
+
+  test("is the end of reading, too", async () => {
+    await log.append(drafts(1));
+    await log.close();
+    for (const read of [() => log.read({}, 0, 1), () => log.get(1), () => log.topics(), () => log.size()]) {
+      expect(read).toThrow("the history is closed");
+    }
+    expect(await busErrorCodeOf(log.prune({}, 0))).toBe("shutting_down");
+  });
+});
+
+describe("a disk that is really full", () => {
+  // Where nobody has the right to mount, the limit of pages above stands for the disk.
+  test.skipIf(!canMount())("takes nothing, loses nothing, and takes more when it has space again", async () => {
+    using disk = new SmallDisk();
+    const onDisk = new SqliteEventLog(disk.file("history.db"));
+    writeFileSync(disk.file("ballast"), Buffer.alloc(1_000_000));
+    const large = () => onDisk.append([draft("a", "x".repeat(100_000))]);
+    let kept = 0;
+    while (onDisk.health().state === "ok")
+      await large().then(
+        () => kept++,
+        () => {},
+      );
+    expect(await busErrorCodeOf(large())).toBe("storage_full");
+    expect([onDisk.head, onDisk.health().state]).toEqual([kept, "full"]);
+    rmSync(disk.file("ballast"));
+    expect(onDisk.health()).toEqual({ state: "ok" });
+    await large();
+    expect(idsOf(readAll(onDisk))).toEqual(range(1, kept + 1));
+    await onDisk.close();
+  });
+});
+
+/** A file system in memory that takes two megabytes. */
+class SmallDisk implements Disposable {
+  readonly #folder = new TempFolder();
+
+  constructor() {
+    mount(this.#folder.path);
+  }
+
+  file(name: string): string {
+    return join(this.#folder.path, name);
+  }
+
+  [Symbol.dispose](): void {
+    spawnSync("umount", [this.#folder.path]);
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+function mount(path: string): boolean {
+  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", path]).status === 0;
+}
+
+function canMount(): boolean {
+  using folder = new TempFolder();
+  if (!mount(folder.path)) return false;
+  spawnSync("umount", [folder.path]);
+  return true;
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
