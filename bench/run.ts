@@ -17,7 +17,7 @@ import { benches } from "./benches.ts";
 import { type Bench, type Context, Skipped } from "./lib/bench.ts";
 import { buildBinary } from "./lib/build.ts";
 import { describeMachine, pinSelf } from "./lib/machine.ts";
-import { Neighbours } from "./lib/neighbours.ts";
+import { Neighbours, NOISY_CORES } from "./lib/neighbours.ts";
 import { isGood, type Measured, type Outcome, toJson } from "./lib/outcome.ts";
 import { Progress } from "./lib/progress.ts";
 import { writeReport } from "./lib/report.ts";
@@ -27,8 +27,6 @@ const ROUNDS = 5;
 const WINDOW_SECONDS = 4;
 /** Long enough for the engine to compile what is hot, and for the write-ahead log to reach the size that it keeps. */
 const WARMUP_SECONDS = 3;
-/** From here on a figure says more about the neighbours than about the program. */
-const NOISY_CORES = 0.1;
 const QUICK_ROUNDS = 2;
 const QUICK_SECONDS = 1;
 

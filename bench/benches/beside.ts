@@ -3,7 +3,7 @@ import { SOCKETS } from "../lib/fan-out.ts";
 import { usingCopy } from "../lib/history-file.ts";
 import { perSecond, publisher, receiver, SMALL_EVENT, type Throughput } from "../lib/load.ts";
 import type { Program } from "../lib/program.ts";
-import { busyNote, serverBusy, using } from "../lib/rounds.ts";
+import { busyNote, serverBusy, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { mean } from "../lib/stats.ts";
 import type { ReceiveCommands } from "../load/receive.ts";
@@ -29,11 +29,7 @@ interface Pair {
 }
 
 async function run(context: Context): Promise<readonly Row[]> {
-  const pairs: Pair[] = [];
-  for (let round = 1; round <= context.rounds; round++) {
-    context.progress.step(`round ${round} of ${context.rounds}`);
-    pairs.push(await measure(context));
-  }
+  const { pairs } = await takeTurns(context, { pairs: () => measure(context) });
   const alone = pairs.flatMap((pair) => pair.alone);
   const crowded = pairs.map((pair) => pair.beside);
   const replayed = crowded.map(({ replayedPerSecond }) => Math.round(replayedPerSecond / 1000));

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { pinned, type Role } from "./machine.ts";
@@ -9,10 +9,10 @@ const STOP_MS = 10_000;
 const TICKS_PER_SECOND = 100;
 const PAGE_BYTES = 4096;
 
-const running = new Set<Subprocess>();
+const running = new Set<Child>();
 let endedCpuSeconds = 0;
 process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
+  for (const child of running) child.kill();
 });
 
 export interface ChildOptions {
@@ -34,9 +34,9 @@ export class Child {
       env: environment(),
       ...(onMessage === undefined ? {} : { ipc: onMessage }),
     });
-    running.add(this.#process);
+    running.add(this);
     void this.#process.exited.then(() => {
-      running.delete(this.#process);
+      running.delete(this);
       endedCpuSeconds += Number(this.#process.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
     });
   }
@@ -58,9 +58,15 @@ export class Child {
     this.#process.send(message);
   }
 
-  /** Seconds of processor time that it has used. */
+  kill(): void {
+    this.#process.kill("SIGKILL");
+  }
+
+  /** Seconds of processor time that it has used; 0 when it has just ended. */
   cpuSeconds(): number {
-    const stat = readFileSync(join("/proc", String(this.pid), "stat"), "utf8");
+    const file = join("/proc", String(this.pid), "stat");
+    if (!existsSync(file)) return 0;
+    const stat = readFileSync(file, "utf8");
     const [, , , , , , , , , , , user = "0", system = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     return (Number(user) + Number(system)) / TICKS_PER_SECOND;
   }
@@ -73,15 +79,15 @@ export class Child {
   /** Asks it to end, and waits until it has. */
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");
-    const timer = setTimeout(() => this.#process.kill("SIGKILL"), STOP_MS);
+    const timer = setTimeout(() => this.kill(), STOP_MS);
     await this.#process.exited;
     clearTimeout(timer);
   }
 }
 
-/** Processor time of all children that have ended. */
+/** Processor time of all children so far. */
 export function childrenCpuSeconds(): number {
-  return endedCpuSeconds;
+  return [...running].reduce((sum, child) => sum + child.cpuSeconds(), endedCpuSeconds);
 }
 
 /** Ours without what would configure the program under test. */

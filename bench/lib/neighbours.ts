@@ -4,11 +4,14 @@ import { childrenCpuSeconds } from "./child.ts";
 /** Ticks of /proc/stat a second; the same on every Linux that Bun runs on. */
 const TICKS_PER_SECOND = 100;
 
+/** From here on a figure says more about the neighbours than about the program. */
+export const NOISY_CORES = 0.15;
+
 /** Watches how much of the machine others use while something is measured. */
 export class Neighbours {
   readonly #start = snapshot();
 
-  /** Cores that others have used since the start, on average; stolen by the host included. All our children must have ended. */
+  /** Cores that others have used since the start, on average; stolen by the host included. */
   get cores(): number {
     const now = snapshot();
     const seconds = (now.atMs - this.#start.atMs) / 1000;

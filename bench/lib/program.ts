@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { Child } from "./child.ts";
 
+/** No command of a bench takes nearly as long. */
+const MAX_COMMAND_MS = 300_000;
+
 type Commands = Readonly<Record<string, (options: never) => Promise<unknown>>>;
 
 interface Answer {
@@ -24,10 +27,12 @@ export class Program<C extends Commands> {
     });
   }
 
-  /** Resolves with the command's result. Rejects when the command fails or the program ends. */
+  /** Resolves with the command's result. Rejects when the command fails, takes five minutes, or the program ends. */
   ask<K extends keyof C & string>(command: K, ...options: Parameters<C[K]>): Promise<Awaited<ReturnType<C[K]>>> {
     const answered = new Promise<unknown>((resolve, reject) => {
       this.#waiting = { resolve, reject };
+      const timer = setTimeout(() => reject(new Error(`${command} took too long: ${this.#child.log}`)), MAX_COMMAND_MS);
+      timer.unref();
     });
     this.#child.send({ command, options: options[0] });
     return answered as Promise<Awaited<ReturnType<C[K]>>>;

@@ -1,6 +1,7 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Row } from "./bench.ts";
+import { NOISY_CORES } from "./neighbours.ts";
 import type { Measured, Outcome } from "./outcome.ts";
 import { percent } from "./rounds.ts";
 import { maximum, median, minimum, percentile, spread } from "./stats.ts";
@@ -12,6 +13,7 @@ import { judge, show, showMet, showRatio } from "./verdict.ts";
 export async function writeReport(outcome: Outcome, file: string): Promise<void> {
   const folder = file.replace(/\.md$/, "");
   await mkdir(folder, { recursive: true });
+  for (const name of await readdir(folder)) if (name.endsWith(".svg")) await rm(join(folder, name));
   const sections: string[] = [];
   for (const measured of outcome.measured) sections.push(await section(measured, folder));
   await Bun.write(file, `${[preface(outcome), markdownTable(outcome), ...sections].join("\n\n")}\n`);
@@ -34,8 +36,9 @@ function preface({ date, command, machine, rounds, windowSeconds, isQuick }: Out
       `* disk: ${machine.fsyncMs} ms for a 4 KiB append with its fsync (median)\n* set-up: ${pinning}`,
     `The server is the compiled program in a process of its own. Every figure is the median of ${rounds} rounds, of ` +
       `${windowSeconds} s where it is a throughput; ours and the control take turns, round by round, on the same ` +
-      "machine. A plot's bar is the median, the thin line goes from the lowest round to the highest, and the dashed line " +
-      "is the target. Figures of different machines cannot be compared; ratios to a control nearly can.",
+      "machine. A measurement during which other processes used more than " +
+      `${NOISY_CORES} cores was taken again, at most twice. A plot's bar is the median, the thin line goes from the lowest round to the highest, and the dashed line ` +
+      `is the target. Figures of different machines cannot be compared; ratios to a control nearly can.`,
   ].join("\n\n");
 }
 
@@ -61,6 +64,7 @@ async function plot(folder: string, name: string, title: string, svg: string): P
 function toBars(row: Row): Bars {
   const { value, control } = judge(row);
   const { target } = row;
+  const isAboutWorst = target?.of === "excess";
   const bound = target && {
     value: target.bound,
     ratio: target.bound * (control ?? 0),
@@ -69,8 +73,8 @@ function toBars(row: Row): Bars {
   return {
     title: row.name,
     unit: row.unit,
-    ours: row.target?.of === "excess" ? [value] : row.values,
-    ...(row.control === undefined ? {} : { control: row.control }),
+    ours: isAboutWorst ? [value] : row.values,
+    ...(row.control && { control: isAboutWorst ? { ...row.control, values: [control ?? 0] } : row.control }),
     ...(target === undefined || bound === undefined ? {} : { target: bound[target.of] }),
   };
 }

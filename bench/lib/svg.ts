@@ -3,11 +3,14 @@ import { show } from "./verdict.ts";
 
 const WIDTH = 760;
 const LEFT = 20;
-const PLOT_WIDTH = WIDTH - 2 * LEFT - 130;
+/** Room for the words beside the longest bar. */
+const LABEL_WIDTH = 270;
+const PLOT_WIDTH = WIDTH - 2 * LEFT - LABEL_WIDTH;
 const BAR_HEIGHT = 18;
 const GROUP_HEIGHT = 92;
 const HISTOGRAM_HEIGHT = 180;
 const BINS = 60;
+const LEGEND = WIDTH - 160;
 
 /** Readable on a light page and on a dark one: colours follow the reader's, the ground is left clear. */
 const STYLE = `<style>
@@ -51,7 +54,7 @@ function group({ title, unit, ours, control, target }: Bars, top: number): strin
       `<text class="small" x="${fixed(scale(maximum(values)) + 6)}" y="${middle + 4}">${show(median(values))} ${unit}, ${escapeXml(name)}</text>`
     );
   };
-  const line = target === undefined ? "" : `<path class="target" d="M${fixed(scale(target))} ${top + 16}v52"/>`;
+  const line = target === undefined ? "" : `<path class="target" d="M${fixed(scale(target))} ${top + 16}v26"/>`;
   return (
     `<text class="title" x="${LEFT}" y="${top + 10}">${escapeXml(title)}</text>` +
     bar("ours", "ours", ours, top + 20) +
@@ -75,8 +78,8 @@ export function histogram(title: string, series: Readonly<Record<string, readonl
       return `V${fixed(y)}H${fixed(x(low + ((bin + 1) / BINS) * (high - low)))}`;
     });
     const base = HISTOGRAM_HEIGHT - 30;
-    const legend = `<text class="small" x="${LEFT + 14}" y="${36 + index * 15}">${escapeXml(name)}</text>`;
-    const swatch = `<rect class="${kind}" x="${LEFT}" y="${27 + index * 15}" width="9" height="9"/>`;
+    const legend = `<text class="small" x="${LEGEND + 14}" y="${36 + index * 15}">${escapeXml(name)}</text>`;
+    const swatch = `<rect class="${kind}" x="${LEGEND}" y="${27 + index * 15}" width="9" height="9"/>`;
     return `<path class="${kind}" fill-opacity="0.35" d="M${LEFT} ${base}${steps.join("")}V${base}Z"/>${swatch}${legend}`;
   });
   const marks = ticks(low, high).map(

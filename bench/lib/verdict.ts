@@ -40,7 +40,7 @@ export function show(value: number): string {
 }
 
 export function showRatio(ratio: number | undefined): string {
-  return ratio === undefined ? "" : `${ratio < 10 ? ratio.toFixed(2) : show(ratio)} ×`;
+  return ratio === undefined ? "" : `${ratio >= 0.1 && ratio < 10 ? ratio.toFixed(2) : show(ratio)} ×`;
 }
 
 export function showMet(isMet: boolean | undefined): string {

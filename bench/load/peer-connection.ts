@@ -5,8 +5,6 @@ export type PeerProtocol = "redis" | "nats";
 
 const GOOD = 200;
 const BAD = 500;
-const NATS_ACK = "_INBOX.bench";
-const NATS_HELLO = `CONNECT {"verbose":false}\r\nSUB ${NATS_ACK} 1\r\n`;
 const STREAM = { name: "EVENTS", subjects: ["events"], storage: "file" };
 
 /** One connection to another product on bare TCP, with one message under way. */
@@ -14,6 +12,8 @@ export class PeerConnection implements Connection {
   onAnswer: (connection: never, status: number, body: Buffer | undefined) => void = () => {};
   readonly #socket: Socket<undefined>;
   readonly #protocol: PeerProtocol;
+  /** What NATS sends its acknowledgements to. */
+  readonly #inbox = `_INBOX.${crypto.randomUUID()}`;
   #received = "";
 
   private constructor(socket: Socket<undefined>, protocol: PeerProtocol) {
@@ -29,23 +29,26 @@ export class PeerConnection implements Connection {
       socket: { data: (_, chunk) => connection.#receive(chunk.toString("latin1")) },
     });
     const connection = new PeerConnection(socket, protocol);
-    if (protocol === "nats") {
-      const stream = JSON.stringify(STREAM);
-      const made = new Promise<void>((resolve) => {
-        connection.onAnswer = () => resolve();
-      });
-      socket.write(`${NATS_HELLO}PUB $JS.API.STREAM.CREATE.EVENTS ${NATS_ACK} ${stream.length}\r\n${stream}\r\n`);
-      await made;
-    }
+    if (protocol === "nats") await connection.#makeStream();
     return connection;
   }
 
   send(request: Buffer): void {
-    this.#socket.write(request);
+    const head = this.#protocol === "nats" ? `PUB events ${this.#inbox} ` : "";
+    this.#socket.write(Buffer.concat([Buffer.from(head), request]));
   }
 
   close(): void {
     this.#socket.end();
+  }
+
+  #makeStream(): Promise<void> {
+    const stream = JSON.stringify(STREAM);
+    const hello = `CONNECT {"verbose":false}\r\nSUB ${this.#inbox} 1\r\n`;
+    this.#socket.write(`${hello}PUB $JS.API.STREAM.CREATE.EVENTS ${this.#inbox} ${stream.length}\r\n${stream}\r\n`);
+    return new Promise((resolve) => {
+      this.onAnswer = () => resolve();
+    });
   }
 
   #receive(text: string): void {
@@ -60,10 +63,10 @@ export class PeerConnection implements Connection {
   }
 }
 
-/** Messages to send in turn. */
+/** Messages to send in turn; those for NATS without what is the connection's own. */
 export function peerRequests(protocol: PeerProtocol, dataBytes: number): Buffer[] {
   const data = JSON.stringify({ value: 1234.56, unit: "kelvin", text: "x".repeat(Math.max(0, dataBytes - 45)) });
-  if (protocol === "nats") return [Buffer.from(`PUB events ${NATS_ACK} ${data.length}\r\n${data}\r\n`)];
+  if (protocol === "nats") return [Buffer.from(`${data.length}\r\n${data}\r\n`)];
   const words = ["XADD", "events", "*", "data", data].map((word) => `$${word.length}\r\n${word}\r\n`);
   return [Buffer.from(`*${words.length}\r\n${words.join("")}`)];
 }
@@ -75,6 +78,6 @@ function isRedisAnswer(text: string): boolean {
 
 /** Whatever the server says of itself, then a message with its payload. */
 function isNatsAck(text: string): boolean {
-  const [head, length] = /MSG \S+ \d+ (\d+)\r\n/.exec(text) ?? [];
+  const [head, length] = /MSG \S+ \d+ +(\d+)\r\n/.exec(text) ?? [];
   return head !== undefined && text.length >= text.indexOf(head) + head.length + Number(length) + 2;
 }

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
 import { Damage } from "./damage.ts";
 import { EventCheck } from "./event-check.ts";
-import { inspectFile } from "./file-inspection.ts";
+import { inspectFile, realPath } from "./file-inspection.ts";
 import { isKeyIntact, type KeyRow } from "./idempotency.ts";
 import { IndexCheck } from "./index-check.ts";
 import { type MetaValues, readMeta } from "./meta.ts";
@@ -40,7 +40,8 @@ export interface CheckReport {
  * Reads it piece by piece: the memory that this takes grows with the number of topics and sources, not of events.
  * Throws `unavailable` when there is no such history, or when it cannot be looked at.
  */
-export async function checkFile(path: string, options: CheckOptions): Promise<CheckReport> {
+export async function checkFile(name: string, options: CheckOptions): Promise<CheckReport> {
+  const path = realPath(name);
   refuseOpenHere(path);
   const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
   if (isNew) throw new BusError("unavailable", `${path} is missing or empty: there is nothing to check`);

@@ -15,6 +15,7 @@ import type {
 import type { TopicSummary } from "../protocol/event.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
 import { readBounds } from "./bounds.ts";
+import { CommitListeners } from "./commit-listeners.ts";
 import { Damage } from "./damage.ts";
 import { EventTable } from "./event-table.ts";
 import { HistoryReader } from "./history.ts";
@@ -68,7 +69,7 @@ interface Batch {
 export class SqliteEventLog implements EventLog {
   readonly #file: OpenFile;
   readonly #clock: () => number;
-  readonly #listeners: ((batch: readonly Event[]) => void)[] = [];
+  readonly #listeners = new CommitListeners();
   readonly #damage: Damage;
   readonly #health: WriteHealth;
   readonly #queue = new AppendQueue((group) => this.#commit(group));
@@ -139,7 +140,7 @@ export class SqliteEventLog implements EventLog {
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {
-    this.#listeners.push(listener);
+    this.#listeners.add(listener);
   }
 
   read(filter: Filter, after: number, limit: number): Page {
@@ -172,7 +173,8 @@ export class SqliteEventLog implements EventLog {
 
   size(): StorageSize {
     if (this.#isClosed) throw shuttingDown();
-    return this.#pruner.size();
+    const { usedBytes, fileBytes } = this.#pruner.size();
+    return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
   }
 
   health(): Health {
@@ -279,7 +281,7 @@ export class SqliteEventLog implements EventLog {
       this.#postings.add(one, this.#head);
     }
     this.#lastAtMs = nowMs;
-    for (const listener of this.#listeners) callListener(listener, events);
+    this.#listeners.call(events);
     if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));
   }
 
@@ -291,17 +293,6 @@ export class SqliteEventLog implements EventLog {
     } catch (error) {
       this.#health.failure(error);
     }
-  }
-}
-
-/** What a listener throws is its own fault: nobody else must go without the events for it. */
-function callListener(listener: (batch: readonly Event[]) => void, events: readonly Event[]): void {
-  try {
-    listener(events);
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error;
-    });
   }
 }
 

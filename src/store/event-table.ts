@@ -198,7 +198,7 @@ const numbers = new Float64Array(3);
 const bytes = new Uint8Array(numbers.buffer);
 
 /** CRC-32 of what an event is found by. Every machine that Bun runs on is little-endian. */
-export function headChecksumOf(id: number, seriesId: number, createdAtMs: number): number {
+function headChecksumOf(id: number, seriesId: number, createdAtMs: number): number {
   numbers[0] = id;
   numbers[1] = seriesId;
   numbers[2] = createdAtMs;

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { BusError } from "../bus/errors.ts";
 import { type WalReport, walkWal } from "./wal.ts";
@@ -45,6 +45,11 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   return { isNew, wal };
 }
 
+/** The file that a link leads to: SQLite keeps the write-ahead log beside that one. */
+export function realPath(path: string): string {
+  return sizeOf(path) === undefined ? path : realpathSync(path);
+}
+
 function refuseForeign(path: string, first: Buffer, newestVersion: number): void {
   if (first.readUInt32BE(68) !== APPLICATION_ID) {
     throw refusal(
@@ -61,7 +66,7 @@ function refuseForeign(path: string, first: Buffer, newestVersion: number): void
 
 /** SQLite would delete the write-ahead log of a database that is missing or empty, and with it what was committed. */
 function refuseOrphanedWal(path: string): void {
-  if (sizeOf(`${path}-wal`) === 0) return;
+  if (!sizeOf(`${path}-wal`)) return;
   throw refusal(
     `${path} is missing or empty, but events stand in ${path}-wal: restore a backup, or move ${path}-wal away to begin anew`,
   );
@@ -114,8 +119,8 @@ function fileError(path: string, error: unknown): BusError {
   return refusal(`${path} cannot be opened: ${message}`, error);
 }
 
-function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
 }
 
 function refusal(detail: string, cause?: unknown): BusError {

@@ -47,6 +47,19 @@ export interface PrunerParts {
 /** id, series_id, created_at, head_checksum, bytes of the data. */
 type SliceRow = [number, number, number, number, number];
 
+interface Slice {
+  /** How many rows go. */
+  readonly rows: number;
+  /** The last id that goes. */
+  readonly reached: number;
+  /** The ids that go, by series, where that is known. */
+  readonly removed: ReadonlyMap<Series, readonly number[]>;
+  /** Series that nothing is left of. */
+  readonly emptied: readonly Series[];
+  /** The time of the last event that goes, if that is known. */
+  readonly lastAtMs: number | undefined;
+}
+
 /** Removes the oldest events, a slice a turn of the loop, and gives the space back. */
 export class Pruner {
   readonly #parts: PrunerParts;
@@ -116,33 +129,46 @@ export class Pruner {
 
   #pruneSlice(upTo: number): number {
     const startMs = performance.now();
-    const { transactor, log } = this.#parts;
-    const { rows, reached } = this.#takeSlice(Math.min(upTo, log.head));
+    const slice = this.#planSlice(Math.min(upTo, this.#parts.log.head));
+    this.#parts.transactor.run(() => this.#writeSlice(slice));
+    for (const [series, ids] of slice.removed) {
+      series.count -= ids.length;
+      this.#touched.add(series);
+    }
+    for (const series of slice.emptied) {
+      this.#parts.series.forget(series);
+      this.#touched.delete(series);
+    }
+    this.#parts.log.advanceFloor(slice.reached + 1);
+    this.#isFirstSlice = false;
+    this.#sliceEvents = nextSize(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
+    return slice.rows;
+  }
+
+  #planSlice(upTo: number): Slice {
+    const { rows, reached } = this.#takeRows(upTo);
     const intact = rows.filter(([id, seriesId, atMs, checksum]) => isIntact([id, seriesId, atMs, checksum]));
     const removed = this.#idsBySeries(intact);
     // The last event of a series may be one whose row is damaged, or was, when a slice before the file was closed passed it.
-    const isThorough = this.#isFirstSlice || intact.length < reached - log.floor + 1;
+    const isThorough = this.#isFirstSlice || intact.length < reached - this.#parts.log.floor + 1;
     const candidates = isThorough ? this.#parts.series.all() : removed.keys();
     const emptied = [...candidates].filter((series) => this.#isEmptiedBy(series, reached));
-    const lastAtMs = intact.at(-1)?.[2];
-    transactor.run(() => {
-      this.#delete.run(reached);
-      for (const [series, ids] of removed) this.#uncount(series, ids);
-      for (const series of emptied) this.#deleteSeries(series);
-      this.#meta.set("pruned_to", reached);
-      if (lastAtMs !== undefined) this.#meta.set("pruned_at", lastAtMs);
-    });
-    for (const [series, ids] of removed) series.count -= ids.length;
-    for (const series of removed.keys()) this.#touched.add(series);
-    for (const series of emptied) this.#forgetSeries(series);
-    log.advanceFloor(reached + 1);
-    this.#isFirstSlice = false;
-    this.#sliceEvents = nextSize(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
-    return rows.length;
+    return { rows: rows.length, reached, removed, emptied, lastAtMs: intact.at(-1)?.[2] };
+  }
+
+  #writeSlice({ reached, removed, emptied, lastAtMs }: Slice): void {
+    this.#delete.run(reached);
+    for (const [series, ids] of removed) this.#uncount(series, ids);
+    for (const series of emptied) {
+      this.#parts.postings.delete(series);
+      this.#parts.series.delete(series);
+    }
+    this.#meta.set("pruned_to", reached);
+    if (lastAtMs !== undefined) this.#meta.set("pruned_at", lastAtMs);
   }
 
   /** The oldest rows that fit into a slice, and the id up to which that is everything there is. */
-  #takeSlice(upTo: number): { rows: SliceRow[]; reached: number } {
+  #takeRows(upTo: number): { rows: SliceRow[]; reached: number } {
     const rows = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
     let bytes = 0;
     let count = 0;
@@ -170,22 +196,14 @@ export class Pruner {
   }
 
   #isEmptiedBy(series: Series, reached: number): boolean {
-    return series.lastId <= reached && !this.#parts.postings.reachesBeyond(series, reached);
+    if (series.lastId > reached) return false;
+    // Nothing is lost with a series that nobody can read anyway.
+    return series.isDamaged || !this.#parts.postings.reachesBeyond(series, reached);
   }
 
   #uncount(series: Series, ids: readonly number[]): void {
     const counted = ids.filter((id) => id <= series.countedTo).length;
     if (counted > 0) this.#parts.series.addToCount(series, -counted);
-  }
-
-  #deleteSeries(series: Series): void {
-    this.#parts.postings.delete(series);
-    this.#parts.series.delete(series);
-  }
-
-  #forgetSeries(series: Series): void {
-    this.#parts.series.forget(series);
-    this.#touched.delete(series);
   }
 
   /** Drops what the floor has left behind in the index. What a crash leaves undone is dropped with the next segment. */

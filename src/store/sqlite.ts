@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { realpathSync, statSync } from "node:fs";
 import { BusError } from "../bus/errors.ts";
-import { APPLICATION_ID, type Inspection, inspectFile } from "./file-inspection.ts";
+import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
 import { insertMeta } from "./meta.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
@@ -26,12 +26,16 @@ const CHECKPOINT_PAGES = 500;
 const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 /** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of common size. */
 const CACHE_KIB = -32 * 1024;
+/** A name that SQLite knows: a database that keeps nothing. */
+const IN_MEMORY = ":memory:";
 /** Commits in a broken write-ahead log of which at least one had been acknowledged. */
 const ACKNOWLEDGED_COMMITS = 2;
 
 /** A history file that is open, and locked for this process. */
 export interface OpenFile {
   readonly database: Database;
+  /** Bytes of the write-ahead log, which stands in a file of its own. */
+  walBytes(): number;
   /** Finalizes every statement and releases the lock. May be called twice. */
   close(): void;
 }
@@ -50,12 +54,13 @@ const openFiles = new Set<string>();
  * damaged in such a way that acknowledged commits would be lost. The last is no reason with `os`, where a power cut can
  * do that, too.
  */
-export function openDatabase(path: string, durability: Durability, segmentSize: number): OpenFile {
+export function openDatabase(name: string, durability: Durability, segmentSize: number): OpenFile {
+  const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   try {
-    const isNew = path === ":memory:" || inspect(path, durability).isNew;
+    const isNew = path === IN_MEMORY || inspect(path, durability).isNew;
     database = new Database(path, { create: true, readwrite: true, strict: true });
-    configure(database, { durability, isNew, isInMemory: path === ":memory:" });
+    configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database, segmentSize);
     return opened(database, path);
   } catch (error) {
@@ -75,6 +80,7 @@ function opened(database: Database, path: string): OpenFile {
   if (key !== undefined) openFiles.add(key);
   return {
     database,
+    walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     close() {
       database.close(true);
       if (key !== undefined) openFiles.delete(key);
@@ -145,7 +151,7 @@ function migrate(database: Database, segmentSize: number): void {
 
 /** Tells one file from another, by whatever name it goes; undefined when there is none. */
 function keyOf(path: string): string | undefined {
-  if (path === ":memory:") return undefined;
+  if (path === IN_MEMORY) return undefined;
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}:${stats.ino === 0 ? realpathSync(path) : ""}`;
 }

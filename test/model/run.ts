@@ -18,7 +18,7 @@ export interface Failure {
 }
 
 /** Plays the scenario of a seed against a real server; resolves with what broke the promise, if anything did. */
-export async function runCase(seed: number, options: RunOptions = {}): Promise<Failure | undefined> {
+async function runCase(seed: number, options: RunOptions = {}): Promise<Failure | undefined> {
   const scenario = scenarioOf(seed);
   const { makeBus = (log, busOptions) => new Bus(log, busOptions), patienceMs = PATIENCE_MS } = options;
   await using world = new World(scenario, makeBus);

@@ -1,9 +1,19 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { BusError } from "../../src/bus/errors.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { APPLICATION_ID } from "../../src/store/file-inspection.ts";
 import { drafts } from "../contract/log-driver.ts";
 import { busErrorOf } from "../helpers/bus-error.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -47,6 +57,16 @@ describe("opening makes a history", () => {
   test("in a SQLite database without a table", async () => {
     const database = new Database(folder.file(), { create: true });
     database.run("vacuum");
+    database.close(true);
+    const log = new SqliteEventLog(await makeHistory());
+    expect(log.head).toBe(3);
+    await log.close();
+  });
+
+  test("in a file whose making was cut short", async () => {
+    const database = new Database(folder.file(), { create: true });
+    database.run(`pragma application_id = ${APPLICATION_ID}`);
+    database.run("pragma journal_mode = wal");
     database.close(true);
     const log = new SqliteEventLog(await makeHistory());
     expect(log.head).toBe(3);
@@ -129,6 +149,15 @@ describe("opening refuses, and leaves untouched,", () => {
     expect(refusalOf(path)).toMatch(/has schema version 99, newer than the \d+ that this eventbus knows/);
   });
 
+  test("a newer schema behind a link", async () => {
+    const database = new Database(await makeHistory());
+    database.run("pragma user_version = 99");
+    folder.copyDatabase(folder.file(), "copy.db");
+    database.close(true);
+    symlinkSync(folder.file("copy.db"), folder.file("link.db"));
+    expect(refusalOf(folder.file("link.db"))).toContain("has schema version 99");
+  });
+
   test("a newer schema that only stands in the write-ahead log", async () => {
     const path = await makeHistory("live.db");
     const database = new Database(path);
@@ -158,6 +187,14 @@ describe("an open history is locked", () => {
     }
     await log.close();
     await new SqliteEventLog(path).close();
+  });
+
+  test("by whatever link it is reached", async () => {
+    const path = await makeHistory();
+    symlinkSync(path, folder.file("link.db"));
+    const log = new SqliteEventLog(folder.file("link.db"));
+    expect(() => new SqliteEventLog(path)).toThrow("is in use by another process");
+    await log.close();
   });
 
   test("for another process, also after a second attempt in this one", async () => {

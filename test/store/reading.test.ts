@@ -1,0 +1,177 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { EventLog, Filter } from "../../src/bus/ports.ts";
+import { SqliteEventLog, type StoreInternals } from "../../src/store/event-log.ts";
+import { draft, drafts, idsOf, range, readAll, readAllBack, startingWith, walk } from "../contract/log-driver.ts";
+import { FakeClock } from "../helpers/clock.ts";
+import { TempFolder } from "../helpers/temp.ts";
+
+let folder: TempFolder;
+let damage: string[];
+let log: SqliteEventLog;
+
+beforeEach(() => {
+  folder = new TempFolder();
+  open();
+});
+
+afterEach(async () => {
+  await log.close();
+  folder[Symbol.dispose]();
+});
+
+function open(internals: StoreInternals = {}): void {
+  damage = [];
+  const onDamage = (detail: string) => void damage.push(detail);
+  log = new SqliteEventLog(folder.file(), { durability: "os", clock: new FakeClock().read, onDamage }, internals);
+}
+
+/** Changes the file behind the log's back, while it is closed. */
+async function change(sql: string): Promise<void> {
+  await log.close();
+  const database = new Database(folder.file());
+  database.run(sql);
+  database.close(true);
+  open();
+}
+
+/** How many pages it takes to find everything, upwards. */
+function pagesOf(one: EventLog, filter: Filter): number {
+  return [...walk((from) => one.read(filter, from, 100_000), 0)].length;
+}
+
+function expectToFind(filter: Filter, ids: readonly number[]): void {
+  expect(idsOf(readAll(log, filter, 0, 100_000))).toEqual([...ids]);
+  expect(idsOf(readAllBack(log, filter, Infinity, 100_000))).toEqual(ids.toReversed());
+}
+
+describe("a page", () => {
+  test("ends after a megabyte of events", async () => {
+    await log.append(range(1, 20).map(() => draft("a", "x".repeat(300_000))));
+    const page = log.read({}, 0, 100);
+    expect([page.events.length, page.end, page.done]).toEqual([4, 4, false]);
+    expectToFind({}, range(1, 20));
+  });
+
+  test("has an event that is larger than that all the same", async () => {
+    await log.append(range(1, 3).map(() => draft("a", "x".repeat(3_000_000))));
+    expect(log.readBack({ topics: startingWith("a") }, 4, 100).events).toHaveLength(1);
+    expectToFind({}, [1, 2, 3]);
+  });
+
+  test("ends after so many steps along the events", async () => {
+    const wanted = range(1, 1100).map((index) => draft(`wanted.${index}`));
+    await log.append([...wanted, ...drafts(8000, "other"), draft("wanted.1")]);
+    const filter = { topics: startingWith("wanted") };
+    expect(pagesOf(log, filter)).toBeGreaterThan(2);
+    expectToFind(filter, [...range(1, 1100), 9101]);
+  });
+
+  test("ends after so many looks into the index", async () => {
+    await log.close();
+    folder[Symbol.dispose]();
+    folder = new TempFolder();
+    open({ segmentSize: 4 });
+    const plan = range(1, 3000).map((id) => (id % 4 === 0 ? draft("other") : draft(`wanted.${id % 101}`)));
+    await log.append(plan);
+    while (isSealing()) await new Promise((resolve) => setImmediate(resolve));
+    const filter = { topics: startingWith("wanted") };
+    expect(pagesOf(log, filter)).toBeGreaterThan(1);
+    expectToFind(
+      filter,
+      range(1, 3000).filter((id) => id % 4 !== 0),
+    );
+  });
+
+  /** The file grows as long as the index is being written. */
+  function isSealing(): boolean {
+    const before = sizes.at(-1);
+    sizes.push(log.size().usedBytes);
+    return sizes.length < 10 || before !== sizes.at(-1);
+  }
+  const sizes: number[] = [];
+});
+
+describe("a segment of 65,536 ids", () => {
+  test("is found by topic across its ends, before and after the history is opened again", async () => {
+    const edges = [1, 65_535, 65_536, 65_537, 131_072, 131_073, 140_000];
+    for (let first = 1; first <= 140_000; first += 10_000) {
+      const ids = range(first, first + 9999);
+      await log.append(ids.map((id) => draft(edges.includes(id) ? "edge" : "other", 0)));
+    }
+    const filter = { topics: startingWith("edge") };
+    expectToFind(filter, edges);
+    await log.prune({ maxHistory: 140_000 - 65_535 }, 0);
+    expectToFind(filter, edges.slice(2));
+    await change("pragma user_version");
+    expectToFind(filter, edges.slice(2));
+    expect(log.topics().map(({ topic, count }) => [topic, count])).toEqual([
+      ["edge", 5],
+      ["other", 74_460],
+    ]);
+    expect(damage).toEqual([]);
+  });
+});
+
+describe("a damaged event", () => {
+  test("is left out, named in its page, and told once", async () => {
+    await log.append(drafts(5));
+    await change("update event set data = '7' where id = 3");
+    expect(damage).toEqual([]);
+    expect([idsOf(log.read({}, 0, 10).events), log.read({}, 0, 10).damaged]).toEqual([[1, 2, 4, 5], [3]]);
+    expect(log.readBack({ topics: startingWith("a") }, 9, 10).damaged).toEqual([3]);
+    expect(() => log.get(3)).toThrow("event 3 is damaged on disk and is not served");
+    expect(damage).toEqual(["event 3: checksum mismatch"]);
+    expect(log.health()).toEqual({ state: "damaged", detail: 'event 3: checksum mismatch: run "eventbus check"' });
+  });
+
+  test("does not keep others from being published", async () => {
+    await log.append(drafts(2));
+    await change("delete from event where id = 1");
+    expect(damage).toEqual(["event 1: missing, or checksum mismatch", "of 2 events only 1 are known by topic"]);
+    expect(idsOf((await log.append(drafts(1))).events)).toEqual([3]);
+  });
+
+  test("is named to a reader of the topic that it was of", async () => {
+    await log.append([draft("a"), draft("b"), draft("a")]);
+    await change("update event set series_id = 2 where id = 1");
+    const page = log.read({ topics: startingWith("a") }, 0, 10);
+    expect([idsOf(page.events), page.damaged]).toEqual([[3], [1]]);
+  });
+
+  test("is named to a reader of the time that it may be of", async () => {
+    await log.append(drafts(3));
+    await change("update event set created_at = created_at - 1000 where id = 1");
+    expect(log.read({ fromMs: new FakeClock().nowMs }, 0, 10).damaged).toEqual([1]);
+    expect(log.idBefore(new FakeClock().nowMs)).toBe(0);
+  });
+
+  test("is no answer to a repeated publish either", async () => {
+    await log.append(drafts(1), { idempotencyKey: "k" });
+    await change("update idempotency_key set first_id = 9");
+    const error = await log.append(drafts(1), { idempotencyKey: "k" }).catch((reason) => reason);
+    expect(error).toMatchObject({ code: "internal" });
+    expect(log.health().state).toBe("damaged");
+  });
+});
+
+describe("a series whose name is damaged", () => {
+  test("has events that every reader is told of", async () => {
+    await log.append([draft("a"), draft("b"), draft("a")]);
+    await change("update series set topic = 'x' where topic = 'a'");
+    for (const prefix of ["a", "b", "x", "c"]) {
+      expect(log.read({ topics: startingWith(prefix) }, 0, 10).damaged).toEqual([1, 3]);
+    }
+    expect(idsOf(log.read({ topics: startingWith("b") }, 0, 10).events)).toEqual([2]);
+  });
+
+  test("goes when its events do, and its true name can be published under", async () => {
+    await log.append([draft("a"), draft("a")]);
+    await change("update series set topic = 'x' where topic = 'a'");
+    await log.append([draft("a")]);
+    await log.prune({ maxHistory: 1 }, 0);
+    await change("pragma user_version");
+    expect(damage).toEqual([]);
+    expectToFind({ topics: startingWith("a") }, [3]);
+  });
+});
