@@ -16,6 +16,8 @@ import type { SubscriberLimits } from "./subscriber-limits.ts";
 const DRAIN_MS = 3000;
 /** Seconds after which a request that sends nothing is cut; an idle kept-alive connection too. */
 const IDLE_TIMEOUT_S = 30;
+/** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
+const MIN_TIMEOUT_S = 5;
 /** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
 const PRUNE_TIMEOUT_S = 255;
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
@@ -48,7 +50,7 @@ export class HttpServer {
       const path = pathOf(request.url);
       if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
         return subscriptions.upgrade(request, server);
-      if (path === STREAM_PATH) server.timeout(request, Math.ceil(options.limits.stallMs / 1000));
+      if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
       return request.method === "HEAD" ? headOf(app, request) : app(request);
     };

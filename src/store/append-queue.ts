@@ -20,8 +20,8 @@ interface Pending extends Append {
 }
 
 /**
- * Collects the appends of one turn of the event loop, so that they share one transaction and one fsync (group commit).
- * A single one does not wait for a timer.
+ * Collects appends as long as each turn of the event loop brings more, so that they share one transaction and one fsync
+ * (group commit). A single one waits for nothing but the end of its turn.
  */
 export class AppendQueue {
   readonly #commit: (group: readonly Append[]) => readonly Outcome[];
@@ -48,7 +48,17 @@ export class AppendQueue {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
+    this.#collect(this.#pending.length);
+  }
+
+  /** Waits one turn more after a turn that brought something, but for no more than fits into a transaction. */
+  #collect(seen: number): void {
     setImmediate(() => {
+      const waiting = this.#pending.length;
+      if (waiting > seen && waiting < MAX_GROUP_EVENTS) {
+        this.#collect(waiting);
+        return;
+      }
       this.#isScheduled = false;
       this.#flush();
     });

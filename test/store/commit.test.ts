@@ -60,6 +60,16 @@ describe("appends of one turn of the loop", () => {
     expect(connection.commits).toBe(2);
   });
 
+  test("share it with those of the next turns, as long as each brings more", async () => {
+    const answers = [log.append(drafts(1))];
+    for (const _ of range(1, 5)) {
+      answers.push(log.append(drafts(1)));
+      await turns(1);
+    }
+    await Promise.all(answers);
+    expect([connection.commits, log.head]).toEqual([1, 6]);
+  });
+
   test("do not wait for those of the next", async () => {
     await log.append(drafts(1));
     await log.append(drafts(1));
