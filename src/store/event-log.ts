@@ -21,11 +21,12 @@ import { EventTable } from "./event-table.ts";
 import { HistoryReader } from "./history.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
 import { Meta, readMeta } from "./meta.ts";
+import { openError } from "./open-error.ts";
 import { PostingIndex, SEAL_SLICE } from "./posting.ts";
 import { Pruner } from "./retention.ts";
 import { SEGMENT_SIZE, Segments } from "./segment.ts";
 import { type Series, SeriesTable } from "./series.ts";
-import { type Durability, type OpenFile, openDatabase, openError } from "./sqlite.ts";
+import { type Durability, type OpenFile, openDatabase } from "./sqlite.ts";
 import { Transactor } from "./transactor.ts";
 import { WriteHealth } from "./write-health.ts";
 

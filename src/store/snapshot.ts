@@ -2,7 +2,8 @@ import { constants, Database } from "bun:sqlite";
 import { existsSync, linkSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { BusError } from "../bus/errors.ts";
-import { openError } from "./sqlite.ts";
+import { openError } from "./open-error.ts";
+import { isInUse } from "./sqlite-error.ts";
 
 /**
  * Opens a history for reading, its write-ahead log included, without changing anything of it, and keeps everybody from
@@ -26,6 +27,16 @@ export function openSnapshot(path: string): Database {
     throw openError(path, error);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether another process has the file open. Where that cannot be found out, SQLite finds it out later. */
+export function isInUseElsewhere(path: string): boolean {
+  try {
+    openSnapshot(path).close(true);
+    return false;
+  } catch (error) {
+    return error instanceof BusError && isInUse(error.cause);
   }
 }
 

@@ -3,9 +3,10 @@ import { realpathSync, statSync } from "node:fs";
 import { BusError } from "../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
 import { insertMeta } from "./meta.ts";
+import { inUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
-import { isDamage, isInUse } from "./sqlite-error.ts";
+import { isInUseElsewhere } from "./snapshot.ts";
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
@@ -92,7 +93,8 @@ function inspect(path: string, durability: Durability): Inspection {
   refuseOpenHere(path);
   const inspection = inspectFile(path, SCHEMA_VERSION);
   if (durability === "os" || !losesCommits(inspection)) return inspection;
-  // The log of another process may have changed while it was read. Whose it is, SQLite finds out.
+  // What another process is writing may look broken while it is read.
+  if (isInUseElsewhere(path)) throw inUse(path);
   const { wal } = inspectFile(path, SCHEMA_VERSION);
   if (wal === undefined || !losesCommits({ wal })) return inspection;
   throw new BusError(
@@ -154,23 +156,6 @@ function keyOf(path: string): string | undefined {
   if (path === IN_MEMORY) return undefined;
   const stats = statSync(path, { throwIfNoEntry: false });
   return stats && `${stats.dev}:${stats.ino}:${stats.ino === 0 ? realpathSync(path) : ""}`;
-}
-
-/** What to tell of a file that could not be opened. */
-export function openError(path: string, error: unknown): BusError {
-  if (isInUse(error)) return inUse(path, error);
-  if (isDamage(error)) {
-    const detail = `${path} is damaged: run "eventbus check --db ${path}", and restore a backup`;
-    return new BusError("unavailable", detail, { cause: error });
-  }
-  const reason = error instanceof Error ? error.message : String(error);
-  if (error instanceof BusError && reason.startsWith(path)) return error;
-  return new BusError("unavailable", `${path} cannot be opened: ${reason}`, { cause: error });
-}
-
-function inUse(path: string, cause?: unknown): BusError {
-  const detail = `${path} is in use by another process: stop it, or name another file with --db`;
-  return new BusError("unavailable", detail, { cause });
 }
 
 /** The SQL of every table, index and view of an up-to-date file, by name. */

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
@@ -238,20 +237,22 @@ class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    spawnSync("umount", [this.#folder.path]);
+    succeeds("umount", this.#folder.path);
     this.#folder[Symbol.dispose]();
   }
 }
 
 function mount(path: string): boolean {
-  return spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", path]).status === 0;
+  return succeeds("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", path);
 }
 
 function canMount(): boolean {
   using folder = new TempFolder();
-  if (!mount(folder.path)) return false;
-  spawnSync("umount", [folder.path]);
-  return true;
+  return mount(folder.path) && succeeds("umount", folder.path);
+}
+
+function succeeds(...command: string[]): boolean {
+  return Bun.which(command[0] ?? "") !== null && Bun.spawnSync(command).success;
 }
 
 async function turns(count: number): Promise<void> {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 /** Another process that has a history open. */
 export interface Holder extends AsyncDisposable {
@@ -8,7 +9,7 @@ export interface Holder extends AsyncDisposable {
 
 /** Resolves once the other process has opened the file and appended so many events, each in its own commit. */
 export async function holdInAnotherProcess(path: string, events = 0): Promise<Holder> {
-  const script = join(import.meta.dir, "hold.ts");
+  const script = fileURLToPath(import.meta.resolve("./hold.ts"));
   const child = Bun.spawn([process.execPath, script, path, String(events)], { stdout: "pipe", stderr: "inherit" });
   const kill = async () => {
     child.kill("SIGKILL");
