@@ -50,7 +50,8 @@ export class HttpServer {
       const path = pathOf(request.url);
       if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
         return subscriptions.upgrade(request, server);
-      if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
+      if (path === STREAM_PATH)
+        server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
       return request.method === "HEAD" ? headOf(app, request) : app(request);
     };

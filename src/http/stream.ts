@@ -18,7 +18,7 @@ export const STREAM_PATH = "/api/events/stream";
 
 const eventId = integer(0, MAX_ID, "The last event that was received; wins over `since` and `last`.");
 
-export const streamQuery = new Query({
+const streamQuery = new Query({
   pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
   since: sinceParameter,
   last: lastParameter,

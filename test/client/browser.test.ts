@@ -109,8 +109,9 @@ describeWith("chromium", "the client in a browser", (chromium) => {
       const bus = globalThis.eventbus.connect(location.origin);
       const subscription = bus.subscribe("n");
       await subscription.opened;
-      const batch = Array.from({ length: 1000 }, () => ({ topic: "n", data: "x".repeat(1000) }));
+      const batch = Array.from({ length: 100 }, () => ({ topic: "n", data: "x".repeat(1000) }));
       let lastId = 0;
+      while ((await bus.stats()).subscribers.stream.live === 0);
       while ((await bus.stats()).subscribers.stream.replay === 0) lastId = (await bus.publishMany(batch)).last_id;
       const ids: number[] = [];
       for await (const { id } of subscription) if (ids.push(id) === lastId) break;

@@ -12,6 +12,8 @@ export interface LogUnderTest extends AsyncDisposable {
   reopen?(): Promise<EventLog>;
   /** Opens what would be there if the process had been killed now; missing when it keeps nothing. */
   crash?(): Promise<EventLog>;
+  /** Lets the disk be full for one write soon; which one it is depends on the number. Missing when it cannot. */
+  fillDisk?(number: number): void;
 }
 
 export type OpenLog = (clock: () => number) => LogUnderTest;

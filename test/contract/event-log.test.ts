@@ -1,5 +1,6 @@
 import type { EventLog } from "../../src/bus/ports.ts";
 import { SqliteEventLog, type SqliteEventLogOptions, type StoreInternals } from "../../src/store/event-log.ts";
+import { FaultyConnection } from "../helpers/fault.ts";
 import { MemoryEventLog } from "../helpers/memory-log.ts";
 import { TempFolder } from "../helpers/temp.ts";
 import type { LogUnderTest } from "./bench.ts";
@@ -23,11 +24,23 @@ for (const segmentSize of [4, 16]) {
   describeEventLog(`SQLite with ${segmentSize} ids a segment`, (clock) => new SqliteUnderTest({ clock }, internals));
 }
 
+/** Statements at which a full disk can show, those of pruning and of the index among them. */
+const writes = [
+  "commit",
+  "insert into event",
+  "insert into series",
+  "insert or replace into posting",
+  "update series",
+  "update meta",
+  "delete from event",
+];
+
 class SqliteUnderTest implements LogUnderTest {
   readonly #folder = new TempFolder();
   readonly #options: SqliteEventLogOptions;
   readonly #internals: StoreInternals;
   readonly #opened: EventLog[] = [];
+  #connection = new FaultyConnection();
   #path = this.#folder.file();
 
   constructor(options: SqliteEventLogOptions, internals: StoreInternals = {}) {
@@ -52,13 +65,20 @@ class SqliteUnderTest implements LogUnderTest {
     return this.#open();
   }
 
+  fillDisk(number: number): void {
+    const write = writes[number % writes.length] ?? "commit";
+    this.#connection.failNext(write, "SQLITE_FULL", Math.floor(number / writes.length));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#opened.map((log) => log.close()));
     this.#folder[Symbol.dispose]();
   }
 
   #open(): EventLog {
-    const log = new SqliteEventLog(this.#path, this.#options, this.#internals);
+    this.#connection = new FaultyConnection();
+    const internals = { ...this.#internals, connect: this.#connection.connect };
+    const log = new SqliteEventLog(this.#path, this.#options, internals);
     this.#opened.push(log);
     return log;
   }

@@ -118,7 +118,9 @@ describe("the binary does not start, and says why, when", () => {
   test("the folder of its database is not there", async () => {
     const { exitCode, stderr } = await runBinary(["--port", "0", "--db", "no/such/folder/eventbus.db"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/^eventbus: no\/such\/folder\/eventbus\.db cannot be made: there is no folder no\/such\/folder\n$/);
+    expect(stderr).toMatch(
+      /^eventbus: no\/such\/folder\/eventbus\.db cannot be made: there is no folder no\/such\/folder\n$/,
+    );
   });
 
   test("others could reach it and nothing says who may", async () => {
