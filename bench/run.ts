@@ -5,17 +5,17 @@
  *
  * Without names, every bench runs. `--quick` shows in some minutes that all of them work, with figures that mean little.
  * `--folder` is where histories are written, on the disk to be measured; default is the system's temporary folder.
- * `--binary` takes a compiled program instead of building one. Exits 1 if a bench fails or, unless quick, a target is
+ * `--binary` takes a program that was compiled from these sources instead of building it. Exits 1 if a bench fails or, unless quick, a target is
  * missed.
  */
-import { mkdirSync, mkdtempSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { benches } from "./benches.ts";
 import { type Bench, type Context, Skipped } from "./lib/bench.ts";
 import { buildBinary } from "./lib/build.ts";
+import { historyFolder } from "./lib/history-file.ts";
 import { describeMachine, pinSelf } from "./lib/machine.ts";
 import { Neighbours, NOISY_CORES } from "./lib/neighbours.ts";
 import { isGood, type Measured, type Outcome, toJson } from "./lib/outcome.ts";
@@ -51,6 +51,7 @@ async function main(): Promise<boolean> {
   const root = resolve(options.folder, "eventbus-bench");
   mkdirSync(root, { recursive: true });
   const folder = mkdtempSync(join(root, "run-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const date = new Date().toISOString();
   const machine = describeMachine(folder);
   pinSelf();
@@ -59,7 +60,7 @@ async function main(): Promise<boolean> {
   const context: Context = {
     binary,
     folder,
-    cache: join(root, "histories"),
+    histories: await historyFolder(root),
     rounds: Number(options.rounds ?? (options.quick ? QUICK_ROUNDS : ROUNDS)),
     windowSeconds: options.quick ? QUICK_SECONDS : WINDOW_SECONDS,
     warmupSeconds: options.quick ? QUICK_SECONDS : WARMUP_SECONDS,
@@ -68,7 +69,6 @@ async function main(): Promise<boolean> {
   };
   const measured: Measured[] = [];
   for (const bench of chosen) measured.push(await measure(bench, context));
-  await rm(folder, { recursive: true });
   progress.end();
   const { isQuick, rounds, windowSeconds } = context;
   const outcome = { date, command: command(), isQuick, rounds, windowSeconds, machine, measured };

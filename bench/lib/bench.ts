@@ -7,7 +7,7 @@ export interface Context {
   /** A folder of this run, on the disk that is measured. Emptied at the end. */
   readonly folder: string;
   /** Where prepared histories stay between runs. */
-  readonly cache: string;
+  readonly histories: string;
   /** Rounds of each row; control and ours take turns. */
   readonly rounds: number;
   /** What one round of a throughput measures, after a warm-up. */

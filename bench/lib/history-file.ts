@@ -15,13 +15,19 @@ const BODIES = 40;
 /** Sources in a prepared history, so that `source` is a filter that leaves something. */
 export const SOURCES = 10;
 
+/** A folder for histories that the sources as they are now write; those of other sources are removed. */
+export async function historyFolder(root: string): Promise<string> {
+  const all = join(root, "histories");
+  const name = await storeHash();
+  await mkdir(join(all, name), { recursive: true });
+  for (const other of await readdir(all)) if (other !== name) await rm(join(all, other), { recursive: true });
+  return join(all, name);
+}
+
 /** A history of so many events: 1,000 topics and 10 sources at random, written by the program itself, kept for later. */
 export async function preparedHistory(context: Context, events: number): Promise<string> {
-  const key = await storeHash();
-  const file = join(context.cache, `history-${key}-${events}.db`);
+  const file = join(context.histories, `${events}.db`);
   if (existsSync(file)) return file;
-  await mkdir(context.cache, { recursive: true });
-  await removeOthers(context.cache, key);
   const unfinished = join(context.folder, `history-${events}.db`);
   const flags = ["--db", unfinished, "--durability", "os"];
   await using(Server.eventbus(context, flags), (server) => fill(context, server, events));
@@ -58,17 +64,10 @@ async function fill(context: Context, server: Server, events: number): Promise<v
 /** Changes whenever the code does that wrote the histories. */
 async function storeHash(): Promise<string> {
   const root = join(import.meta.dir, "../../src");
-  const files = [...new Bun.Glob("{store/*,bus/event.ts}").scanSync(root)].sort();
+  const files = [...new Bun.Glob("store/*").scanSync(root), "bus/event.ts"].sort();
   const hasher = new Bun.CryptoHasher("sha256");
   for (const file of [...files.map((name) => join(root, name)), import.meta.path]) {
     hasher.update(await Bun.file(file).bytes());
   }
   return hasher.digest("hex").slice(0, 12);
-}
-
-/** Histories of other versions would fill the disk. */
-async function removeOthers(cache: string, key: string): Promise<void> {
-  for (const name of await readdir(cache)) {
-    if (name.startsWith("history-") && !name.startsWith(`history-${key}-`)) await rm(join(cache, name));
-  }
 }

@@ -1,3 +1,5 @@
+import { describeAnswer } from "./http-connection.ts";
+
 /** Something that sends a request at a time and tells when it is answered. */
 export interface Connection {
   /** Status 200 is good; the body is there when the status is another. */
@@ -47,7 +49,7 @@ export class Flood {
 
   #answered(connection: Connection, status: number, body: Buffer | undefined): void {
     if (status !== 200) {
-      this.#failed.reject(new Error(`a publish was answered with ${status}: ${body?.toString().slice(0, 500)}`));
+      this.#failed.reject(new Error(describeAnswer(status, body)));
       return;
     }
     this.answers++;

@@ -46,7 +46,7 @@ export class HttpConnection {
     return new Promise((resolve, reject) => {
       this.onAnswer = (_, status, body) => {
         if (status === 200) resolve(body);
-        else reject(new Error(`the server answered ${status}: ${body?.toString().slice(0, 500)}`));
+        else reject(new Error(describeAnswer(status, body)));
       };
       this.send(request);
     });
@@ -76,6 +76,13 @@ export class HttpConnection {
     const status = Number(received.toString("latin1", 9, 12));
     this.onAnswer(this, status, this.#wantsBody || status !== 200 ? received.subarray(bodyStart, end) : undefined);
   }
+}
+
+/** What a bad answer was; 0 stands for a connection that was closed. */
+export function describeAnswer(status: number, body: Buffer | undefined): string {
+  return status === 0
+    ? "the server closed the connection"
+    : `the server answered ${status}: ${body?.toString().slice(0, 500)}`;
 }
 
 function contentLength(received: Buffer, headEnd: number): number {

@@ -1,7 +1,7 @@
 import { answerCommands } from "./commands.ts";
 import { Stretch } from "./cpu.ts";
 import { FrameReader } from "./frames.ts";
-import { HttpConnection } from "./http-connection.ts";
+import { describeAnswer, HttpConnection } from "./http-connection.ts";
 import { httpRequest, topicName } from "./requests.ts";
 import { Subscriber } from "./subscriber.ts";
 
@@ -93,7 +93,7 @@ class Steady {
     const envelope = JSON.stringify({ topic, data: { due: dueMs, text: "x".repeat(80) } });
     this.#underWay++;
     connection.onAnswer = (_, status, body) => {
-      if (status !== 200) this.#fault ??= new Error(`a publish was answered with ${status}: ${body}`);
+      if (status !== 200) this.#fault ??= new Error(describeAnswer(status, body));
       this.answeredMs.push(performance.now() - dueMs);
       this.#underWay--;
       this.#idle.push(connection);
