@@ -192,7 +192,8 @@ describe("a plain matcher that shares no code agrees", () => {
       ),
       braces: fc.array(tie("branch"), { minLength: 1, maxLength: 3 }).map((list) => `{${list.join(",")}}`),
     }));
-    fc.assert(fc.property(pattern, topics, agree), { numRuns: 2000 });
+    const within = pattern.filter((text) => !passesLimit(text));
+    fc.assert(fc.property(within, topics, agree), { numRuns: 2000 });
   });
 
   test("on patterns that are mostly malformed", () => {
@@ -287,4 +288,14 @@ function errorOf(act: () => unknown): BusError {
     throw error;
   }
   throw new Error("It threw nothing.");
+}
+
+/** What braces expand to may be more than is allowed, which the plain matcher does not know. */
+function passesLimit(text: string): boolean {
+  try {
+    parsePattern(text);
+    return false;
+  } catch (error) {
+    return error instanceof Error && error.message.includes("at most");
+  }
 }
