@@ -135,6 +135,11 @@ function read(setting: Setting<unknown>, given: readonly string[], where: string
   }
 }
 
+/** The environment of this process, and more, for a process that it starts. */
+export function childEnvironment(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
+  return { ...process.env, ...more };
+}
+
 /** Read by the client commands, not by the server. */
 const OTHER_NAMES = ["EVENTBUS_URL", "EVENTBUS_TOKEN"];
 

@@ -1,38 +1,67 @@
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
+import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
-import { serveCommand, startFailure } from "./cli/serve.ts";
+import { completionsCommand } from "./cli/completions.ts";
+import { reportFailure } from "./cli/failure.ts";
+import { historyCommand } from "./cli/history.ts";
+import { flushed } from "./cli/output.ts";
+import { publishCommand } from "./cli/publish.ts";
+import { serveCommand } from "./cli/serve.ts";
+import { subscribeCommand } from "./cli/subscribe.ts";
+import { pruneCommand, topicsCommand } from "./cli/topics.ts";
 import { nearest } from "./http/nearest.ts";
 
-/** Exit codes: 0 ok, 1 failed, 2 wrong usage. */
-const WRONG_USAGE = 2;
+if (import.meta.main) {
+  await run(Bun.argv.slice(2));
+  await flushed();
+  process.exit();
+}
 
-await run(Bun.argv.slice(2));
-process.exit();
-
-async function run(argv: readonly string[]): Promise<void> {
+/** The tree of all commands, from which help, completions and the reference are made. */
+export function createProgram(): Command {
   const program = new Command("eventbus")
     .description("an event bus in one file: curl publishes, a WebSocket subscribes, SQLite keeps every event")
     .version(packageJson.version, "-V, --version")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "eventbus: ")) })
     .showSuggestionAfterError()
     .exitOverride();
-  const version = new Command("version").description("say which version this is");
-  version.action(() => console.log(packageJson.version));
-  for (const command of [serveCommand(packageJson.version), checkCommand(), version]) {
-    command.copyInheritedSettings(program);
+  const commands = [
+    serveCommand(packageJson.version),
+    publishCommand(),
+    subscribeCommand(),
+    historyCommand(),
+    topicsCommand(),
+    pruneCommand(),
+    checkCommand(),
+    benchCommand(),
+    completionsCommand(),
+    versionCommand(),
+  ];
+  for (const command of commands) {
+    inherit(command, program);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }
+  return program;
+}
+
+function inherit(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent);
+  for (const below of command.commands) inherit(below, command);
+}
+
+function versionCommand(): Command {
+  return new Command("version").description("say which version this is").action(() => console.log(packageJson.version));
+}
+
+async function run(argv: readonly string[]): Promise<void> {
+  const program = createProgram();
   try {
     refuseUnknownCommand(program, argv[0] ?? "");
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
-    else {
-      process.stderr.write(`eventbus: ${startFailure(error)}\n`);
-      process.exitCode = error instanceof BusError && error.code.startsWith("parameter") ? WRONG_USAGE : 1;
-    }
+    process.exitCode = reportFailure(error);
   }
 }
 

@@ -76,7 +76,15 @@ export class EventBusClient {
   /** Publishes up to 10,000 events with consecutive ids, all or none, and never twice; otherwise as `publish`. */
   async publishMany(envelopes: Iterable<Envelope>, options: PublishOptions = {}): Promise<PublishedRange> {
     const lines = Array.from(envelopes, ({ topic, data, source }) => toJson({ topic, data, source }));
-    return parseJson(await this.#post(LINES_TYPE, lines.join("\n"), options)) as PublishedRange;
+    return this.publishLines(lines.join("\n"), options);
+  }
+
+  /**
+   * As `publishMany`, with the envelopes as JSON text, one a line, sent as they are. An error of one line has its number
+   * in `problem.line`, from 1.
+   */
+  async publishLines(ndjson: string, options: PublishOptions = {}): Promise<PublishedRange> {
+    return parseJson(await this.#post(LINES_TYPE, ndjson, options)) as PublishedRange;
   }
 
   /**
@@ -102,6 +110,12 @@ export class EventBusClient {
   async topics(patterns: string | readonly string[] = [], { signal }: CallOptions = {}): Promise<TopicSummary[]> {
     const query = { pattern: [patterns].flat() };
     return parseJson(await this.#calls.send({ path: "/api/topics", query }, signal)) as TopicSummary[];
+  }
+
+  /** Applies the retention rules now; resolves with the number of events that went. */
+  async prune({ signal }: CallOptions = {}): Promise<number> {
+    const answer = parseJson(await this.#calls.send({ method: "POST", path: "/api/events/prune" }, signal));
+    return (answer as { pruned: number }).pruned;
   }
 
   /** What the server says of itself. */

@@ -1,0 +1,64 @@
+import { Command, Option } from "commander";
+import type { ReceivedEvent } from "../client/index.ts";
+import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
+import { print, table } from "./output.ts";
+
+interface HistoryFlags extends ConnectionOptions {
+  readonly last: number;
+  readonly topic?: string[];
+  readonly from?: string;
+  readonly to?: string;
+  readonly source?: string;
+  readonly output?: "json" | "table";
+}
+
+/** Events asked for at once: an answer is held in memory as a whole. */
+const PAGE = 1000;
+
+const EXAMPLES = `
+The newest events that match, newest first, an event a line. All that is asked for must hold.
+
+Examples:
+  $ eventbus history
+  $ eventbus history --topic 'orders.*' --source shop --last 1000 | jq .data
+  $ eventbus history --from 2026-11-23T00:00:00Z --to 2026-11-24T00:00:00Z --output table`;
+
+/** The command that asks for past events. */
+export function historyCommand(): Command {
+  return withConnection(new Command("history"))
+    .description("print past events, newest first")
+    .option("--last <n>", "the most events to print, any number", wholeNumber(1), 50)
+    .option("--topic <pattern>", "topics; may be given several times", (text, all: string[] = []) => [...all, text])
+    .option("--from <time>", "RFC 3339, inclusive")
+    .option("--to <time>", "RFC 3339, inclusive")
+    .option("--source <source>", "who published, exactly")
+    .addOption(outputOption())
+    .addHelpText("after", EXAMPLES)
+    .action((flags: HistoryFlags) => history(flags));
+}
+
+/** `--output json|table`. */
+export function outputOption(): Option {
+  const help = "how it is printed (default: table on a terminal, json elsewhere)";
+  return new Option("--output <form>", help).choices(["json", "table"]);
+}
+
+async function history(flags: HistoryFlags): Promise<void> {
+  const { last, topic, from, to, source } = flags;
+  const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
+  const bus = connectTo(flags);
+  let before: number | undefined;
+  for (let left = last; left > 0; ) {
+    const asked = Math.min(left, PAGE);
+    const page = await bus.history({ last: asked, topic, from, to, source, before });
+    if (page.length > 0) await print(isTable ? rows(page) : page.map(({ json }) => `${json}\n`).join(""));
+    if (page.length < asked) return;
+    left -= page.length;
+    before = page.at(-1)?.id;
+  }
+}
+
+function rows(page: readonly ReceivedEvent[]): string {
+  const cells = page.map((event) => [String(event.id), event.created_at, event.topic, event.source, event.rawData]);
+  return table(["id", "created_at", "topic", "source", "data"], cells);
+}

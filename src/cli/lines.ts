@@ -1,0 +1,140 @@
+/** The server takes as many lines in one body. */
+const MAX_LINES = 10_000;
+/** Characters in a batch: far below the 10 MiB that a server takes, and enough that a batch costs little by itself. */
+const MAX_CHARACTERS = 1024 * 1024;
+/** Bytes in one line: more than any server takes by default. What is longer is no line of JSON, and must not fill memory. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+/** What came so far is published when nothing more comes for so long, in milliseconds: `tail -f` is to be seen at once. */
+const IDLE_MS = 100;
+
+const LINE_FEED = 10;
+
+/** Lines to publish at once. */
+export interface LineBatch {
+  /** Every line, blank ones too, so that the lines of the body can be counted. */
+  readonly text: string;
+  /** Numbers of the lines in the input, from 1. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+}
+
+export interface BatchOptions {
+  /** Lines to pass over. */
+  readonly skip: number;
+  /** Makes an envelope of a line that is not blank; what it throws is told with the line's number. */
+  readonly toEnvelope?: ((line: string) => string) | undefined;
+}
+
+/** A line that cannot be published. */
+export class LineError extends Error {
+  constructor(line: number, what: string) {
+    super(`line ${line}: ${what}`);
+  }
+}
+
+/**
+ * Cuts a stream of bytes into batches of lines. Where it cuts depends on the lines alone, as long as the stream does
+ * not pause. A batch is never blank. Holds one batch in memory.
+ *
+ * @throws LineError after the batch of the lines before it, for a line that is not UTF-8, is too long, or has no envelope.
+ */
+export async function* batches(input: AsyncIterable<Uint8Array>, options: BatchOptions): AsyncGenerator<LineBatch> {
+  const batch = new Batch(options.skip);
+  for await (const lines of withIdle(linesOf(input))) {
+    for (const bytes of lines ?? []) {
+      const line = batch.nextLine++;
+      if (line <= options.skip) continue;
+      const text = read(bytes, line, options.toEnvelope);
+      if (typeof text !== "string") {
+        yield* batch.take();
+        throw text;
+      }
+      if (!batch.hasRoomFor(text)) yield* batch.take();
+      batch.add(text);
+    }
+    if (lines === undefined) yield* batch.take();
+  }
+  yield* batch.take();
+}
+
+function read(bytes: Uint8Array, line: number, toEnvelope: BatchOptions["toEnvelope"]): string | LineError {
+  try {
+    if (bytes.length > MAX_LINE_BYTES) return new LineError(line, `it is longer than ${MAX_LINE_BYTES} bytes`);
+    const text = decoder.decode(bytes);
+    return text.trim() === "" || toEnvelope === undefined ? text : toEnvelope(text);
+  } catch (error) {
+    return new LineError(line, error instanceof SyntaxError ? error.message : "it is not UTF-8");
+  }
+}
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+class Batch {
+  nextLine = 1;
+  #lines: string[] = [];
+  #characters = 0;
+  #firstLine: number;
+
+  constructor(skip: number) {
+    this.#firstLine = skip + 1;
+  }
+
+  hasRoomFor(text: string): boolean {
+    return this.#lines.length < MAX_LINES && this.#characters + text.length <= MAX_CHARACTERS;
+  }
+
+  add(text: string): void {
+    this.#lines.push(text);
+    this.#characters += text.length + 1;
+  }
+
+  *take(): Generator<LineBatch> {
+    const [lines, firstLine] = [this.#lines, this.#firstLine];
+    this.#lines = [];
+    this.#characters = 0;
+    this.#firstLine += lines.length;
+    const text = lines.join("\n");
+    if (text.trim() !== "") yield { text, firstLine, lastLine: this.#firstLine - 1 };
+  }
+}
+
+/** The lines of every chunk that ends at least one, without their line feeds; of a line that is too long, its begin. */
+async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
+  let rest: Uint8Array[] = [];
+  let restBytes = 0;
+  const keep = (bytes: Uint8Array) => {
+    if (restBytes <= MAX_LINE_BYTES && bytes.length > 0) rest.push(bytes);
+    restBytes += bytes.length;
+  };
+  for await (const chunk of input) {
+    const lines: Uint8Array[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(LINE_FEED); end >= 0; end = chunk.indexOf(LINE_FEED, start)) {
+      keep(chunk.subarray(start, end));
+      lines.push(rest.length === 1 && rest[0] ? rest[0] : Buffer.concat(rest));
+      [rest, restBytes, start] = [[], 0, end + 1];
+    }
+    keep(chunk.slice(start));
+    if (lines.length > 0) yield lines;
+  }
+  if (restBytes > 0) yield [Buffer.concat(rest)];
+}
+
+/** The same, and undefined where nothing comes for a while. */
+async function* withIdle<T>(input: AsyncIterable<T>): AsyncGenerator<T | undefined> {
+  const iterator = input[Symbol.asyncIterator]();
+  let next = iterator.next();
+  for (;;) {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const idle = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), IDLE_MS);
+    });
+    const first = await Promise.race([next, idle]).finally(() => clearTimeout(timer));
+    if (first === undefined) yield undefined;
+    const result = first ?? (await next);
+    if (result.done) return;
+    next = iterator.next();
+    // Told where it is awaited.
+    next.catch(() => {});
+    yield result.value;
+  }
+}

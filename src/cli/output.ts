@@ -1,0 +1,70 @@
+import { once } from "node:events";
+import { styleText } from "node:util";
+
+/** Nobody reads standard output any more, as when `| head` has seen enough: a reason to end, and not a failure. */
+export class OutputClosedError extends Error {}
+
+let failure: Error | undefined;
+process.stdout.on("error", (error) => {
+  failure = error;
+});
+
+/** Writes to standard output, and waits while its reader is slow. Throws {@link OutputClosedError} when he is gone. */
+export async function print(text: string): Promise<void> {
+  throwFailure();
+  if (process.stdout.write(text)) return;
+  await once(process.stdout, "drain").catch(() => {});
+  throwFailure();
+}
+
+/** Resolves when all that was printed has been handed on. */
+export function flushed(): Promise<void> {
+  return new Promise((resolve) => {
+    if (failure) resolve();
+    else process.stdout.write("", () => resolve());
+  });
+}
+
+function throwFailure(): void {
+  if (failure) throw "code" in failure && failure.code === "EPIPE" ? new OutputClosedError() : failure;
+}
+
+/** A word for whoever watches, on standard error. */
+export function say(text: string): void {
+  process.stderr.write(`eventbus: ${text}\n`);
+}
+
+/** Colours a text that goes to standard output, on a terminal only; `NO_COLOR` and `FORCE_COLOR` are respected. */
+export function coloured(colour: "cyan" | "gray" | "green" | "yellow", text: string): string {
+  return styleText(colour, text, { stream: process.stdout, validateStream: true });
+}
+
+/** A text of somebody else, without the characters by which it could command a terminal. */
+export function harmless(text: string): string {
+  return text.replaceAll(CONTROLS, "\u{fffd}");
+}
+const CONTROLS = /\p{Cc}/gu;
+
+/** Columns padded to their widest cell, each line cut to the terminal's width; whole where it goes to a file. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows].map((row) => row.map(harmless));
+  const widths = head.map((_, column) => Math.max(...all.map((row) => Bun.stringWidth(row[column] ?? ""))));
+  const lines = all.map((row) =>
+    row
+      .map((cell, column) => padded(cell, widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+  const limit = process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
+  return lines
+    .map((line, index) => `${index === 0 ? coloured("gray", cut(line, limit)) : cut(line, limit)}\n`)
+    .join("");
+}
+
+function padded(cell: string, width: number): string {
+  return cell + " ".repeat(width - Bun.stringWidth(cell));
+}
+
+function cut(line: string, width: number): string {
+  return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+}

@@ -1,0 +1,140 @@
+import { Command, Option } from "commander";
+import type { ReceivedEvent, Subscription } from "../client/index.ts";
+import { childEnvironment } from "../config.ts";
+import { type ConnectionOptions, connectTo, interruption, wholeNumber, withConnection } from "./connection.ts";
+import { coloured, harmless, print, say } from "./output.ts";
+
+interface SubscribeFlags extends ConnectionOptions {
+  readonly since?: string;
+  readonly last?: number;
+  readonly count?: number;
+  readonly output?: "json" | "pretty" | "data";
+  readonly exec?: string;
+  readonly onError: "stop" | "continue";
+}
+
+const EXAMPLES = `
+Events go to standard output, a line each; what happens to the connection is said on standard error. It connects
+again by itself, and goes on after the last event it had: each comes once. Ctrl-C, and every other end, says the id
+to go on from.
+
+--exec runs COMMAND by the shell for each event, one after the other, with the event on its standard input, and
+EVENTBUS_ID, EVENTBUS_TOPIC and EVENTBUS_SOURCE in its environment. When it fails, the command ends with 1, and the
+id it names is that of the last event that went well; with --on-error continue, it says so and goes on.
+
+Examples:
+  $ eventbus subscribe
+  $ eventbus subscribe 'orders.*' 'users.*' --last 10
+  $ eventbus subscribe 'orders.*' --since 24h --output data | jq .total
+  $ eventbus subscribe 'deploy.*' --exec './deploy.sh "$EVENTBUS_TOPIC"' --on-error continue`;
+
+/** The command that prints events as they come, or runs something for each. */
+export function subscribeCommand(): Command {
+  const command = withConnection(new Command("subscribe"))
+    .description("print events as they come, or run a command for each")
+    .argument("[patterns...]", "topics, as in 'orders.*'; all when left out")
+    .addOption(
+      new Option(
+        "--since <since>",
+        "start after an id, at an RFC 3339 time, 30s, 10m, 24h or 7d ago; all, now",
+      ).conflicts("last"),
+    )
+    .option("--last <n>", "start with the newest n events that match", wholeNumber(1, 10_000))
+    .option("--count <n>", "end after n events", wholeNumber(1))
+    .addOption(
+      new Option("--output <form>", "how events are printed (default: pretty on a terminal, json elsewhere)")
+        .choices(["json", "pretty", "data"])
+        .conflicts("exec"),
+    )
+    .option("--exec <command>", "run it for each event")
+    .addOption(
+      new Option("--on-error <what>", "what to do when it fails").choices(["stop", "continue"]).default("stop"),
+    )
+    .addHelpText("after", EXAMPLES);
+  return command.action(async (patterns: string[], flags: SubscribeFlags) => {
+    process.exitCode = await subscribe(patterns, flags);
+  });
+}
+
+async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Promise<number> {
+  const stop = interruption();
+  const bus = connectTo(flags);
+  const subscription = bus.subscribe(patterns.length === 0 ? "*" : patterns, {
+    since: flags.since,
+    last: flags.last,
+    signal: stop,
+    onGap: ({ after, next }) => say(`gap: the events between ${after} and ${next} are no longer kept`),
+    onCaughtUp: (id) => say(`caught up at ${id}`),
+    ...announcer(bus.url),
+  });
+  const handled: Handled = { lastId: undefined };
+  try {
+    return await handleAll(subscription, flags, handled, stop);
+  } finally {
+    if (handled.lastId !== undefined) say(`go on with --since ${handled.lastId}`);
+  }
+}
+
+function announcer(url: string): {
+  onState: (state: { kind: string; delayMs?: number; error?: Error | undefined }) => void;
+} {
+  let wasOpen = false;
+  return {
+    onState: ({ kind, delayMs = 0, error }) => {
+      if (kind === "open") say(wasOpen ? "resumed" : `connected to ${url}`);
+      if (kind === "waiting") say(`lost: ${error?.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
+      wasOpen ||= kind === "open";
+    },
+  };
+}
+
+interface Handled {
+  lastId: number | undefined;
+}
+
+async function handleAll(
+  subscription: Subscription,
+  flags: SubscribeFlags,
+  handled: Handled,
+  stop: AbortSignal,
+): Promise<number> {
+  const { count = Number.POSITIVE_INFINITY, exec } = flags;
+  const output = flags.output ?? (process.stdout.isTTY ? "pretty" : "json");
+  let seen = 0;
+  for await (const event of subscription) {
+    if (exec === undefined) await print(`${shown(event, output)}\n`);
+    else {
+      const exitCode = await run(exec, event);
+      if (exitCode !== 0 && stop.aborted) return 0;
+      if (exitCode !== 0) say(`the command ended with ${exitCode} for event ${event.id}`);
+      if (exitCode !== 0 && flags.onError === "stop") return 1;
+    }
+    handled.lastId = event.id;
+    if (++seen >= count) return 0;
+  }
+  handled.lastId ??= subscription.lastId;
+  return 0;
+}
+
+async function run(command: string, event: ReceivedEvent): Promise<number> {
+  const child = Bun.spawn(["sh", "-c", command], {
+    stdin: Buffer.from(`${event.json}\n`),
+    stdout: "inherit",
+    stderr: "inherit",
+    env: childEnvironment({
+      EVENTBUS_ID: String(event.id),
+      EVENTBUS_TOPIC: event.topic,
+      EVENTBUS_SOURCE: event.source,
+    }),
+  });
+  return child.exited;
+}
+
+function shown(event: ReceivedEvent, output: "json" | "pretty" | "data"): string {
+  if (output === "json") return event.json;
+  if (output === "data") return event.rawData;
+  const { id, created_at, topic, source, rawData } = event;
+  const parts = [coloured("gray", `${id}  ${created_at}`), coloured("cyan", topic)];
+  if (source !== "") parts.push(coloured("green", harmless(source)));
+  return [...parts, harmless(rawData)].join("  ");
+}
