@@ -12,6 +12,8 @@ interface Setting<T> {
   readonly defaultText?: string;
   /** Given more than once, it takes all of them. */
   readonly isRepeatable?: boolean;
+  /** Its value must not be shown. */
+  readonly isSecret?: boolean;
   /** Throws `BusError` with a detail that says what would be right. */
   readonly parse: (text: string) => T;
 }
@@ -87,6 +89,12 @@ export const settings = {
     "Host that is accepted on a loopback address, beside loopback names; repeatable",
   ),
   allowAnonymous: flag("--allow-anonymous", "let everybody publish and read, on any address"),
+  jwtSecret: {
+    ...given("--jwt-secret", "text", "key of the JSON Web Tokens (HS256) that are accepted, 32 bytes or more"),
+    isSecret: true,
+  },
+  jwtPublicKey: given("--jwt-public-key", "file", "public key (PEM) of the JSON Web Tokens that are accepted"),
+  jwksUrl: given("--jwks-url", "url", "where the public keys (JWKS) of the JSON Web Tokens that are accepted are"),
   logLevel: choice(
     "--log-level",
     ["debug", "info", "warn", "error", "silent"],
@@ -154,6 +162,15 @@ function text(flag: string, unit: string, byDefault: string, help: string): Sett
     throw invalid("must not be empty");
   };
   return { flag, unit, help, default: byDefault, parse };
+}
+
+/** A text without a default. */
+function given(flag: string, unit: string, help: string): Setting<string | undefined> {
+  const parse = (value: string) => {
+    if (value !== "") return value;
+    throw invalid("must not be empty");
+  };
+  return { flag, unit, help, default: undefined, defaultText: "off", parse };
 }
 
 function list(flag: string, unit: string, help: string): Setting<readonly string[]> {

@@ -3,6 +3,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
 import { checkCommand } from "./cli/check.ts";
 import { serveCommand, startFailure } from "./cli/serve.ts";
+import { tokenCommand } from "./cli/token.ts";
 import { nearest } from "./http/nearest.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage. */
@@ -20,7 +21,7 @@ async function run(argv: readonly string[]): Promise<void> {
     .exitOverride();
   const version = new Command("version").description("say which version this is");
   version.action(() => console.log(packageJson.version));
-  for (const command of [serveCommand(packageJson.version), checkCommand(), version]) {
+  for (const command of [serveCommand(packageJson.version), tokenCommand(), checkCommand(), version]) {
     command.copyInheritedSettings(program);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }

@@ -1,8 +1,11 @@
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
+import { TokenBook } from "./bus/tokens.ts";
 import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
+import { Gate } from "./http/gate.ts";
 import { isLoopbackName } from "./http/host.ts";
+import { jwtVerifierOf } from "./http/jwt.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
@@ -33,7 +36,10 @@ export class Service {
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
   constructor({ config, log, version, onFailure }: ServiceOptions) {
-    refuseOpenBind(config);
+    const jwt = jwtVerifierOf(config, {
+      clock: Date.now,
+      onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
+    });
     this.#log = log;
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
@@ -49,7 +55,11 @@ export class Service {
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      this.#server = this.#listen(config, version);
+      const tokens = new TokenBook(events.tokens, { clock: Date.now, hasOtherAdmins: jwt !== undefined });
+      const gate = new Gate({ tokens, jwt, clock: Date.now });
+      refuseOpenBind(config, gate.isOpen);
+      if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
+      this.#server = this.#listen(config, version, tokens, gate);
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -80,13 +90,15 @@ export class Service {
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string): HttpServer {
+  #listen(config: Config, version: string, tokens: TokenBook, gate: Gate): HttpServer {
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
         version,
         service: this.#state(config, version),
+        tokens,
+        gate,
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
@@ -147,11 +159,19 @@ function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {
   };
 }
 
-function refuseOpenBind({ host, allowAnonymous }: Config): void {
-  if (allowAnonymous || isLoopbackName(host)) return;
+function refuseOpenBind({ host, allowAnonymous, db }: Config, isOpen: boolean): void {
+  if (!isOpen || allowAnonymous || isLoopbackName(host)) return;
   throw new BusError(
     "unavailable",
-    `${host} can be reached from other machines, and nothing says who may use the bus: start with --allow-anonymous to let everybody, or listen on 127.0.0.1`,
+    `${host} can be reached from other machines, and nothing says who may use the bus: make a token first ` +
+      `(eventbus token create NAME --admin --db ${db}), give a key for JSON Web Tokens (--jwt-secret, --jwt-public-key ` +
+      "or --jwks-url), start with --allow-anonymous to let everybody, or listen on 127.0.0.1",
+  );
+}
+
+function warnOfNoAdmin({ db }: Config, log: Logger): void {
+  log.warn(
+    `no valid token is an admin's: to make one, stop the server and run eventbus token create NAME --admin --db ${db}`,
   );
 }
 

@@ -17,6 +17,7 @@ import type {
   StorageSize,
   TopicMatcher,
 } from "./ports.ts";
+import type { Scope } from "./scope.ts";
 import { parseSince, type Start } from "./start.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
@@ -162,9 +163,14 @@ export class Bus {
     this.#interests.remove(interest);
   }
 
-  /** For an edge that delivers by itself: a place in the history. */
-  cursor(topics: TopicMatcher, start: Start = { kind: "live" }): Cursor {
-    return new Cursor(this.#log, topics, start, this.#clock());
+  /** For an edge that delivers by itself: a place in the history, of whose rest the reader must not know. */
+  cursor(topics: TopicMatcher, start: Start = { kind: "live" }, scope?: Scope): Cursor {
+    return new Cursor(this.#log, topics, start, this.#clock(), scope?.isEverything ? undefined : scope);
+  }
+
+  /** The newest event that somebody of this scope may know of; 0 when there is none. */
+  newestId(scope: Scope): number {
+    return scope.isEverything ? this.#log.head : this.#log.lastId(scope);
   }
 
   /** The newest `last` events (1 to 10,000) whose topic matches, newest first. Rejects with `pattern_invalid`. */
@@ -210,10 +216,16 @@ export class Bus {
     }
   }
 
-  /** The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. */
-  event(id: number): Event {
-    const event = this.#log.get(id);
+  /**
+   * The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. With a scope
+   * that is not everything, whatever may not be seen is `not_found`, and so is what was pruned, for nobody knows any more
+   * whether it might have been seen.
+   */
+  event(id: number, scope?: Scope): Event {
+    const isLimited = scope !== undefined && !scope.isEverything;
+    const event = isLimited ? this.#log.get(id, scope) : this.#log.get(id);
     if (event) return event;
+    if (isLimited) throw new BusError("not_found", "there is no event of this id that the token may see");
     if (id > 0 && id < this.#log.floor) {
       throw new BusError(
         "cursor_expired",

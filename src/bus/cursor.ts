@@ -30,15 +30,22 @@ interface Search {
 export class Cursor {
   topics: TopicMatcher;
   readonly #log: EventLog;
+  /** What the reader may know of, when that is not everything. */
+  readonly #scope: TopicMatcher | undefined;
   /** The last id that was passed. */
   #position: number;
+  /** The last id that a reader of limited scope may be told of. */
+  #told: number | undefined;
   /** As long as the place to start from is not found yet. */
   #search: Search | undefined;
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
 
-  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number) {
+  /** With a `scope`, no id is told that is not of an event within it. */
+  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number, scope?: TopicMatcher) {
     this.#log = log;
+    this.#scope = scope;
+    if (scope && (start.kind === "live" || start.kind === "now")) this.#told = log.lastId(scope);
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
     this.#position = positionOf(log, start, nowMs);
@@ -47,14 +54,16 @@ export class Cursor {
     }
   }
 
-  /** The last id that was passed; undefined as long as the place to start from is not found yet. */
+  /** Where to go on from, as far as it may be told; undefined as long as the place to start from is not found yet. */
   get position(): number | undefined {
+    if (this.#scope) return this.#told;
     return this.#search === undefined ? this.#position : undefined;
   }
 
   /** Moves to an event that the subscriber was given by other means. */
   moveTo(id: number): void {
     this.#position = id;
+    this.#told = id;
   }
 
   /** The next items, at most `limit` events. Tells a hole in its place, and once the end of the replay. */
@@ -65,9 +74,10 @@ export class Cursor {
     const page = this.#log.read({ topics: this.topics }, this.#position, limit);
     this.#addPage(items, page.events, page.damaged);
     this.#position = Math.max(this.#position, page.end);
+    this.#told = page.events.at(-1)?.id ?? this.#told;
     if (page.done && this.#owesCaughtUp) {
       this.#owesCaughtUp = false;
-      items.push({ type: "caught_up", id: this.#log.head });
+      items.push({ type: "caught_up", id: this.#scope ? this.#log.lastId(this.#scope) : this.#log.head });
     }
     return { items, isAtEnd: page.done };
   }

@@ -1,12 +1,13 @@
 import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
-import type { BusError } from "../bus/errors.ts";
+import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { json } from "./answer.ts";
 import { topicsDocs } from "./docs/history.ts";
 import { healthDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
+import type { Gate } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
 import { MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text } from "./query.ts";
 
@@ -27,13 +28,13 @@ export interface ServiceState {
 }
 
 /** What operators ask: prune, topics, stats, health. */
-export function adminRoutes(bus: Bus, service: ServiceState) {
+export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate) {
   return new Elysia()
     .post(PRUNE_PATH, ({ request }) => prune(bus, request), documented(pruneDocs))
     .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
     .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
     .get("/healthz", ({ request }) => alive(request), documented(healthDocs))
-    .get("/readyz", ({ request }) => ready(service, request), documented(readyDocs));
+    .get("/readyz", ({ request }) => ready(service, request, gate), documented(readyDocs));
 }
 
 async function prune(bus: Bus, request: Request): Promise<Response> {
@@ -58,8 +59,12 @@ function alive(request: Request): Response {
   return json({ status: "ok" });
 }
 
-function ready(service: ServiceState, request: Request): Response {
+/** Everybody may ask; what is wrong in particular, only those who could ask for everything else. */
+function ready(service: ServiceState, request: Request, gate: Gate): Response {
   noQuery.read(request.url);
   const reason = service.notReady();
-  return reason === undefined ? json({ status: "ready" }) : problemResponse(reason);
+  if (reason === undefined) return json({ status: "ready" });
+  return problemResponse(
+    gate.isOpen ? reason : new BusError(reason.code, "the server cannot take a publish: see its log"),
+  );
 }

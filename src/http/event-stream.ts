@@ -1,25 +1,26 @@
 import type { Cursor } from "../bus/cursor.ts";
 import { Follower } from "../bus/follower.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import type { Guest } from "./guests.ts";
 import type { LiveStream, LiveStreams } from "./live-bytes.ts";
 import type { SpareTime } from "./spare-time.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
 export interface EventStreamParts {
   readonly cursor: Cursor;
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly format: StreamFormat;
   readonly lives: LiveStreams;
   readonly spareTime: SpareTime;
   readonly tuning: Tuning;
-  /** The newest id of the log. */
-  readonly head: () => number;
+  /** The newest id that the reader may know of. */
+  readonly newestId: () => number;
   readonly onClose: (stream: EventStream) => void;
 }
 
 /** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
-export class EventStream implements LiveStream {
+export class EventStream implements LiveStream, Guest {
   readonly #parts: EventStreamParts;
   readonly #follower: Follower;
   readonly body: ReadableStream<Uint8Array>;
@@ -30,6 +31,7 @@ export class EventStream implements LiveStream {
   #isStarted = false;
   #spokeMs = performance.now();
   #isClosed = false;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
@@ -39,7 +41,11 @@ export class EventStream implements LiveStream {
     });
     // A high-water mark of 0: nothing is made before the client has taken the last of it.
     this.body = new ReadableStream<Uint8Array>(
-      { pull: (controller) => this.#pull(controller), cancel: () => this.#close() },
+      {
+        start: (controller) => this.#keep(controller),
+        pull: (controller) => this.#pull(controller),
+        cancel: () => this.#close(),
+      },
       { highWaterMark: 0 },
     );
   }
@@ -62,9 +68,24 @@ export class EventStream implements LiveStream {
     this.#wakeUp();
   }
 
+  /** Ends without a word and without what waits, whether the client reads or not. */
+  expel(): void {
+    this.#waiting = [];
+    this.#close();
+    try {
+      this.#controller?.close();
+    } catch {
+      // The client has closed it.
+    }
+  }
+
   /** There is nothing more to send, ever. */
   get #isEnded(): boolean {
     return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
+  }
+
+  #keep(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -122,7 +143,7 @@ export class EventStream implements LiveStream {
     clearTimeout(timer);
     this.#wake = undefined;
     if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
-    return encode(this.#parts.format.keepAlive(this.#parts.head()));
+    return encode(this.#parts.format.keepAlive(this.#parts.newestId()));
   }
 
   #wakeUp(): void {

@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
@@ -21,7 +21,7 @@ export class LiveStreams {
   }
 
   /** From now on the stream is pushed every event that matches. */
-  join(stream: LiveStream, topics: PatternSet, format: StreamFormat): void {
+  join(stream: LiveStream, topics: KeyedMatcher, format: StreamFormat): void {
     const key = `${format.contentType} ${topics.key}`;
     let group = this.#byKey.get(key);
     if (group === undefined) {
@@ -32,7 +32,7 @@ export class LiveStreams {
     group.streams.add(stream);
   }
 
-  leave(stream: LiveStream, topics: PatternSet, format: StreamFormat): void {
+  leave(stream: LiveStream, topics: KeyedMatcher, format: StreamFormat): void {
     const key = `${format.contentType} ${topics.key}`;
     const group = this.#byKey.get(key);
     if (!group?.streams.delete(stream) || group.streams.size > 0) return;
@@ -43,14 +43,14 @@ export class LiveStreams {
 
 /** Encodes a batch in pieces of `checkCharacters`, so that a large one does not stand in memory whole once more. */
 class LiveGroup implements Interest {
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly streams = new Set<LiveStream>();
   readonly #format: StreamFormat;
   readonly #tuning: Tuning;
   #batch: Event[] = [];
   #batchCharacters = 0;
 
-  constructor(topics: PatternSet, format: StreamFormat, tuning: Tuning) {
+  constructor(topics: KeyedMatcher, format: StreamFormat, tuning: Tuning) {
     this.topics = topics;
     this.#format = format;
     this.#tuning = tuning;

@@ -1,7 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 
 /** A subscriber that takes part in native publish. */
@@ -30,7 +30,7 @@ export class LiveTopics {
   }
 
   /** From now on the socket gets every event that matches. */
-  join(socket: LiveSocket, topics: PatternSet): LiveTopic {
+  join(socket: LiveSocket, topics: KeyedMatcher): LiveTopic {
     let live = this.#byKey.get(topics.key);
     if (live === undefined) {
       live = new LiveTopic(`events/${++this.#created}`, topics, this.#publisher, this.#bus.tuning);
@@ -59,13 +59,13 @@ export class LiveTopics {
  */
 export class LiveTopic implements Interest {
   readonly name: string;
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly #publisher: Publisher;
   readonly #tuning: Tuning;
   readonly #sockets = new Set<LiveSocket>();
   #uncheckedCharacters = 0;
 
-  constructor(name: string, topics: PatternSet, publisher: Publisher, tuning: Tuning) {
+  constructor(name: string, topics: KeyedMatcher, publisher: Publisher, tuning: Tuning) {
     this.name = name;
     this.topics = topics;
     this.#publisher = publisher;

@@ -16,9 +16,15 @@ export function toProblem(error: BusError): Problem {
   };
 }
 
-/** What goes with every answer of a code: RFC 9110 wants 426 to name the protocol. */
+/** What a client needs to get in (RFC 6750, section 3). */
+const CHALLENGE = 'Bearer realm="eventbus"';
+
+/** What goes with every answer of a code: RFC 9110 wants 426 to name the protocol, and 401 to say what would do. */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
+  token_missing: { "WWW-Authenticate": CHALLENGE },
+  token_invalid: { "WWW-Authenticate": `${CHALLENGE}, error="invalid_token"` },
+  scope_insufficient: { "WWW-Authenticate": `${CHALLENGE}, error="insufficient_scope"` },
 };
 
 /** The answer to a request that failed. */

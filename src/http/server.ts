@@ -23,6 +23,9 @@ const PRUNE_TIMEOUT_S = 255;
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
+/** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
+const EXPIRY_SWEEP_MS = 500;
+
 export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
@@ -36,20 +39,26 @@ export class HttpServer {
   readonly #server: Server<Connection>;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
+  readonly #expiry: ReturnType<typeof setInterval>;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const subscriptions = new Subscriptions(bus, options.limits);
-    const streams = new Streams(bus, options.limits);
+    const { gate } = options;
+    const subscriptions = new Subscriptions(bus, options.limits, gate.guests);
+    const streams = new Streams(bus, options.limits, gate);
     const app = createApp({ ...options, bus, streams });
     this.#subscriptions = subscriptions;
     this.#streams = streams;
+    const upgrade = (request: Request, server: Server<Connection>) => {
+      const admitted = gate.admit(request, "subscribe");
+      if (!(admitted instanceof Promise)) return subscriptions.upgrade(request, server, admitted);
+      return admitted.then((caller) => subscriptions.upgrade(request, server, caller));
+    };
     const answer = (request: Request, server: Server<Connection>) => {
       if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
       const path = pathOf(request.url);
-      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
-        return subscriptions.upgrade(request, server);
+      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return upgrade(request, server);
       if (path === STREAM_PATH)
         server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
@@ -83,6 +92,7 @@ export class HttpServer {
       error: fail,
       websocket: subscriptions.websocket,
     });
+    this.#expiry = setInterval(() => gate.guests.expelExpired(), EXPIRY_SWEEP_MS);
   }
 
   get url(): string {
@@ -97,6 +107,7 @@ export class HttpServer {
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    clearInterval(this.#expiry);
     const drained = this.#server.stop(false);
     this.#subscriptions.close();
     this.#streams.close();
@@ -115,7 +126,7 @@ async function headOf(app: (request: Request) => Response | Promise<Response>, r
 /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
 async function allowing(
   origin: string,
-  answer: () => Response | Promise<Response> | undefined,
+  answer: () => Response | Promise<Response | undefined> | undefined,
 ): Promise<Response | undefined> {
   try {
     const response = await answer();

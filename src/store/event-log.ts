@@ -11,6 +11,7 @@ import type {
   Page,
   Retention,
   StorageSize,
+  TopicMatcher,
 } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
@@ -27,6 +28,7 @@ import { Pruner } from "./retention.ts";
 import { SEGMENT_SIZE, Segments } from "./segment.ts";
 import { type Series, SeriesTable } from "./series.ts";
 import { type Durability, type OpenFile, openDatabase } from "./sqlite.ts";
+import { TokenTable } from "./tokens.ts";
 import { Transactor } from "./transactor.ts";
 import { WriteHealth } from "./write-health.ts";
 
@@ -68,6 +70,8 @@ interface Batch {
  * holes. After `close` everything throws, or rejects with, `shutting_down`.
  */
 export class SqliteEventLog implements EventLog {
+  /** Who may do what, kept in the same file. */
+  readonly tokens: TokenTable;
   readonly #file: OpenFile;
   readonly #clock: () => number;
   readonly #listeners = new CommitListeners();
@@ -114,6 +118,7 @@ export class SqliteEventLog implements EventLog {
       const history = new HistoryReader({ ...parts, postings });
       this.#pruner = new Pruner({ ...parts, postings, history });
       this.#keys = new IdempotencyKeys(database, damage);
+      this.tokens = new TokenTable({ database, damage, write: (work) => this.#writeNow(work) }, meta.tokens);
       this.#meta = new Meta(database);
       this.#transactor = transactor;
       this.#series = series;
@@ -152,8 +157,14 @@ export class SqliteEventLog implements EventLog {
     return this.#reader.readBack(filter, before, limit);
   }
 
-  get(id: number): Event | undefined {
-    return this.#reader.get(id);
+  get(id: number, topics?: TopicMatcher): Event | undefined {
+    return this.#reader.get(id, topics);
+  }
+
+  lastId(topics: TopicMatcher): number {
+    let lastId = 0;
+    for (const series of this.#series.select({ topics })) lastId = Math.max(lastId, series.lastId);
+    return lastId;
   }
 
   idBefore(timeMs: number): number {
@@ -284,6 +295,17 @@ export class SqliteEventLog implements EventLog {
     this.#lastAtMs = nowMs;
     this.#listeners.call(events);
     if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));
+  }
+
+  #writeNow(work: () => void): void {
+    if (this.#closing) throw shuttingDown();
+    this.#health.requireWritable();
+    try {
+      this.#transactor.run(work);
+      this.#health.recover();
+    } catch (error) {
+      throw this.#health.failure(error);
+    }
   }
 
   /** Tries a real commit, so that a disk which has space again is noticed without a publish. */

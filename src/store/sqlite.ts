@@ -2,11 +2,12 @@ import { Database } from "bun:sqlite";
 import { realpathSync, statSync } from "node:fs";
 import { BusError } from "../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
-import { insertMeta } from "./meta.ts";
+import { insertMeta, insertMetaValue } from "./meta.ts";
 import { inUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
+import tokens from "./tokens.sql" with { type: "text" };
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
@@ -16,6 +17,10 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
   (database, segmentSize) => {
     database.run(schema);
     insertMeta(database, segmentSize);
+  },
+  (database) => {
+    database.run(tokens);
+    insertMetaValue(database, "tokens", 0);
   },
 ];
 

@@ -3,6 +3,7 @@ import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { Bus } from "../../src/index.ts";
+import { openGate } from "./gate.ts";
 
 export interface EdgeOptions {
   readonly maxHistory?: number;
@@ -57,6 +58,7 @@ export function serve(
     host: "127.0.0.1",
     port: 0,
     version: "0.0.0-test",
+    ...openGate(),
     service: { stats: () => ({}), notReady: () => undefined },
     limits: {
       maxBodyBytes: 1024 * 1024,

@@ -6,6 +6,7 @@ import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { type ErrorCode, problems } from "../../src/protocol/problem.ts";
+import { openGate } from "../helpers/gate.ts";
 import {
   callsOf,
   type DocumentedCall,
@@ -160,9 +161,11 @@ function routes(): string[] {
     maxNdjsonBytes: 1,
     stallMs: 1000,
   };
+  const opened = openGate();
   const app = appRoutes({
+    ...opened,
     bus: service.bus,
-    streams: new Streams(service.bus, limits),
+    streams: new Streams(service.bus, limits, opened.gate),
     service: { stats: () => ({}), notReady: () => undefined },
     limits,
     version: "",

@@ -4,6 +4,7 @@ import type { RouteDocs } from "./route.ts";
 
 export const pruneDocs: RouteDocs = {
   operationId: "prune",
+  access: "admin",
   tag: "Operate",
   summary: "Apply the retention rules now",
   description: `\
@@ -17,6 +18,7 @@ Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep
 
 export const statsDocs: RouteDocs = {
   operationId: "stats",
+  access: "admin",
   tag: "Operate",
   summary: "What the service has done and holds",
   description: "Counts, rates, retention, storage size, subscribers, uptime and version.",
@@ -28,6 +30,7 @@ export const statsDocs: RouteDocs = {
 
 export const healthDocs: RouteDocs = {
   operationId: "healthz",
+  access: "public",
   tag: "Operate",
   summary: "Is the service alive?",
   description: "For a supervisor that starts the service anew when this is not answered.",
@@ -39,6 +42,7 @@ export const healthDocs: RouteDocs = {
 
 export const readyDocs: RouteDocs = {
   operationId: "readyz",
+  access: "public",
   tag: "Operate",
   summary: "Can the service take a publish?",
   description: "For a load balancer. 503 and 507 say why not.",
@@ -66,6 +70,7 @@ const openApiDocument: Schema = {
 
 export const specificationDocs: RouteDocs = {
   operationId: "openapi",
+  access: "public",
   tag: "Operate",
   summary: "This documentation, for programs",
   description: "OpenAPI 3.0, made from the routes themselves. `/swagger` shows it.",

@@ -16,9 +16,15 @@ const COMMON: readonly ErrorCode[] = [
 
 /** Headers that come with the problems of a status. */
 const HEADERS: Readonly<Record<number, Headers>> = {
+  401: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="invalid_token"') },
+  403: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="insufficient_scope"') },
   405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
   426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
 };
+
+function challenge(example: string): Headers[string] {
+  return { description: "What a client needs (RFC 6750).", schema: { type: "string", example } };
+}
 
 /** One answer for each status that these codes, and those common to all routes, have; by status. */
 export function problemAnswers(codes: readonly ErrorCode[]): Responses {

@@ -1,9 +1,11 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
 import type { AnswerFrame, CaughtUpMessage, GapMessage } from "../../protocol/frames.ts";
 import { type Problem, problems } from "../../protocol/problem.ts";
+import type { TokenInfo } from "../../protocol/token.ts";
 import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
 import { type Schema, schemaRef } from "./openapi.ts";
 import { errorCodes } from "./problems.ts";
+import { newToken, shopToken } from "./tokens.ts";
 
 /** An object that has all of these members. */
 function object(description: string, properties: Record<string, Schema>, example?: unknown): Schema {
@@ -65,6 +67,31 @@ const problemProperties = {
   oldest: { ...count, description: "The oldest event that is still kept." },
   parameter: { type: "string", description: "The parameter, header or member at fault." },
 } satisfies Record<keyof Problem, Schema>;
+
+const patterns = (description: string): Schema => ({
+  type: "array",
+  maxItems: 64,
+  items: { type: "string", maxLength: 256 },
+  description,
+});
+
+const tokenProperties = {
+  name: {
+    type: "string",
+    minLength: 1,
+    maxLength: 64,
+    description: "Letters, digits, `.`, `_` and `-`; the first one a letter or a digit.",
+  },
+  publish: patterns("Topics that may be published to."),
+  subscribe: patterns("Topics whose events may be seen."),
+  admin: { type: "boolean", description: "May prune, see topics and stats, and manage tokens." },
+  expires_at: {
+    type: "string",
+    format: "date-time",
+    nullable: true,
+    description: "From when on it is not valid; `null`: never.",
+  },
+} satisfies Record<keyof TokenInfo, Schema>;
 
 /** Echoed from the frame that is answered. */
 const ref: Schema = {
@@ -130,6 +157,21 @@ export const schemas: Readonly<Record<string, Schema>> = {
       }),
     },
     stats,
+  ),
+  TokenInfo: object("A named token, without its secret.", tokenProperties, shopToken),
+  TokenList: { type: "array", items: schemaRef("TokenInfo"), description: "Tokens by name." },
+  TokenSpec: {
+    type: "object",
+    description: "A token to be made. A member that is not listed here is an error.",
+    required: ["name"],
+    properties: tokenProperties,
+    additionalProperties: false,
+    example: shopToken,
+  },
+  NewToken: object(
+    "A token that was made.",
+    { ...tokenProperties, secret: { type: "string", description: "Shown here and never again." } },
+    newToken,
   ),
   Gap: object("Retention removed the events between `after` and `next` before they were read.", {
     type: typeOf("gap"),

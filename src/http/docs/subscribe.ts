@@ -28,6 +28,7 @@ const subscribeErrors: RouteDocs["errors"] = [
 
 export const subscribeDocs: RouteDocs = {
   operationId: "subscribe",
+  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by WebSocket",
   description: `\
@@ -74,6 +75,7 @@ problem.`,
 
 export const streamDocs: RouteDocs = {
   operationId: "stream",
+  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by server-sent events, or by lines",
   description: `\

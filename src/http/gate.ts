@@ -1,0 +1,85 @@
+import { BusError } from "../bus/errors.ts";
+import { type Access, anybody, type Principal, requireAccess } from "../bus/principal.ts";
+import type { TokenBook } from "../bus/tokens.ts";
+import { secretOf } from "./credentials.ts";
+import { Guests } from "./guests.ts";
+
+/** Tells who sent a JSON Web Token. Throws, or rejects with, `token_invalid` or `unavailable`. */
+export interface JwtVerifier {
+  verify(jwt: string): Principal | Promise<Principal>;
+}
+
+/** Who sent a request that was let in. */
+export interface Callers {
+  of(request: Request): Principal;
+}
+
+export interface GateParts {
+  readonly tokens: TokenBook;
+  /** When there is a key for them. */
+  readonly jwt: JwtVerifier | undefined;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+/** What every secret of a named token begins with. */
+const TOKEN_PREFIX = "ebt_";
+
+/** Lets in whoever may come in: before a route is called, and before a connection is upgraded. */
+export class Gate implements Callers {
+  readonly guests: Guests;
+  readonly #parts: GateParts;
+  readonly #callers = new WeakMap<Request, Principal>();
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+    this.guests = new Guests(parts.clock);
+    parts.tokens.onGone((gone) => this.guests.expel(gone ?? anybody));
+  }
+
+  /** Everybody may do everything, as there are neither tokens nor keys. */
+  get isOpen(): boolean {
+    return this.#parts.tokens.isEmpty && this.#parts.jwt === undefined;
+  }
+
+  /**
+   * Who sent the request, if he may do something of this kind. Throws, or rejects with, `token_missing`,
+   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`.
+   */
+  admit(request: Request, access: Access): Principal | Promise<Principal> {
+    if (access === "public" || this.isOpen) return anybody;
+    const found = this.#identify(request);
+    return found instanceof Promise
+      ? found.then((principal) => this.#enter(request, principal, access))
+      : this.#enter(request, found, access);
+  }
+
+  of(request: Request): Principal {
+    return this.#callers.get(request) ?? this.#nobodyKnown();
+  }
+
+  #enter(request: Request, principal: Principal, access: Access): Principal {
+    if ((principal.expiresMs ?? Number.POSITIVE_INFINITY) <= this.#parts.clock()) {
+      throw new BusError("token_invalid", "the token has expired");
+    }
+    requireAccess(principal, access);
+    this.#callers.set(request, principal);
+    return principal;
+  }
+
+  #identify(request: Request): Principal | Promise<Principal> {
+    const { tokens, jwt } = this.#parts;
+    const secret = secretOf(request);
+    if (secret === undefined) throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+    if (jwt !== undefined && !secret.startsWith(TOKEN_PREFIX)) return jwt.verify(secret);
+    const principal = tokens.find(secret);
+    if (principal) return principal;
+    throw new BusError("token_invalid", "the token is not known: it may have been revoked");
+  }
+
+  /** A route that asks who sent a request which nobody let in. */
+  #nobodyKnown(): Principal {
+    if (this.isOpen) return anybody;
+    throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+  }
+}
