@@ -32,7 +32,7 @@ async function run(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
     else {
       process.stderr.write(`eventbus: ${startFailure(error)}\n`);
-      process.exitCode = error instanceof BusError && error.code.startsWith("parameter") ? WRONG_USAGE : 1;
+      process.exitCode = error instanceof BusError && /^(parameter|pattern)_/.test(error.code) ? WRONG_USAGE : 1;
     }
   }
 }

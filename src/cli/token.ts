@@ -3,8 +3,9 @@ import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { parseSince } from "../bus/start.ts";
 import { TokenBook, tokenInfoOf } from "../bus/tokens.ts";
-import { connect } from "../client/index.ts";
+import { connect, EventBusError } from "../client/index.ts";
 import { environmentName, settings } from "../config.ts";
+import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
 
@@ -109,10 +110,19 @@ async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>):
   const place = await placeOf(command);
   try {
     return await work(place);
+  } catch (error) {
+    throw error instanceof EventBusError ? asBusError(error) : error;
   } finally {
     await place.close();
   }
 }
+
+/** What the server says goes to the user as if it had been said here. */
+function asBusError(error: EventBusError): BusError {
+  const code = errorCodes.find((one) => one === error.code) ?? "unavailable";
+  return new BusError(code, error.message, { cause: error });
+}
+const errorCodes = Object.keys(problems) as ErrorCode[];
 
 /**
  * A server that was named is the place, and none else. A file that was named is, unless a server uses it. Without either
