@@ -23,6 +23,7 @@ async function run(argv: readonly string[]): Promise<void> {
   version.action(() => console.log(packageJson.version));
   for (const command of [serveCommand(packageJson.version), tokenCommand(), checkCommand(), version]) {
     command.copyInheritedSettings(program);
+    for (const part of command.commands) part.copyInheritedSettings(command);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }
   try {

@@ -64,7 +64,8 @@ describe("the OpenAPI document", () => {
 
   test("shows of every call an answer that is no error, with schema and example", () => {
     for (const { operation, path } of calls) {
-      const [, good] = Object.entries(operation.responses).find(([status]) => Number(status) < 300) ?? [];
+      const [status, good] = Object.entries(operation.responses).find(([one]) => Number(one) < 300) ?? [];
+      if (status === "204") continue;
       const media = Object.values(good?.content ?? {});
       expect({ path, media: media.length }).not.toEqual({ path, media: 0 });
       for (const one of media) expect(valuesOf(document, one)).not.toBeEmpty();
@@ -135,6 +136,13 @@ describe("an answer is as documented", () => {
     [200, "GET /readyz", "", {}],
     [200, "GET /swagger/json", "", {}],
     [200, "POST /api/events/prune", "", {}],
+    [200, "GET /api/tokens", "", {}],
+    [400, "POST /api/tokens", "", { body: '{"name":"shop","publish":["*"]}' }],
+    [404, "DELETE /api/tokens/{name}", "/api/tokens/nobody", { method: "DELETE" }],
+    // From here on nothing is open.
+    [201, "POST /api/tokens", "", { body: '{"name":"root","admin":true}' }],
+    [401, "POST /api/events/publish", "", { body: order }],
+    [401, "GET /api/events/stream", "", { headers: { Authorization: "Bearer ebt_nobody" } }],
   ])("%i to %s%s", async (status, call, address, init) => {
     const [method = "", path = ""] = call.split(" ");
     const response = await fetch(`${service.url}${address || path}`, { method, ...init });
