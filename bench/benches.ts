@@ -1,3 +1,4 @@
+import { auth } from "./benches/auth.ts";
 import { beside } from "./benches/beside.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -29,5 +30,6 @@ export const benches: readonly Bench[] = [
   memory,
   pattern,
   envelope,
+  auth,
   peers,
 ];

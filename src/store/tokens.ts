@@ -30,10 +30,10 @@ export class TokenTable implements TokenStore {
   readonly #parts: TokenTableParts;
   readonly #insert: Statement;
   readonly #delete: Statement;
-  readonly #count: Statement<{ count: number }>;
   readonly #meta: Meta;
   readonly #records: readonly TokenRecord[];
   #isUsed: boolean;
+  #count: number;
 
   /** `expected` is the number of tokens that the file says it has. */
   constructor(parts: TokenTableParts, expected: number) {
@@ -41,9 +41,9 @@ export class TokenTable implements TokenStore {
     this.#parts = parts;
     this.#insert = database.prepare("insert into token values (?, ?, ?, ?, ?, ?, ?, ?)");
     this.#delete = database.prepare("delete from token where name = ?");
-    this.#count = database.prepare<{ count: number }, []>("select count(*) as count from token");
     this.#meta = new Meta(database);
     const rows = database.query<TokenRow, []>("select * from token").all();
+    this.#count = rows.length;
     this.#isUsed = rows.length > 0 || expected > 0;
     if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
     this.#records = rows.flatMap((row) => {
@@ -72,16 +72,15 @@ export class TokenTable implements TokenStore {
       created_at: createdMs,
       expires_at: expiresMs ?? null,
     };
-    this.#change(() => this.#insert.run(...Object.values(row), checksumOf(row)));
+    this.#change(() => {
+      this.#insert.run(...Object.values(row), checksumOf(row));
+      return 1;
+    });
     this.#isUsed = true;
   }
 
   remove(name: string): boolean {
-    let changes = 0;
-    this.#change(() => {
-      changes = this.#delete.run(name).changes;
-    });
-    return changes > 0;
+    return this.#change(() => -this.#delete.run(name).changes) < 0;
   }
 
   makeSecret(): string {
@@ -94,11 +93,15 @@ export class TokenTable implements TokenStore {
     return Bun.CryptoHasher.hash("sha256", secret, "hex");
   }
 
-  #change(work: () => void): void {
+  /** `work` answers, as this does, by how many tokens there are more. */
+  #change(work: () => number): number {
+    let difference = 0;
     this.#parts.write(() => {
-      work();
-      this.#meta.set("tokens", this.#count.get()?.count ?? 0);
+      difference = work();
+      this.#meta.set("tokens", this.#count + difference);
     });
+    this.#count += difference;
+    return difference;
   }
 }
 
