@@ -157,20 +157,17 @@ function refuseUnknown(environment: Readonly<Record<string, string | undefined>>
 }
 
 function text(flag: string, unit: string, byDefault: string, help: string): Setting<string> {
-  const parse = (value: string) => {
-    if (value !== "") return value;
-    throw invalid("must not be empty");
-  };
-  return { flag, unit, help, default: byDefault, parse };
+  return { flag, unit, help, default: byDefault, parse: notEmpty };
 }
 
 /** A text without a default. */
 function given(flag: string, unit: string, help: string): Setting<string | undefined> {
-  const parse = (value: string) => {
-    if (value !== "") return value;
-    throw invalid("must not be empty");
-  };
-  return { flag, unit, help, default: undefined, defaultText: "off", parse };
+  return { flag, unit, help, default: undefined, defaultText: "off", parse: notEmpty };
+}
+
+function notEmpty(value: string): string {
+  if (value !== "") return value;
+  throw invalid("must not be empty");
 }
 
 function list(flag: string, unit: string, help: string): Setting<readonly string[]> {

@@ -8,6 +8,7 @@ import { environmentName, settings } from "../config.ts";
 import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
+import { isInUse } from "../store/sqlite-error.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:9800";
 /** How long a server may take to say that it is there, in milliseconds. */
@@ -136,7 +137,8 @@ async function placeOf(command: Command): Promise<TokenPlace> {
   try {
     return filePlace(options.db, command.name() === "create");
   } catch (error) {
-    if (isInUse(error) && !isGiven("url") && (await isServerAt(options.url))) return serverPlace(options);
+    if (error instanceof BusError && isInUse(error.cause) && !isGiven("url") && (await isServerAt(options.url)))
+      return serverPlace(options);
     throw error;
   }
 }
@@ -148,10 +150,6 @@ async function isServerAt(url: string): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-function isInUse(error: unknown): boolean {
-  return error instanceof BusError && error.message.includes("is in use");
 }
 
 function serverPlace({ url, token }: PlaceOptions): TokenPlace {

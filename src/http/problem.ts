@@ -1,5 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
+import { ACCESS_TOKEN } from "./query.ts";
 
 const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
@@ -32,8 +33,13 @@ export function problemResponse(error: BusError, headers: Record<string, string>
   const problem = toProblem(error);
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...HEADERS[error.code], ...headers },
+    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...headersOf(error), ...headers },
   });
+}
+
+function headersOf({ code, members }: BusError): Record<string, string> | undefined {
+  if (members.parameter !== ACCESS_TOKEN) return HEADERS[code];
+  return { "WWW-Authenticate": `${CHALLENGE}, error="invalid_request"` };
 }
 
 /** What a caller may know of an error that nobody threw on purpose: nothing but that it happened. */

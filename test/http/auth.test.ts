@@ -150,6 +150,7 @@ describe("a token", () => {
     await expectOk(page);
     await expectOk(await fetch(`${service.url}/healthz?access_token=x`));
     const twice = await get(service.url, `/api/stats?access_token=${admin}`, admin);
+    expect(twice.headers.get("www-authenticate")).toBe('Bearer realm="eventbus", error="invalid_request"');
     await expectProblem(twice, "parameter_invalid");
     const unknown = await fetch(`${service.url}/api/stats?nope=1&access_token=${admin}`);
     expect(JSON.stringify(await expectProblem(unknown, "parameter_unknown"))).not.toContain(admin);
