@@ -77,7 +77,7 @@ export class Cursor {
     this.#told = page.events.at(-1)?.id ?? this.#told;
     if (page.done && this.#owesCaughtUp) {
       this.#owesCaughtUp = false;
-      items.push({ type: "caught_up", id: this.#scope ? this.#log.lastId(this.#scope) : this.#log.head });
+      items.push({ type: "caught_up", id: this.#newestToTell() });
     }
     return { items, isAtEnd: page.done };
   }
@@ -100,6 +100,12 @@ export class Cursor {
     if (this.#position >= floor - 1) return;
     items.push({ type: "gap", after: this.#position, next: floor });
     this.#position = floor - 1;
+    this.#told = this.#position;
+  }
+
+  /** Never before what was told already, should retention have removed every event of the scope. */
+  #newestToTell(): number {
+    return this.#scope ? Math.max(this.#log.lastId(this.#scope), this.#told ?? 0) : this.#log.head;
   }
 
   /** A damaged event is a hole too. */

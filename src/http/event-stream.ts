@@ -27,6 +27,7 @@ export class EventStream implements LiveStream, Guest {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
+  #pushedId = 0;
   #isEnding = false;
   #isStarted = false;
   #spokeMs = performance.now();
@@ -55,6 +56,7 @@ export class EventStream implements LiveStream, Guest {
   }
 
   push(bytes: Uint8Array, lastId: number): void {
+    this.#pushedId = lastId;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > this.#parts.tuning.maxWaitingBytes) this.#follower.fallBehind(lastId);
@@ -143,7 +145,9 @@ export class EventStream implements LiveStream, Guest {
     clearTimeout(timer);
     this.#wake = undefined;
     if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
-    return encode(this.#parts.format.keepAlive(this.#parts.newestId()));
+    const { format, newestId, cursor } = this.#parts;
+    // Retention may have removed what was sent: an id never goes back.
+    return encode(format.keepAlive(Math.max(newestId(), this.#pushedId, cursor.position ?? 0)));
   }
 
   #wakeUp(): void {

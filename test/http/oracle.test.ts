@@ -156,6 +156,16 @@ describe("with hidden events and with none at all", () => {
   });
 });
 
+describe("a replay of which retention has removed everything that may be seen", () => {
+  test("tells the gap, and ends where the gap does", async () => {
+    await using world = await worldOf(HIDDEN[0] ?? [], 1);
+    await world.service.bus.prune();
+    using socket = await TestSocket.open(world.service.url, `since=1&access_token=${world.secret}`);
+    expect(await socket.nextJson()).toEqual({ type: "gap", after: 1, next: 5 });
+    expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
+  });
+});
+
 /** What the second visible event would be called if there were no hidden ones. */
 function withoutIds(text: string): string {
   return text.replaceAll(/("id":|id: |before=)4\b/g, "$12");
