@@ -63,7 +63,7 @@ export function appRoutes({ bus, streams, service, tokens, gate, limits, version
     .use(publishRoutes(bus, limits, gate))
     .use(historyRoutes(bus, gate))
     .use(adminRoutes(bus, service, gate))
-    .use(tokenRoutes(tokens))
+    .use(tokenRoutes(tokens, gate))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
     .use(docsRoutes(version));

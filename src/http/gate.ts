@@ -11,6 +11,10 @@ export interface JwtVerifier {
 
 /** Who sent a request that was let in. */
 export interface Callers {
+  /**
+   * Throws `token_invalid` or `token_missing` when he may do nothing any more: a body can take long to come, so ask when it
+   * has come.
+   */
   of(request: Request): Principal;
 }
 
@@ -30,11 +34,15 @@ export class Gate implements Callers {
   readonly guests: Guests;
   readonly #parts: GateParts;
   readonly #callers = new WeakMap<Request, Principal>();
+  readonly #gone = new WeakSet<Principal>();
 
   constructor(parts: GateParts) {
     this.#parts = parts;
     this.guests = new Guests(parts.clock);
-    parts.tokens.onGone((gone) => this.guests.expel(gone ?? anybody));
+    parts.tokens.onGone((gone) => {
+      if (gone) this.#gone.add(gone);
+      this.guests.expel(gone ?? anybody);
+    });
   }
 
   /** Everybody may do everything, as there are neither tokens nor keys. */
@@ -55,16 +63,23 @@ export class Gate implements Callers {
   }
 
   of(request: Request): Principal {
-    return this.#callers.get(request) ?? this.#nobodyKnown();
+    const caller = this.#callers.get(request);
+    if (caller === undefined) return this.#nobodyKnown();
+    this.#requireValid(caller);
+    return caller;
   }
 
   #enter(request: Request, principal: Principal, access: Access): Principal {
-    if ((principal.expiresMs ?? Number.POSITIVE_INFINITY) <= this.#parts.clock()) {
-      throw new BusError("token_invalid", "the token has expired");
-    }
+    this.#requireValid(principal);
     requireAccess(principal, access);
     this.#callers.set(request, principal);
     return principal;
+  }
+
+  #requireValid(principal: Principal): void {
+    if (this.#gone.has(principal)) throw new BusError("token_invalid", "the token was revoked");
+    if (principal.expiresMs === undefined || principal.expiresMs > this.#parts.clock()) return;
+    throw new BusError("token_invalid", "the token has expired");
   }
 
   #identify(request: Request): Principal | Promise<Principal> {

@@ -30,7 +30,7 @@ const publishToQuery = new Query({
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers) {
-  const called = (request: Request): Call => ({ bus, limits, request, caller: callers.of(request) });
+  const called = (request: Request): Call => ({ bus, limits, request, callers });
   return new Elysia()
     .post("/api/events/publish", ({ request }) => publish(called(request)), documented(publishDocs))
     .post(
@@ -44,7 +44,7 @@ interface Call {
   readonly bus: Bus;
   readonly limits: PublishLimits;
   readonly request: Request;
-  readonly caller: Principal;
+  readonly callers: Callers;
 }
 
 async function publish(call: Call): Promise<Response> {
@@ -94,7 +94,8 @@ function topicInPath(url: string): Topic {
   return parseTopic(topic);
 }
 
-function append({ bus, request, caller }: Call, drafts: readonly Draft[]): Promise<Appended> {
+function append({ bus, request, callers }: Call, drafts: readonly Draft[]): Promise<Appended> {
+  const caller = callers.of(request);
   requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");
   if (key === null) return bus.append(drafts);

@@ -8,6 +8,7 @@ import { mediaTypeOf, readBody } from "./body.ts";
 import { documented } from "./docs/route.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
 import { decodeUtf8 } from "./envelope.ts";
+import type { Callers } from "./gate.ts";
 import { type Members, sliceMembers } from "./members.ts";
 import { noQuery } from "./query.ts";
 
@@ -17,10 +18,10 @@ const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const
 const MAX_BODY_BYTES = 256 * 1024;
 
 /** `GET`, `POST` and `DELETE` of the named tokens. */
-export function tokenRoutes(tokens: TokenBook) {
+export function tokenRoutes(tokens: TokenBook, callers: Callers) {
   return new Elysia()
     .get(TOKENS_PATH, ({ request }) => list(tokens, request), documented(listTokensDocs))
-    .post(TOKENS_PATH, ({ request }) => create(tokens, request), documented(createTokenDocs))
+    .post(TOKENS_PATH, ({ request }) => create(tokens, request, callers), documented(createTokenDocs))
     .delete(`${TOKENS_PATH}/:name`, ({ request }) => revoke(tokens, request), documented(revokeTokenDocs));
 }
 
@@ -29,10 +30,11 @@ function list(tokens: TokenBook, request: Request): Response {
   return json(tokens.list().map(tokenInfoOf));
 }
 
-async function create(tokens: TokenBook, request: Request): Promise<Response> {
+async function create(tokens: TokenBook, request: Request, callers: Callers): Promise<Response> {
   mediaTypeOf(request, ["json"]);
   noQuery.read(request.url);
   const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
+  callers.of(request);
   const { record, secret } = tokens.create(parseTokenSpec(body));
   return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { NewToken } from "../../src/protocol/token.ts";
-import { exchange, expectOk, expectProblem, publish, requestText } from "../helpers/http.ts";
+import { exchange, expectOk, expectProblem, publish, RawConnection, requestText } from "../helpers/http.ts";
 import { callsOf, type OpenApi } from "../helpers/openapi.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
@@ -198,6 +198,22 @@ describe("a token", () => {
     await expectProblem(await get(service.url, "/api/events/history", secret), "token_invalid");
     await send(service.url, "a", admin);
     expect(await other.nextJson()).toMatchObject({ topic: "a" });
+  });
+
+  test("that is revoked while a body is under way does not get it published any more", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { publish: ["*"] });
+    using connection = await RawConnection.open(service.url);
+    const body = '{"topic":"a"}';
+    const text = requestText("POST /api/events/publish", [`Authorization: Bearer ${secret}`], body);
+    connection.write(text.slice(0, -3));
+    // The head is read, and the rest waited for, when a later request has been answered.
+    await send(service.url, "marker", admin);
+    await fetch(`${service.url}/api/tokens/shop`, { method: "DELETE", headers: bearer(admin) });
+    connection.write(text.slice(-3));
+    expect((await connection.answer())?.status).toBe(401);
+    expect(service.bus.topics().map(({ topic }) => topic)).toEqual(["marker"]);
   });
 
   test("closes, as the first one, the connections of those who came without", async () => {
