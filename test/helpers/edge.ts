@@ -1,3 +1,4 @@
+import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
@@ -18,6 +19,8 @@ export interface Edge extends AsyncDisposable {
   readonly url: string;
   readonly bus: Bus;
   readonly server: HttpServer;
+  /** The bus is open until a token is made. */
+  readonly tokens: TokenBook;
   /** How many subscribers there are, of all transports and states. */
   readonly subscribers: number;
 }
@@ -28,11 +31,13 @@ export function openEdge({ maxHistory, tuning, ...limits }: EdgeOptions = {}): E
     ...(maxHistory === undefined ? {} : { maxHistory }),
     ...(tuning === undefined ? {} : { tuning }),
   });
-  const server = serve(bus, limits);
+  const opened = openGate();
+  const server = serve(bus, limits, opened);
   return {
     url: server.url,
     bus,
     server,
+    tokens: opened.tokens,
     get subscribers() {
       const { websocket, stream } = server.subscribers;
       return websocket.live + websocket.replay + stream.live + stream.replay;
@@ -53,12 +58,13 @@ export function serve(
     maxPatterns = 64,
     spareTime = new SpareTime(),
   }: Partial<SubscriberLimits> & EdgeOptions = {},
+  opened = openGate(),
 ): HttpServer {
   return new HttpServer(bus, {
     host: "127.0.0.1",
     port: 0,
     version: "0.0.0-test",
-    ...openGate(),
+    ...opened,
     service: { stats: () => ({}), notReady: () => undefined },
     limits: {
       maxBodyBytes: 1024 * 1024,
