@@ -139,7 +139,10 @@ export class TokenBook {
 
   #requireUsable({ name, publish, subscribe, isAdmin, expiresMs }: TokenSpec): void {
     if (!NAME.test(name)) {
-      throw invalid("name", "a token's name must be 1 to 64 letters, digits, dots, - or _, the first no sign");
+      throw invalid(
+        "name",
+        "a token's name must be 1 to 64 letters, digits, dots, - and _, and begin with a letter or a digit",
+      );
     }
     if (this.#byName.has(name))
       throw invalid("name", "there is a token of this name: revoke it first, or take another");

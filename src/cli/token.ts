@@ -108,13 +108,14 @@ function parseExpiry(text: string): Date {
 }
 
 async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>): Promise<T> {
-  const place = await placeOf(command);
+  let place: TokenPlace | undefined;
   try {
+    place = await placeOf(command);
     return await work(place);
   } catch (error) {
     throw error instanceof EventBusError ? asBusError(error) : error;
   } finally {
-    await place.close();
+    await place?.close();
   }
 }
 

@@ -82,6 +82,9 @@ describe("eventbus token, through a running server,", () => {
     await binary.stop();
     const gone = await runBinary(["token", "list", "--url", binary.url]);
     expect(gone.exitCode).toBe(1);
+    const nonsense = await runBinary(["token", "list", "--url", "nonsense"]);
+    expect(nonsense).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(nonsense.stderr).toMatch(/^eventbus: [^\n]+\n$/);
   });
 
   test("keeps to it after a restart", async () => {
