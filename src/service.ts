@@ -1,5 +1,6 @@
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
+import { Meter } from "./bus/meter.ts";
 import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { isLoopbackName } from "./http/host.ts";
@@ -7,7 +8,9 @@ import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
+import { requestLog } from "./request-log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
 /** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
@@ -35,8 +38,10 @@ export class Service {
   constructor({ config, log, version, onFailure }: ServiceOptions) {
     refuseOpenBind(config);
     this.#log = log;
+    const meter = new Meter((slow) => log.warn(slow, "slow"));
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
+      meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
@@ -45,11 +50,12 @@ export class Service {
     });
     this.#bus = new Bus(events, {
       clock: Date.now,
+      meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      this.#server = this.#listen(config, version);
+      this.#server = this.#listen(config, version, events);
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -80,13 +86,13 @@ export class Service {
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string): HttpServer {
+  #listen(config: Config, version: string, events: SqliteEventLog): HttpServer {
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
         version,
-        service: this.#state(config, version),
+        service: this.#state(config, version, events),
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
@@ -100,6 +106,7 @@ export class Service {
           allowedHosts: config.allowedHosts,
           allowedOrigins: config.allowedOrigins,
         },
+        onAnswered: requestLog(this.#log, this.#bus.meter, config.accessLog),
         onError: (error) => this.#log.error({ err: error }, "a request failed"),
       });
     } catch (error) {
@@ -107,17 +114,24 @@ export class Service {
     }
   }
 
-  #state(config: Config, version: string): ServiceState {
+  #state(config: Config, version: string, events: SqliteEventLog): ServiceState {
     const bus = this.#bus;
     const startedMs = performance.now();
     const rates = new Rates(bus);
+    const metrics = new Metrics({
+      bus,
+      published: () => rates.published,
+      subscribers: () => this.#server.subscribers,
+      queueDepth: () => events.queueDepth,
+      walBytes: () => events.walBytes,
+    });
     return {
+      metrics,
       stats: () => ({
         version,
         uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
         events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
-        published: rates.published,
-        published_per_second: rates.perSecond,
+        ...rates.stats,
         subscribers: this.#server.subscribers,
         storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
         retention: {

@@ -1,5 +1,6 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
+import { Meter } from "./meter.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { Start } from "./start.ts";
 
@@ -29,6 +30,7 @@ interface Search {
  */
 export class Cursor {
   topics: TopicMatcher;
+  readonly meter: Meter;
   readonly #log: EventLog;
   /** The last id that was passed. */
   #position: number;
@@ -37,7 +39,9 @@ export class Cursor {
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
 
-  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number) {
+  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number, meter = new Meter()) {
+    this.meter = meter;
+    if (start.kind !== "live") meter.replays++;
     this.#log = log;
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
@@ -89,6 +93,7 @@ export class Cursor {
     const { floor } = this.#log;
     if (this.#position >= floor - 1) return;
     items.push({ type: "gap", after: this.#position, next: floor });
+    this.meter.gaps++;
     this.#position = floor - 1;
   }
 
@@ -99,6 +104,7 @@ export class Cursor {
       return;
     }
     const gaps = runsOf(damaged).map(([first, last]): Item => ({ type: "gap", after: first - 1, next: last + 1 }));
+    this.meter.gaps += gaps.length;
     const place = (item: Item) => ("type" in item ? (item.type === "gap" ? item.after + 1 : 0) : item.id);
     items.push(...[...events, ...gaps].sort((a, b) => place(a) - place(b)));
   }

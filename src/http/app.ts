@@ -18,6 +18,8 @@ export interface AppOptions {
   readonly service: ServiceState;
   readonly limits: PublishLimits;
   readonly version: string;
+  /** Told once of the templates of all routes. */
+  readonly onRoutes?: (templates: readonly string[]) => void;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
@@ -33,6 +35,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     })
     .use(appRoutes(options));
   const allowed = new AllowedMethods(app.routes);
+  options.onRoutes?.(app.routes.map(({ path }) => path));
   return (request) => app.handle(request);
 }
 

@@ -57,7 +57,11 @@ export function serve(
     host: "127.0.0.1",
     port: 0,
     version: "0.0.0-test",
-    service: { stats: () => ({}), notReady: () => undefined },
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
     limits: {
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,

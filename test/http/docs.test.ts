@@ -163,7 +163,11 @@ function routes(): string[] {
   const app = appRoutes({
     bus: service.bus,
     streams: new Streams(service.bus, limits),
-    service: { stats: () => ({}), notReady: () => undefined },
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
     limits,
     version: "",
     onError: () => {},

@@ -24,6 +24,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     streams: new Streams(bus, { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() }),
     service: {
       notReady: () => notReady,
+      metrics: { contentType: "text/plain", text: async () => "" },
       stats: () => {
         throw new Error(`secret ${MARKER} of /src/inside.ts`);
       },
