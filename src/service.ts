@@ -1,5 +1,6 @@
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
+import { Meter } from "./bus/meter.ts";
 import { TokenBook } from "./bus/tokens.ts";
 import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
@@ -10,7 +11,9 @@ import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
+import { requestLog } from "./request-log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
 /** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
@@ -24,6 +27,13 @@ export interface ServiceOptions {
   readonly version: string;
   /** Told once when the history failed and the process should end, for what it holds is not known any more. */
   readonly onFailure: () => void;
+}
+
+/** What the network edge is made of, beside the bus. */
+interface Parts {
+  readonly events: SqliteEventLog;
+  readonly tokens: TokenBook;
+  readonly gate: Gate;
 }
 
 /** The whole service: history, bus, network. Starting is making one. */
@@ -41,8 +51,10 @@ export class Service {
       onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
     });
     this.#log = log;
+    const meter = new Meter((slow) => log.warn(slow, "slow"));
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
+      meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
@@ -51,15 +63,16 @@ export class Service {
     });
     this.#bus = new Bus(events, {
       clock: Date.now,
+      meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
       const tokens = new TokenBook(events.tokens, { clock: Date.now, hasOtherAdmins: jwt !== undefined });
-      const gate = new Gate({ tokens, jwt, clock: Date.now });
+      const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
-      this.#server = this.#listen(config, version, tokens, gate);
+      this.#server = this.#listen(config, version, { events, tokens, gate });
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -90,13 +103,13 @@ export class Service {
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string, tokens: TokenBook, gate: Gate): HttpServer {
+  #listen(config: Config, version: string, { events, tokens, gate }: Parts): HttpServer {
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
         version,
-        service: this.#state(config, version),
+        service: this.#state(config, version, events),
         tokens,
         gate,
         limits: {
@@ -112,6 +125,7 @@ export class Service {
           allowedHosts: config.allowedHosts,
           allowedOrigins: config.allowedOrigins,
         },
+        onAnswered: requestLog(this.#log, this.#bus.meter, config.accessLog),
         onError: (error) => this.#log.error({ err: error }, "a request failed"),
       });
     } catch (error) {
@@ -119,17 +133,24 @@ export class Service {
     }
   }
 
-  #state(config: Config, version: string): ServiceState {
+  #state(config: Config, version: string, events: SqliteEventLog): ServiceState {
     const bus = this.#bus;
     const startedMs = performance.now();
     const rates = new Rates(bus);
+    const metrics = new Metrics({
+      bus,
+      published: () => rates.published,
+      subscribers: () => this.#server.subscribers,
+      queueDepth: () => events.queueDepth,
+      walBytes: () => events.walBytes,
+    });
     return {
+      metrics,
       stats: () => ({
         version,
         uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
         events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
-        published: rates.published,
-        published_per_second: rates.perSecond,
+        ...rates.stats,
         subscribers: this.#server.subscribers,
         storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
         retention: {

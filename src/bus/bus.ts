@@ -5,6 +5,7 @@ import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest.ts";
 import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
+import { Meter } from "./meter.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type {
   Appended,
@@ -34,6 +35,8 @@ export interface BusOptions extends Retention {
   clock: () => number;
   /** Told of a pruning run by interval that failed; the next one is tried all the same. */
   onPruneError?: (error: unknown) => void;
+  /** Counts what is done; default one of its own. */
+  meter?: Meter;
   /** What differs from the defaults, which suit. */
   tuning?: Partial<Tuning>;
 }
@@ -81,6 +84,8 @@ export interface HistoryQuery {
 export class Bus {
   /** For edges that deliver by themselves: how much may wait for one subscriber. */
   readonly tuning: Tuning;
+  /** What was done since the start; edges that deliver by themselves count here too. */
+  readonly meter: Meter;
   readonly #log: EventLog;
   readonly #retention: Retention;
   readonly #clock: () => number;
@@ -92,11 +97,15 @@ export class Bus {
 
   constructor(log: EventLog, options: BusOptions) {
     this.tuning = { ...defaultTuning, ...options.tuning };
+    this.meter = options.meter ?? new Meter();
     this.#log = log;
     this.#retention = options;
     this.#clock = options.clock;
     this.#onPruneError = options.onPruneError ?? (() => {});
-    log.onCommit((batch) => this.#interests.deliver(batch));
+    log.onCommit((batch) => {
+      for (const { json } of batch) this.meter.publishedCharacters += json.length;
+      this.#interests.deliver(batch);
+    });
   }
 
   /**
@@ -142,6 +151,7 @@ export class Bus {
       cursor: this.cursor(topics, startOf(options)),
       interests: this.#interests,
       tuning: this.tuning,
+      meter: this.meter,
       onControl: options.onControl ?? (() => {}),
       onClose: () => this.#subscribers.delete(subscriber),
     });
@@ -165,7 +175,10 @@ export class Bus {
 
   /** For an edge that delivers by itself: a place in the history, of whose rest the reader must not know. */
   cursor(topics: TopicMatcher, start: Start = { kind: "live" }, scope?: Scope): Cursor {
-    return new Cursor(this.#log, topics, start, this.#clock(), scope?.isEverything ? undefined : scope);
+    return new Cursor(this.#log, topics, start, this.#clock(), {
+      meter: this.meter,
+      scope: scope?.isEverything ? undefined : scope,
+    });
   }
 
   /** The newest event that somebody of this scope may know of; 0 when there is none. */

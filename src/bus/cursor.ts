@@ -1,5 +1,6 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
+import { Meter } from "./meter.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { Start } from "./start.ts";
 
@@ -21,6 +22,13 @@ interface Search {
   before: number;
 }
 
+export interface CursorOptions {
+  /** Counts replays and gaps. */
+  readonly meter?: Meter;
+  /** What the reader may know of, when that is not everything: no id is told that is not of an event within it. */
+  readonly scope?: TopicMatcher | undefined;
+}
+
 /**
  * A place in the history, and the wish for what comes after it. Every subscriber is one of these.
  *
@@ -29,6 +37,7 @@ interface Search {
  */
 export class Cursor {
   topics: TopicMatcher;
+  readonly meter: Meter;
   readonly #log: EventLog;
   /** What the reader may know of, when that is not everything. */
   readonly #scope: TopicMatcher | undefined;
@@ -41,8 +50,15 @@ export class Cursor {
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
 
-  /** With a `scope`, no id is told that is not of an event within it. */
-  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number, scope?: TopicMatcher) {
+  constructor(
+    log: EventLog,
+    topics: TopicMatcher,
+    start: Start,
+    nowMs: number,
+    { meter = new Meter(), scope }: CursorOptions = {},
+  ) {
+    this.meter = meter;
+    if (start.kind !== "live") meter.replays++;
     this.#log = log;
     this.#scope = scope;
     if (scope && (start.kind === "live" || start.kind === "now")) this.#told = log.lastId(scope);
@@ -99,6 +115,7 @@ export class Cursor {
     const { floor } = this.#log;
     if (this.#position >= floor - 1) return;
     items.push({ type: "gap", after: this.#position, next: floor });
+    this.meter.gaps++;
     this.#position = floor - 1;
     this.#told = this.#position;
   }
@@ -115,6 +132,7 @@ export class Cursor {
       return;
     }
     const gaps = runsOf(damaged).map(([first, last]): Item => ({ type: "gap", after: first - 1, next: last + 1 }));
+    this.meter.gaps += gaps.length;
     const place = (item: Item) => ("type" in item ? (item.type === "gap" ? item.after + 1 : 0) : item.id);
     items.push(...[...events, ...gaps].sort((a, b) => place(a) - place(b)));
   }

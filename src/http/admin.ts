@@ -5,7 +5,7 @@ import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { json } from "./answer.ts";
 import { topicsDocs } from "./docs/history.ts";
-import { healthDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
+import { healthDocs, metricsDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
 import type { Gate } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
@@ -23,6 +23,8 @@ export const PRUNE_PATH = "/api/events/prune";
 /** What the service says of itself beside what the bus knows. */
 export interface ServiceState {
   stats(): object;
+  /** What Prometheus reads. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
   /** Why this server should get no publishes now, or undefined when it should. */
   notReady(): BusError | undefined;
 }
@@ -33,6 +35,7 @@ export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate) {
     .post(PRUNE_PATH, ({ request }) => prune(bus, request), documented(pruneDocs))
     .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
     .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
+    .get("/metrics", ({ request }) => metrics(service, request), documented(metricsDocs))
     .get("/healthz", ({ request }) => alive(request), documented(healthDocs))
     .get("/readyz", ({ request }) => ready(service, request, gate), documented(readyDocs));
 }
@@ -52,6 +55,12 @@ function topics(bus: Bus, request: Request): Response {
 function stats(service: ServiceState, request: Request): Response {
   noQuery.read(request.url);
   return json(service.stats());
+}
+
+async function metrics({ metrics }: ServiceState, request: Request): Promise<Response> {
+  noQuery.read(request.url);
+  const headers = { "Content-Type": metrics.contentType, "Cache-Control": "no-store" };
+  return new Response(await metrics.text(), { headers });
 }
 
 function alive(request: Request): Response {

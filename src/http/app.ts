@@ -26,6 +26,8 @@ export interface AppOptions {
   readonly gate: Gate;
   readonly limits: PublishLimits;
   readonly version: string;
+  /** Told once of the templates of all routes. */
+  readonly onRoutes?: (templates: readonly string[]) => void;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
@@ -41,6 +43,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     })
     .use(appRoutes(options));
   const table = new RouteTable(app.routes);
+  options.onRoutes?.(app.routes.map(({ path }) => path));
   const { gate } = options;
   return (request) => {
     try {

@@ -2,6 +2,7 @@ import type { ServerWebSocket } from "bun";
 import type { Cursor } from "../bus/cursor.ts";
 import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
+import type { Meter } from "../bus/meter.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Principal } from "../bus/principal.ts";
@@ -23,6 +24,7 @@ export class Connection implements LiveSocket, Guest {
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
+  readonly #meter: Meter;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   #topics: KeyedMatcher;
@@ -48,6 +50,7 @@ export class Connection implements LiveSocket, Guest {
     this.#lives = lives;
     this.#spareTime = pace.spareTime;
     this.#tuning = pace.tuning;
+    this.#meter = cursor.meter;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = within(principal.subscribe, new PatternSet(patterns));
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
@@ -189,7 +192,10 @@ export class Connection implements LiveSocket, Guest {
     socket.cork(() => {
       for (const item of items) {
         if (!(item instanceof Event)) socket.send(JSON.stringify(item));
-        else if (this.#wants(item)) socket.send(item.json);
+        else if (this.#wants(item)) {
+          socket.send(item.json);
+          this.#meter.deliver("websocket", 1, item.json.length);
+        }
       }
     });
     this.#schedulePump();

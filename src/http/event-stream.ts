@@ -1,4 +1,5 @@
 import type { Cursor } from "../bus/cursor.ts";
+import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
 import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
@@ -132,6 +133,7 @@ export class EventStream implements LiveStream, Guest {
     const isSilentForLong = nowMs - this.#spokeMs > tuning.keepAliveMs;
     if (items.length === 0 && !isSilentForLong) return undefined;
     this.#spokeMs = nowMs;
+    for (const item of items) if (item instanceof Event) cursor.meter.deliver("stream", 1, item.json.length);
     return items.length === 0 ? encode(format.keepAlive(cursor.position)) : encodeItems(items, format);
   }
 

@@ -1,6 +1,7 @@
 import { BusError } from "../bus/errors.ts";
 import { type Access, anybody, type Principal, requireAccess } from "../bus/principal.ts";
 import type { TokenBook } from "../bus/tokens.ts";
+import type { ErrorCode } from "../protocol/problem.ts";
 import { secretOf } from "./credentials.ts";
 import { Guests } from "./guests.ts";
 
@@ -24,6 +25,8 @@ export interface GateParts {
   readonly jwt: JwtVerifier | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** Told of every request that was not let in, and why. */
+  readonly onRefusal?: (reason: ErrorCode) => void;
 }
 
 /** What every secret of a named token begins with. */
@@ -56,10 +59,13 @@ export class Gate implements Callers {
    */
   admit(request: Request, access: Access): Principal | Promise<Principal> {
     if (access === "public" || this.isOpen) return anybody;
-    const found = this.#identify(request);
-    return found instanceof Promise
-      ? found.then((principal) => this.#enter(request, principal, access))
-      : this.#enter(request, found, access);
+    try {
+      const found = this.#identify(request);
+      if (!(found instanceof Promise)) return this.#enter(request, found, access);
+      return found.then((principal) => this.#enter(request, principal, access)).catch((error) => this.#refuse(error));
+    } catch (error) {
+      return this.#refuse(error);
+    }
   }
 
   of(request: Request): Principal {
@@ -67,6 +73,11 @@ export class Gate implements Callers {
     if (caller === undefined) return this.#nobodyKnown();
     this.#requireValid(caller);
     return caller;
+  }
+
+  #refuse(error: unknown): never {
+    if (error instanceof BusError) this.#parts.onRefusal?.(error.code);
+    throw error;
   }
 
   #enter(request: Request, principal: Principal, access: Access): Principal {

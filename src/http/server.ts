@@ -7,6 +7,7 @@ import { type AppOptions, createApp } from "./app.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
+import { type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
@@ -32,6 +33,8 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly port: number;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
+  /** Told of every request that was answered. */
+  readonly onAnswered?: OnAnswered;
 }
 
 /** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
@@ -47,7 +50,15 @@ export class HttpServer {
     const { gate } = options;
     const subscriptions = new Subscriptions(bus, options.limits, gate.guests);
     const streams = new Streams(bus, options.limits, gate);
-    const app = createApp({ ...options, bus, streams });
+    let templates: readonly string[] = [];
+    const app = createApp({
+      ...options,
+      bus,
+      streams,
+      onRoutes: (all) => {
+        templates = all;
+      },
+    });
     this.#subscriptions = subscriptions;
     this.#streams = streams;
     const upgrade = (request: Request, server: Server<Connection>) => {
@@ -82,13 +93,17 @@ export class HttpServer {
       development: false,
       idleTimeout: IDLE_TIMEOUT_S,
       maxRequestBodySize: UNREACHABLE_BODY_BYTES,
-      fetch: (request, server) => {
-        try {
-          return answerOrigin(request, server);
-        } catch (error) {
-          return fail(error);
-        }
-      },
+      fetch: observed(
+        (request: Request, server: Server<Connection>) => {
+          try {
+            return answerOrigin(request, server);
+          } catch (error) {
+            return fail(error);
+          }
+        },
+        new RouteTemplates(templates),
+        options.onAnswered ?? (() => {}),
+      ),
       error: fail,
       websocket: subscriptions.websocket,
     });

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
 import { Event, formatTime } from "../bus/event.ts";
+import { Meter } from "../bus/meter.ts";
 import type {
   Appended,
   AppendOptions,
@@ -43,6 +44,8 @@ export interface SqliteEventLogOptions {
   onDamage?: (detail: string) => void;
   /** Told once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
   onFailure?: (error: unknown) => void;
+  /** Told of commits and prunes; default one of its own. */
+  meter?: Meter;
 }
 
 /** What only tests change. */
@@ -86,6 +89,7 @@ export class SqliteEventLog implements EventLog {
   readonly #history: HistoryReader;
   readonly #pruner: Pruner;
   readonly #keys: IdempotencyKeys;
+  readonly #meter: Meter;
 
   #pruning: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -99,6 +103,7 @@ export class SqliteEventLog implements EventLog {
   /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: StoreInternals = {}) {
     this.#clock = options.clock ?? Date.now;
+    this.#meter = options.meter ?? new Meter();
     this.#damage = new Damage(options.onDamage ?? (() => {}));
     this.#health = new WriteHealth(this.#damage, options.onFailure ?? (() => {}));
     this.#file = openDatabase(path, options.durability ?? "fsync", internals.segmentSize ?? SEGMENT_SIZE);
@@ -112,7 +117,17 @@ export class SqliteEventLog implements EventLog {
       const transactor = new Transactor(database);
       const series = new SeriesTable(database, damage);
       const events = new EventTable(database, series, (id, reason) => damage.note(`event ${id}: ${reason}`));
-      const parts = { database, segments, transactor, bounds: this, log: this, series, events, damage };
+      const parts = {
+        database,
+        segments,
+        transactor,
+        bounds: this,
+        log: this,
+        series,
+        events,
+        damage,
+        meter: this.#meter,
+      };
       const { sealSlice = SEAL_SLICE } = internals;
       const postings = new PostingIndex({ ...parts, sealSlice }, meta.indexed_to);
       const history = new HistoryReader({ ...parts, postings });
@@ -189,6 +204,15 @@ export class SqliteEventLog implements EventLog {
     return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
   }
 
+  /** Appends that wait for their commit. */
+  get queueDepth(): number {
+    return this.#queue.depth;
+  }
+
+  get walBytes(): number {
+    return this.#file.walBytes();
+  }
+
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
     if (this.#health.current.state === "full") this.#probe();
@@ -239,8 +263,11 @@ export class SqliteEventLog implements EventLog {
     const isClosing = () => this.#closing !== undefined;
     try {
       this.#health.requireWritable();
+      const startMs = performance.now();
       await this.#keys.expire(nowMs, isClosing);
-      return await this.#pruner.prune(rules, nowMs, isClosing);
+      const pruned = await this.#pruner.prune(rules, nowMs, isClosing);
+      this.#meter.prune(pruned, performance.now() - startMs);
+      return pruned;
     } catch (error) {
       throw this.#health.failure(error);
     }
@@ -251,6 +278,7 @@ export class SqliteEventLog implements EventLog {
     this.#health.requireWritable();
     const batch: Batch = { events: [], series: [], created: [] };
     const nowMs = Math.max(Math.trunc(this.#clock()), this.#lastAtMs);
+    const startMs = performance.now();
     let outcomes: Outcome[];
     try {
       outcomes = this.#transactor.run(() => group.map((append) => this.#write(append, batch, nowMs)));
@@ -258,6 +286,8 @@ export class SqliteEventLog implements EventLog {
       for (const series of batch.created) this.#series.forget(series);
       throw this.#health.failure(error);
     }
+    const commitMs = performance.now() - startMs;
+    if (batch.events.length > 0) this.#meter.commit(batch.events.length, commitMs, this.#transactor.commitStatementMs);
     this.#accept(batch, nowMs);
     return outcomes;
   }

@@ -65,7 +65,11 @@ export function serve(
     port: 0,
     version: "0.0.0-test",
     ...opened,
-    service: { stats: () => ({}), notReady: () => undefined },
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
     limits: {
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,

@@ -174,7 +174,11 @@ function routes(): string[] {
     ...opened,
     bus: service.bus,
     streams: new Streams(service.bus, limits, opened.gate),
-    service: { stats: () => ({}), notReady: () => undefined },
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
     limits,
     version: "",
     onError: () => {},

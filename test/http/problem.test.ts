@@ -28,6 +28,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     streams: new Streams(bus, limits, opened.gate),
     service: {
       notReady: () => notReady,
+      metrics: { contentType: "text/plain", text: async () => "" },
       stats: () => {
         throw new Error(`secret ${MARKER} of /src/inside.ts`);
       },

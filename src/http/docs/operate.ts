@@ -28,6 +28,21 @@ export const statsDocs: RouteDocs = {
   errors: ["parameter_unknown"],
 };
 
+export const metricsDocs: RouteDocs = {
+  operationId: "metrics",
+  access: "admin",
+  tag: "Operate",
+  summary: "Metrics for Prometheus",
+  description: "Counters, gauges and histograms in the text format of Prometheus.",
+  answers: {
+    200: {
+      description: "The metrics, as of now.",
+      content: content("text/plain", { type: "string" }, "eventbus_published_events_total 42\n"),
+    },
+  },
+  errors: ["parameter_unknown"],
+};
+
 export const healthDocs: RouteDocs = {
   operationId: "healthz",
   access: "public",

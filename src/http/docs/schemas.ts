@@ -144,6 +144,18 @@ export const schemas: Readonly<Record<string, Schema>> = {
       }),
       published: countOf("Events since the server started."),
       published_per_second: { type: "number", minimum: 0, description: "Mean of the last ten seconds." },
+      delivered: countOf("Events handed to subscribers since the server started, once for each of them."),
+      delivered_per_second: { type: "number", minimum: 0, description: "Mean of the last ten seconds." },
+      gaps: countOf("Holes that subscribers were told of."),
+      replays: countOf("Subscriptions that began in the past."),
+      evictions: countOf("Slow subscribers that were moved from live delivery to the history."),
+      commits: object("Transactions. All but `count` is of the last ten seconds; `null` when there was none.", {
+        count: countOf("Since the server started."),
+        per_second: { type: "number", minimum: 0, description: "Mean." },
+        events_per_commit: { type: "number", minimum: 0, nullable: true, description: "Mean." },
+        commit_ms: quantilesOf("Milliseconds that a transaction took."),
+        fsync_ms: quantilesOf("Milliseconds of its COMMIT statement, in which SQLite waits for the disk."),
+      }),
       subscribers: object("Who is connected.", { websocket: subscribers, stream: subscribers }),
       storage: object("The history on disk.", {
         used_bytes: countOf("Used by events and their indexes."),
@@ -208,4 +220,9 @@ export const schemas: Readonly<Record<string, Schema>> = {
 function codeTable(): string {
   const rows = errorCodes.map((code) => `| ${problems[code].status} | \`${code}\` | ${problems[code].title} |`);
   return ["A code never changes its meaning.", "", "| Status | Code | Meaning |", "|---|---|---|", ...rows].join("\n");
+}
+
+function quantilesOf(description: string): Schema {
+  const quantile = (share: string): Schema => ({ type: "number", minimum: 0, nullable: true, description: share });
+  return object(description, { p50: quantile("Half took no longer."), p99: quantile("99 of 100 took no longer.") });
 }
