@@ -92,7 +92,9 @@ export class Metrics {
       [{}, bus.size().fileBytes],
     ]);
     this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, walBytes()]]);
-    this.#gauge("ready", "1 when the history is sound and takes publishes.", () => [[{}, bus.health().state === "ok" ? 1 : 0]]);
+    this.#gauge("ready", "1 when the history is sound and takes publishes.", () => [
+      [{}, bus.health().state === "ok" ? 1 : 0],
+    ]);
   }
 
   #counter(name: string, help: string, read: () => readonly Sample[]): void {
