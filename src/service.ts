@@ -2,6 +2,7 @@ import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
 import type { Config } from "./config.ts";
 import type { ServiceState } from "./http/admin.ts";
+import type { MakeCopy } from "./http/backup.ts";
 import { isLoopbackName } from "./http/host.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
@@ -49,7 +50,7 @@ export class Service {
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      this.#server = this.#listen(config, version);
+      this.#server = this.#listen(config, version, (signal) => events.backup(signal));
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -80,13 +81,14 @@ export class Service {
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string): HttpServer {
+  #listen(config: Config, version: string, makeCopy: MakeCopy): HttpServer {
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
         version,
         service: this.#state(config, version),
+        makeCopy,
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,

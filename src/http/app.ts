@@ -3,6 +3,7 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { pathOf } from "./answer.ts";
+import { backupRoutes, type MakeCopy } from "./backup.ts";
 import { documented } from "./docs/route.ts";
 import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
@@ -16,6 +17,7 @@ export interface AppOptions {
   readonly bus: Bus;
   readonly streams: Streams;
   readonly service: ServiceState;
+  readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits;
   readonly version: string;
   /** Told of every request that failed without anybody's purpose. */
@@ -37,11 +39,12 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 }
 
 /** Every route, with what the documentation says of it. */
-export function appRoutes({ bus, streams, service, limits, version }: AppOptions) {
+export function appRoutes({ bus, streams, service, makeCopy, limits, version }: AppOptions) {
   return new Elysia()
     .use(publishRoutes(bus, limits))
     .use(historyRoutes(bus))
     .use(adminRoutes(bus, service))
+    .use(backupRoutes(makeCopy))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
     .use(docsRoutes(version));

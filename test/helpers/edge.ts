@@ -58,6 +58,7 @@ export function serve(
     port: 0,
     version: "0.0.0-test",
     service: { stats: () => ({}), notReady: () => undefined },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits: {
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,

@@ -164,6 +164,7 @@ function routes(): string[] {
     bus: service.bus,
     streams: new Streams(service.bus, limits),
     service: { stats: () => ({}), notReady: () => undefined },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits,
     version: "",
     onError: () => {},

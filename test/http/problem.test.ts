@@ -22,6 +22,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const app = createApp({
     bus,
     streams: new Streams(bus, { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() }),
+    makeCopy: failure,
     service: {
       notReady: () => notReady,
       stats: () => {
