@@ -1,3 +1,4 @@
+import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   latency,
   history,
   retention,
+  backup,
   start,
   memory,
   pattern,

@@ -22,7 +22,13 @@ async function run(argv: readonly string[]): Promise<void> {
     .exitOverride();
   const version = new Command("version").description("say which version this is");
   version.action(() => console.log(packageJson.version));
-  for (const command of [serveCommand(packageJson.version), checkCommand(), backupCommand(), restoreCommand(), version]) {
+  for (const command of [
+    serveCommand(packageJson.version),
+    checkCommand(),
+    backupCommand(),
+    restoreCommand(),
+    version,
+  ]) {
     command.copyInheritedSettings(program);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }

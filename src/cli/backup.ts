@@ -1,5 +1,5 @@
-import { createWriteStream, existsSync } from "node:fs";
 import { once } from "node:events";
+import { createWriteStream, existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { environmentName, settings } from "../config.ts";
@@ -87,14 +87,10 @@ function isNobodyThere(error: unknown): boolean {
   return error instanceof NobodyThere;
 }
 
-async function download(
-  { url, token }: Options,
-  target: string,
-  onProgress: (text: string) => void,
-): Promise<void> {
+async function download({ url, token }: Options, target: string, onProgress: (text: string) => void): Promise<void> {
   onProgress(`the server at ${url} makes a copy …`);
   const response = await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
-  const total = Number(response.headers.get("content-length") ?? 0);
+  const total = Number(response.headers.get("eventbus-backup-bytes") ?? 0);
   const file = createWriteStream(target, { mode: 0o600 });
   const failed = new Promise<never>((_, reject) => file.once("error", reject));
   failed.catch(() => {});

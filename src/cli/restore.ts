@@ -29,9 +29,9 @@ function report(db: string, { report, aside, replacedHead }: Restored): void {
   if (aside === undefined) return;
   process.stderr.write(`what was there before is now ${aside}\n`);
   if (replacedHead !== undefined && replacedHead <= head) return;
-  const lost = replacedHead === undefined ? `ids after ${head}` : `ids ${head + 1} to ${replacedHead}`;
+  const last = replacedHead === undefined ? "" : ` up to ${replacedHead}`;
   process.stderr.write(
-    `${lost} were given before, and are given again from now on, to other events: ` +
+    `the ids after ${head}${last} were given before, and are given again from now on, to other events: ` +
       `whatever remembers a later id than ${head} must go on from ${head}\n`,
   );
 }

@@ -8,6 +8,7 @@ import { noQuery } from "./query.ts";
 export const BACKUP_PATH = "/api/backup";
 /** As registered with IANA. */
 const MEDIA_TYPE = "application/vnd.sqlite3";
+const SIZE_HEADER = "Eventbus-Backup-Bytes";
 /** When to try again while another backup is made, in seconds. */
 const RETRY_AFTER_S = 10;
 
@@ -52,7 +53,8 @@ function answer(copy: HistoryCopy, end: () => void): Response {
     headers: {
       "Content-Type": MEDIA_TYPE,
       "Content-Disposition": `attachment; filename="eventbus-${time}.db"`,
-      "Content-Length": String(copy.size),
+      // Bun sends a stream in chunks and leaves a Content-Length out.
+      [SIZE_HEADER]: String(copy.size),
       "Cache-Control": "no-store",
     },
   });
@@ -60,7 +62,10 @@ function answer(copy: HistoryCopy, end: () => void): Response {
 
 /** Read as fast as the client takes it. The copy goes when it is read, or when the client does. */
 function stream(copy: HistoryCopy, end: () => void): ReadableStream<Uint8Array> {
+  let isOver = false;
   const dispose = async () => {
+    if (isOver) return;
+    isOver = true;
     await copy[Symbol.asyncDispose]();
     end();
   };
@@ -70,12 +75,14 @@ function stream(copy: HistoryCopy, end: () => void): ReadableStream<Uint8Array> 
         try {
           const bytes = await copy.read();
           if (bytes.length > 0) return controller.enqueue(bytes);
-        } catch (error) {
           await dispose();
-          throw error;
+          controller.close();
+        } catch (error) {
+          // Reading fails, too, when the client left in the middle of it.
+          if (isOver) return;
+          await dispose();
+          controller.error(error);
         }
-        await dispose();
-        controller.close();
       },
       cancel: dispose,
     },

@@ -14,6 +14,7 @@ export class BackupFile implements AsyncDisposable {
   readonly #handle: FileHandle;
   readonly #path: string;
   #position = 0;
+  #disposed: Promise<void> | undefined;
 
   /**
    * Has the copy made beside the history, on a disk that holds a file of this size, and takes the file's name away.
@@ -26,6 +27,7 @@ export class BackupFile implements AsyncDisposable {
     try {
       await requireSpace(path, bytes);
       const copied = copy(path);
+      copied.catch(() => {}); // it is awaited below
       // The copy has opened it by now. Where an open file cannot be removed, closing does it.
       await rm(path, { force: true }).catch(() => {});
       await copied;
@@ -52,7 +54,12 @@ export class BackupFile implements AsyncDisposable {
   }
 
   /** Frees the file. May be called twice. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
     await this.#handle.close().catch(() => {});
     await rm(this.#path, { force: true });
   }

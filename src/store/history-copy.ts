@@ -1,4 +1,4 @@
-import { Database, type Statement } from "bun:sqlite";
+import type { Database, Statement } from "bun:sqlite";
 import type { Bounds } from "./bounds.ts";
 import { nextTurn } from "./next-turn.ts";
 import { makeHistory } from "./sqlite.ts";
@@ -123,9 +123,7 @@ class Copy {
   /** What was published later is not in the copy, so its key must not be, either. */
   async #copyKeys(head: number): Promise<void> {
     using insert = this.#insertInto("idempotency_key", 5);
-    using keys = this.#source.prepare(
-      `select * from idempotency_key where key > ? order by key limit ${CHUNK_ROWS}`,
-    );
+    using keys = this.#source.prepare(`select * from idempotency_key where key > ? order by key limit ${CHUNK_ROWS}`);
     for (let last = ""; ; ) {
       const rows = keys.values(last);
       if (rows.length === 0) return;

@@ -26,8 +26,12 @@ Publishing goes on meanwhile; pruning waits. One backup at a time: a second one 
 \`eventbus backup FILE\` calls this, checks what it gets, and only then gives it its name.`,
   answers: {
     200: {
-      description: "The file. It is whole when it has as many bytes as `Content-Length` says.",
+      description: "The file. It is whole when it has as many bytes as `Eventbus-Backup-Bytes` says.",
       headers: {
+        "Eventbus-Backup-Bytes": {
+          description: "How many bytes come.",
+          schema: { type: "integer", example: 49_152 },
+        },
         "Content-Disposition": {
           description: "A name for the file, with the time in it.",
           schema: { type: "string", example: 'attachment; filename="eventbus-20261123T143000Z.db"' },
