@@ -3,8 +3,8 @@ import type { Bounds } from "./bounds.ts";
 import { nextTurn } from "./next-turn.ts";
 import { makeHistory } from "./sqlite.ts";
 
-/** What a slice may hold the loop for, in milliseconds. */
-const SLICE_MS = 4;
+/** What a slice may hold the loop for, in milliseconds. An append passes some turns of the loop, each with a slice in it. */
+const SLICE_MS = 2;
 /** Rows between two looks at the clock, and the bytes after which it is looked at before. */
 const CHUNK_ROWS = 64;
 const CHUNK_BYTES = 256 * 1024;
