@@ -11,7 +11,8 @@ import { install, root, say } from "./toolchain.mjs";
 const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "(MIT OR CC0-1.0)"];
 /** Production packages with an install script, and why they may have one. */
 const INSTALL_SCRIPTS = {
-  "@scarf/scarf": "counts installations of swagger-ui-dist; every install of this project leaves scripts out, nothing imports it",
+  "@scarf/scarf":
+    "counts installations of swagger-ui-dist; every install of this project leaves scripts out, nothing imports it",
 };
 const SEVERITIES = ["high", "critical"];
 const NOTICES = "THIRD_PARTY_LICENSES";
@@ -32,7 +33,8 @@ export function faultsOf(manifest, lock) {
     if (entry.resolved !== undefined) faults.push(`${name} is locked to the address ${entry.resolved}`);
     if (!/^sha512-/.test(entry.integrity ?? "")) faults.push(`${name} is locked without a SHA-512`);
     if (!isProduction(entry)) continue;
-    if (!LICENCES.includes(entry.license)) faults.push(`${name} has the licence ${entry.license}, which nobody has allowed`);
+    if (!LICENCES.includes(entry.license))
+      faults.push(`${name} has the licence ${entry.license}, which nobody has allowed`);
     if (entry.hasInstallScript && !INSTALL_SCRIPTS[name]) faults.push(`${name} has an install script`);
   }
   return faults;
@@ -46,14 +48,17 @@ export function verdictOf(text) {
   } catch {
     return { notAudited: "npm answers with what is no JSON" };
   }
-  if (typeof answer?.vulnerabilities !== "object") return { notAudited: answer?.message ?? "npm answers with no audit" };
+  if (typeof answer?.vulnerabilities !== "object")
+    return { notAudited: answer?.message ?? "npm answers with no audit" };
   const known = Object.values(answer.vulnerabilities).filter(({ severity }) => SEVERITIES.includes(severity));
   return { faults: known.map(({ name, severity, range }) => `${name} ${range} has a vulnerability: ${severity}`) };
 }
 
 /** Every production package with its licence and what its authors want said. */
 export function noticesOf(lock, folder) {
-  const names = Object.entries(lock.packages).filter(([path, entry]) => path !== "" && isProduction(entry) && !entry.optional);
+  const names = Object.entries(lock.packages).filter(
+    ([path, entry]) => path !== "" && isProduction(entry) && !entry.optional,
+  );
   const parts = names.map(([path, { version, license }]) => {
     const text = licenceText(join(folder, path)) ?? "(The package holds no text of it.)";
     return `${nameOf(path)} ${version}\nLicence: ${license}\n\n${text.trim()}\n`;
@@ -71,7 +76,8 @@ function nameOf(path) {
 }
 
 function licenceText(folder) {
-  const name = existsSync(folder) && readdirSync(folder).find((one) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(one));
+  const name =
+    existsSync(folder) && readdirSync(folder).find((one) => /^(licen[cs]e|copying)(\.(md|txt))?$/i.test(one));
   return name ? readFileSync(join(folder, name), "utf8").replaceAll("\r\n", "\n") : undefined;
 }
 
@@ -105,7 +111,9 @@ function npm(...args) {
 }
 
 function lastLine({ stdout, stderr }) {
-  const lines = `${stdout}\n${stderr}`.split("\n").filter((line) => line.trim() !== "" && !line.includes("complete log"));
+  const lines = `${stdout}\n${stderr}`
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.includes("complete log"));
   return lines.at(-1) ?? "npm does not answer";
 }
 

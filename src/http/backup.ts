@@ -22,7 +22,7 @@ export interface HistoryCopy extends AsyncDisposable {
 /** Makes a copy of the history while events are published. Gives up when the signal says so. */
 export type MakeCopy = (signal: AbortSignal) => Promise<HistoryCopy>;
 
-/** `GET /api/backup`. One at a time, as each takes the space of the history and a share of the loop. */
+/** `GET /api/backup`, for admins alone, as the copy holds every event. One at a time, as each takes the space of the history and a share of the loop. */
 export function backupRoutes(makeCopy: MakeCopy) {
   let isBusy = false;
   const backup = async (request: Request): Promise<Response> => {

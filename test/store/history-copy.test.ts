@@ -89,9 +89,10 @@ describe("a copy of a history", () => {
     const database = makeHistory(folder.file());
     const tables = database.query("select name from sqlite_schema where type = 'table' order by name").values().flat();
     database.close(true);
-    // A table that is not named here is copied in one go: name it here if it stays small, or copy it in slices.
-    const small = ["meta"];
-    expect(tables).toEqual([...small, "event", "idempotency_key", "posting", "series"].toSorted());
+    const inSlices = ["event", "idempotency_key", "posting", "series"];
+    // A table that is named nowhere here is copied in one go: name it here if it stays small, or copy it in slices.
+    const small = ["meta", "token"];
+    expect(tables.filter((name) => ![...inSlices, ...small].includes(String(name)))).toEqual([]);
   });
 
   test("carries what the pruning has left behind", async () => {
