@@ -40,6 +40,7 @@ export async function restoreFile(
   await requireSound(copy, onProgress);
   using file = new WholeFile(path);
   await copyFile(copy, file.unfinished, onProgress);
+  file.inherit();
   const report = await file.check(onProgress);
   const replacedHead = existsSync(path) ? headOf(path) : undefined;
   return { report, aside: replace(file, aside), replacedHead };

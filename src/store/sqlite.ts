@@ -144,10 +144,10 @@ function setRequired(database: Database, name: string, value: string | number): 
 
 /**
  * Makes an empty history for a copy that is synced and checked later: no write to it waits for the disk, and a crash
- * leaves nothing that is of use. A file that is there is written over.
+ * leaves nothing that is of use. A file that is there is written over; one that is made is for its owner alone.
  */
 export function makeHistory(path: string): Database {
-  writeFileSync(path, "");
+  writeFileSync(path, "", { mode: 0o600 });
   const database = new Database(path, { readwrite: true, strict: true });
   try {
     database.run("pragma auto_vacuum = incremental");

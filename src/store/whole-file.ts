@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { BusError } from "../bus/errors.ts";
 import { readBounds } from "./bounds.ts";
@@ -13,9 +13,12 @@ import { pragma, SCHEMA_VERSION } from "./sqlite.ts";
 /** Told what is being done, and how much of it: 0 to 1. */
 export type OnProgress = (what: string, done: number) => void;
 
+/** What an interrupted command ends with: 128 and the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
 /**
  * A file that appears under its name whole, on the disk and checked, or not at all. Until then it has another name
- * beside it, which only a kill leaves behind.
+ * beside it, which only `kill -9` leaves behind: on a signal that asks to end it is removed, and the process ends.
  */
 export class WholeFile implements Disposable {
   readonly path: string;
@@ -26,6 +29,17 @@ export class WholeFile implements Disposable {
     this.path = path;
     this.unfinished = `${path}.unfinished-${process.pid}`;
     rmSync(this.unfinished, { force: true });
+    process.on("SIGINT", this.#onSignal);
+    process.on("SIGTERM", this.#onSignal);
+  }
+
+  /** Gives it the owner and the rights of the file whose place it takes, or else the owner of the folder. */
+  inherit(): void {
+    const there = statSync(this.path, { throwIfNoEntry: false });
+    if (there) chmodSync(this.unfinished, there.mode & 0o777);
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = there ?? statSync(dirname(this.path));
+    chownSync(this.unfinished, uid, gid);
   }
 
   /** Syncs and checks what was written. Throws `unavailable`, with what is damaged, when it is not sound. */
@@ -41,8 +55,15 @@ export class WholeFile implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    process.off("SIGINT", this.#onSignal);
+    process.off("SIGTERM", this.#onSignal);
     rmSync(this.unfinished, { force: true });
   }
+
+  readonly #onSignal = (signal: keyof typeof EXIT_CODES): void => {
+    this[Symbol.dispose]();
+    process.exit(EXIT_CODES[signal]);
+  };
 }
 
 /** Copies a history that nobody has open, its write-ahead log included, without changing it. */

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkFile } from "../../src/store/check.ts";
 import { Binary, runBinary } from "../helpers/binary.ts";
@@ -74,6 +74,32 @@ describe("eventbus backup", () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  test("shows bytes and per cent on a terminal", async () => {
+    await using server = await Binary.start();
+    await publishMany(server.url, BATCH);
+    let shown = "";
+    const data = (_: unknown, bytes: Uint8Array) => {
+      shown += new TextDecoder().decode(bytes);
+    };
+    const child = Bun.spawn([BINARY, "backup", "copy.db", "--url", server.url], {
+      cwd: server.folder,
+      terminal: { data },
+    });
+    expect(await child.exited).toBe(0);
+    expect(shown).toMatch(/copy\.db: [\d.]+ MB, 100 %/);
+    expect(shown).toMatch(/copy\.db: checking events 100 %/);
+  });
+
+  test("removes what is unfinished when it is interrupted", async () => {
+    await using server = await Binary.start({ args: ["--max-history", "off"] });
+    for (let sent = 0; sent < EVENTS; sent += BATCH.length) await publishMany(server.url, BATCH);
+    const child = Bun.spawn([BINARY, "backup", "copy.db", "--url", server.url], { cwd: server.folder });
+    while (!readdirSync(server.folder).some((name) => name.includes("unfinished"))) await Bun.sleep(1);
+    child.kill("SIGINT");
+    expect(await child.exited).toBe(130);
+    expect(readdirSync(server.folder).filter((name) => name.startsWith("copy"))).toEqual([]);
+  });
+
   test("makes no copy of a damaged history", async () => {
     await using server = await Binary.start();
     await publishMany(server.url, BATCH);
@@ -111,12 +137,15 @@ describe("eventbus restore", () => {
     await runBinary(["backup", "copy.db", "--url", server.url], { folder: server.folder });
     for (let id = 2; id <= 4; id++) await publish(server.url, "lost");
     await server.kill();
+    chmodSync(join(server.folder, "eventbus.db"), 0o640);
     const args = ["restore", "--from", "copy.db", "--db", "eventbus.db"];
     const { exitCode, stdout, stderr } = await runBinary(args, { folder: server.folder });
     expect([exitCode, stdout]).toEqual([0, "eventbus.db is restored: 1 event, ids 1 to 1\n"]);
     expect(stderr).toContain("the ids after 1 up to 4 were given before, and are given again from now on");
     const [, aside = ""] = /is now (\S+)/.exec(stderr) ?? [];
     expect(await soundEvents(join(server.folder, aside))).toBe(4);
+    const modes = ["copy.db", "eventbus.db"].map((name) => statSync(join(server.folder, name)).mode & 0o777);
+    expect(modes).toEqual([0o600, 0o640]);
     await using again = await Binary.start({ folder: server.folder });
     expect(await history(again.url)).toMatchObject([{ id: 1, topic: "kept" }]);
     expect((await publish(again.url, "a")).id).toBe(2);
