@@ -8,8 +8,10 @@ const SLICE_MS = 2;
 /** Rows between two looks at the clock, and the bytes after which it is looked at before. */
 const CHUNK_ROWS = 64;
 const CHUNK_BYTES = 256 * 1024;
-/** Series whose postings are copied with them in one go: one of them has a row for each 65,536 events at the most. */
-const CHUNK_SERIES = 16;
+/** Series that are read at a time. */
+const CHUNK_SERIES = 64;
+/** Postings that are copied between two looks at the clock: one has 128 KiB at the most. */
+const CHUNK_POSTINGS = 8;
 
 /** Tables that may be large, or that others depend on: each is copied in its own way. */
 const KNOWN_TABLES = ["meta", "series", "posting", "event", "idempotency_key"];
@@ -28,6 +30,8 @@ export interface CopyOptions {
   readonly onProgress?: ((done: number) => void) | undefined;
   /** Throws when the copy should be given up. Asked in every turn of the loop. */
   readonly checkGoOn?: () => void;
+  /** What a slice may hold the loop for, in milliseconds; only tests change it. */
+  readonly sliceMs?: number;
 }
 
 /**
@@ -91,19 +95,37 @@ class Copy {
     for (const row of rows) insert.run(...(row as never[]));
   }
 
-  /** Each series with its postings in one turn: what is counted of it and what is indexed of it must agree. */
+  /**
+   * What is counted of a series and what is indexed of it must agree: so how far its postings go is looked up in the turn
+   * that reads the series. Up to there they do not change any more.
+   */
   async #copySeries(): Promise<void> {
-    using insertSeries = this.#insertInto("series", 6);
+    using insert = this.#insertInto("series", 6);
     using insertPosting = this.#insertInto("posting", 5);
     using series = this.#source.prepare(`select * from series where id > ? order by id limit ${CHUNK_SERIES}`);
-    using postings = this.#source.prepare("select * from posting where series_id between ? and ?");
+    using lastSegment = this.#source.prepare("select max(segment) from posting where series_id = ?");
+    using postings = this.#source.prepare(
+      `select * from posting where series_id = ? and segment > ? and segment <= ? order by segment limit ${CHUNK_POSTINGS}`,
+    );
     for (let last = 0; ; ) {
       const rows = series.values(last);
-      const [first, end] = [rows[0]?.[0], rows.at(-1)?.[0]];
-      if (first === undefined) return;
-      for (const row of rows) insertSeries.run(...(row as never[]));
-      for (const row of postings.values(first as number, end as number)) insertPosting.run(...(row as never[]));
-      last = Number(end);
+      if (rows.length === 0) return;
+      for (const row of rows) insert.run(...(row as never[]));
+      const ends = rows.map(([id]) => [Number(id), lastSegment.values(id as number)[0]?.[0]] as const);
+      for (const [id, end] of ends) {
+        if (end !== null) await this.#copyPostings(postings, insertPosting, [id, Number(end)]);
+        last = id;
+      }
+      await this.#yield();
+    }
+  }
+
+  async #copyPostings(postings: Statement, insert: Statement, [id, end]: readonly [number, number]): Promise<void> {
+    for (let last = -1; last < end; ) {
+      const rows = postings.values(id, last, end);
+      if (rows.length === 0) return;
+      for (const row of rows) insert.run(...(row as never[]));
+      last = Number(rows.at(-1)?.[1]);
       await this.#yield();
     }
   }
@@ -139,7 +161,7 @@ class Copy {
 
   /** Lets the loop serve what waits, once the slice is over. The pages of the slice are written at its end. */
   async #yield(done?: () => number): Promise<void> {
-    if (performance.now() - this.#turnMs < SLICE_MS) return;
+    if (performance.now() - this.#turnMs < (this.#options.sliceMs ?? SLICE_MS)) return;
     this.#target.run("commit");
     if (done) this.#options.onProgress?.(done());
     await nextTurn();

@@ -60,6 +60,35 @@ describe("a copy of a history", () => {
     await log.close();
   });
 
+  test("is sound when segments are indexed between any two of its slices", async () => {
+    const found: Database[] = [];
+    const connect = (database: Database) => {
+      found.push(database);
+      return database;
+    };
+    const log = new SqliteEventLog(folder.file(), { durability: "os" }, { segmentSize: 16, sealSlice: 1, connect });
+    const append = (round: number) =>
+      log.append(range(1, 8).map((n) => draft(`topic.${(round * 8 + n) % 33}`, { round, n })));
+    for (const round of range(1, 100)) await append(round);
+    let isDone = false;
+    const publishing = (async () => {
+      for (let round = 101; !isDone; round++) await append(round);
+    })();
+    const [database] = found;
+    if (database === undefined) throw new Error("the log has no connection");
+    for (const round of range(1, 5)) {
+      await copyHistory(database, log, folder.file("copy.db"), { sliceMs: 0 });
+      const { events, head } = await check(folder.file("copy.db"));
+      expect([round, events]).toEqual([round, head]);
+      const copy = new SqliteEventLog(folder.file("copy.db"));
+      expect([copy.health().state, copy.topics().length]).toEqual(["ok", 33]);
+      await copy.close();
+    }
+    isDone = true;
+    await publishing;
+    await log.close();
+  });
+
   test("goes on with the ids, the index and the keys of the original", async () => {
     const log = new SqliteEventLog(folder.file(), { durability: "os" }, { segmentSize: 16 });
     await log.append(drafts(100), { idempotencyKey: "the key" });
