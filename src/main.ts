@@ -1,7 +1,9 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
+import { backupCommand } from "./cli/backup.ts";
 import { checkCommand } from "./cli/check.ts";
+import { restoreCommand } from "./cli/restore.ts";
 import { serveCommand, startFailure } from "./cli/serve.ts";
 import { tokenCommand } from "./cli/token.ts";
 import { nearest } from "./http/nearest.ts";
@@ -21,7 +23,14 @@ async function run(argv: readonly string[]): Promise<void> {
     .exitOverride();
   const version = new Command("version").description("say which version this is");
   version.action(() => console.log(packageJson.version));
-  for (const command of [serveCommand(packageJson.version), tokenCommand(), checkCommand(), version]) {
+  for (const command of [
+    serveCommand(packageJson.version),
+    tokenCommand(),
+    checkCommand(),
+    backupCommand(),
+    restoreCommand(),
+    version,
+  ]) {
     command.copyInheritedSettings(program);
     for (const part of command.commands) part.copyInheritedSettings(command);
     program.addCommand(command, { isDefault: command.name() === "serve" });

@@ -112,6 +112,7 @@ export class Service {
         service: this.#state(config, version, events),
         tokens,
         gate,
+        makeCopy: (signal) => events.backup(signal),
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,

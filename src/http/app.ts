@@ -5,6 +5,7 @@ import type { Access } from "../bus/principal.ts";
 import type { TokenBook } from "../bus/tokens.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { pathOf } from "./answer.ts";
+import { backupRoutes, type MakeCopy } from "./backup.ts";
 import { PAGE_PATH } from "./docs/page.ts";
 import { ACCESS_MEMBER, documented } from "./docs/route.ts";
 import { subscribeDocs } from "./docs/subscribe.ts";
@@ -24,6 +25,7 @@ export interface AppOptions {
   readonly tokens: TokenBook;
   /** Asked before every route whether the request may be let in. */
   readonly gate: Gate;
+  readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits;
   readonly version: string;
   /** Told once of the templates of all routes. */
@@ -61,12 +63,13 @@ function refusal(error: unknown): Response {
 }
 
 /** Every route, with what the documentation says of it. */
-export function appRoutes({ bus, streams, service, tokens, gate, limits, version }: AppOptions) {
+export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version }: AppOptions) {
   return new Elysia()
     .use(publishRoutes(bus, limits, gate))
     .use(historyRoutes(bus, gate))
     .use(adminRoutes(bus, service, gate))
     .use(tokenRoutes(tokens, gate))
+    .use(backupRoutes(makeCopy))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
     .use(docsRoutes(version));

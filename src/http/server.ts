@@ -4,6 +4,7 @@ import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
 import { pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
+import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
@@ -73,6 +74,7 @@ export class HttpServer {
       if (path === STREAM_PATH)
         server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+      if (path === BACKUP_PATH) return patiently(app, request, server);
       return request.method === "HEAD" ? headOf(app, request) : app(request);
     };
     const answerOrigin = (request: Request, server: Server<Connection>) => {
@@ -129,6 +131,18 @@ export class HttpServer {
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#server.stop(true);
   }
+}
+
+/** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
+async function patiently(
+  app: (request: Request) => Response | Promise<Response>,
+  request: Request,
+  server: Server<Connection>,
+): Promise<Response> {
+  server.timeout(request, 0);
+  const response = await (request.method === "HEAD" ? headOf(app, request) : app(request));
+  server.timeout(request, IDLE_TIMEOUT_S);
+  return response;
 }
 
 /** The answer that GET would get, without its body: an endless one is not even begun. */

@@ -16,11 +16,13 @@ import type {
 } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
+import { BackupFile } from "./backup-file.ts";
 import { readBounds } from "./bounds.ts";
 import { CommitListeners } from "./commit-listeners.ts";
 import { Damage } from "./damage.ts";
 import { EventTable } from "./event-table.ts";
 import { HistoryReader } from "./history.ts";
+import { copyHistory } from "./history-copy.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
 import { Meta, readMeta } from "./meta.ts";
 import { openError } from "./open-error.ts";
@@ -75,7 +77,9 @@ interface Batch {
 export class SqliteEventLog implements EventLog {
   /** Who may do what, kept in the same file. */
   readonly tokens: TokenTable;
+  readonly #path: string;
   readonly #file: OpenFile;
+  readonly #database: Database;
   readonly #clock: () => number;
   readonly #listeners = new CommitListeners();
   readonly #damage: Damage;
@@ -102,6 +106,7 @@ export class SqliteEventLog implements EventLog {
 
   /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: StoreInternals = {}) {
+    this.#path = path;
     this.#clock = options.clock ?? Date.now;
     this.#meter = options.meter ?? new Meter();
     this.#damage = new Damage(options.onDamage ?? (() => {}));
@@ -134,6 +139,7 @@ export class SqliteEventLog implements EventLog {
       this.#pruner = new Pruner({ ...parts, postings, history });
       this.#keys = new IdempotencyKeys(database, damage);
       this.tokens = new TokenTable({ database, damage, write: (work) => this.#writeNow(work) }, meta.tokens);
+      this.#database = database;
       this.#meta = new Meta(database);
       this.#transactor = transactor;
       this.#series = series;
@@ -194,6 +200,17 @@ export class SqliteEventLog implements EventLog {
   async prune(rules: Retention, nowMs: number): Promise<number> {
     if (this.#closing) throw shuttingDown();
     const run = this.#pruning.then(() => this.#prune(rules, nowMs));
+    this.#pruning = run.catch(() => {});
+    return run;
+  }
+
+  /**
+   * A copy of the history as it is about now; publishing goes on, and pruning waits. Rejects with `storage_full` when
+   * there is no space for it, and with `shutting_down` once the signal is aborted or the log is closing.
+   */
+  async backup(signal: AbortSignal): Promise<BackupFile> {
+    if (this.#closing) throw shuttingDown();
+    const run = this.#pruning.then(() => this.#backUp(signal));
     this.#pruning = run.catch(() => {});
     return run;
   }
@@ -271,6 +288,16 @@ export class SqliteEventLog implements EventLog {
     } catch (error) {
       throw this.#health.failure(error);
     }
+  }
+
+  #backUp(signal: AbortSignal): Promise<BackupFile> {
+    const checkGoOn = () => {
+      if (signal.aborted || this.#closing) throw shuttingDown();
+    };
+    checkGoOn();
+    return BackupFile.make(this.#path, this.size().usedBytes, (path) =>
+      copyHistory(this.#database, this, path, { checkGoOn }),
+    );
   }
 
   /** Commits the group, then tells the listeners. Throws the `BusError` for all of it. */

@@ -70,6 +70,7 @@ export function serve(
       stats: () => ({}),
       notReady: () => undefined,
     },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits: {
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,

@@ -5,6 +5,7 @@ import { appendFileSync } from "node:fs";
 const programs = {
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], get: "apt-get install chromium" },
   "nats-server": { names: ["nats-server"], get: "apt-get install nats-server" },
+  "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
 } as const;
 

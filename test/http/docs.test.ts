@@ -179,6 +179,7 @@ function routes(): string[] {
       stats: () => ({}),
       notReady: () => undefined,
     },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits,
     version: "",
     onError: () => {},

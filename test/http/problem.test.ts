@@ -26,6 +26,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     ...opened,
     bus,
     streams: new Streams(bus, limits, opened.gate),
+    makeCopy: failure,
     service: {
       notReady: () => notReady,
       metrics: { contentType: "text/plain", text: async () => "" },

@@ -16,6 +16,35 @@ Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep
   errors: ["parameter_unknown"],
 };
 
+export const backupDocs: RouteDocs = {
+  operationId: "backup",
+  access: "admin",
+  tag: "Operate",
+  summary: "A copy of the database",
+  description: `\
+A SQLite file with every event up to one that was the newest when the copy began, and all that is known of them.
+Publishing goes on meanwhile; pruning waits. One backup at a time: a second one gets 503 with \`Retry-After\`.
+
+\`eventbus backup FILE\` calls this, checks what it gets, and only then gives it its name.`,
+  answers: {
+    200: {
+      description: "The file. It is whole when it has as many bytes as `Eventbus-Backup-Bytes` says.",
+      headers: {
+        "Eventbus-Backup-Bytes": {
+          description: "How many bytes come.",
+          schema: { type: "integer", example: 49_152 },
+        },
+        "Content-Disposition": {
+          description: "A name for the file, with the time in it.",
+          schema: { type: "string", example: 'attachment; filename="eventbus-20261123T143000Z.db"' },
+        },
+      },
+      content: content("application/vnd.sqlite3", { type: "string", format: "binary" }, "SQLite format 3"),
+    },
+  },
+  errors: ["parameter_unknown", "unavailable", "storage_full"],
+};
+
 export const statsDocs: RouteDocs = {
   operationId: "stats",
   access: "admin",
