@@ -133,6 +133,7 @@ describe("an answer is as documented", () => {
     [200, "GET /healthz", "", {}],
     [200, "GET /readyz", "", {}],
     [200, "GET /swagger/json", "", {}],
+    [200, "GET /asyncapi.json", "", {}],
     [200, "POST /api/events/prune", "", {}],
   ])("%i to %s%s", async (status, call, address, init) => {
     const [method = "", path = ""] = call.split(" ");
