@@ -2,6 +2,7 @@ import { BusError } from "../../bus/errors.ts";
 import { type ErrorCode, type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
 import { toProblem } from "../problem.ts";
 import { type Answer, type Examples, type Headers, type Responses, schemaRef } from "./openapi.ts";
+import { remedies } from "./remedies.ts";
 
 export const errorCodes = Object.keys(problems) as ErrorCode[];
 
@@ -30,7 +31,7 @@ export function problemAnswers(codes: readonly ErrorCode[]): Responses {
 function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
   const headers = HEADERS[status];
   return {
-    description: codes.map((code) => `- \`${code}\`: ${problems[code].title}.`).join("\n"),
+    description: codes.map(describe).join("\n"),
     ...(headers === undefined ? {} : { headers }),
     content: {
       "application/problem+json": {
@@ -43,12 +44,16 @@ function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
   };
 }
 
+function describe(code: ErrorCode): string {
+  return `- \`${code}\`: ${problems[code].title}. ${remedies[code].remedy}`;
+}
+
 /** An example of each problem, by its code. */
 export function problemExamples(): Examples {
   return Object.fromEntries(errorCodes.map((code) => [code, { summary: code, value: exampleOf(code) }]));
 }
 
-function exampleOf(code: ErrorCode): Problem {
+export function exampleOf(code: ErrorCode): Problem {
   const { detail, ...members } = situations[code];
   return toProblem(new BusError(code, detail, { members }));
 }
