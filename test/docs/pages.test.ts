@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { until } from "../helpers/inbox.ts";
 import { type Block, blocksOf } from "../helpers/markdown.ts";
 import { type Program, programPath, testWith } from "../helpers/requires.ts";
 import { Stage } from "./stage.ts";
@@ -62,10 +63,7 @@ async function act(stage: Stage, block: Block): Promise<void> {
     elsewhere: () => expect(argument.length).toBeGreaterThan(10),
     file: () => writeFile(stage, argument, block.text),
     stays: () => stage.follow([...command, block.text]),
-    again: async () => {
-      await stage.interrupt();
-      stage.follow([...command, block.text]);
-    },
+    interrupt: () => interrupt(stage, argument),
     browser: () => stage.browse(argument, block.text),
     starts: () => stage.said(block.text),
     "": () => (OUTPUTS.includes(block.language) ? stage.said(block.text) : runBlock(stage, block)),
@@ -85,6 +83,13 @@ function runBlock(stage: Stage, { language, text }: Block): Promise<void> {
 function writeFile(stage: Stage, name: string, text: string): void {
   if (name.includes("/")) expect(text).toBe(readFileSync(join(ROOT, name), "utf8"));
   stage.write(name, text);
+}
+
+/** Ends what was started last, once it has left this in a file. */
+async function interrupt(stage: Stage, condition: string): Promise<void> {
+  const [, file = "", text = ""] = /^once (\S+) has (\S+)$/.exec(condition) ?? [];
+  await until(() => existsSync(stage.path(file)) && readFileSync(stage.path(file), "utf8") === text, condition);
+  await stage.interrupt();
 }
 
 function needsOf({ language, mark = "", text }: Block): Program[] {
