@@ -61,16 +61,21 @@ export function exampleOf(code: ErrorCode): Problem {
 const situations: Readonly<Record<ErrorCode, { readonly detail: string } & ProblemMembers>> = {
   json_invalid: { detail: "expected a value at position 33, found a closing brace", position: 33 },
   topic_invalid: {
-    detail: "A topic must not have an empty segment; put text before, after and between its dots.",
+    detail: "a topic must not have an empty segment; put text before, after and between its dots",
     position: 6,
   },
-  pattern_invalid: { detail: "A [ must be closed by a ]; write \\[ for the character itself.", position: 7 },
+  pattern_invalid: {
+    detail: "the query parameter topic: a [ must be closed by a ]; write \\[ for the character itself",
+    position: 7,
+    parameter: "topic",
+  },
   parameter_invalid: {
     detail: "the query parameter last must be a whole number from 1 to 10000",
     parameter: "last",
   },
   parameter_unknown: {
-    detail: 'the query parameter "sorce" is not known: this call takes source; did you mean source?',
+    detail:
+      'the query parameter "sorce" is not known: this call takes last, topic, from, to, source, before, after; did you mean source?',
     parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
