@@ -29,7 +29,7 @@ const shellNeeds: readonly Program[] = ["python3", "php", "go"];
 /** Languages of blocks that show what the block before them says. */
 const OUTPUTS = ["", "json", "text"];
 
-describe.each(PAGES)("%s", (name) => {
+describe.each(PAGES)("the commands of %s", (name) => {
   const page = readFileSync(join(ROOT, name), "utf8");
   const blocks = withNeeds(blocksOf(page));
   let stage: Stage;
@@ -42,16 +42,17 @@ describe.each(PAGES)("%s", (name) => {
   afterAll(() => stage?.[Symbol.asyncDispose]());
 
   for (const { block, needs } of blocks) {
-    testWith(needs, `line ${block.line}: ${firstLine(block)}`, () => act(stage, block), BLOCK_MS);
+    testWith(needs, `${name}:${block.line} ${firstLine(block)}`, () => act(stage, block), BLOCK_MS);
   }
 });
 
-/** Blocks with what they need; one that shows what another says needs what that one needs. */
+/** Blocks with what they need; one that goes on with what another has made or said needs what that one needs. */
 function withNeeds(blocks: readonly Block[]): { readonly block: Block; readonly needs: readonly Program[] }[] {
   let needs: readonly Program[] = [];
   return blocks.map((block) => {
     const isOutput = block.mark === undefined && OUTPUTS.includes(block.language);
-    if (!isOutput) needs = needsOf(block);
+    const goesOn = isOutput || block.mark?.startsWith("interrupt") || block.text.startsWith("./");
+    if (!goesOn) needs = needsOf(block);
     return { block, needs };
   });
 }
