@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { appRoutes } from "../../src/http/app.ts";
+import { exampleOf } from "../../src/http/docs/problems.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
@@ -135,6 +136,7 @@ describe("an answer is as documented", () => {
     [200, "GET /healthz", "", {}],
     [200, "GET /readyz", "", {}],
     [200, "GET /swagger/json", "", {}],
+    [200, "GET /asyncapi.json", "", {}],
     [200, "POST /api/events/prune", "", {}],
     [200, "GET /api/tokens", "", {}],
     [400, "POST /api/tokens", "", { body: '{"name":"shop","publish":["*"]}' }],
@@ -153,6 +155,27 @@ describe("an answer is as documented", () => {
     expect(schemas.faults(schema, await response.json())).toBe("");
     const told = TELLING_HEADERS.filter((name) => response.headers.has(name));
     expect(Object.keys(documented?.headers ?? {})).toEqual(expect.arrayContaining(told));
+  });
+});
+
+describe("the example of a problem is what the server says", () => {
+  test.each<[code: ErrorCode, address: string, init: RequestInit]>([
+    ["json_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders.created","data":}' }],
+    ["topic_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders..created"}' }],
+    ["pattern_invalid", "/api/events/history?topic=orders.%5B", {}],
+    ["parameter_invalid", "/api/events/history?last=0", {}],
+    ["parameter_unknown", "/api/events/history?sorce=shop", {}],
+    ["origin_forbidden", "/api/stats", { headers: { Origin: "http://elsewhere.example" } }],
+    ["method_not_allowed", "/api/stats", { method: "PUT" }],
+    ["upgrade_required", "/api/events/subscribe", {}],
+    [
+      "media_type_unsupported",
+      "/api/events/publish",
+      { method: "POST", body: "<a/>", headers: { "Content-Type": "text/xml" } },
+    ],
+  ])("%s", async (code, address, init) => {
+    const answer = await fetch(`${service.url}${address}`, init);
+    expect(await answer.json()).toEqual(exampleOf(code));
   });
 });
 

@@ -131,6 +131,42 @@ export const specificationDocs: RouteDocs = {
   errors: [],
 };
 
+const asyncApiDocument: Schema = {
+  type: "object",
+  required: ["asyncapi", "info", "servers", "channels", "operations", "components"],
+  properties: {
+    asyncapi: { type: "string" },
+    info: anyObject,
+    defaultContentType: { type: "string" },
+    servers: anyObject,
+    channels: anyObject,
+    operations: anyObject,
+    components: anyObject,
+  },
+};
+
+export const asyncApiDocs: RouteDocs = {
+  operationId: "asyncapi",
+  access: "public",
+  tag: "Operate",
+  summary: "The WebSocket, for programs",
+  description: "AsyncAPI 3: every frame in both directions, with the schemas of this document.",
+  answers: {
+    200: {
+      description: "The AsyncAPI document.",
+      content: content("application/json", asyncApiDocument, {
+        asyncapi: "3.1.0",
+        info: { title: "eventbus", version: "0.1.0" },
+        servers: { this: { host: "127.0.0.1:9800", protocol: "ws" } },
+        channels: {},
+        operations: {},
+        components: {},
+      }),
+    },
+  },
+  errors: ["parameter_unknown"],
+};
+
 function statusOf(status: string): Schema {
   return { type: "object", required: ["status"], properties: { status: { type: "string", enum: [status] } } };
 }
