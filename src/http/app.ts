@@ -47,19 +47,20 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
   const table = new RouteTable(app.routes);
   options.onRoutes?.(app.routes.map(({ path }) => path));
   const { gate } = options;
+  const refuse = (error: unknown) => {
+    const busError = asBusError(error);
+    if (busError.code === "internal") options.onError(error, undefined);
+    return problemResponse(busError);
+  };
   return (request) => {
     try {
       const admitted = gate.admit(request, table.accessOf(request.method, pathOf(request.url)));
-      if (admitted instanceof Promise) return admitted.then(() => app.handle(request)).catch(refusal);
+      if (admitted instanceof Promise) return admitted.then(() => app.handle(request)).catch(refuse);
       return app.handle(request);
     } catch (error) {
-      return refusal(error);
+      return refuse(error);
     }
   };
-}
-
-function refusal(error: unknown): Response {
-  return problemResponse(asBusError(error));
 }
 
 /** Every route, with what the documentation says of it. */
