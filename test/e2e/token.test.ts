@@ -50,8 +50,8 @@ describe("eventbus token, in the file,", () => {
 });
 
 describe("eventbus token, through a running server,", () => {
-  test("makes, lists and revokes at once", async () => {
-    await using binary = await Binary.start();
+  test("makes, lists and revokes at once, and logs no secret", async () => {
+    await using binary = await Binary.start({ args: ["--log-level", "debug"] });
     const root = await made("root", "--admin", "--publish", "*", "--url", binary.url);
     const at = ["--url", binary.url, "--token", root];
     const shop = await made("shop", "--publish", "orders.*", "--subscribe", "*", "--expires", "30d", ...at);
@@ -67,6 +67,7 @@ describe("eventbus token, through a running server,", () => {
     expect(await runBinary(["token", "revoke", "shop"], { env })).toMatchObject({ exitCode: 0, stdout: "" });
     expect(await socket.closed).toMatchObject({ code: 1008 });
     await expectProblem(await fetch(`${binary.url}/api/events/history`, bearer(shop)), "token_invalid");
+    await expectProblem(await fetch(`${binary.url}/api/stats?access_token=${shop}`), "token_invalid");
     const last = await runBinary(["token", "revoke", "root"], { env });
     expect(last.exitCode).not.toBe(0);
     expect(last.stderr).toContain("last valid token of an admin");
