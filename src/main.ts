@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
+import { backupCommand } from "./cli/backup.ts";
 import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
 import { completionsCommand } from "./cli/completions.ts";
@@ -8,8 +9,10 @@ import { reportFailure } from "./cli/failure.ts";
 import { historyCommand } from "./cli/history.ts";
 import { flushed } from "./cli/output.ts";
 import { publishCommand } from "./cli/publish.ts";
+import { restoreCommand } from "./cli/restore.ts";
 import { serveCommand } from "./cli/serve.ts";
 import { subscribeCommand } from "./cli/subscribe.ts";
+import { tokenCommand } from "./cli/token.ts";
 import { pruneCommand, topicsCommand } from "./cli/topics.ts";
 import { nearest } from "./http/nearest.ts";
 
@@ -34,7 +37,10 @@ export function createProgram(): Command {
     historyCommand(),
     topicsCommand(),
     pruneCommand(),
+    tokenCommand(),
     checkCommand(),
+    backupCommand(),
+    restoreCommand(),
     benchCommand(),
     completionsCommand(),
     versionCommand(),

@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { EventBusClient, Subscription } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, interruption, wholeNumber, withConnection } from "./connection.ts";
 import { print, say } from "./output.ts";
-import { ProgressLine } from "./progress.ts";
+import { ProgressLine } from "./progress-line.ts";
 
 interface BenchFlags extends ConnectionOptions {
   readonly count: number;

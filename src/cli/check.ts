@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { environmentName, settings } from "../config.ts";
 import { checkFile } from "../store/check.ts";
-import { ProgressLine } from "./progress.ts";
+import { ProgressLine } from "./progress-line.ts";
 
 /** The command that looks for damage in a history file. */
 export function checkCommand(): Command {

@@ -11,7 +11,7 @@ import {
 } from "./connection.ts";
 import { batches, type LineBatch, LineError } from "./lines.ts";
 import { print, say } from "./output.ts";
-import { ProgressLine } from "./progress.ts";
+import { ProgressLine } from "./progress-line.ts";
 
 interface PublishFlags extends ConnectionOptions {
   readonly source?: string;

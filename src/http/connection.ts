@@ -2,21 +2,33 @@ import type { ServerWebSocket } from "bun";
 import type { Cursor } from "../bus/cursor.ts";
 import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
+import type { Meter } from "../bus/meter.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import type { Principal } from "../bus/principal.ts";
+import { type KeyedMatcher, within } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import { closeCode } from "../protocol/frames.ts";
+import type { Guest } from "./guests.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
 import type { SpareTime } from "./spare-time.ts";
 
+/** How long a peer has to take the close frame, in milliseconds. */
+const EXPEL_MS = 1000;
+
 /** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
-export class Connection implements LiveSocket {
+export class Connection implements LiveSocket, Guest {
+  /** Who is connected: what he may see is all that comes, and he may publish where he may. */
+  readonly principal: Principal;
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
+  readonly #meter: Meter;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
-  #topics: PatternSet;
+  #topics: KeyedMatcher;
+  #isEnded = false;
   #socket: ServerWebSocket<Connection> | undefined;
   #live: LiveTopic | undefined;
   #isPumpScheduled = false;
@@ -28,16 +40,19 @@ export class Connection implements LiveSocket {
   #stalledSinceMs: number | undefined;
 
   constructor(
+    principal: Principal,
     cursor: Cursor,
     patterns: readonly Pattern[],
     lives: LiveTopics,
     pace: { readonly spareTime: SpareTime; readonly tuning: Tuning },
   ) {
+    this.principal = principal;
     this.#lives = lives;
     this.#spareTime = pace.spareTime;
     this.#tuning = pace.tuning;
+    this.#meter = cursor.meter;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
-    this.#topics = new PatternSet(patterns);
+    this.#topics = within(principal.subscribe, new PatternSet(patterns));
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
   }
 
@@ -74,10 +89,16 @@ export class Connection implements LiveSocket {
     return nowMs - (this.#stalledSinceMs ?? nowMs);
   }
 
+  /** Nothing that still comes from the client counts any more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
-    this.#pump();
+    if (this.#isEnded) this.expel();
+    else this.#pump();
   }
 
   /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
@@ -89,8 +110,15 @@ export class Connection implements LiveSocket {
 
   /** Closes the socket, after what was sent to it. */
   end(code: number, reason: string): void {
+    this.#isEnded = true;
     this.#follower.close();
     this.#socket?.close(code, reason);
+  }
+
+  /** The token is not valid any more. A peer that does not read on to the close frame is cut a second later. */
+  expel(): void {
+    this.end(closeCode.policy, "the token has expired or was revoked");
+    setTimeout(() => this.terminate(), EXPEL_MS);
   }
 
   /** Cuts the connection: the peer takes nothing, not even a close frame. */
@@ -142,7 +170,8 @@ export class Connection implements LiveSocket {
   }
 
   #changeTopics(head: number): void {
-    this.#topics = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
+    const asked = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
+    this.#topics = within(this.principal.subscribe, asked);
     this.#follower.changeTopics(this.#topics, head);
   }
 
@@ -163,7 +192,10 @@ export class Connection implements LiveSocket {
     socket.cork(() => {
       for (const item of items) {
         if (!(item instanceof Event)) socket.send(JSON.stringify(item));
-        else if (this.#wants(item)) socket.send(item.json);
+        else if (this.#wants(item)) {
+          socket.send(item.json);
+          this.#meter.deliver("websocket", 1, item.json.length);
+        }
       }
     });
     this.#schedulePump();

@@ -1,6 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
+import { requirePublish } from "../bus/principal.ts";
 import type { Connection } from "./connection.ts";
 import { readDraft } from "./envelope.ts";
 import { type Members, sliceMembers } from "./members.ts";
@@ -44,8 +45,10 @@ export async function answerFrame(text: string | undefined, context: FrameContex
   }
 }
 
-async function publish(members: Members, ref: string, { bus }: FrameContext): Promise<string> {
-  const { events } = await bus.append([readDraft(members)]);
+async function publish(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
+  const drafts = [readDraft(members)];
+  requirePublish(connection.principal, drafts);
+  const { events } = await bus.append(drafts);
   return `{"type":"ack"${ref},"event":${events[0]?.json ?? "null"}}`;
 }
 

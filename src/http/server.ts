@@ -4,9 +4,11 @@ import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
 import { pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
+import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
+import { type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
@@ -23,12 +25,17 @@ const PRUNE_TIMEOUT_S = 255;
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
+/** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
+const EXPIRY_SWEEP_MS = 500;
+
 export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
+  /** Told of every request that was answered. */
+  readonly onAnswered?: OnAnswered;
 }
 
 /** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
@@ -36,23 +43,38 @@ export class HttpServer {
   readonly #server: Server<Connection>;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
+  readonly #expiry: ReturnType<typeof setInterval>;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const subscriptions = new Subscriptions(bus, options.limits);
-    const streams = new Streams(bus, options.limits);
-    const app = createApp({ ...options, bus, streams });
+    const { gate } = options;
+    const subscriptions = new Subscriptions(bus, options.limits, gate.guests);
+    const streams = new Streams(bus, options.limits, gate);
+    let templates: readonly string[] = [];
+    const app = createApp({
+      ...options,
+      bus,
+      streams,
+      onRoutes: (all) => {
+        templates = all;
+      },
+    });
     this.#subscriptions = subscriptions;
     this.#streams = streams;
+    const upgrade = (request: Request, server: Server<Connection>) => {
+      const admitted = gate.admit(request, "subscribe");
+      if (!(admitted instanceof Promise)) return subscriptions.upgrade(request, server, admitted);
+      return admitted.then((caller) => subscriptions.upgrade(request, server, caller));
+    };
     const answer = (request: Request, server: Server<Connection>) => {
       if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
       const path = pathOf(request.url);
-      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
-        return subscriptions.upgrade(request, server);
+      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return upgrade(request, server);
       if (path === STREAM_PATH)
         server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+      if (path === BACKUP_PATH) return patiently(app, request, server);
       return request.method === "HEAD" ? headOf(app, request) : app(request);
     };
     const answerOrigin = (request: Request, server: Server<Connection>) => {
@@ -73,16 +95,21 @@ export class HttpServer {
       development: false,
       idleTimeout: IDLE_TIMEOUT_S,
       maxRequestBodySize: UNREACHABLE_BODY_BYTES,
-      fetch: (request, server) => {
-        try {
-          return answerOrigin(request, server);
-        } catch (error) {
-          return fail(error);
-        }
-      },
+      fetch: observed(
+        (request: Request, server: Server<Connection>) => {
+          try {
+            return answerOrigin(request, server);
+          } catch (error) {
+            return fail(error);
+          }
+        },
+        new RouteTemplates(templates),
+        options.onAnswered ?? (() => {}),
+      ),
       error: fail,
       websocket: subscriptions.websocket,
     });
+    this.#expiry = setInterval(() => gate.guests.expelExpired(), EXPIRY_SWEEP_MS);
   }
 
   get url(): string {
@@ -97,12 +124,25 @@ export class HttpServer {
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    clearInterval(this.#expiry);
     const drained = this.#server.stop(false);
     this.#subscriptions.close();
     this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#server.stop(true);
   }
+}
+
+/** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
+async function patiently(
+  app: (request: Request) => Response | Promise<Response>,
+  request: Request,
+  server: Server<Connection>,
+): Promise<Response> {
+  server.timeout(request, 0);
+  const response = await (request.method === "HEAD" ? headOf(app, request) : app(request));
+  server.timeout(request, IDLE_TIMEOUT_S);
+  return response;
 }
 
 /** The answer that GET would get, without its body: an endless one is not even begun. */
@@ -115,7 +155,7 @@ async function headOf(app: (request: Request) => Response | Promise<Response>, r
 /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
 async function allowing(
   origin: string,
-  answer: () => Response | Promise<Response> | undefined,
+  answer: () => Response | Promise<Response | undefined> | undefined,
 ): Promise<Response | undefined> {
   try {
     const response = await answer();

@@ -3,9 +3,12 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import type { Principal } from "../bus/principal.ts";
+import { within } from "../bus/scope.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { answerFrame } from "./frames.ts";
+import type { Guests } from "./guests.ts";
 import { LiveTopics, type Publisher } from "./live.ts";
 import { Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
@@ -39,14 +42,16 @@ export const subscribeQuery = new Query({
 export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
+  readonly #guests: Guests;
   readonly #lives = new Map<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
   readonly websocket: WebSocketHandler<Connection>;
   readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscriberLimits) {
+  constructor(bus: Bus, limits: SubscriberLimits, guests: Guests) {
     this.#bus = bus;
+    this.#guests = guests;
     this.#limits = limits;
     this.websocket = this.#handlers();
     this.#sweep = setInterval(() => this.#cutStalled(), limits.stallMs / SWEEPS_PER_STALL);
@@ -64,19 +69,24 @@ export class Subscriptions {
   }
 
   /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */
-  upgrade(request: Request, server: Server<Connection>): undefined {
+  upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
     const { pattern, since, last } = subscribeQuery.read(request.url);
     const start = startOf(since, last);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
-    const cursor = this.#bus.cursor(new PatternSet(patterns), start);
+    const scope = principal.subscribe;
+    const cursor = this.#bus.cursor(within(scope, new PatternSet(patterns)), start, scope);
     const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning };
-    const data = new Connection(cursor, patterns, this.#livesOf(server), pace);
+    const data = new Connection(principal, cursor, patterns, this.#livesOf(server), pace);
     this.#limits.slots.take();
+    this.#guests.add(principal, data);
+    // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
+    request.headers.delete("sec-websocket-protocol");
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();
+      this.#guests.delete(principal, data);
       throw upgradeRequired();
     }
     return undefined;
@@ -110,6 +120,7 @@ export class Subscriptions {
       drain: (socket) => socket.data.drained(),
       close: (socket) => {
         this.#connections.delete(socket.data);
+        this.#guests.delete(socket.data.principal, socket.data);
         this.#limits.slots.free();
         socket.data.closed();
       },
@@ -129,7 +140,7 @@ export class Subscriptions {
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || connection.isEnded) return;
     const { frames, bytes } = connection.unanswered;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");

@@ -15,6 +15,8 @@ import {
   type Fetch,
   type Gap,
   type HistoryQuery,
+  type NewToken,
+  type NewTokenOptions,
   type Problem,
   type ProblemMembers,
   type PublishedRange,
@@ -26,6 +28,7 @@ import {
   type SubscriberCounts,
   type Subscription,
   type Token,
+  type TokenInfo,
   type TopicSummary,
 } from "../../src/client/index.ts";
 
@@ -68,8 +71,21 @@ export async function consume(url: string): Promise<string[]> {
   const stats: Stats = await bus.stats(call);
   const counts: SubscriberCounts = stats.subscribers.websocket;
   said.push(`topics ${summary?.count} stats ${stats.events.last_id} ${counts.live}`, await refused(bus));
+  said.push(await manageTokens(bus, url));
   bus.close();
   return said;
+}
+
+async function manageTokens(bus: EventBusClient, url: string): Promise<string> {
+  const options: NewTokenOptions = { admin: true, subscribe: ["fresh.*"] };
+  const made: NewToken = await bus.createToken("consumer", options);
+  const admin = connect(url, { token: made.secret });
+  await admin.createToken("other", { publish: ["*"], expiresAt: new Date(Date.now() + 60_000) });
+  await admin.revokeToken("other");
+  const tokens: TokenInfo[] = await admin.tokens();
+  const seen = await admin.history({ last: 10 });
+  admin.close();
+  return `tokens ${tokens.map(({ name }) => name).join(" ")} see ${seen.length}`;
 }
 
 async function refused(bus: EventBusClient): Promise<string> {

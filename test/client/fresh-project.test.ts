@@ -62,6 +62,7 @@ const expected = [
   "states open ended after 4",
   "topics 1 stats 4 0",
   "refused not_found not_found 404 undefined",
+  "tokens consumer see 4",
 ];
 
 test("the program runs in this project", async () => {
