@@ -37,29 +37,36 @@ export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS):
         isKnown = true;
         return response;
       } catch (error) {
-        const remedy = remedyFor(error, url);
-        throw isKnown || remedy === undefined ? error : new EventBusError("unavailable", remedy, { cause: error });
+        const { what, remedy } = reasonOf(error);
+        if (isKnown || remedy === undefined) throw new EventBusError("network", what, { cause: error });
+        throw new EventBusError("unavailable", `${what} at ${url}: ${remedy}`, { cause: error });
       }
     },
   });
 }
 
-/** What to do about a connection that did not come about; undefined when trying again may help. */
-function remedyFor(error: unknown, url: string): string | undefined {
+/** Why a connection failed, in our words, and what to do about it; no remedy where trying again may help by itself. */
+function reasonOf(error: unknown): { what: string; remedy?: string } {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") {
-    return `connection refused at ${url}: is the server running? start one with \`eventbus serve\`, or name it with --url`;
+    const remedy = "is the server running? start one with `eventbus serve`, or name it with --url";
+    return { what: "connection refused", remedy };
   }
-  if (code === "FailedToOpenSocket" || code === "ENOTFOUND") return `nothing is found at ${url}: is --url right?`;
+  if (code === "FailedToOpenSocket" || code === "ENOTFOUND")
+    return { what: "no host found", remedy: "is --url right?" };
   if (/CERT|SIGNATURE|ISSUER/.test(code)) {
-    return `the certificate of ${url} is not trusted (${code}): name its authority in NODE_EXTRA_CA_CERTS`;
+    return { what: `untrusted certificate (${code})`, remedy: "name its authority in NODE_EXTRA_CA_CERTS" };
   }
-  return undefined;
+  return { what: "the connection broke" };
 }
 
 /** The words of an error, with what its reader can do about it. */
 export function adviceOn(error: EventBusError): string {
   switch (error.code) {
+    case "network":
+      return error.cause === undefined || error.cause instanceof EventBusError
+        ? error.message
+        : reasonOf(error.cause).what;
     case "token_missing":
       return `${error.message}: give one with --token or EVENTBUS_TOKEN`;
     case "token_invalid":

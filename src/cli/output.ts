@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
 
 /** Nobody reads standard output any more, as when `| head` has seen enough: a reason to end, and not a failure. */
@@ -15,6 +16,30 @@ export async function print(text: string): Promise<void> {
   if (process.stdout.write(text)) return;
   await once(process.stdout, "drain").catch(() => {});
   throwFailure();
+}
+
+/**
+ * Aborted when standard output is a pipe that nobody reads any more, also while there is nothing to print: a write would
+ * only tell when the next event comes. Never aborted elsewhere.
+ */
+export function outputClosing(): AbortSignal {
+  const controller = new AbortController();
+  if (isPipe()) {
+    // Opened anew, so that what Bun does to the descriptor does not touch the pipe's other writers.
+    const fd = openSync("/dev/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
+    // A socket of Bun polls whatever descriptor it is given, and a pipe without a reader counts as closed. The types of
+    // `connect` want an address, too.
+    const options = { fd, unix: "", socket: { data: () => {}, close: () => controller.abort() } };
+    Bun.connect(options).then(
+      (socket) => socket.unref(),
+      () => {},
+    );
+  }
+  return controller.signal;
+}
+
+function isPipe(): boolean {
+  return process.platform !== "win32" && fstatSync(1).isFIFO();
 }
 
 /** Resolves when all that was printed has been handed on. */

@@ -1,7 +1,10 @@
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, fstatSync, openSync, statSync } from "node:fs";
+import { addAbortSignal, type Readable } from "node:stream";
 import { Command, type Command as Commander, InvalidArgumentError, Option } from "commander";
+import { BusError } from "../bus/errors.ts";
 import { type EventBusClient, EventBusError } from "../client/index.ts";
 import {
+  adviceOn,
   type ConnectionOptions,
   connectTo,
   interruption,
@@ -17,6 +20,7 @@ interface PublishFlags extends ConnectionOptions {
   readonly source?: string;
   readonly text?: boolean;
   readonly ndjson?: boolean;
+  readonly file?: string;
   readonly skip: number;
   readonly key?: string;
 }
@@ -24,8 +28,8 @@ interface PublishFlags extends ConnectionOptions {
 const EXAMPLES = `
 DATA is JSON; "-" reads it from standard input; left out it is null. The event is printed as the server made it.
 
-With --ndjson, standard input or a FILE holds an event a line: {"topic":"a.b","data":1,"source":"s"}; with a TOPIC,
-each line is the data. Lines are sent in batches of up to 10,000, each published whole or not at all, and sent again
+With --ndjson, standard input, or the file of --file, holds an event a line: {"topic":"a.b","data":1,"source":"s"};
+with a TOPIC, each line is the data. Lines are sent in batches of up to 10,000, each published whole or not at all, and sent again
 with the same Idempotency-Key, for up to 9 minutes, when the connection or the server fails: no line is published
 twice. Whatever ends the command early, it says how many lines are published and how to go on. Going on with the
 same --key within 10 minutes of the end publishes nothing twice; later, the last batch may come twice.
@@ -34,19 +38,20 @@ Examples:
   $ eventbus publish orders.created '{"total":1.10}' --source shop
   $ eventbus publish greetings 'Good morning' --text
   $ date --iso-8601=s | eventbus publish clock - --text
-  $ eventbus publish --ndjson events.ndjson
+  $ eventbus publish --ndjson --file events.ndjson
   $ tail -f app.log.json | eventbus publish logs.app --ndjson`;
 
 /** The command that publishes one event, or a stream of them. */
 export function publishCommand(): Commander {
   const command = withConnection(new Command("publish"))
     .description("publish an event, or a stream of them")
-    .usage("[options] TOPIC [DATA|-]\n       eventbus publish [options] --ndjson [TOPIC] [FILE|-]")
+    .usage("[options] TOPIC [DATA|-]\n       eventbus publish [options] --ndjson [TOPIC]")
     .argument("[topic]", "topic of the event, such as orders.created")
     .argument("[data]", 'JSON, or "-" for standard input')
     .addOption(new Option("--source <source>", "who publishes"))
     .option("--text", "take DATA as text, and publish it as a JSON string")
-    .option("--ndjson", "publish an event for each line of a file or of standard input")
+    .option("--ndjson", "publish an event for each line of standard input")
+    .option("--file <file>", "with --ndjson: the lines of this file instead")
     .option("--skip <lines>", "with --ndjson: pass over so many lines, which are published already", wholeNumber(0), 0)
     .option("--key <key>", "Idempotency-Key: a repeat within 10 minutes publishes nothing; default: a random one", key)
     .addHelpText("after", EXAMPLES);
@@ -63,7 +68,9 @@ function key(text: string): string {
 }
 
 async function publishOne(command: Commander, topic: string, data: string | undefined, flags: PublishFlags) {
-  if (flags.skip > 0) command.error("error: --skip goes with --ndjson only");
+  for (const name of ["skip", "file"]) {
+    if (command.getOptionValueSource(name) === "cli") command.error(`error: --${name} goes with --ndjson only`);
+  }
   const given = data === "-" ? await Bun.stdin.text() : (data ?? (flags.text ? "" : "null"));
   const json = flags.text ? JSON.stringify(data === "-" ? given.replace(/\r?\n$/, "") : given) : given;
   if (!isJson(json)) {
@@ -77,33 +84,66 @@ async function publishOne(command: Commander, topic: string, data: string | unde
 interface Lines {
   /** Of the data; undefined if lines are envelopes. */
   readonly topic: string | undefined;
-  /** `-` is standard input. */
-  readonly file: string;
+  /** Undefined is standard input. */
+  readonly file: string | undefined;
 }
 
-/** `--ndjson` alone has one place for two things: a file that is there is a file, anything else a topic. */
+/** The first word is always a topic, so that a misspelt file cannot become one; `-` is standard input in either place. */
 function sourceOfLines(command: Commander, first = "-", second: string | undefined, flags: PublishFlags): Lines {
-  if (flags.text) command.error("error: --text and --ndjson exclude each other");
-  const isFile = first === "-" || Bun.file(first).size > 0 || first.includes("/");
-  const lines: Lines =
-    second === undefined && isFile ? { topic: undefined, file: first } : { topic: first, file: second ?? "-" };
-  if (lines.topic === undefined && flags.source !== undefined) {
+  const { text, file, source } = flags;
+  const topic = first === "-" ? undefined : first;
+  if (text) command.error("error: --text and --ndjson exclude each other");
+  if ((second ?? "-") !== "-")
+    command.error("error: with --ndjson, lines come from standard input, or from --file FILE");
+  if (topic !== undefined && second === undefined && file === undefined && isFile(topic)) {
+    const asTopic = `for a topic of that name, eventbus publish ${topic} - --ndjson`;
+    command.error(`error: ${topic} is a file: for its lines, eventbus publish --ndjson --file ${topic}; ${asTopic}`);
+  }
+  if (topic === undefined && source !== undefined) {
     command.error("error: --source needs a TOPIC: without one, each line says its own source");
   }
-  return lines;
+  return { topic, file };
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 async function publishLines({ topic, file }: Lines, flags: PublishFlags): Promise<number> {
-  const run = new LineRun(connectTo(flags, PATIENT_MS), flags);
-  const input = file === "-" ? process.stdin : createReadStream(file);
+  const stop = interruption();
+  const run = new LineRun(connectTo(flags, PATIENT_MS), flags, stop);
+  const input = file === undefined ? standardInput(topic) : contentsOf(file);
   const toEnvelope = topic === undefined ? undefined : envelopeMaker(topic, flags.source);
   try {
-    for await (const batch of batches(input, { skip: flags.skip, toEnvelope })) await run.publish(batch);
+    for await (const batch of batches(addAbortSignal(stop, input), { skip: flags.skip, toEnvelope }))
+      await run.publish(batch);
     await run.finish();
     return 0;
   } catch (error) {
     return run.fail(error);
   }
+}
+
+function standardInput(topic: string | undefined): Readable {
+  if (process.stdin.isTTY) {
+    const what = topic === undefined ? 'events, such as {"topic":"a.b","data":1}' : `the data of events to ${topic}`;
+    say(`type ${what}, one a line; Ctrl-D ends`);
+  }
+  return process.stdin;
+}
+
+/** Throws when it cannot be read. */
+function contentsOf(file: string): Readable {
+  try {
+    const fd = openSync(file, "r");
+    if (!fstatSync(fd).isDirectory()) return createReadStream(file, { fd });
+    closeSync(fd);
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? String(error.code) : "";
+    const words = reason === "ENOENT" ? `there is no file ${file}` : `${file} cannot be read: ${reason}`;
+    throw new BusError("not_found", words, { cause: error });
+  }
+  throw new BusError("not_found", `${file} is a folder`);
 }
 
 /** Turns a line of data into an envelope; the line must be one value, for it is put between others. */
@@ -124,19 +164,30 @@ function isJson(text: string): boolean {
   }
 }
 
+/** Whether nothing was published for sure, and the whole command is to be given again. */
+function isRefused({ code, status = 0 }: EventBusError): boolean {
+  return code === "unavailable" || (status >= 400 && status < 500);
+}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof EventBusError) return adviceOn(error);
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Publishes the batches of one run, one after the other, and keeps account of them. */
 class LineRun {
   readonly #bus: EventBusClient;
   readonly #key: string;
-  readonly #stop = interruption();
+  readonly #stop: AbortSignal;
   readonly #progress = new ProgressLine();
   readonly #beganMs = performance.now();
   #line: number;
   #events = 0;
   #bytes = 0;
 
-  constructor(bus: EventBusClient, { key: given, skip }: PublishFlags) {
+  constructor(bus: EventBusClient, { key: given, skip }: PublishFlags, stop: AbortSignal) {
     this.#bus = bus;
+    this.#stop = stop;
     this.#key = given ?? crypto.randomUUID();
     this.#line = skip;
   }
@@ -166,9 +217,9 @@ class LineRun {
   /** Says what is wrong, what is published, how to go on; gives the exit code. */
   fail(error: unknown): number {
     this.#progress.clear();
-    if (error instanceof EventBusError && error.code === "unavailable" && this.#events === 0) throw error;
+    if (this.#events === 0 && error instanceof EventBusError && isRefused(error)) throw error;
     const isInterrupted = this.#stop.aborted;
-    say(isInterrupted ? "interrupted" : error instanceof Error ? error.message : String(error));
+    say(isInterrupted ? "interrupted" : wordsOf(error));
     const until = this.#line === 0 ? "no line is published" : `lines 1 to ${this.#line} are published`;
     say(`${until}; go on with --skip ${this.#line} --key ${this.#key}, within 10 minutes`);
     return isInterrupted ? 130 : 1;

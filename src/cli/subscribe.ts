@@ -1,8 +1,15 @@
 import { Command, Option } from "commander";
-import type { ReceivedEvent, Subscription } from "../client/index.ts";
+import type { ConnectionState, ReceivedEvent, Subscription } from "../client/index.ts";
 import { childEnvironment } from "../config.ts";
-import { type ConnectionOptions, connectTo, interruption, wholeNumber, withConnection } from "./connection.ts";
-import { coloured, harmless, print, say } from "./output.ts";
+import {
+  adviceOn,
+  type ConnectionOptions,
+  connectTo,
+  interruption,
+  wholeNumber,
+  withConnection,
+} from "./connection.ts";
+import { coloured, harmless, outputClosing, print, say } from "./output.ts";
 
 interface SubscribeFlags extends ConnectionOptions {
   readonly since?: string;
@@ -57,7 +64,8 @@ export function subscribeCommand(): Command {
 }
 
 async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Promise<number> {
-  const stop = interruption();
+  const interrupted = interruption();
+  const stop = flags.exec === undefined ? AbortSignal.any([interrupted, outputClosing()]) : interrupted;
   const bus = connectTo(flags);
   const subscription = bus.subscribe(patterns.length === 0 ? "*" : patterns, {
     since: flags.since,
@@ -65,7 +73,7 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
     signal: stop,
     onGap: ({ after, next }) => say(`gap: the events between ${after} and ${next} are no longer kept`),
     onCaughtUp: (id) => say(`caught up at ${id}`),
-    ...announcer(bus.url),
+    onState: announcer(bus.url),
   });
   const handled: Handled = { lastId: undefined };
   try {
@@ -75,16 +83,15 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
   }
 }
 
-function announcer(url: string): {
-  onState: (state: { kind: string; delayMs?: number; error?: Error | undefined }) => void;
-} {
+function announcer(url: string): (state: ConnectionState) => void {
   let wasOpen = false;
-  return {
-    onState: ({ kind, delayMs = 0, error }) => {
-      if (kind === "open") say(wasOpen ? "resumed" : `connected to ${url}`);
-      if (kind === "waiting") say(`lost: ${error?.message}; trying again in ${(delayMs / 1000).toFixed(1)} s`);
-      wasOpen ||= kind === "open";
-    },
+  return (state) => {
+    if (state.kind === "open") say(wasOpen ? "resumed" : `connected to ${url}`);
+    if (state.kind === "waiting") {
+      const why = state.error ? adviceOn(state.error) : "the server stopped";
+      say(`${why}; trying again in ${(state.delayMs / 1000).toFixed(1)} s`);
+    }
+    wasOpen ||= state.kind === "open";
   };
 }
 

@@ -3,13 +3,15 @@ import { resolve } from "node:path";
 import { temporaryFolder } from "./service.ts";
 
 /** What `npm run build` makes; `EVENTBUS_TEST_BINARY` names another one to test. */
-const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
+export const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
 
 /** How long a process may take to start or to end before a test gives up on it. Not a promise of the product. */
 const DEADLINE_MS = 20_000;
 
 export interface BinaryOptions {
-  /** Beside `--port 0`, which a server always gets. */
+  /** Of a server; any free one when left out. */
+  readonly port?: number;
+  /** Beside `--port`, which a server always gets. */
   readonly args?: readonly string[];
   /** Beside `PATH`, which is all it gets of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
@@ -41,7 +43,11 @@ export class Binary implements AsyncDisposable {
     const own = options.folder === undefined ? temporaryFolder() : undefined;
     this.folder = options.folder ?? own?.path ?? "";
     this.#release = () => own?.[Symbol.dispose]();
-    this.#process = spawn(["--port", "0", ...(options.args ?? [])], this.folder, options.env);
+    this.#process = spawnBinary(
+      ["--port", String(options.port ?? 0), ...(options.args ?? [])],
+      this.folder,
+      options.env,
+    );
   }
 
   /** `http://127.0.0.1:…`, without a slash at the end. */
@@ -110,10 +116,16 @@ export interface Finished {
   readonly stderr: string;
 }
 
+export interface RunOptions extends Omit<BinaryOptions, "args" | "port"> {
+  /** What its standard input holds; nothing when left out. */
+  readonly stdin?: string | Uint8Array;
+}
+
 /** Runs the binary until it ends by itself. */
-export async function runBinary(args: readonly string[], options: Omit<BinaryOptions, "args"> = {}): Promise<Finished> {
+export async function runBinary(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const own = options.folder === undefined ? temporaryFolder() : undefined;
-  const child = spawn(args, options.folder ?? own?.path ?? "", options.env);
+  const stdin = options.stdin === undefined ? "ignore" : Buffer.from(options.stdin);
+  const child = spawnBinary(args, options.folder ?? own?.path ?? "", options.env, stdin);
   try {
     const texts = Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     const exitCode = await withDeadline(child.exited, `the binary did not end: ${args.join(" ")}`);
@@ -125,18 +137,25 @@ export async function runBinary(args: readonly string[], options: Omit<BinaryOpt
   }
 }
 
-function spawn(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
+/** Starts the binary with nothing but `PATH` and `env` in its environment. */
+export function spawnBinary<Stdin extends "ignore" | "pipe" | Buffer = "ignore">(
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  stdin?: Stdin,
+) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with npm run build`);
   return Bun.spawn([BINARY, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
-    stdin: "ignore",
+    stdin: stdin ?? "ignore",
     stdout: "pipe",
     stderr: "pipe",
   });
 }
 
-async function withDeadline<T>(work: Promise<T>, what: string): Promise<T> {
+/** Rejects, with what it is about, when the work takes too long. */
+export async function withDeadline<T>(work: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} within ${DEADLINE_MS} ms`)), DEADLINE_MS);
