@@ -3,9 +3,11 @@ import { appendFileSync } from "node:fs";
 
 /** Programs that some suites drive: their names, and how to get one. A variable such as `CHROMIUM_PATH` names another. */
 const programs = {
+  bash: { names: ["bash"], get: "apt-get install bash" },
   caddy: { names: ["caddy"], get: "apt-get install caddy" },
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], get: "apt-get install chromium" },
   curl: { names: ["curl"], get: "apt-get install curl" },
+  fish: { names: ["fish"], get: "apt-get install fish" },
   go: { names: ["go"], get: "apt-get install golang-go" },
   "nats-server": { names: ["nats-server"], get: "apt-get install nats-server" },
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
@@ -13,6 +15,8 @@ const programs = {
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
   python3: { names: ["python3"], get: "apt-get install python3" },
+  script: { names: ["script"], get: "apt-get install bsdutils" },
+  zsh: { names: ["zsh"], get: "apt-get install zsh" },
 } as const;
 
 export type Program = keyof typeof programs;
