@@ -14,10 +14,12 @@ interface BenchFlags extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Publishers send one event after the other, each as soon as the last is acknowledged; every subscriber gets all of
-them. It ends at --count or --seconds, whichever comes first. The events go to topics that begin with "bench." and
-stay in the history, where they push out older ones if --max-history is reached: do not run it on a bus that matters.
-The figures hold for this program and the server together, and for this machine.
+Publishers send one event after the other, each as soon as the last is
+acknowledged; every subscriber gets all of them. It ends at --count or
+--seconds, whichever comes first. The events go to topics that begin with
+"bench." and stay in the history, where they push out older ones if
+--max-history is reached: do not run it on a bus that matters. The figures hold
+for this program and the server together, and for this machine.
 
 Examples:
   $ eventbus bench
@@ -30,7 +32,7 @@ const SHOW_MS = 100;
 
 /** The command that measures a running server. */
 export function benchCommand(): Command {
-  return withConnection(new Command("bench"))
+  const command = new Command("bench")
     .description("measure a running server; writes events into its history")
     .option("--count <n>", "the most events to publish", wholeNumber(1, 10_000_000), 100_000)
     .option("--seconds <n>", "the longest time to publish", wholeNumber(1, 3600), 5)
@@ -38,10 +40,10 @@ export function benchCommand(): Command {
     .option("--subscribers <n>", "subscribers to every event", wholeNumber(0, 64), 4)
     .option("--bytes <n>", "size of the data", wholeNumber(2, 1_000_000), 100)
     .option("--json", "print the figures as JSON")
-    .addHelpText("after", EXAMPLES)
-    .action(async (flags: BenchFlags) => {
-      process.exitCode = await bench(flags);
-    });
+    .addHelpText("after", EXAMPLES);
+  return withConnection(command).action(async (flags: BenchFlags) => {
+    process.exitCode = await bench(flags);
+  });
 }
 
 async function bench(flags: BenchFlags): Promise<number> {

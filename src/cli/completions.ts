@@ -33,7 +33,8 @@ interface Place {
 function placesOf(command: Command, path = ""): Place[] {
   const help = command.createHelp();
   const commands = help.visibleCommands(command);
-  const options = help.visibleOptions(command);
+  const byDefault = path === "" ? commands.filter((one) => one.name() === "serve") : [];
+  const options = [command, ...byDefault].flatMap((one) => help.visibleOptions(one)).filter(isFirstOfItsName);
   const values = command.registeredArguments[0]?.argChoices ?? [];
   const below = commands.filter(({ commands: more, options: flags, registeredArguments }) => {
     return more.length + flags.length + registeredArguments.length > 0;
@@ -42,6 +43,16 @@ function placesOf(command: Command, path = ""): Place[] {
     { path, commands, options, values },
     ...below.flatMap((one) => placesOf(one, `${path} ${one.name()}`.trim())),
   ];
+}
+
+/** A bare `eventbus` takes the flags of `serve`, whose `--help` is there already. */
+function isFirstOfItsName(option: Option, index: number, all: readonly Option[]): boolean {
+  return all.findIndex(({ long }) => long === option.long) === index;
+}
+
+/** The values that an option can have: its choices, or those that its flags name, as in `<fsync|os>`. */
+function valuesOf({ argChoices, flags }: Option): readonly string[] {
+  return argChoices ?? /<([a-z]+(?:\|[a-z]+)+)>/.exec(flags)?.[1]?.split("|") ?? [];
 }
 
 function flagsOf({ options }: Place): string[] {
@@ -55,9 +66,9 @@ function wordsOf(place: Place): string[] {
 /** Shell code that sets a variable to the words which may follow: after a flag its values, otherwise the command's. */
 function cases(places: readonly Place[], variable: string): string {
   const values = places.flatMap(({ path, options }) =>
-    options.flatMap(({ long, argChoices, required, optional }) => {
-      if (!long || !(required || optional)) return [];
-      return [`    "${path} ${long}") ${variable}='${argChoices?.join(" ") ?? ""}' ;;`];
+    options.flatMap((option) => {
+      if (!option.long || !(option.required || option.optional)) return [];
+      return [`    "${path} ${option.long}") ${variable}='${valuesOf(option).join(" ")}' ;;`];
     }),
   );
   const words = places.map((place) => `    "${place.path}") ${variable}='${wordsOf(place).join(" ")}' ;;`);
@@ -127,9 +138,11 @@ ${lines.join("\n")}
 `;
 }
 
-function fishFlag({ short, long, required, optional, argChoices, description }: Option): string {
+function fishFlag(option: Option): string {
+  const { short, long, required, optional, description } = option;
+  const choices = valuesOf(option);
   const names = [short && `-s ${short.slice(1)}`, long && `-l ${long.slice(2)}`].filter(Boolean).join(" ");
-  const values = argChoices ? ` -x -a ${quoted(argChoices.join(" "))}` : required || optional ? " -r" : "";
+  const values = choices.length > 0 ? ` -x -a ${quoted(choices.join(" "))}` : required || optional ? " -r" : "";
   return `${names}${values} -d ${quoted(description)}`;
 }
 

@@ -16,9 +16,9 @@ const IMPATIENT_MS = 30_000;
 /** Gives a command the flags by which it finds the server. */
 export function withConnection(command: Command): Command {
   return command
-    .addOption(new Option("--url <url>", "the server").env("EVENTBUS_URL").default("http://127.0.0.1:9800"))
-    .addOption(new Option("--token <token>", "who asks").env("EVENTBUS_TOKEN"))
-    .option("--wait", "wait for a server that is not up yet, up to 9 minutes, rather than fail at once");
+    .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default("http://127.0.0.1:9800"))
+    .addOption(new Option("--token <token>", "secret of a token that allows it").env("EVENTBUS_TOKEN"))
+    .option("--wait", "wait up to 9 minutes for a server that is not up yet");
 }
 
 /**

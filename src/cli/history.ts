@@ -16,25 +16,25 @@ interface HistoryFlags extends ConnectionOptions {
 const PAGE = 1000;
 
 const EXAMPLES = `
-The newest events that match, newest first, an event a line. All that is asked for must hold.
+An event a line. What is asked for must hold all at once.
 
 Examples:
   $ eventbus history
   $ eventbus history --topic 'orders.*' --source shop --last 1000 | jq .data
-  $ eventbus history --from 2026-11-23T00:00:00Z --to 2026-11-24T00:00:00Z --output table`;
+  $ eventbus history --from 2026-11-23T00:00:00Z --output table`;
 
 /** The command that asks for past events. */
 export function historyCommand(): Command {
-  return withConnection(new Command("history"))
+  const command = new Command("history")
     .description("print past events, newest first")
     .option("--last <n>", "the most events to print, any number", wholeNumber(1), 50)
-    .option("--topic <pattern>", "topics; may be given several times", (text, all: string[] = []) => [...all, text])
-    .option("--from <time>", "RFC 3339, inclusive")
-    .option("--to <time>", "RFC 3339, inclusive")
-    .option("--source <source>", "who published, exactly")
+    .option("--topic <pattern>", "of these topics; repeatable", (text, all: string[] = []) => [...all, text])
+    .option("--from <time>", "not before; an RFC 3339 time")
+    .option("--to <time>", "not after; an RFC 3339 time")
+    .option("--source <source>", "of this source, exactly")
     .addOption(outputOption())
-    .addHelpText("after", EXAMPLES)
-    .action((flags: HistoryFlags) => history(flags));
+    .addHelpText("after", EXAMPLES);
+  return withConnection(command).action((flags: HistoryFlags) => history(flags));
 }
 
 /** `--output json|table`. */

@@ -26,13 +26,17 @@ interface PublishFlags extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-DATA is JSON; "-" reads it from standard input; left out it is null. The event is printed as the server made it.
+DATA is JSON; "-" reads it from standard input; left out it is null. The event
+is printed as the server made it.
 
-With --ndjson, standard input, or the file of --file, holds an event a line: {"topic":"a.b","data":1,"source":"s"};
-with a TOPIC, each line is the data. Lines are sent in batches of up to 10,000, each published whole or not at all, and sent again
-with the same Idempotency-Key, for up to 9 minutes, when the connection or the server fails: no line is published
-twice. Whatever ends the command early, it says how many lines are published and how to go on. Going on with the
-same --key within 10 minutes of the end publishes nothing twice; later, the last batch may come twice.
+With --ndjson, standard input, or the file of --file, holds an event a line:
+{"topic":"a.b","data":1,"source":"s"}; with a TOPIC, each line is the data.
+Lines are sent in batches of up to 10,000, each published whole or not at all,
+and sent again with the same Idempotency-Key, for up to 9 minutes, when the
+connection or the server fails: no line is published twice. Whatever ends the
+command early, it says how many lines are published and how to go on. Going on
+with the same --key within 10 minutes of the end publishes nothing twice; later,
+the last batch may come twice.
 
 Examples:
   $ eventbus publish orders.created '{"total":1.10}' --source shop
@@ -43,7 +47,7 @@ Examples:
 
 /** The command that publishes one event, or a stream of them. */
 export function publishCommand(): Commander {
-  const command = withConnection(new Command("publish"))
+  const command = new Command("publish")
     .description("publish an event, or a stream of them")
     .usage("[options] TOPIC [DATA|-]\n       eventbus publish [options] --ndjson [TOPIC]")
     .argument("[topic]", "topic of the event, such as orders.created")
@@ -55,11 +59,13 @@ export function publishCommand(): Commander {
     .option("--skip <lines>", "with --ndjson: pass over so many lines, which are published already", wholeNumber(0), 0)
     .option("--key <key>", "Idempotency-Key: a repeat within 10 minutes publishes nothing; default: a random one", key)
     .addHelpText("after", EXAMPLES);
-  return command.action(async (first: string | undefined, second: string | undefined, flags: PublishFlags) => {
-    if (flags.ndjson) process.exitCode = await publishLines(sourceOfLines(command, first, second, flags), flags);
-    else if (first === undefined) command.error("error: a topic is missing: eventbus publish TOPIC [DATA]");
-    else await publishOne(command, first, second, flags);
-  });
+  return withConnection(command).action(
+    async (first: string | undefined, second: string | undefined, flags: PublishFlags) => {
+      if (flags.ndjson) process.exitCode = await publishLines(sourceOfLines(command, first, second, flags), flags);
+      else if (first === undefined) command.error("error: a topic is missing: eventbus publish TOPIC [DATA]");
+      else await publishOne(command, first, second, flags);
+    },
+  );
 }
 
 function key(text: string): string {

@@ -21,23 +21,26 @@ interface SubscribeFlags extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Events go to standard output, a line each; what happens to the connection is said on standard error. It connects
-again by itself, and goes on after the last event it had: each comes once. Ctrl-C, and every other end, says the id
-to go on from.
+Events go to standard output, a line each; what happens to the connection is
+said on standard error. It connects again by itself, and goes on after the last
+event it had: each comes once. Ctrl-C, and every other end, says the id to go on
+from.
 
---exec runs COMMAND by the shell for each event, one after the other, with the event on its standard input, and
-EVENTBUS_ID, EVENTBUS_TOPIC and EVENTBUS_SOURCE in its environment. When it fails, the command ends with 1, and the
-id it names is that of the last event that went well; with --on-error continue, it says so and goes on.
+--exec runs the command by the shell for each event, one after the other, with
+the event on its standard input, and EVENTBUS_ID, EVENTBUS_TOPIC and
+EVENTBUS_SOURCE in its environment. When it fails, this ends with 1, and the id
+it names is that of the last event that went well; with --on-error continue, it
+says so and goes on.
 
 Examples:
   $ eventbus subscribe
   $ eventbus subscribe 'orders.*' 'users.*' --last 10
   $ eventbus subscribe 'orders.*' --since 24h --output data | jq .total
-  $ eventbus subscribe 'deploy.*' --exec './deploy.sh "$EVENTBUS_TOPIC"' --on-error continue`;
+  $ eventbus subscribe 'deploy.*' --exec './deploy.sh "$EVENTBUS_TOPIC"'`;
 
 /** The command that prints events as they come, or runs something for each. */
 export function subscribeCommand(): Command {
-  const command = withConnection(new Command("subscribe"))
+  const command = new Command("subscribe")
     .description("print events as they come, or run a command for each")
     .argument("[patterns...]", "topics, as in 'orders.*'; all when left out")
     .addOption(
@@ -53,12 +56,14 @@ export function subscribeCommand(): Command {
         .choices(["json", "pretty", "data"])
         .conflicts("exec"),
     )
-    .option("--exec <command>", "run it for each event")
+    .option("--exec <command>", "run a command for each event, rather than print it")
     .addOption(
-      new Option("--on-error <what>", "what to do when it fails").choices(["stop", "continue"]).default("stop"),
+      new Option("--on-error <what>", "what to do when the command of --exec fails")
+        .choices(["stop", "continue"])
+        .default("stop"),
     )
     .addHelpText("after", EXAMPLES);
-  return command.action(async (patterns: string[], flags: SubscribeFlags) => {
+  return withConnection(command).action(async (patterns: string[], flags: SubscribeFlags) => {
     process.exitCode = await subscribe(patterns, flags);
   });
 }

@@ -13,25 +13,26 @@ Examples:
   $ eventbus topics 'orders.*' --output json | jq -r .topic`;
 
 const PRUNE_EXAMPLES = `
-Prints {"pruned":n}. The rules are those of \`eventbus serve\`: --max-history, --max-age, --max-bytes.
+Prints {"pruned":n}. The rules are those of \`eventbus serve\`: --max-history,
+--max-age and --max-bytes.
 
 Example:
   $ eventbus prune`;
 
 /** The command that lists topics. */
 export function topicsCommand(): Command {
-  return withConnection(new Command("topics"))
+  const command = new Command("topics")
     .description("list the topics that history keeps events of")
     .argument("[patterns...]", "which topics; all when left out")
     .addOption(outputOption())
-    .addHelpText("after", TOPICS_EXAMPLES)
-    .action(async (patterns: string[], flags: TopicsFlags) => {
-      const topics = await connectTo(flags).topics(patterns);
-      const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
-      const cells = topics.map((one) => [one.topic, String(one.count), String(one.last_id), one.last_at]);
-      if (isTable) await print(table(["topic", "count", "last_id", "last_at"], cells));
-      else await print(topics.map((one) => `${JSON.stringify(one)}\n`).join(""));
-    });
+    .addHelpText("after", TOPICS_EXAMPLES);
+  return withConnection(command).action(async (patterns: string[], flags: TopicsFlags) => {
+    const topics = await connectTo(flags).topics(patterns);
+    const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
+    const cells = topics.map((one) => [one.topic, String(one.count), String(one.last_id), one.last_at]);
+    if (isTable) await print(table(["topic", "count", "last_id", "last_at"], cells));
+    else await print(topics.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  });
 }
 
 /** The command that applies the rules of retention. */
