@@ -144,11 +144,11 @@ class Run {
   report(): string {
     const { topic, events, seconds, published_per_second, delivered, delivered_per_second } = this.figures();
     const parts = [
-      `${events} events of ${this.#flags.bytes} bytes to ${topic} in ${seconds.toFixed(2)} s\n`,
+      `${plural(events, "event")} of ${this.#flags.bytes} bytes to ${topic} in ${seconds.toFixed(2)} s\n`,
       `\npublished  ${published_per_second}/s, milliseconds until acknowledged:\n${histogram(this.#publishMs)}`,
     ];
     if (delivered > 0) {
-      const deliveries = `${delivered_per_second}/s to ${this.#flags.subscribers} subscribers`;
+      const deliveries = `${delivered_per_second}/s to ${plural(this.#flags.subscribers, "subscriber")}`;
       parts.push(`\ndelivered  ${deliveries}, milliseconds from publish to receipt:\n${histogram(this.#deliveryMs)}`);
     }
     return parts.join("");
@@ -170,6 +170,10 @@ class Run {
     const bar = "█".repeat(Math.floor(done * BAR_WIDTH)).padEnd(BAR_WIDTH, "░");
     return `${bar} ${this.#published} published, ${rate(this.#published, elapsedMs)}/s`;
   }
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function rate(count: number, elapsedMs: number): number {

@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
 import type { ReceivedEvent } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
-import { print, table } from "./output.ts";
+import { print } from "./output.ts";
+import { Table } from "./table.ts";
 
 interface HistoryFlags extends ConnectionOptions {
   readonly last: number;
@@ -47,18 +48,18 @@ async function history(flags: HistoryFlags): Promise<void> {
   const { last, topic, from, to, source } = flags;
   const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
   const bus = connectTo(flags);
+  const table = new Table("ID", "CREATED_AT", "TOPIC", "SOURCE", "DATA");
   let before: number | undefined;
   for (let left = last; left > 0; ) {
     const asked = Math.min(left, PAGE);
     const page = await bus.history({ last: asked, topic, from, to, source, before });
-    if (page.length > 0) await print(isTable ? rows(page) : page.map(({ json }) => `${json}\n`).join(""));
+    await print(isTable ? table.text(page.map(cellsOf)) : page.map(({ json }) => `${json}\n`).join(""));
     if (page.length < asked) return;
     left -= page.length;
     before = page.at(-1)?.id;
   }
 }
 
-function rows(page: readonly ReceivedEvent[]): string {
-  const cells = page.map((event) => [String(event.id), event.created_at, event.topic, event.source, event.rawData]);
-  return table(["id", "created_at", "topic", "source", "data"], cells);
+function cellsOf(event: ReceivedEvent): string[] {
+  return [String(event.id), event.created_at, event.topic, event.source, event.rawData];
 }

@@ -69,27 +69,3 @@ export function harmless(text: string): string {
   return text.replaceAll(CONTROLS, "\u{fffd}");
 }
 const CONTROLS = /\p{Cc}/gu;
-
-/** Columns padded to their widest cell, each line cut to the terminal's width; whole where it goes to a file. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows].map((row) => row.map(harmless));
-  const widths = head.map((_, column) => Math.max(...all.map((row) => Bun.stringWidth(row[column] ?? ""))));
-  const lines = all.map((row) =>
-    row
-      .map((cell, column) => padded(cell, widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-  const limit = process.stdout.isTTY ? process.stdout.columns || 80 : Number.POSITIVE_INFINITY;
-  return lines
-    .map((line, index) => `${index === 0 ? coloured("gray", cut(line, limit)) : cut(line, limit)}\n`)
-    .join("");
-}
-
-function padded(cell: string, width: number): string {
-  return cell + " ".repeat(width - Bun.stringWidth(cell));
-}
-
-function cut(line: string, width: number): string {
-  return line.length <= width ? line : `${line.slice(0, width - 1)}…`;
-}

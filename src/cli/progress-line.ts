@@ -5,7 +5,7 @@ export class ProgressLine {
   show(text: string): void {
     if (!process.stderr.isTTY || text === this.#shown) return;
     this.#shown = text;
-    process.stderr.write(`\r\x1b[K${text.slice(0, (process.stderr.columns || 80) - 1)}`);
+    process.stderr.write(`\r\x1b[K${Bun.sliceAnsi(text, 0, (process.stderr.columns || 80) - 1)}`);
   }
 
   clear(): void {

@@ -9,6 +9,7 @@ import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
 import { isInUse } from "../store/sqlite-error.ts";
+import { Table } from "./table.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:9800";
 /** How long a server may take to say that it is there, in milliseconds. */
@@ -189,8 +190,5 @@ function tableOf(tokens: readonly TokenInfo[]): string {
     admin ? "yes" : "no",
     expires_at ?? "never",
   ]);
-  const lines = [["NAME", "PUBLISH", "SUBSCRIBE", "ADMIN", "EXPIRES"], ...rows];
-  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
-  const show = (line: readonly string[]) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
-  return lines.map((line) => `${show(line).trimEnd()}\n`).join("");
+  return new Table("NAME", "PUBLISH", "SUBSCRIBE", "ADMIN", "EXPIRES").text(rows);
 }

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { type ConnectionOptions, connectTo, withConnection } from "./connection.ts";
 import { outputOption } from "./history.ts";
-import { print, table } from "./output.ts";
+import { print } from "./output.ts";
+import { Table } from "./table.ts";
 
 interface TopicsFlags extends ConnectionOptions {
   readonly output?: "json" | "table";
@@ -30,7 +31,7 @@ export function topicsCommand(): Command {
     const topics = await connectTo(flags).topics(patterns);
     const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
     const cells = topics.map((one) => [one.topic, String(one.count), String(one.last_id), one.last_at]);
-    if (isTable) await print(table(["topic", "count", "last_id", "last_at"], cells));
+    if (isTable) await print(new Table("TOPIC", "COUNT", "LAST_ID", "LAST_AT").text(cells));
     else await print(topics.map((one) => `${JSON.stringify(one)}\n`).join(""));
   });
 }
