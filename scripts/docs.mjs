@@ -2,4 +2,7 @@
 import { bun, install, root, run } from "./toolchain.mjs";
 
 await install();
-process.exit(await run(bun(), ["scripts/errors-page.ts"], { cwd: root }));
+for (const script of ["scripts/errors-page.ts", "scripts/cli-page.ts"]) {
+  const exitCode = await run(bun(), [script], { cwd: root });
+  if (exitCode !== 0) process.exit(exitCode);
+}

@@ -1,10 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { cliPage } from "../../scripts/cli-page.ts";
 import { errorsPage } from "../../scripts/errors-page.ts";
 import { problems } from "../../src/protocol/problem.ts";
 
 const REFERENCE = join(import.meta.dir, "../../docs/reference");
+
+test("the page of the command line is what the commands say now: else run `npm run docs`", () => {
+  expect(readFileSync(join(REFERENCE, "cli.md"), "utf8")).toBe(cliPage());
+});
 
 describe("the page of errors", () => {
   const page = readFileSync(join(REFERENCE, "errors.md"), "utf8");
