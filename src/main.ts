@@ -66,7 +66,7 @@ function versionCommand(): Command {
 async function run(argv: readonly string[]): Promise<void> {
   const program = createProgram();
   try {
-    refuseUnknownCommand(program, argv[0] ?? "");
+    refuseUnknownCommand(program, (argv[0] === "help" ? argv[1] : argv[0]) ?? "");
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {
     process.exitCode = reportFailure(error);

@@ -8,6 +8,7 @@ export interface ConnectionOptions {
   readonly wait?: boolean;
 }
 
+const DEFAULT_URL = "http://127.0.0.1:9800";
 /** How long `--wait` goes on, and a publish of lines keeps trying: safely within the server's ten minutes. */
 export const PATIENT_MS = 9 * 60 * 1000;
 /** How long a call tries again when the server has answered before, or says "not now", in milliseconds. */
@@ -16,7 +17,7 @@ const IMPATIENT_MS = 30_000;
 /** Gives a command the flags by which it finds the server. */
 export function withConnection(command: Command): Command {
   return command
-    .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default("http://127.0.0.1:9800"))
+    .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default(DEFAULT_URL))
     .addOption(new Option("--token <token>", "secret of a token that allows it").env("EVENTBUS_TOKEN"))
     .option("--wait", "wait up to 9 minutes for a server that is not up yet");
 }
@@ -26,7 +27,9 @@ export function withConnection(command: Command): Command {
  * a certificate that is not trusted are errors at once; after that it tries again, for `timeoutMs`.
  */
 export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS): EventBusClient {
-  const { url, token, wait = false } = options;
+  const { token, wait = false } = options;
+  // An empty variable is one that is not set, as it is for the server.
+  const url = options.url || DEFAULT_URL;
   let isKnown = wait;
   return connect(url, {
     ...(token ? { token } : {}),

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
+import { BusError } from "../bus/errors.ts";
 
 /** Nobody reads standard output any more, as when `| head` has seen enough: a reason to end, and not a failure. */
 export class OutputClosedError extends Error {}
@@ -51,7 +52,10 @@ export function flushed(): Promise<void> {
 }
 
 function throwFailure(): void {
-  if (failure) throw "code" in failure && failure.code === "EPIPE" ? new OutputClosedError() : failure;
+  if (failure === undefined) return;
+  const code = "code" in failure ? String(failure.code) : failure.message;
+  if (code === "EPIPE") throw new OutputClosedError();
+  throw new BusError("unavailable", `standard output cannot be written: ${code}`, { cause: failure });
 }
 
 /** A word for whoever watches, on standard error. */

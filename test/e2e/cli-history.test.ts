@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { Binary, type Finished, runBinary } from "../helpers/binary.ts";
 import { publish, publishMany } from "../helpers/http.ts";
 import { testWith } from "../helpers/requires.ts";
-import { runOnTerminal } from "../helpers/shell.ts";
+import { runOnTerminal, runShell } from "../helpers/shell.ts";
 
 /** More than the server gives in one answer. */
 const EVENTS = 12_500;
@@ -111,6 +111,20 @@ describe("history", () => {
     },
     TERMINAL_MS,
   );
+});
+
+test("a disk that is full ends a command with 1, and its reason", async () => {
+  const { output } = await runShell('"$EVENTBUS" history >/dev/full; echo "ended with $?"', {
+    EVENTBUS_URL: server.url,
+  });
+  expect(output).toBe("eventbus: standard output cannot be written: ENOSPC\nended with 1\n");
+});
+
+test("an empty variable is one that is not set", async () => {
+  const { stderr } = await runBinary(["topics", "--help"], { env: { EVENTBUS_URL: "" } });
+  expect(stderr).toBe("");
+  const asked = await runBinary(["topics", "--token", ""], { env: { EVENTBUS_URL: server.url, EVENTBUS_TOKEN: "" } });
+  expect(asked.exitCode).toBe(0);
 });
 
 describe("topics", () => {
