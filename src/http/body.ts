@@ -22,12 +22,12 @@ const READABLE: Readonly<Record<MediaType, string>> = {
  * is compressed, as nothing here unpacks it.
  */
 export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
-  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "";
-  if (encoding !== "" && encoding !== "identity") {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding !== "" && encoding.toLowerCase() !== "identity") {
     throw new BusError("media_type_unsupported", "the body must not be compressed: send it without Content-Encoding");
   }
   const header = request.headers.get("content-type");
-  if (header === null) return "json";
+  if (header === null || header === "application/json") return "json";
   const [name = "", ...parameters] = header.toLowerCase().split(";");
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
   const mediaType = MEDIA_TYPES[name.trim()];

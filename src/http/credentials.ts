@@ -10,8 +10,11 @@ const BEARER = /^bearer +(\S+) *$/i;
  * Throws `parameter_invalid` when there are two.
  */
 export function secretOf(request: Request): string | undefined {
-  const header = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
-  const inQuery = accessTokensIn(request.url);
+  const authorization = request.headers.get("authorization");
+  const header = authorization === null ? undefined : BEARER.exec(authorization)?.[1];
+  const { url } = request;
+  if (!url.includes("?")) return header;
+  const inQuery = accessTokensIn(url);
   if (inQuery.length === 0) return header;
   if (header === undefined && inQuery.length === 1) return inQuery[0];
   throw new BusError("parameter_invalid", "give one token: in Authorization: Bearer, or in access_token, not in both", {

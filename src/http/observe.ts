@@ -46,17 +46,18 @@ export function observed<Rest extends unknown[]>(
 ): (request: Request, ...rest: Rest) => Answer | Promise<Answer> {
   return (request, ...rest) => {
     const startMs = performance.now();
-    const { method, url, headers } = request;
-    const bytes = Number(headers.get("content-length") ?? 0);
     const tell = (response: Answer): Answer => {
-      const path = pathOf(url);
+      const path = pathOf(request.url);
       onAnswered({
-        method: METHODS.includes(method) ? method : "other",
+        method: METHODS.includes(request.method) ? request.method : "other",
         path,
         route: routes.of(path),
         status: response?.status ?? 101,
         durationMs: performance.now() - startMs,
-        bytes,
+        // Rarely asked for.
+        get bytes() {
+          return Number(request.headers.get("content-length") ?? 0);
+        },
       });
       return response;
     };
