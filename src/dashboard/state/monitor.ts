@@ -1,0 +1,106 @@
+import { EventBusError, type Stats } from "../../client/index.ts";
+import type { Journal } from "./journal.ts";
+import type { Session } from "./session.ts";
+import { Store } from "./store.ts";
+
+/** Between two questions, in milliseconds. */
+const POLL_MS = 2000;
+/** After the server said that this token may not ask. */
+const FORBIDDEN_POLL_MS = 30_000;
+/** An hour. */
+const MAX_SAMPLES = 1800;
+
+/** What newer servers tell beside what every one does. `null` is what could not be measured. */
+interface Extras {
+  readonly delivered: number;
+  readonly delivered_per_second: number;
+  readonly gaps: number;
+  readonly replays: number;
+  readonly evictions: number;
+  readonly commits: {
+    readonly count: number;
+    readonly per_second: number;
+    readonly events_per_commit: number | null;
+    readonly commit_ms: { readonly p50: number | null; readonly p99: number | null };
+    readonly fsync_ms: { readonly p50: number | null; readonly p99: number | null };
+  };
+}
+
+export type FullStats = Stats & Partial<Extras>;
+
+export interface Sample {
+  readonly atMs: number;
+  readonly stats: FullStats;
+}
+
+/** Asks the server every two seconds how it is, and keeps the answers of an hour. */
+export class Monitor extends Store {
+  readonly #session: Session;
+  readonly #journal: Journal;
+  #samples: readonly Sample[] = [];
+  #error: EventBusError | undefined;
+  #wake = () => {};
+
+  constructor(session: Session, journal: Journal) {
+    super();
+    this.#session = session;
+    this.#journal = journal;
+    session.onChange(() => this.#wake());
+    void this.#poll();
+  }
+
+  /** Oldest first. */
+  get samples(): readonly Sample[] {
+    return this.#samples;
+  }
+
+  get latest(): FullStats | undefined {
+    return this.#samples.at(-1)?.stats;
+  }
+
+  /** Why the last question had no answer. */
+  get error(): EventBusError | undefined {
+    return this.#error;
+  }
+
+  /** The server says that this token may not know. */
+  get isForbidden(): boolean {
+    return this.#error?.status === 403;
+  }
+
+  /** Nothing came back at all. */
+  get isUnreachable(): boolean {
+    return this.#error !== undefined && this.#error.status === undefined;
+  }
+
+  async #poll(): Promise<void> {
+    for (;;) {
+      await this.#ask();
+      this.changed();
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, this.isForbidden ? FORBIDDEN_POLL_MS : POLL_MS);
+        this.#wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      const stats: FullStats = await this.#session.client.stats();
+      const before = this.latest;
+      if (before !== undefined && stats.uptime_seconds < before.uptime_seconds) {
+        this.#journal.add("plain", "The server was started anew.");
+      }
+      this.#samples = [...this.#samples.slice(-MAX_SAMPLES + 1), { atMs: Date.now(), stats }];
+      this.#error = undefined;
+    } catch (error) {
+      if (!(error instanceof EventBusError)) throw error;
+      if (error.code === "closed") return;
+      this.#error = error;
+      this.#session.note(error);
+    }
+  }
+}
