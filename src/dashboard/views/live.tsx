@@ -3,6 +3,7 @@ import type { Parts } from "../app.tsx";
 import { EventDetail } from "../parts/event-detail.tsx";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { useEscape } from "../state/escape.ts";
 import { go, routeTo } from "../state/route.ts";
 import type { EventRow, Row } from "../state/rows.ts";
 import { useStores } from "../state/store.ts";
@@ -27,8 +28,9 @@ export function LiveView({ tail, session, monitor, query }: ViewProps) {
     setSelected(undefined);
     view.current?.querySelector<HTMLElement>(".rows")?.focus();
   };
+  useEscape(selected && close);
   return (
-    <section class="view live" ref={view} onKeyDown={(key) => key.key === "Escape" && selected && close()}>
+    <section class="view live" ref={view}>
       <h1 class="offscreen">Live events</h1>
       <div class="tools">
         <TailFilterForm key={`${tail.filter.pattern} ${tail.filter.source}`} tail={tail} />
@@ -58,29 +60,31 @@ function TailFilterForm({ tail }: Pick<Parts, "tail">) {
     go(routeTo("live", filter));
   };
   return (
-    <form class="filters" onSubmit={submit} role="search" aria-label="Filter live events">
-      <label class="grow">
-        Pattern
-        <input
-          name="pattern"
-          defaultValue={tail.filter.pattern}
-          placeholder="*"
-          spellcheck={false}
-          autocomplete="off"
-        />
-      </label>
-      <label>
-        Source
-        <input
-          name="source"
-          defaultValue={tail.filter.source}
-          placeholder="any"
-          spellcheck={false}
-          autocomplete="off"
-        />
-      </label>
-      <button type="submit">Filter</button>
-    </form>
+    <search class="search">
+      <form class="filters" onSubmit={submit} aria-label="Filter live events">
+        <label class="grow">
+          Pattern
+          <input
+            name="pattern"
+            defaultValue={tail.filter.pattern}
+            placeholder="*"
+            spellcheck={false}
+            autocomplete="off"
+          />
+        </label>
+        <label>
+          Source
+          <input
+            name="source"
+            defaultValue={tail.filter.source}
+            placeholder="any"
+            spellcheck={false}
+            autocomplete="off"
+          />
+        </label>
+        <button type="submit">Filter</button>
+      </form>
+    </search>
   );
 }
 
