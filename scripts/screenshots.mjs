@@ -80,8 +80,8 @@ async function take(page, view, theme, size) {
 }
 
 async function openRow(page, size) {
-  if (size === NARROW) return;
-  await page.locator(".row").nth(-6).click();
+  await page.keyboard.press("Escape");
+  if (size === WIDE) await page.locator(".row").nth(-6).click();
 }
 
 async function sendOne(page) {
@@ -99,12 +99,15 @@ async function ready() {
 /** Publishes the examples again and again, more of them at some times than at others. */
 function publishFor(timeMs) {
   const webhooks = readWebhooks();
+  const headers = { "Content-Type": "application/json" };
   let at = 0;
   const timer = setInterval(() => {
     const busy = 1 + Math.round(3 + 3 * Math.sin(performance.now() / 7000));
     for (let count = 0; count < busy; count++, at++) {
       const { topic, text } = webhooks[(at * 7) % webhooks.length];
-      fetch(`${URL}/api/events/publish/${topic}?source=github`, { method: "POST", body: text }).catch(() => {});
+      fetch(`${URL}/api/events/publish/${topic}?source=github`, { method: "POST", headers, body: text }).catch(
+        () => {},
+      );
     }
   }, 100);
   const end = setTimeout(() => clearInterval(timer), timeMs);

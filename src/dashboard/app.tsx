@@ -7,6 +7,7 @@ import { LiveTail } from "./state/live-tail.ts";
 import { Monitor } from "./state/monitor.ts";
 import { parseRoute, type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
 import { Session } from "./state/session.ts";
+import { TopicWatch } from "./state/topic-watch.ts";
 import { HealthView } from "./views/health.tsx";
 import { HistoryView } from "./views/history.tsx";
 import { LiveView } from "./views/live.tsx";
@@ -22,6 +23,7 @@ export interface Parts {
   readonly journal: Journal;
   readonly tail: LiveTail;
   readonly monitor: Monitor;
+  readonly topics: TopicWatch;
 }
 
 /** The page: a bar with the views, the state of the connection, and the view that the address names. */
@@ -88,7 +90,7 @@ function startParts(): Parts {
     if (monitor.error === undefined && connection.kind === "waiting" && connection.error.code === "network")
       tail.retry();
   });
-  return { session, journal, tail, monitor };
+  return { session, journal, tail, monitor, topics: new TopicWatch(session) };
 }
 
 function skipToView(click: Event): void {

@@ -25,7 +25,7 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
         <h2>
           <a href={routeToEvent(key)} title="The address of this event">
             #{key}
-          </a>{" "}
+          </a>
           <TopicName topic={topic} />
         </h2>
         {onClose && (

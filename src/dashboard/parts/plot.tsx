@@ -20,10 +20,12 @@ export interface PlotProps {
   readonly span: readonly [number, number];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
+  /** Steps that the axis may have; default 1, 2, 2.5, 5 and their tenfolds. */
+  readonly steps?: readonly number[] | undefined;
 }
 
 /** Curves over time. The values at the pointer, or the newest, stand above them in words. */
-export function Plot({ title, times, span, lines, format }: PlotProps) {
+export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const [pointed, setPointed] = useState<number | undefined>(undefined);
@@ -31,7 +33,7 @@ export function Plot({ title, times, span, lines, format }: PlotProps) {
   useEffect(() => {
     if (box.current === null) return;
     const made = new uPlot(
-      optionsOf(box.current, lines, format, setPointed),
+      optionsOf(box.current, { lines, format, steps }, setPointed),
       [[], ...lines.map(() => [])],
       box.current,
     );
@@ -74,8 +76,7 @@ function shown(value: number | null | undefined, format: (value: number) => stri
 
 function optionsOf(
   box: HTMLElement,
-  lines: readonly Line[],
-  format: (value: number) => string,
+  { lines, format, steps }: Pick<PlotProps, "lines" | "format" | "steps">,
   onPoint: (index: number | undefined) => void,
 ): uPlot.Options {
   const color = (name: string) => resolved(box, name);
@@ -92,8 +93,14 @@ function optionsOf(
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_plot, ticks) => ticks.map(timeOf), space: 80 },
-      { ...axis, size: 60, values: (_plot, ticks) => ticks.map(format), space: 32 },
+      { ...axis, size: 24, values: (_plot, ticks) => ticks.map(timeOf), space: 56 },
+      {
+        ...axis,
+        size: 62,
+        values: (_plot, ticks) => ticks.map(format),
+        space: 32,
+        ...(steps ? { incrs: [...steps] } : {}),
+      },
     ],
     series: [
       {},
@@ -110,7 +117,8 @@ function optionsOf(
 
 function timeOf(seconds: number): string {
   const time = new Date(seconds * 1000);
-  return [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+  const parts = [time.getHours(), time.getMinutes(), ...(time.getSeconds() === 0 ? [] : [time.getSeconds()])];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 /** A canvas knows no custom properties. */

@@ -5,8 +5,8 @@ import { Store } from "./store.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
-/** After the server said that this token may not ask. */
-const FORBIDDEN_POLL_MS = 30_000;
+/** After the server said that it does not tell us. */
+const REFUSED_POLL_MS = 30_000;
 /** An hour. */
 const MAX_SAMPLES = 1800;
 
@@ -78,7 +78,7 @@ export class Monitor extends Store {
       await this.#ask();
       this.changed();
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.isForbidden ? FORBIDDEN_POLL_MS : POLL_MS);
+        const timer = setTimeout(resolve, this.isForbidden || this.#error?.status === 401 ? REFUSED_POLL_MS : POLL_MS);
         this.#wake = () => {
           clearTimeout(timer);
           resolve();

@@ -4,8 +4,10 @@ import { Store } from "./store.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
+/** After the server said that this token may not ask. */
+const REFUSED_POLL_MS = 30_000;
 /** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
-const LOAD_SHARE = 0.1;
+const LOAD_SHARE = 0.02;
 /** Polls that the curve shows: two minutes. */
 export const RATE_SLOTS = 60;
 
@@ -14,14 +16,14 @@ export interface WatchedTopic extends TopicSummary {
   readonly rates: readonly number[];
 }
 
-/** Asks for all topics for as long as it is watched. */
+/** Asks for all topics from the moment somebody first wants to see them, so that the curves have no holes. */
 export class TopicWatch extends Store {
   readonly #session: Session;
   #topics: ReadonlyMap<string, WatchedTopic> | undefined;
   #askedMs = 0;
   #error: EventBusError | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isWatched = false;
+  #isStarted = false;
 
   constructor(session: Session) {
     super();
@@ -37,14 +39,15 @@ export class TopicWatch extends Store {
     return this.#error;
   }
 
+  /** May be called again. */
   start(): void {
-    this.#isWatched = true;
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#session.onChange(() => {
+      clearTimeout(this.#timer);
+      void this.#poll();
+    });
     void this.#poll();
-  }
-
-  stop(): void {
-    this.#isWatched = false;
-    clearTimeout(this.#timer);
   }
 
   async #poll(): Promise<void> {
@@ -56,12 +59,20 @@ export class TopicWatch extends Store {
     } catch (error) {
       if (!(error instanceof EventBusError)) throw error;
       this.#session.note(error);
-      if (error.code !== "closed") this.#error = error;
+      // Another poll goes on with another token.
+      if (error.code === "closed") return;
+      this.#error = error;
     }
-    if (!this.#isWatched) return;
     this.changed();
     const tookMs = performance.now() - startedMs;
-    this.#timer = setTimeout(() => void this.#poll(), Math.max(POLL_MS, tookMs / LOAD_SHARE));
+    this.#timer = setTimeout(
+      () => void this.#poll(),
+      Math.max(this.#isRefused ? REFUSED_POLL_MS : POLL_MS, tookMs / LOAD_SHARE),
+    );
+  }
+
+  get #isRefused(): boolean {
+    return this.#error?.status === 401 || this.#error?.status === 403;
   }
 
   /** A count that went down says nothing of the rate: retention removed more than was published. */

@@ -116,11 +116,18 @@ type Reading = (stats: FullStats) => number | null | undefined;
 interface PlotPlan {
   readonly title: string;
   readonly format: (value: number) => string;
+  readonly steps?: readonly number[];
   readonly lines: readonly (readonly [label: string, read: Reading, isDashed?: "dashed"])[];
 }
 
 const perSecond = (value: number) => `${measure(value)}/s`;
 const milliseconds = (value: number) => `${measure(value)} ms`;
+
+/** Steps that are whole in KiB, MiB and so on. */
+const POWERS_OF_TWO = Array.from({ length: 48 }, (_, power) => 2 ** power);
+
+/** 1, 2, 5, 10 … */
+const WHOLE = Array.from({ length: 12 }, (_, tens) => [1, 2, 5].map((one) => one * 10 ** tens)).flat();
 
 const plans: readonly PlotPlan[] = [
   {
@@ -149,6 +156,7 @@ const plans: readonly PlotPlan[] = [
   {
     title: "Subscribers",
     format: count,
+    steps: WHOLE,
     lines: [
       ["WebSocket", ({ subscribers: { websocket } }) => websocket.live + websocket.replay],
       ["stream", ({ subscribers: { stream } }) => stream.live + stream.replay],
@@ -158,6 +166,7 @@ const plans: readonly PlotPlan[] = [
   {
     title: "Storage",
     format: bytes,
+    steps: POWERS_OF_TWO,
     lines: [
       ["used", ({ storage }) => storage.used_bytes],
       ["file", ({ storage }) => storage.file_bytes],
@@ -167,6 +176,7 @@ const plans: readonly PlotPlan[] = [
   {
     title: "Events kept",
     format: count,
+    steps: WHOLE,
     lines: [
       ["kept", ({ events }) => events.count],
       ["limit", ({ retention }) => retention.max_history, "dashed"],
@@ -194,7 +204,7 @@ function PlanPlot({
   samples,
   span,
 }: { readonly plan: PlotPlan; readonly samples: readonly Sample[] } & Pick<PlotProps, "span">) {
-  const { title, format } = plan;
+  const { title, format, steps } = plan;
   const latest = samples.at(-1)?.stats;
   // A rule that is off has no line; null elsewhere is what could not be measured yet.
   const told = plan.lines.filter(([, read, isDashed]) => {
@@ -218,7 +228,14 @@ function PlanPlot({
     isDashed: isDashed !== undefined,
   }));
   return (
-    <Plot title={title} format={format} times={samples.map(({ atMs }) => atMs / 1000)} span={span} lines={lines} />
+    <Plot
+      title={title}
+      format={format}
+      steps={steps}
+      times={samples.map(({ atMs }) => atMs / 1000)}
+      span={span}
+      lines={lines}
+    />
   );
 }
 

@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Sparkline } from "../parts/sparkline.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import { routeTo, routeToEvent } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
-import { RATE_SLOTS, TopicWatch, type WatchedTopic } from "../state/topic-watch.ts";
+import { RATE_SLOTS, type WatchedTopic } from "../state/topic-watch.ts";
 import { count, counted, dateAndClock, duration, measure } from "../text/format.ts";
 import type { ViewProps } from "./live.tsx";
 
@@ -15,7 +15,7 @@ const columns = {
   topic: { name: "Topic", compare: (a: WatchedTopic, b: WatchedTopic) => (a.topic < b.topic ? -1 : 1) },
   count: { name: "Events", compare: (a: WatchedTopic, b: WatchedTopic) => b.count - a.count },
   last: { name: "Last event", compare: (a: WatchedTopic, b: WatchedTopic) => b.last_id - a.last_id },
-  rate: { name: "Rate, 2 min", compare: (a: WatchedTopic, b: WatchedTopic) => rateOf(b) - rateOf(a) },
+  speed: { name: "Rate, 2 min", compare: (a: WatchedTopic, b: WatchedTopic) => rateOf(b) - rateOf(a) },
 } as const;
 type Column = keyof typeof columns;
 
@@ -25,15 +25,11 @@ interface Order {
 }
 
 /** Every topic that history keeps an event of. */
-export function TopicsView({ session }: ViewProps) {
-  const watch = useMemo(() => new TopicWatch(session), [session]);
-  useStores(watch, session);
+export function TopicsView({ topics: watch }: ViewProps) {
+  useStores(watch);
   const [part, setPart] = useState("");
   const [order, setOrder] = useState<Order>({ column: "last", isReversed: false });
-  useEffect(() => {
-    watch.start();
-    return () => watch.stop();
-  }, [watch]);
+  useEffect(() => watch.start(), [watch]);
   const { topics, error } = watch;
   if (error?.status === 403) return <NotForThisToken />;
   if (topics === undefined) {
@@ -134,7 +130,7 @@ function TopicLine({ topic: { topic, count: events, last_id, last_at, rates } }:
           {duration(ageSeconds)} ago
         </a>
       </td>
-      <td class="rate">
+      <td class="speed">
         <Sparkline values={rates} slots={RATE_SLOTS} />
         <span class="now">{rate === undefined ? "" : `${measure(rate)}/s`}</span>
       </td>
