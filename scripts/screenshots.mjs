@@ -104,7 +104,8 @@ function publishFor(timeMs) {
   const timer = setInterval(() => {
     const busy = 1 + Math.round(3 + 3 * Math.sin(performance.now() / 7000));
     for (let count = 0; count < busy; count++, at++) {
-      const { topic, text } = webhooks[(at * 7) % webhooks.length];
+      // Some topics are much busier than others, as they are in life.
+      const { topic, text } = webhooks[Math.floor(webhooks.length * ((at * 0.618034) % 1) ** 3)];
       fetch(`${URL}/api/events/publish/${topic}?source=github`, { method: "POST", headers, body: text }).catch(
         () => {},
       );
