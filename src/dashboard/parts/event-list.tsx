@@ -40,6 +40,8 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
     if (row === undefined || list.current === null) return;
     onSelect(row);
     reveal(list.current, index * rowPx, rowPx);
+    // Before the scroll event, which comes after the next showing.
+    follow();
   };
   const press = (key: KeyboardEvent) => {
     const pageRows = Math.max(1, Math.floor(size.height / rowPx) - 1);
