@@ -36,10 +36,10 @@ export function App() {
   }, [current]);
   return (
     <>
-      <a class="skip" href={location.hash} onClick={skipToView}>
-        Skip to the view
-      </a>
       <header class="top">
+        <a class="skip" href={location.hash} onClick={skipToView}>
+          Skip to the view
+        </a>
         <a class="brand" href={routeTo("live")} aria-label="eventbus: live events">
           <Mark />
           <b>eventbus</b>

@@ -75,7 +75,7 @@ describeWith("chromium", "the views", (chromium) => {
     await article.waitFor();
     expect(await article.textContent()).toContain(HTML);
     for (const hash of ["#/live", "#/history", "#/topics"]) {
-      await page.evaluate((to) => void (location.hash = to), hash);
+      await page.evaluate((to) => location.assign(to), hash);
       await page.getByText("<b>bold&amp;<b>", { exact: true }).or(page.getByTitle("<b>bold&amp;<b>")).first().waitFor();
     }
     expect(await page.locator("main :is(img, script, b:not(figure b))").count()).toBe(0);
@@ -177,7 +177,7 @@ describeWith("chromium", "the views", (chromium) => {
       await page.keyboard.press("Control+Enter");
       await page.getByText("Published as").waitFor();
       const event = await (await fetch(`${own.url}/api/events/1`)).text();
-      expect(event).toStartWith('{"id":1,"topic":"typed.topic","data":{"a": 1.10,"b": 2},"source":"dashboard"');
+      expect(event).toStartWith('{"id":1,"topic":"typed.topic","data":{"a": 1.10,"b" :2},"source":"dashboard"');
       await page.reload();
       await page.getByRole("region", { name: "Sent from this tab" }).getByRole("link", { name: "#1" }).waitFor();
     });

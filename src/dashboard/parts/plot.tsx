@@ -55,7 +55,7 @@ export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
   return (
     <figure class="plot">
       <figcaption>
-        <h3>{title}</h3>
+        <h2>{title}</h2>
         <ul>
           {lines.map(({ label, color, values }) => (
             <li key={label}>

@@ -215,7 +215,7 @@ function PlanPlot({
     return (
       <figure class="plot">
         <figcaption>
-          <h3>{title}</h3>
+          <h2>{title}</h2>
         </figcaption>
         <p class="untold">This server does not tell.</p>
       </figure>

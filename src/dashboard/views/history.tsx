@@ -105,15 +105,13 @@ function Pager({ page, query }: { readonly page: Page; readonly query: Query }) 
   const { before: _before, after: _after, ...filters } = query;
   return (
     <nav class="pager" aria-label="Pages">
-      <span>
-        {counted(page.rows.length, "event")}
-        {first?.kind === "event" && last?.kind === "event" && (
-          <span class="span">
-            {" "}
-            {dateAndClock(last.createdAt).slice(0, 19)} – {dateAndClock(first.createdAt).slice(0, 19)}
-          </span>
-        )}
-      </span>
+      <span>{counted(page.rows.length, "event")}</span>
+      {first?.kind === "event" && last?.kind === "event" && (
+        <span class="span">
+          {dateAndClock(last.createdAt).slice(0, 19)} to {dateAndClock(first.createdAt).slice(0, 19)}
+        </span>
+      )}
+      <span class="fill" />
       <PageLink words="Newest" query={page.newer && filters} />
       <PageLink words="← Newer" query={page.newer} />
       <PageLink words="Older →" query={page.older} />
