@@ -2,12 +2,8 @@ import { useEffect, useState } from "preact/hooks";
 import { ConnectionLight } from "./parts/connection-light.tsx";
 import { ThemeButton } from "./parts/theme-button.tsx";
 import { TokenButton, TokenDialog } from "./parts/token.tsx";
-import { Journal } from "./state/journal.ts";
-import { LiveTail } from "./state/live-tail.ts";
-import { Monitor } from "./state/monitor.ts";
-import { parseRoute, type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
-import { Session } from "./state/session.ts";
-import { TopicWatch } from "./state/topic-watch.ts";
+import { type Parts, startParts } from "./state/parts.ts";
+import { type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
 import { HealthView } from "./views/health.tsx";
 import { HistoryView } from "./views/history.tsx";
 import { LiveView } from "./views/live.tsx";
@@ -16,15 +12,6 @@ import { SingleEventView } from "./views/single-event.tsx";
 import { TopicsView } from "./views/topics.tsx";
 
 const NAMES = { live: "Live", history: "History", topics: "Topics", publish: "Publish", health: "Health" } as const;
-
-/** What the page knows for as long as it is open. */
-export interface Parts {
-  readonly session: Session;
-  readonly journal: Journal;
-  readonly tail: LiveTail;
-  readonly monitor: Monitor;
-  readonly topics: TopicWatch;
-}
 
 /** The page: a bar with the views, the state of the connection, and the view that the address names. */
 export function App() {
@@ -75,22 +62,6 @@ function CurrentView({ parts, route }: { readonly parts: Parts; readonly route: 
     health: () => <HealthView {...parts} />,
   };
   return shown[route.view]();
-}
-
-function startParts(): Parts {
-  const session = new Session();
-  const journal = new Journal();
-  const { view, query } = parseRoute(location.hash);
-  const { pattern = "*", source = "" } = view === "live" ? query : {};
-  const tail = new LiveTail(session, journal, { pattern, source });
-  const monitor = new Monitor(session, journal);
-  // The server answers again: no need to wait until the tail tries by itself.
-  monitor.onChange(() => {
-    const { connection } = tail;
-    if (monitor.error === undefined && connection.kind === "waiting" && connection.error.code === "network")
-      tail.retry();
-  });
-  return { session, journal, tail, monitor, topics: new TopicWatch(session) };
 }
 
 function skipToView(click: Event): void {

@@ -56,7 +56,7 @@ describe("what was published, as a command", () => {
 
   test("names a token by its variable only", () => {
     expect(toCurl("http://a", draft, true)).toContain('"Authorization: Bearer $EVENTBUS_TOKEN"');
-    expect(toTypeScript("http://a", draft, true)).toContain("process.env.EVENTBUS_TOKEN");
+    expect(toTypeScript("http://a", draft, true)).toContain('{ token: "ebt_…" }');
   });
 
   test("is TypeScript that keeps what JavaScript's numbers would change", () => {

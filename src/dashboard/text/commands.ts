@@ -14,10 +14,10 @@ export function toCurl(url: string, draft: Draft, hasToken: boolean): string {
   return `curl ${quoted(`${url}/api/events/publish`)}${authorization} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`;
 }
 
-/** The same in TypeScript. */
+/** The same in TypeScript; in place of a token stands where to put it. */
 export function toTypeScript(url: string, draft: Draft, hasToken: boolean): string {
   const { topic, source, data } = draft;
-  const options = hasToken ? ", { token: process.env.EVENTBUS_TOKEN }" : "";
+  const options = hasToken ? ', { token: "ebt_…" }' : "";
   const isLiteral = survivesParsing(data) && !data.includes('"__proto__"');
   const call = isLiteral ? "publish" : "publishRaw";
   const argument = isLiteral ? data : JSON.stringify(data);

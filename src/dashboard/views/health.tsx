@@ -1,10 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { Parts } from "../app.tsx";
 import { Plot, type PlotProps } from "../parts/plot.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import type { Journal } from "../state/journal.ts";
 import type { FullStats, Monitor, Sample } from "../state/monitor.ts";
+import type { Parts } from "../state/parts.ts";
 import { routeTo } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { bytes, clock, count, duration, measure } from "../text/format.ts";

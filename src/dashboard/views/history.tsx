@@ -5,10 +5,10 @@ import { EventList } from "../parts/event-list.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import { useAnswer } from "../state/answer.ts";
 import { useEscape } from "../state/escape.ts";
+import type { ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
 import { type EventRow, PageRows, type Row, rowOf } from "../state/rows.ts";
 import { counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
-import type { ViewProps } from "./live.tsx";
 
 /** Events a page; one more is asked for, to know whether there is another page. */
 const PAGE_EVENTS = 200;

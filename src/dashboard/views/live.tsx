@@ -1,16 +1,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Parts } from "../app.tsx";
 import { EventDetail } from "../parts/event-detail.tsx";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import { useEscape } from "../state/escape.ts";
+import type { Parts, ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
 import type { EventRow, Row } from "../state/rows.ts";
 import { useStores } from "../state/store.ts";
 import { toCurl } from "../text/commands.ts";
 import { count, counted } from "../text/format.ts";
-
-export type ViewProps = Parts & { readonly query: Readonly<Record<string, string>> };
 
 /** The tail: events as they come, oldest at the top. */
 export function LiveView({ tail, session, monitor, query }: ViewProps) {

@@ -1,16 +1,15 @@
 import { useRef, useState } from "preact/hooks";
 import { EventBusError } from "../../client/index.ts";
-import type { Parts } from "../app.tsx";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { sentence } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
+import type { Parts, ViewProps } from "../state/parts.ts";
 import { routeToEvent } from "../state/route.ts";
 import { forgetSent, readSent, rememberSent, type Sent } from "../state/sent.ts";
 import { useStores } from "../state/store.ts";
 import { type Draft, toCurl, toTypeScript } from "../text/commands.ts";
 import { clock } from "../text/format.ts";
 import { type Fault, faultOf } from "../text/json.ts";
-import type { ViewProps } from "./live.tsx";
 
 const EXAMPLE: Draft = { topic: "orders.created", source: "dashboard", data: '{\n  "total": 25\n}' };
 

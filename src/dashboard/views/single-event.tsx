@@ -1,8 +1,8 @@
 import { EventBusError } from "../../client/index.ts";
-import type { Parts } from "../app.tsx";
 import { EventDetail } from "../parts/event-detail.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
 import { useAnswer } from "../state/answer.ts";
+import type { Parts } from "../state/parts.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
 import { rowOf } from "../state/rows.ts";
 

@@ -2,11 +2,11 @@ import { useEffect, useState } from "preact/hooks";
 import { Sparkline } from "../parts/sparkline.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
+import type { ViewProps } from "../state/parts.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { RATE_SLOTS, type WatchedTopic } from "../state/topic-watch.ts";
 import { count, counted, dateAndClock, duration, measure } from "../text/format.ts";
-import type { ViewProps } from "./live.tsx";
 
 /** More lines make the page slow; a filter finds the others. */
 const MAX_LINES = 500;
