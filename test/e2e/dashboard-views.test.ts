@@ -60,8 +60,7 @@ describeWith("chromium", "the views", (chromium) => {
         await page.locator(".row").first().click();
         await page.getByRole("article").waitFor();
       }
-      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(overflow).toBeLessThanOrEqual(0);
+      expect(await overflowOf(page)).toBeLessThanOrEqual(0);
       expect(await violations(page)).toEqual([]);
       const complaints = record.complaints.filter((words) => !(hash === "#/event/999" && words.includes("404")));
       expect(complaints).toEqual([]);
@@ -231,6 +230,8 @@ describeWith("chromium", "the views", (chromium) => {
     await dialog.getByLabel("Token").fill("ebt_good");
     await page.keyboard.press("Enter");
     await page.locator("#row-3").waitFor();
+    await page.setViewportSize({ width: 360, height: 700 });
+    expect(await overflowOf(page)).toBeLessThanOrEqual(0);
     expect(page.url()).not.toContain("ebt_");
     expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain("ebt_");
     await page.getByRole("button", { name: "Forget token" }).click();
@@ -252,6 +253,11 @@ describeWith("chromium", "the views", (chromium) => {
     await page.locator("#row-3").waitFor();
   });
 });
+
+/** How much wider the page is than its window. */
+function overflowOf(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
 
 /** What axe finds wrong, in short. */
 async function violations(page: Page): Promise<string[]> {

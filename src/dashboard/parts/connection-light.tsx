@@ -22,6 +22,8 @@ export function ConnectionLight({
 }) {
   useStores(tail, monitor, session);
   const { mood, words, title } = lightOf(tail, monitor, session);
+  const { kind } = tail.connection;
+  const canRetry = !tail.isPaused && session.wants === undefined && (kind === "waiting" || kind === "ended");
   const rate = monitor.error === undefined ? monitor.latest?.published_per_second : undefined;
   return (
     <>
@@ -34,7 +36,7 @@ export function ConnectionLight({
       <span class={`light ${mood}`} role="status" title={title}>
         {words}
       </span>
-      {tail.connection.kind === "waiting" && !tail.isPaused && (
+      {canRetry && (
         <button type="button" class="quiet" onClick={() => tail.retry()}>
           Try now
         </button>

@@ -41,13 +41,16 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** Three digits that mean something: `0.25`, `12.5`, `1,234`. */
+/** Two or three digits that mean something: `0.25`, `12.5`, `1,234`. */
 export function measure(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.01) return value.toPrecision(1);
-  return new Intl.NumberFormat("en", { maximumSignificantDigits: Math.abs(value) < 1000 ? 3 : 6 }).format(
-    Math.abs(value) < 1000 ? value : Math.round(value),
-  );
+  const size = Math.abs(value);
+  if (size >= 1000) return count(Math.round(value));
+  return (size < 10 ? twoDigits : threeDigits).format(value);
 }
+
+const twoDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 2 });
+const threeDigits = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 

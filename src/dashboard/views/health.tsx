@@ -65,9 +65,10 @@ function Facts({ stats }: { readonly stats: FullStats }) {
       <Fact name="Events kept" value={count(events.count)}>
         {events.count > 0 && `#${count(events.first_id)} to #${count(events.last_id)}`}
       </Fact>
-      <Fact name="Retention" value={max_history === null ? "no limit" : `${count(max_history)} events`}>
+      <Fact name="Retention" value={max_history === null ? "no limit" : count(max_history)}>
+        {max_history === null ? "of number" : "events"},{" "}
         {[max_age_ms && duration(max_age_ms / 1000), max_bytes && bytes(max_bytes)].filter(Boolean).join(", ") ||
-          "no limit of age or size"}
+          "any age and size"}
       </Fact>
       <Fact name="Storage" value={bytes(storage.used_bytes)}>
         file of {bytes(storage.file_bytes)}
