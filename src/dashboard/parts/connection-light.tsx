@@ -24,7 +24,7 @@ export function ConnectionLight({
   const { mood, words, title } = lightOf(tail, monitor, session);
   const { kind } = tail.connection;
   const canRetry = !tail.isPaused && session.wants === undefined && (kind === "waiting" || kind === "ended");
-  const rate = monitor.error === undefined ? monitor.latest?.published_per_second : undefined;
+  const rate = mood !== "bad" && monitor.error === undefined ? monitor.latest?.published_per_second : undefined;
   return (
     <>
       {rate !== undefined && (

@@ -187,10 +187,23 @@ const plans: readonly PlotPlan[] = [
 
 const COLORS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"] as const;
 
+/** A pause between answers longer than this, in milliseconds, is a hole in the curves. */
+const HOLE_MS = 12_000;
+
+/** A moment without an answer: `stats` is undefined. */
+type Moment = Omit<Sample, "stats"> & { readonly stats: FullStats | undefined };
+
+function withHoles(samples: readonly Sample[]): Moment[] {
+  return samples.flatMap((sample, index) => {
+    const before = samples[index - 1]?.atMs ?? sample.atMs;
+    return sample.atMs - before > HOLE_MS ? [{ atMs: before + 1, stats: undefined }, sample] : [sample];
+  });
+}
+
 function Plots({ samples, minutes }: { readonly samples: readonly Sample[]; readonly minutes: number }) {
   const end = (samples.at(-1)?.atMs ?? 0) / 1000;
   const start = end - minutes * 60;
-  const seen = samples.filter(({ atMs }) => atMs / 1000 >= start);
+  const seen = withHoles(samples.filter(({ atMs }) => atMs / 1000 >= start));
   return (
     <div class="plots">
       {plans.map((plan) => (
@@ -204,7 +217,7 @@ function PlanPlot({
   plan,
   samples,
   span,
-}: { readonly plan: PlotPlan; readonly samples: readonly Sample[] } & Pick<PlotProps, "span">) {
+}: { readonly plan: PlotPlan; readonly samples: readonly Moment[] } & Pick<PlotProps, "span">) {
   const { title, format, steps } = plan;
   const latest = samples.at(-1)?.stats;
   // A rule that is off has no line; null elsewhere is what could not be measured yet.
@@ -225,7 +238,7 @@ function PlanPlot({
   const lines = told.map(([label, read, isDashed], index) => ({
     label,
     color: isDashed ? "--faint" : (COLORS[index % COLORS.length] ?? "--ink"),
-    values: samples.map(({ stats }) => read(stats) ?? null),
+    values: samples.map(({ stats }) => (stats && read(stats)) ?? null),
     isDashed: isDashed !== undefined,
   }));
   return (

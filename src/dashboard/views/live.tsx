@@ -104,6 +104,13 @@ function PauseButton({ tail, newest }: Pick<Parts, "tail"> & { readonly newest: 
 function NoRows({ tail, session }: Pick<Parts, "tail" | "session">) {
   const { connection, filter } = tail;
   if (session.wants !== undefined) return <Notice title="The server asks for a token" />;
+  if (tail.isPaused) {
+    return (
+      <Notice title="Paused">
+        <p>Nothing is read until you resume; then it goes on from history, so nothing is missed.</p>
+      </Notice>
+    );
+  }
   if (connection.kind === "ended" && connection.error) {
     return <Failure error={connection.error} onRetry={() => tail.retry()} />;
   }
