@@ -1,10 +1,11 @@
 // Takes the pictures of the dashboard in docs/screenshots/, of a server that GitHub's own examples of webhooks were
 // published to. With a folder as the argument it puts every view there, light and dark, wide and narrow. Needs Chromium.
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { toPalette } from "./palette-png.mjs";
 import { build, program, root, say } from "./toolchain.mjs";
 
 const PORT = 9871;
@@ -75,7 +76,7 @@ async function take(page, view, theme, size) {
   await prepare?.(page, size);
   await page.waitForTimeout(400);
   const name = `${view}-${theme}-${size === WIDE ? "wide" : "narrow"}.png`;
-  await page.screenshot({ path: join(target, name) });
+  writeFileSync(join(target, name), await toPalette(browser, await page.screenshot()));
   say(name);
 }
 

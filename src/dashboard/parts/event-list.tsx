@@ -3,6 +3,7 @@ import { rawDataOf } from "../../client/received-event.ts";
 import { gapWords } from "../state/live-tail.ts";
 import type { Row, RowSource } from "../state/rows.ts";
 import { clock, count } from "../text/format.ts";
+import { sentence } from "./states.tsx";
 import { TopicName } from "./topic-name.tsx";
 
 /** Of one line, in CSS pixels; two lines where there is no room for columns. As in list.css. */
@@ -148,7 +149,7 @@ function RowLine({ row, top, place, isSelected, onSelect }: RowLineProps) {
   if (row.kind === "gap") {
     return (
       <div {...common} class="row gap">
-        {gapWords(row.after, row.next)}
+        {sentence(gapWords(row.after, row.next))}
       </div>
     );
   }

@@ -40,10 +40,11 @@ function Missing({
   const oldest = error.problem?.oldest;
   return (
     <Notice title={error.status === 410 ? `Event ${id} is no longer kept` : `There is no event ${id}`}>
-      <p>{sentence(error.message)}</p>
-      {oldest !== undefined && (
+      {oldest === undefined ? (
+        <p>{sentence(error.message)}</p>
+      ) : (
         <p>
-          The oldest that is still kept is <a href={routeToEvent(oldest)}>#{oldest}</a>.
+          Retention has removed it. The oldest that is still kept is <a href={routeToEvent(oldest)}>#{oldest}</a>.
         </p>
       )}
     </Notice>
