@@ -3,8 +3,9 @@
 import { crc32, deflateSync } from "node:zlib";
 
 const COLORS = 256;
+const MOST_FREQUENT = 80;
 
-/** The same picture with the 256 most frequent of its colours; every other one becomes the nearest of them. */
+/** The same picture with 256 of its colours; every other one becomes the nearest of them. */
 export async function toPalette(browser, png) {
   const page = await browser.newPage();
   const { width, height, pixels } = await page.evaluate(readPixels, `data:image/png;base64,${png.toString("base64")}`);
@@ -39,12 +40,19 @@ function quantize(pixels) {
   const counts = new Map();
   const colorAt = (at) => pixels.readUInt32BE(at) >>> 8;
   for (let at = 0; at < pixels.length; at += 4) counts.set(colorAt(at), (counts.get(colorAt(at)) ?? 0) + 1);
-  const chosen = [...counts].sort(([, a], [, b]) => b - a).slice(0, COLORS);
-  const colors = chosen.map(([color]) => color);
+  const colors = choose([...counts].sort(([, a], [, b]) => b - a).map(([color]) => color));
   const nearest = new Map([...counts.keys()].map((color) => [color, nearestOf(colors, color)]));
   const indexes = Buffer.alloc(pixels.length / 4);
   for (let at = 0; at < pixels.length; at += 4) indexes[at / 4] = nearest.get(colorAt(at));
   return { palette: Buffer.from(colors.flatMap(channels)), indexes };
+}
+
+/** The most frequent, which are the grounds; then one of every kind, so that no hue is lost to shades of grey. */
+function choose(colors) {
+  const kinds = new Map();
+  for (const color of colors.toReversed()) kinds.set(color & 0xf0f0f0, color);
+  const others = colors.filter((color) => kinds.get(color & 0xf0f0f0) === color);
+  return [...new Set([...colors.slice(0, MOST_FREQUENT), ...others])].slice(0, COLORS);
 }
 
 function nearestOf(colors, wanted) {
