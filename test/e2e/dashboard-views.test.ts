@@ -211,47 +211,6 @@ describeWith("chromium", "the views", (chromium) => {
     expect(command).toStartWith(`curl '${url}/api/events/publish' \\\n`);
     expect(command).toContain('"topic":"orders.created"');
   });
-
-  test("a token is asked for, kept in the tab alone, and forgotten", async () => {
-    await using dashboard = await openDashboard(browser, "about:blank");
-    const { page } = dashboard;
-    await page.route(`${url}/api/**`, (route) => {
-      if (route.request().headers()["authorization"] === "Bearer ebt_good") return route.continue();
-      const code = route.request().headers()["authorization"] === undefined ? "token_missing" : "token_invalid";
-      const body = JSON.stringify({ type: "", title: "", status: 401, code, detail: "a token is required" });
-      return route.fulfill({ status: 401, contentType: "application/problem+json", body });
-    });
-    await page.goto(`${url}/#/live`);
-    const dialog = page.getByRole("dialog");
-    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
-    await dialog.getByLabel("Token").fill("ebt_bad");
-    await page.keyboard.press("Enter");
-    await dialog.getByRole("heading", { name: "This token is not valid" }).waitFor();
-    await dialog.getByLabel("Token").fill("ebt_good");
-    await page.keyboard.press("Enter");
-    await page.locator("#row-3").waitFor();
-    await page.setViewportSize({ width: 360, height: 700 });
-    expect(await overflowOf(page)).toBeLessThanOrEqual(0);
-    expect(page.url()).not.toContain("ebt_");
-    expect(await page.evaluate(() => JSON.stringify({ ...localStorage }))).not.toContain("ebt_");
-    await page.getByRole("button", { name: "Forget token" }).click();
-    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
-    expect(await page.evaluate(() => JSON.stringify({ ...sessionStorage }))).not.toContain("ebt_");
-  });
-
-  test("what a token may not see is said kindly, and the rest works", async () => {
-    await using dashboard = await openDashboard(browser, "about:blank");
-    const { page } = dashboard;
-    const problem = { type: "", title: "", status: 403, code: "scope_insufficient", detail: "this needs admin" };
-    const refuse = { status: 403, contentType: "application/problem+json", body: JSON.stringify(problem) };
-    await page.route(/\/api\/(stats|topics)$/, (route) => route.fulfill(refuse));
-    await page.goto(`${url}/#/topics`);
-    await page.getByRole("heading", { name: "Topics are for administrators" }).waitFor();
-    await page.getByRole("link", { name: "Health" }).click();
-    await page.getByRole("heading", { name: "Health is for administrators" }).waitFor();
-    await page.getByRole("link", { name: "Live", exact: true }).click();
-    await page.locator("#row-3").waitFor();
-  });
 });
 
 /** How much wider the page is than its window. */

@@ -6,7 +6,7 @@ export interface Dashboard extends AsyncDisposable {
   readonly record: PageRecord;
 }
 
-/** The dashboard in a browser context of its own: nothing is stored from before. `about:blank` is a page to begin with. */
+/** The dashboard in a browser context of its own: nothing is stored from before. */
 export async function openDashboard(
   browser: Browser,
   url: string,
@@ -16,7 +16,7 @@ export async function openDashboard(
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   const record = watch(page);
-  await page.goto(url === "about:blank" ? url : `${url}/${hash}`);
+  await page.goto(`${url}/${hash}`);
   return { page, record, [Symbol.asyncDispose]: () => context.close() };
 }
 
