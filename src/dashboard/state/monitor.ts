@@ -10,23 +10,10 @@ const REFUSED_POLL_MS = 30_000;
 /** An hour. */
 const MAX_SAMPLES = 1800;
 
-/** What newer servers tell beside what every one does. `null` is what could not be measured. */
-interface Extras {
-  readonly delivered: number;
-  readonly delivered_per_second: number;
-  readonly gaps: number;
-  readonly replays: number;
-  readonly evictions: number;
-  readonly commits: {
-    readonly count: number;
-    readonly per_second: number;
-    readonly events_per_commit: number | null;
-    readonly commit_ms: { readonly p50: number | null; readonly p99: number | null };
-    readonly fsync_ms: { readonly p50: number | null; readonly p99: number | null };
-  };
-}
+type Newer = "delivered" | "delivered_per_second" | "gaps" | "replays" | "evictions" | "commits";
 
-export type FullStats = Stats & Partial<Extras>;
+/** What a server says of itself. An older one, behind the same address during an upgrade, says less. */
+export type FullStats = Omit<Stats, Newer> & Partial<Pick<Stats, Newer>>;
 
 export interface Sample {
   readonly atMs: number;

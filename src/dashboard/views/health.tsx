@@ -77,7 +77,7 @@ function Facts({ stats }: { readonly stats: FullStats }) {
         since the server started
       </Fact>
       <Fact name="Delivered" value={stats.delivered === undefined ? undefined : count(stats.delivered)}>
-        {stats.evictions !== undefined && `${count(stats.evictions)} stalled readers cut`}
+        {stats.evictions !== undefined && `${count(stats.evictions)} slow readers put back`}
       </Fact>
       <Fact name="Subscribers" value={count(live + replay)}>
         {count(live)} live, {count(replay)} in replay
