@@ -148,10 +148,10 @@ const plans: readonly PlotPlan[] = [
     title: "Time of a commit",
     format: milliseconds,
     lines: [
-      ["commit, median", (stats) => stats.commits?.commit_ms.p50],
-      ["commit, 99th", (stats) => stats.commits?.commit_ms.p99],
-      ["fsync, median", (stats) => stats.commits?.fsync_ms.p50],
-      ["fsync, 99th", (stats) => stats.commits?.fsync_ms.p99],
+      ["commit p50", (stats) => stats.commits?.commit_ms.p50],
+      ["commit p99", (stats) => stats.commits?.commit_ms.p99],
+      ["fsync p50", (stats) => stats.commits?.fsync_ms.p50],
+      ["fsync p99", (stats) => stats.commits?.fsync_ms.p99],
     ],
   },
   {
