@@ -7,6 +7,7 @@ import type { ServiceState } from "./http/admin.ts";
 import { Gate } from "./http/gate.ts";
 import { isLoopbackName } from "./http/host.ts";
 import { jwtVerifierOf } from "./http/jwt.ts";
+import type { PageFiles } from "./http/page.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
@@ -25,12 +26,15 @@ export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly version: string;
+  /** The dashboard, at `/`; nothing is there when left out. */
+  readonly page?: PageFiles | undefined;
   /** Told once when the history failed and the process should end, for what it holds is not known any more. */
   readonly onFailure: () => void;
 }
 
 /** What the network edge is made of, beside the bus. */
 interface Parts {
+  readonly page: PageFiles | undefined;
   readonly events: SqliteEventLog;
   readonly tokens: TokenBook;
   readonly gate: Gate;
@@ -45,7 +49,7 @@ export class Service {
   #stopped: Promise<void> | undefined;
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
-  constructor({ config, log, version, onFailure }: ServiceOptions) {
+  constructor({ config, log, version, page, onFailure }: ServiceOptions) {
     const jwt = jwtVerifierOf(config, {
       clock: Date.now,
       onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
@@ -72,7 +76,7 @@ export class Service {
       const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
-      this.#server = this.#listen(config, version, { events, tokens, gate });
+      this.#server = this.#listen(config, version, { events, tokens, gate, page });
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -103,12 +107,13 @@ export class Service {
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string, { events, tokens, gate }: Parts): HttpServer {
+  #listen(config: Config, version: string, { events, tokens, gate, page }: Parts): HttpServer {
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
         version,
+        page,
         service: this.#state(config, version, events),
         tokens,
         gate,

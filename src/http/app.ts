@@ -12,6 +12,7 @@ import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
 import { historyRoutes } from "./history.ts";
+import { type PageFiles, pageRoutes } from "./page.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
 import type { Streams } from "./stream.ts";
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly version: string;
   /** Told once of the templates of all routes. */
   readonly onRoutes?: (templates: readonly string[]) => void;
+  /** What is at `/`; nothing when left out. */
+  readonly page?: PageFiles | undefined;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
@@ -64,7 +67,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
 }
 
 /** Every route, with what the documentation says of it. */
-export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version }: AppOptions) {
+export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} }: AppOptions) {
   return new Elysia()
     .use(publishRoutes(bus, limits, gate))
     .use(historyRoutes(bus, gate))
@@ -73,6 +76,7 @@ export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limit
     .use(backupRoutes(makeCopy))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
+    .use(pageRoutes(page))
     .use(docsRoutes(version));
 }
 
