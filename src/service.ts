@@ -1,14 +1,18 @@
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
 import type { Config } from "./config.ts";
+import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { isLoopbackName } from "./http/host.ts";
+import type { TlsIdentity } from "./http/listener.ts";
+import { PublishRates } from "./http/publish-rates.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
 import { Rates } from "./rates.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
+import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
 /** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
 const STALL_MS = 60_000;
@@ -28,6 +32,7 @@ export class Service {
   readonly #bus: Bus;
   readonly #server: HttpServer;
   readonly #log: Logger;
+  #tls: TlsWatch | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
@@ -35,6 +40,8 @@ export class Service {
   constructor({ config, log, version, onFailure }: ServiceOptions) {
     refuseOpenBind(config);
     this.#log = log;
+    const tlsFiles = tlsFilesOf(config);
+    const tls = tlsFiles && readTls(tlsFiles);
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
@@ -49,12 +56,13 @@ export class Service {
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      this.#server = this.#listen(config, version);
+      this.#server = this.#listen(config, version, tls);
     } catch (error) {
       void this.#bus.stop();
       throw error;
     }
     this.#bus.startPruning(config.pruneInterval);
+    if (tlsFiles && tls) this.#watchTls(tlsFiles, tls);
   }
 
   get url(): string {
@@ -63,6 +71,11 @@ export class Service {
 
   get bus(): Bus {
     return this.#bus;
+  }
+
+  /** Looks now whether the certificate was renewed, which it does by itself every few seconds. */
+  renewCertificate(): void {
+    this.#tls?.look();
   }
 
   /**
@@ -76,24 +89,62 @@ export class Service {
 
   async #stop(): Promise<void> {
     this.#isStopping = true;
+    this.#tls?.stop();
     await this.#server.stop();
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string): HttpServer {
+  #watchTls(files: TlsFiles, current: TlsIdentity): void {
+    this.#warnOfExpiry(current);
+    this.#tls = new TlsWatch(files, current, {
+      renew: (identity) => {
+        this.#server.renewCertificate(identity);
+        this.#log.info({ file: files.certFile }, "using the renewed certificate");
+        this.#warnOfExpiry(identity);
+      },
+      failed: (error) =>
+        this.#log.error({ err: error }, "the renewed certificate cannot be used: going on with the old"),
+    });
+  }
+
+  #warnOfExpiry(identity: TlsIdentity): void {
+    const expires = new Date(expiryMs(identity)).toISOString();
+    if (expiryMs(identity) <= Date.now()) this.#log.warn({ expires }, "the certificate in --tls-cert has expired");
+  }
+
+  /** Warns when the operating system allows fewer connections than the settings do. */
+  #watchDescriptors({ maxConnections }: Config): DescriptorWatch | undefined {
+    const limit = descriptorLimit();
+    if (limit === undefined) return undefined;
+    const watch = new DescriptorWatch(limit);
+    if (watch.room < maxConnections) {
+      this.#log.warn(
+        { descriptors: limit, room: watch.room },
+        "--max-connections cannot be kept with so few file descriptors: raise their limit (ulimit -n)",
+      );
+    }
+    return watch;
+  }
+
+  #listen(config: Config, version: string, tls: TlsIdentity | undefined): HttpServer {
+    const descriptors = this.#watchDescriptors(config);
+    const maxConnections = Math.min(config.maxConnections, descriptors?.room ?? Number.POSITIVE_INFINITY);
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
+        tls,
+        isCrowded: descriptors?.isCrowded,
         version,
         service: this.#state(config, version),
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
-          slots: new SubscriberSlots(config.maxConnections),
+          slots: new SubscriberSlots(maxConnections),
           spareTime: new SpareTime(),
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,
+          rates: config.rateLimit === undefined ? undefined : new PublishRates(config.rateLimit),
         },
         origins: {
           isLoopback: isLoopbackName(config.host),

@@ -59,6 +59,7 @@ function serve(flags: Flags, version: string): Promise<number> {
     const service = new Service({ config, log, version, onFailure: () => void stop("the history failed", 1) });
     process.on("SIGINT", () => void stop("SIGINT", 0));
     process.on("SIGTERM", () => void stop("SIGTERM", 0));
+    process.on("SIGHUP", () => service.renewCertificate());
     announce(service, config, log, version);
   });
 }

@@ -7,7 +7,8 @@ import { documented } from "./docs/route.ts";
 import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import { historyRoutes } from "./history.ts";
-import { asBusError, problemResponse } from "./problem.ts";
+import { tellLimit } from "./limits.ts";
+import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
 import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
@@ -29,6 +30,7 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
       const busError = code === "NOT_FOUND" ? noSuchAddress() : asBusError(error);
       if (busError.code === "not_found") return missing(busError, allowed.of(pathOf(request.url)), request.method);
       if (busError.code === "internal" && !isDisconnect(error)) options.onError(error, request);
+      tellLimit(busError, options.limits.onLimit);
       return problemResponse(busError);
     })
     .use(appRoutes(options));
@@ -84,9 +86,4 @@ function missing(error: BusError, allowed: readonly string[], method: string): R
   if (allowed.length === 0 || allowed.includes(method)) return problemResponse(error);
   const allow = allowed.toSorted().join(", ");
   return problemResponse(new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow });
-}
-
-/** The client went away before its body was whole: nobody's failure, and nobody is left to answer. */
-function isDisconnect(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "AbortError";
 }

@@ -5,6 +5,7 @@ import { Follower } from "../bus/follower.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
 import type { SpareTime } from "./spare-time.ts";
 
@@ -14,6 +15,12 @@ export class Connection implements LiveSocket {
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
+  readonly #heartbeat: Heartbeat;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
+  /** Characters that were sent before it became live, and where its topic stood then. */
+  #sentCharacters = 0;
+  #joinedAtCharacters = 0;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   #topics: PatternSet;
@@ -31,11 +38,14 @@ export class Connection implements LiveSocket {
     cursor: Cursor,
     patterns: readonly Pattern[],
     lives: LiveTopics,
-    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning },
+    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning; readonly heartbeat: Heartbeat },
+    countPublish?: () => void,
   ) {
+    this.countPublish = countPublish;
     this.#lives = lives;
     this.#spareTime = pace.spareTime;
     this.#tuning = pace.tuning;
+    this.#heartbeat = pace.heartbeat;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = new PatternSet(patterns);
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
@@ -74,6 +84,24 @@ export class Connection implements LiveSocket {
     return nowMs - (this.#stalledSinceMs ?? nowMs);
   }
 
+  /** The peer did something. */
+  heard(): void {
+    this.#heartbeat.heard(performance.now(), this.#sentInAll);
+  }
+
+  /** Pings the peer when it is time for it; false when the peer is gone. While something waits, only a stall counts. */
+  beat(nowMs: number): boolean {
+    if (this.bufferedBytes > 0) return true;
+    const next = this.#heartbeat.next(nowMs, this.#sentInAll);
+    if (next === "ping") this.#socket?.ping();
+    return next !== "cut";
+  }
+
+  get #sentInAll(): number {
+    const sinceJoined = this.#live === undefined ? 0 : this.#live.publishedCharacters - this.#joinedAtCharacters;
+    return this.#sentCharacters + sinceJoined;
+  }
+
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
@@ -83,6 +111,7 @@ export class Connection implements LiveSocket {
   /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
   drained(): void {
     this.#stalledSinceMs = undefined;
+    this.heard();
     this.#goOn();
     this.#schedulePump();
   }
@@ -163,7 +192,10 @@ export class Connection implements LiveSocket {
     socket.cork(() => {
       for (const item of items) {
         if (!(item instanceof Event)) socket.send(JSON.stringify(item));
-        else if (this.#wants(item)) socket.send(item.json);
+        else if (this.#wants(item)) {
+          this.#sentCharacters += item.json.length;
+          socket.send(item.json);
+        }
       }
     });
     this.#schedulePump();
@@ -179,6 +211,7 @@ export class Connection implements LiveSocket {
 
   #joinLive(): void {
     this.#live = this.#lives.join(this, this.#topics);
+    this.#joinedAtCharacters = this.#live.publishedCharacters;
     this.#socket?.subscribe(this.#live.name);
   }
 
@@ -186,6 +219,7 @@ export class Connection implements LiveSocket {
     if (this.#live === undefined) return;
     this.#socket?.unsubscribe(this.#live.name);
     this.#lives.leave(this, this.#live);
+    this.#sentCharacters = this.#sentInAll;
     this.#live = undefined;
   }
 }

@@ -63,6 +63,8 @@ export class LiveTopic implements Interest {
   readonly #publisher: Publisher;
   readonly #tuning: Tuning;
   readonly #sockets = new Set<LiveSocket>();
+  /** Of all events that were published to it. */
+  publishedCharacters = 0;
   #uncheckedCharacters = 0;
 
   constructor(name: string, topics: PatternSet, publisher: Publisher, tuning: Tuning) {
@@ -86,6 +88,7 @@ export class LiveTopic implements Interest {
 
   deliver(event: Event): void {
     this.#publisher.publish(this.name, event.json);
+    this.publishedCharacters += event.json.length;
     this.#uncheckedCharacters += event.json.length;
     if (this.#uncheckedCharacters >= this.#tuning.checkCharacters) this.#moveSlowOnes(event.id);
   }

@@ -16,8 +16,13 @@ export function toProblem(error: BusError): Problem {
   };
 }
 
-/** What goes with every answer of a code: RFC 9110 wants 426 to name the protocol. */
+/**
+ * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol; a second fills every bucket of
+ * `PublishRates`; and a connection that is one too many must not stay.
+ */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
+  rate_limited: { "Retry-After": "1" },
+  too_many_connections: { Connection: "close" },
   upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
 };
 
@@ -35,4 +40,9 @@ export function asBusError(error: unknown): BusError {
   return error instanceof BusError
     ? error
     : new BusError("internal", "the server failed on this request", { cause: error });
+}
+
+/** The client went away, or was cut, before its body was whole: nobody's failure, and nobody is left to answer. */
+export function isDisconnect(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }

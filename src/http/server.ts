@@ -7,51 +7,70 @@ import { type AppOptions, createApp } from "./app.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
+import { tellLimit } from "./limits.ts";
+import { Listener, type TlsIdentity } from "./listener.ts";
 import { asBusError, problemResponse } from "./problem.ts";
+import type { PublishLimits } from "./publish.ts";
+import { rateKey } from "./publish-rates.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
 import type { SubscriberLimits } from "./subscriber-limits.ts";
 
 /** How long `stop` waits for requests that are under way, in milliseconds. */
 const DRAIN_MS = 3000;
-/** Seconds after which a request that sends nothing is cut; an idle kept-alive connection too. */
+/**
+ * Seconds after which an idle connection is cut, and a request that is not there yet: neither a head nor a body gains
+ * time by coming in drops. A body that is larger must come at some 20 KiB a second; then Bun lets it go on.
+ */
 const IDLE_TIMEOUT_S = 30;
 /** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
 const MIN_TIMEOUT_S = 5;
 /** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
 const PRUNE_TIMEOUT_S = 255;
-/** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
-const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+/** Answered even when there is hardly room for connections: what tells operators and supervisors that it is so. */
+const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
 
 export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** HTTPS when it is given, HTTP otherwise. */
+  readonly tls?: TlsIdentity | undefined;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
+  /** Whether connections should be turned away, for want of file descriptors. */
+  readonly isCrowded?: (() => boolean) | undefined;
+  /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
+  readonly idleTimeoutS?: number | undefined;
 }
 
 /** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
 export class HttpServer {
-  readonly #server: Server<Connection>;
+  readonly #listener: Listener;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const subscriptions = new Subscriptions(bus, options.limits);
-    const streams = new Streams(bus, options.limits);
-    const app = createApp({ ...options, bus, streams });
+    const { limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
+    const subscriptions = new Subscriptions(bus, limits);
+    const streams = new Streams(bus, limits);
+    const app = createApp({
+      ...options,
+      bus,
+      streams,
+      limits: { ...limits, ...this.#publishMeter(options), idleTimeoutS },
+    });
     this.#subscriptions = subscriptions;
     this.#streams = streams;
     const answer = (request: Request, server: Server<Connection>) => {
       if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
       const path = pathOf(request.url);
+      if (options.isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
       if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
         return subscriptions.upgrade(request, server);
-      if (path === STREAM_PATH)
-        server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
+      if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
       if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
       return request.method === "HEAD" ? headOf(app, request) : app(request);
     };
@@ -59,20 +78,17 @@ export class HttpServer {
       const origin = checkOrigin(request, options.origins);
       if (origin === undefined) return answer(request, server);
       if (request.method === "OPTIONS") return preflightResponse(origin);
-      return allowing(origin, () => answer(request, server));
+      return allowing(origin, () => answer(request, server), fail);
     };
     const fail = (error: unknown) => {
       const busError = asBusError(error);
       if (busError.code === "internal") options.onError(error, undefined);
+      tellLimit(busError, limits.onLimit);
       return problemResponse(busError);
     };
-    this.#server = Bun.serve<Connection>({
-      hostname: options.host,
-      port: options.port,
-      reusePort: false,
-      development: false,
-      idleTimeout: IDLE_TIMEOUT_S,
-      maxRequestBodySize: UNREACHABLE_BODY_BYTES,
+    this.#listener = new Listener({
+      ...options,
+      idleTimeoutS,
       fetch: (request, server) => {
         try {
           return answerOrigin(request, server);
@@ -86,7 +102,7 @@ export class HttpServer {
   }
 
   get url(): string {
-    return this.#server.url.href.replace(/\/$/, "");
+    return this.#listener.url;
   }
 
   /** Subscribers by transport and state. */
@@ -94,15 +110,37 @@ export class HttpServer {
     return { websocket: this.#subscriptions.states, stream: this.#streams.states };
   }
 
+  /** Uses another certificate from the next connection on; see `Listener.renew`. Does nothing once it stops. */
+  renewCertificate(tls: TlsIdentity): void {
+    if (!this.#isStopping) this.#listener.renew(tls);
+  }
+
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
-    const drained = this.#server.stop(false);
+    const drained = this.#listener.drain();
     this.#subscriptions.close();
     this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
-    await this.#server.stop(true);
+    await this.#listener.stop();
   }
+
+  #publishMeter({ limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
+    if (rates === undefined) return {};
+    return {
+      meterOf: (request) => {
+        const key = rateKey(this.#listener.addressOf(request));
+        return (count) => rates.take(key, count);
+      },
+    };
+  }
+}
+
+function tooFewDescriptors(): BusError {
+  return new BusError(
+    "too_many_connections",
+    "the server has hardly any file descriptor left for connections: try again later, or raise its limit (ulimit -n)",
+  );
 }
 
 /** The answer that GET would get, without its body: an endless one is not even begun. */
@@ -116,11 +154,12 @@ async function headOf(app: (request: Request) => Response | Promise<Response>, r
 async function allowing(
   origin: string,
   answer: () => Response | Promise<Response> | undefined,
+  fail: (error: unknown) => Response,
 ): Promise<Response | undefined> {
   try {
     const response = await answer();
     return response && withCors(response, origin);
   } catch (error) {
-    return withCors(problemResponse(asBusError(error)), origin);
+    return withCors(fail(error), origin);
   }
 }

@@ -6,7 +6,10 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { answerFrame } from "./frames.ts";
+import { Heartbeat, PING_MS } from "./heartbeat.ts";
+import type { LimitName } from "./limits.ts";
 import { LiveTopics, type Publisher } from "./live.ts";
+import { rateKey } from "./publish-rates.ts";
 import { Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
@@ -21,8 +24,10 @@ const MAX_UNANSWERED_FRAMES = 10_000;
 const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
 /** How often in the time that a stall may last the sockets are looked at: it lasts up to a quarter longer. */
 const SWEEPS_PER_STALL = 8;
-/** Seconds without a byte from the peer after which Bun pings, and then drops it. */
-const IDLE_TIMEOUT_S = 120;
+/** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
+const SWEEPS_PER_PING = 30;
+/** What Bun says when it closes a socket with 1009. */
+const FRAME_TOO_BIG = "Received too big message";
 /**
  * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
  * `Tuning` and the largest event, as `LiveTopic` and `Connection` say.
@@ -39,9 +44,11 @@ export const subscribeQuery = new Query({
 export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
-  readonly #lives = new Map<Publisher, LiveTopics>();
+  /** By the server of Bun's: there is another one for each certificate. */
+  readonly #lives = new WeakMap<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
   readonly websocket: WebSocketHandler<Connection>;
+  readonly #pingMs: number;
   readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
@@ -49,7 +56,9 @@ export class Subscriptions {
     this.#bus = bus;
     this.#limits = limits;
     this.websocket = this.#handlers();
-    this.#sweep = setInterval(() => this.#cutStalled(), limits.stallMs / SWEEPS_PER_STALL);
+    this.#pingMs = limits.pingMs ?? PING_MS;
+    const sweepMs = Math.min(limits.stallMs / SWEEPS_PER_STALL, this.#pingMs / SWEEPS_PER_PING);
+    this.#sweep = setInterval(() => this.#lookAtAll(), sweepMs);
   }
 
   get size(): number {
@@ -72,8 +81,9 @@ export class Subscriptions {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const cursor = this.#bus.cursor(new PatternSet(patterns), start);
-    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning };
-    const data = new Connection(cursor, patterns, this.#livesOf(server), pace);
+    const heartbeat = new Heartbeat(this.#pingMs, performance.now());
+    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning, heartbeat };
+    const data = new Connection(cursor, patterns, this.#livesOf(server), pace, this.#meterOf(request, server));
     this.#limits.slots.take();
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();
@@ -92,6 +102,13 @@ export class Subscriptions {
     }
   }
 
+  #meterOf(request: Request, server: Server<Connection>): (() => void) | undefined {
+    const { rates } = this.#limits;
+    if (rates === undefined) return undefined;
+    const key = rateKey(server.requestIP(request)?.address);
+    return () => rates.take(key, 1);
+  }
+
   #livesOf(server: Publisher): LiveTopics {
     const known = this.#lives.get(server);
     if (known) return known;
@@ -108,35 +125,49 @@ export class Subscriptions {
       },
       message: (socket, message) => this.#receive(socket.data, message),
       drain: (socket) => socket.data.drained(),
-      close: (socket) => {
+      ping: (socket) => socket.data.heard(),
+      pong: (socket) => socket.data.heard(),
+      close: (socket, _, reason) => {
+        if (reason === FRAME_TOO_BIG) this.#limits.onLimit?.("frame");
         this.#connections.delete(socket.data);
         this.#limits.slots.free();
         socket.data.closed();
       },
       maxPayloadLength: MAX_FRAME_BYTES,
-      idleTimeout: IDLE_TIMEOUT_S,
+      // `Heartbeat` sees what these do not: a peer that answers nothing while messages flow to it.
+      idleTimeout: 0,
+      sendPings: false,
       backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
       perMessageDeflate: false,
     };
   }
 
-  /** A peer that takes nothing for long is gone or stuck; it learns where it stood when it connects again. */
-  #cutStalled(): void {
+  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  #lookAtAll(): void {
     const nowMs = performance.now();
     for (const connection of this.#connections) {
-      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) connection.terminate();
+      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
+      else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
     }
+  }
+
+  #cut(connection: Connection, limit: LimitName): void {
+    this.#limits.onLimit?.(limit);
+    connection.terminate();
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
     if (this.#isClosed) return;
+    connection.heard();
     const { frames, bytes } = connection.unanswered;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
+      this.#limits.onLimit?.("unanswered");
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
       return;
     }
     const frame = typeof message === "string" ? message : undefined;
-    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns: this.#limits.maxPatterns });
+    const { maxPatterns, onLimit } = this.#limits;
+    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
     connection.answer(answer, message.length);
   }
 }
