@@ -16,6 +16,8 @@ export class Heartbeat {
   #pingAtMs: number;
   #heardMs: number;
   #sentBytesThen = 0;
+  /** What was sent between what was heard last and the first ping after it; undefined before that ping. */
+  #underWayBytes: number | undefined;
 
   /** The first ping comes at a random time of the interval, so that peers who came together are not pinged together. */
   constructor(pingMs: number, nowMs: number) {
@@ -28,15 +30,17 @@ export class Heartbeat {
   heard(nowMs: number, sentBytes: number): void {
     this.#heardMs = nowMs;
     this.#sentBytesThen = sentBytes;
+    this.#underWayBytes = undefined;
   }
 
   /** What to do now. A `ping` is asked for once an interval. */
   next(nowMs: number, sentBytes: number): "wait" | "ping" | "cut" {
-    const underWayBytes = Math.min(sentBytes - this.#sentBytesThen, MAX_UNDER_WAY_BYTES);
+    const underWayBytes = Math.min(this.#underWayBytes ?? 0, MAX_UNDER_WAY_BYTES);
     const patienceMs = SILENT_INTERVALS * this.#pingMs + underWayBytes / SLOWEST_BYTES_PER_MS;
     if (nowMs - this.#heardMs >= patienceMs) return "cut";
     if (nowMs < this.#pingAtMs) return "wait";
     this.#pingAtMs = nowMs + this.#pingMs;
+    this.#underWayBytes ??= sentBytes - this.#sentBytesThen;
     return "ping";
   }
 }

@@ -1,4 +1,6 @@
 import type { Tuning } from "../../src/bus/tuning.ts";
+import type { OnLimit } from "../../src/http/limits.ts";
+import { PublishRates } from "../../src/http/publish-rates.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
@@ -10,6 +12,11 @@ export interface EdgeOptions {
   readonly maxConnections?: number;
   readonly stallMs?: number;
   readonly maxPatterns?: number;
+  readonly pingMs?: number;
+  readonly idleTimeoutS?: number;
+  /** Events a second that one address may publish. */
+  readonly rateLimit?: number;
+  readonly onLimit?: OnLimit;
 }
 
 /** A bus and its network edge, without the service around them, so that a test can choose their limits. */
@@ -51,7 +58,11 @@ export function serve(
     stallMs = 60_000,
     maxPatterns = 64,
     spareTime = new SpareTime(),
-  }: Partial<SubscriberLimits> & EdgeOptions = {},
+    pingMs = 30_000,
+    idleTimeoutS,
+    rateLimit,
+    onLimit,
+  }: Omit<Partial<SubscriberLimits>, keyof EdgeOptions> & EdgeOptions = {},
 ): HttpServer {
   return new HttpServer(bus, {
     host: "127.0.0.1",
@@ -65,7 +76,11 @@ export function serve(
       spareTime,
       maxPatterns,
       stallMs,
+      pingMs,
+      onLimit,
+      rates: rateLimit === undefined ? undefined : new PublishRates(rateLimit),
     },
+    idleTimeoutS,
     origins: { isLoopback: true, allowedHosts: [], allowedOrigins: [] },
     onError: (error) => {
       throw error;
