@@ -19,13 +19,16 @@ export interface AppOptions {
   readonly service: ServiceState;
   readonly limits: PublishLimits;
   readonly version: string;
+  /** The requests come by HTTPS. */
+  readonly isTls?: boolean;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
 /** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
-  const app = new Elysia({ handler: { standardHostname: false }, strictPath: true })
+  // Elysia looks for the path from the 8th character on, which finds a slash of `https://`, or from the 12th.
+  const app = new Elysia({ handler: { standardHostname: options.isTls === true }, strictPath: true })
     .onError(({ error, request, code }) => {
       const busError = code === "NOT_FOUND" ? noSuchAddress() : asBusError(error);
       if (busError.code === "not_found") return missing(busError, allowed.of(pathOf(request.url)), request.method);
@@ -35,7 +38,14 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     })
     .use(appRoutes(options));
   const allowed = new AllowedMethods(app.routes);
-  return (request) => app.handle(request);
+  return (request) => app.handle(options.isTls ? withLongHost(request) : request);
+}
+
+/** A path that begins before the 12th character, behind a Host of one or two letters, is not found by Elysia. */
+function withLongHost(request: Request): Request {
+  const start = request.url.indexOf("/", "https://".length);
+  if (start >= 11) return request;
+  return new Request(`https://localhost${request.url.slice(start)}`, request);
 }
 
 /** Every route, with what the documentation says of it. */

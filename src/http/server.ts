@@ -60,6 +60,7 @@ export class HttpServer {
       ...options,
       bus,
       streams,
+      isTls: options.tls !== undefined,
       limits: { ...limits, ...this.#publishMeter(options), idleTimeoutS },
     });
     this.#subscriptions = subscriptions;

@@ -59,6 +59,15 @@ describe("a server with a certificate", () => {
     expect(await connection.answer()).toBeUndefined();
   });
 
+  test("finds the path whatever the Host is", async () => {
+    await using server = await Binary.start({ args: [...flags, "--host", "0.0.0.0", "--allow-anonymous"] });
+    for (const host of ["a", "ab", "abc", "bus.example:443"]) {
+      const url = `https://127.0.0.1:${server.port}/healthz`;
+      const answer = await fetchWith(first.cert)(url, { headers: { Host: host } });
+      expect(await answer.text()).toBe('{"status":"ok"}');
+    }
+  });
+
   test("serves the client SDK, publishing and subscribing", async () => {
     await using server = await Binary.start({ args: flags });
     const bus = connect(server.url, { fetch: fetchWith(first.cert) });
