@@ -15,6 +15,8 @@ export interface BinaryOptions {
   readonly port?: number;
   /** Beside `PATH`, which is all it gets of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** File descriptors it may have; default as many as this process. */
+  readonly descriptors?: number;
   /** Where it is started; an empty folder of its own when left out. */
   readonly folder?: string;
 }
@@ -43,7 +45,12 @@ export class Binary implements AsyncDisposable {
     const own = options.folder === undefined ? temporaryFolder() : undefined;
     this.folder = options.folder ?? own?.path ?? "";
     this.#release = () => own?.[Symbol.dispose]();
-    this.#process = spawn(["--port", String(options.port ?? 0), ...(options.args ?? [])], this.folder, options.env);
+    this.#process = spawn(
+      ["--port", String(options.port ?? 0), ...(options.args ?? [])],
+      this.folder,
+      options.env,
+      options.descriptors,
+    );
   }
 
   /** `http://127.0.0.1:…`, without a slash at the end. */
@@ -130,9 +137,15 @@ export async function runBinary(
   }
 }
 
-function spawn(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
+function spawn(
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  descriptors?: number,
+) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with npm run build`);
-  return Bun.spawn([BINARY, ...args], {
+  const limited = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
+  return Bun.spawn([...limited, BINARY, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
     stdin: "ignore",
