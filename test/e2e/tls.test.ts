@@ -138,14 +138,13 @@ describe("a renewed certificate", () => {
     writeCertificate(folder.path, first);
     const where = temporaryFolder();
     const args = [...flags, "--db", join(where.path, "eventbus.db")];
-    const old = await Binary.start({ args });
+    await using old = await Binary.start({ args });
     const { port } = old;
     const bus = connect(old.url, { fetch: fetchWith([first.cert, second.cert]) });
     const subscription = bus.subscribe("a", { since: "all" });
     await bus.publish("a", 1);
     await subscription.opened;
     expect(await old.stop()).toBe(0);
-    await old[Symbol.asyncDispose]();
     writeCertificate(folder.path, second);
     await using _ = await Binary.start({ args, port });
     await bus.publish("a", 2);
