@@ -1,3 +1,5 @@
+import { auth } from "./benches/auth.ts";
+import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -25,9 +27,11 @@ export const benches: readonly Bench[] = [
   latency,
   history,
   retention,
+  backup,
   start,
   memory,
   pattern,
   envelope,
+  auth,
   peers,
 ];

@@ -2,7 +2,7 @@ import { BusError } from "./bus/errors.ts";
 import { nearest } from "./http/nearest.ts";
 
 /** How one setting is read and shown. */
-interface Setting<T> {
+export interface Setting<T> {
   readonly flag: string;
   readonly help: string;
   /** What the help shows as the value's place; none for a switch. */
@@ -12,6 +12,8 @@ interface Setting<T> {
   readonly defaultText?: string;
   /** Given more than once, it takes all of them. */
   readonly isRepeatable?: boolean;
+  /** Its value must not be shown. */
+  readonly isSecret?: boolean;
   /** Throws `BusError` with a detail that says what would be right. */
   readonly parse: (text: string) => T;
 }
@@ -76,7 +78,15 @@ export const settings = {
   ),
   maxConnections: whole("--max-connections", 1, 1e6, 10_000, "subscribers at a time"),
   maxPatterns: whole("--max-patterns", 1, 1024, 64, "patterns of one subscriber"),
-  rateLimit: optional(whole("--rate-limit", 1, 1e6, undefined, "events a second that one address may publish")),
+  rateLimit: optional(
+    whole(
+      "--rate-limit",
+      1,
+      1e6,
+      undefined,
+      "events a second that one token, or one address without a token, may publish",
+    ),
+  ),
   tlsCert: optionalText("--tls-cert", "file", "certificate chain in PEM: serve HTTPS and WSS only"),
   tlsKey: optionalText("--tls-key", "file", "private key of the certificate, in PEM"),
   allowedOrigins: list(
@@ -90,6 +100,12 @@ export const settings = {
     "Host that is accepted on a loopback address, beside loopback names; repeatable",
   ),
   allowAnonymous: flag("--allow-anonymous", "let everybody publish and read, on any address"),
+  jwtSecret: {
+    ...given("--jwt-secret", "text", "key of the JSON Web Tokens (HS256) that are accepted, 32 bytes or more"),
+    isSecret: true,
+  },
+  jwtPublicKey: given("--jwt-public-key", "file", "public key (PEM) of the JSON Web Tokens that are accepted"),
+  jwksUrl: given("--jwks-url", "url", "where the public keys (JWKS) of the JSON Web Tokens that are accepted are"),
   logLevel: choice(
     "--log-level",
     ["debug", "info", "warn", "error", "silent"],
@@ -97,35 +113,96 @@ export const settings = {
     "least severity that is logged",
   ),
   logFormat: choice("--log-format", ["text", "json"], "text", "how log lines look"),
+  accessLog: flag("--access-log", "log one line for each request"),
 } as const;
 
 export type Config = {
   readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never;
 };
-type Key = keyof typeof settings;
+export type Key = keyof typeof settings;
 
 /** What was said on the command line: each flag's texts, in order. A switch has the text `true`. */
 export type Flags = Readonly<Partial<Record<string, readonly string[]>>>;
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const CONFIG_FLAG = "--config";
+const CONFIG_NAME = environmentName({ flag: CONFIG_FLAG });
 
 export function environmentName(setting: { readonly flag: string }): string {
   return `EVENTBUS_${setting.flag.slice(2).replaceAll("-", "_").toUpperCase()}`;
 }
 
-/** Flags win over the environment, which wins over the defaults. Throws `parameter_invalid` or `parameter_unknown`. */
-export function readConfig(
-  flags: Flags,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-): Config {
+/** The name of a setting in a configuration file. */
+export function fileKey(setting: { readonly flag: string }): string {
+  return setting.flag.slice(2);
+}
+
+/** What a configuration file says, by the setting's flag: each one's texts, in order. */
+export interface FileValues {
+  readonly path: string;
+  readonly values: Flags;
+}
+
+/** Where a value comes from, the strongest first. */
+export type Origin = "flag" | "environment" | "file" | "default";
+
+/** The configuration, and where each value of it comes from. */
+export interface Resolved {
+  readonly config: Config;
+  readonly origins: Readonly<Record<Key, Origin>>;
+}
+
+/** As `resolveConfig`, without a file. */
+export function readConfig(flags: Flags, environment: Environment = process.env): Config {
+  return resolveConfig(flags, environment).config;
+}
+
+/**
+ * Flags win over the environment, which wins over the file, which wins over the defaults. An empty variable counts as
+ * not set. Throws `parameter_invalid` or `parameter_unknown`.
+ */
+export function resolveConfig(flags: Flags, environment: Environment = process.env, file?: FileValues): Resolved {
   refuseUnknown(environment);
   const config: Partial<Record<Key, unknown>> = {};
+  const origins: Partial<Record<Key, Origin>> = {};
   for (const [key, setting] of Object.entries(settings) as [Key, Setting<unknown>][]) {
-    const name = environmentName(setting);
-    const fromEnvironment = environment[name];
-    const given = flags[setting.flag] ?? (fromEnvironment ? [fromEnvironment] : undefined);
-    config[key] =
-      given === undefined ? setting.default : read(setting, given, flags[setting.flag] ? setting.flag : name);
+    const given = strongest(setting, flags, environment, file);
+    config[key] = given === undefined ? setting.default : read(setting, given.texts, given.where);
+    origins[key] = given?.origin ?? "default";
   }
-  return Object.freeze(config) as Config;
+  return { config: Object.freeze(config) as Config, origins: Object.freeze(origins) as Record<Key, Origin> };
+}
+
+/** The path of the configuration file: the flag's, or that of `EVENTBUS_CONFIG`; undefined when neither names one. */
+export function configPath(flags: Flags, environment: Environment = process.env): string | undefined {
+  const given = flags[CONFIG_FLAG];
+  if (given !== undefined && given.length > 1) throw invalid(`${CONFIG_FLAG} is given more than once`);
+  if (given?.[0] === "") throw invalid(`${CONFIG_FLAG} must not be empty`);
+  return given?.[0] ?? (environment[CONFIG_NAME] || undefined);
+}
+
+interface Given {
+  readonly texts: readonly string[];
+  readonly origin: Origin;
+  /** What an error calls the place. */
+  readonly where: string;
+}
+
+function strongest(
+  setting: Setting<unknown>,
+  flags: Flags,
+  environment: Environment,
+  file: FileValues | undefined,
+): Given | undefined {
+  const { flag } = setting;
+  const name = environmentName(setting);
+  const inFlags = flags[flag];
+  if (inFlags !== undefined) return { texts: inFlags, origin: "flag", where: flag };
+  const inEnvironment = environment[name];
+  if (inEnvironment) return { texts: [inEnvironment], origin: "environment", where: name };
+  const inFile = file?.values[flag];
+  return inFile && { texts: inFile, origin: "file", where: `${file?.path}: ${fileKey(setting)}` };
 }
 
 function read(setting: Setting<unknown>, given: readonly string[], where: string): unknown {
@@ -138,10 +215,10 @@ function read(setting: Setting<unknown>, given: readonly string[], where: string
   }
 }
 
-/** Read by the client commands, not by the server. */
-const OTHER_NAMES = ["EVENTBUS_URL", "EVENTBUS_TOKEN"];
+/** Not settings: where the file is, and what the client commands read. */
+const OTHER_NAMES = [CONFIG_NAME, "EVENTBUS_URL", "EVENTBUS_TOKEN"];
 
-function refuseUnknown(environment: Readonly<Record<string, string | undefined>>): void {
+function refuseUnknown(environment: Environment): void {
   const names = [...Object.values(settings).map(environmentName), ...OTHER_NAMES];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith("EVENTBUS_") || name.startsWith("EVENTBUS_TEST_") || names.includes(name)) continue;
@@ -152,11 +229,17 @@ function refuseUnknown(environment: Readonly<Record<string, string | undefined>>
 }
 
 function text(flag: string, unit: string, byDefault: string, help: string): Setting<string> {
-  const parse = (value: string) => {
-    if (value !== "") return value;
-    throw invalid("must not be empty");
-  };
-  return { flag, unit, help, default: byDefault, parse };
+  return { flag, unit, help, default: byDefault, parse: notEmpty };
+}
+
+/** A text without a default. */
+function given(flag: string, unit: string, help: string): Setting<string | undefined> {
+  return { flag, unit, help, default: undefined, defaultText: "off", parse: notEmpty };
+}
+
+function notEmpty(value: string): string {
+  if (value !== "") return value;
+  throw invalid("must not be empty");
 }
 
 function optionalText(flag: string, unit: string, help: string): Setting<string | undefined> {
@@ -164,7 +247,10 @@ function optionalText(flag: string, unit: string, help: string): Setting<string 
 }
 
 function list(flag: string, unit: string, help: string): Setting<readonly string[]> {
-  const parse = (value: string) => value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
+  const parse = (value: string) => {
+    const parts = value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
+    return parts.filter((one) => one !== "");
+  };
   return { flag, unit, help, default: [], defaultText: "none", isRepeatable: true, parse };
 }
 

@@ -3,14 +3,26 @@ import pino, { type Logger } from "pino";
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type { Logger };
 
+/** What may wait for the reader of the log; beyond it lines are dropped. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
 const LABELS: Readonly<Record<number, string>> = { 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal" };
 
 /** A logger that writes to standard error at once: JSON lines, or lines for people. */
 export function createLogger(level: LogLevel, format: "text" | "json"): Logger {
-  const json = { write: (line: string) => void process.stderr.write(line) };
-  const people = { write: (line: string) => void process.stderr.write(forPeople(line)) };
+  process.stderr.on("error", ignore);
+  const json = { write };
+  const people = { write: (line: string) => write(forPeople(line)) };
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, format === "json" ? json : people);
 }
+
+/** Drops what a reader that has stopped reading would let pile up. */
+function write(line: string): void {
+  if (process.stderr.writableLength < MAX_WAITING_BYTES) process.stderr.write(line);
+}
+
+/** Nobody is left to read the log: the service goes on without. */
+function ignore(): void {}
 
 /** `14:30:00.123 info  listening url=http://127.0.0.1:9800` */
 function forPeople(line: string): string {

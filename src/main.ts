@@ -1,8 +1,11 @@
 import { Command, CommanderError } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
+import { backupCommand } from "./cli/backup.ts";
 import { checkCommand } from "./cli/check.ts";
+import { restoreCommand } from "./cli/restore.ts";
 import { serveCommand, startFailure } from "./cli/serve.ts";
+import { tokenCommand } from "./cli/token.ts";
 import { nearest } from "./http/nearest.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage. */
@@ -20,8 +23,16 @@ async function run(argv: readonly string[]): Promise<void> {
     .exitOverride();
   const version = new Command("version").description("say which version this is");
   version.action(() => console.log(packageJson.version));
-  for (const command of [serveCommand(packageJson.version), checkCommand(), version]) {
+  for (const command of [
+    serveCommand(packageJson.version),
+    tokenCommand(),
+    checkCommand(),
+    backupCommand(),
+    restoreCommand(),
+    version,
+  ]) {
     command.copyInheritedSettings(program);
+    for (const part of command.commands) part.copyInheritedSettings(command);
     program.addCommand(command, { isDefault: command.name() === "serve" });
   }
   try {
@@ -31,7 +42,7 @@ async function run(argv: readonly string[]): Promise<void> {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
     else {
       process.stderr.write(`eventbus: ${startFailure(error)}\n`);
-      process.exitCode = error instanceof BusError && error.code.startsWith("parameter") ? WRONG_USAGE : 1;
+      process.exitCode = error instanceof BusError && /^(parameter|pattern)_/.test(error.code) ? WRONG_USAGE : 1;
     }
   }
 }

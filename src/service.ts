@@ -1,16 +1,22 @@
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
+import { Meter } from "./bus/meter.ts";
+import { TokenBook } from "./bus/tokens.ts";
 import type { Config } from "./config.ts";
 import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import type { ServiceState } from "./http/admin.ts";
+import { Gate } from "./http/gate.ts";
 import { isLoopbackName } from "./http/host.ts";
+import { jwtVerifierOf } from "./http/jwt.ts";
 import type { TlsIdentity } from "./http/listener.ts";
 import { PublishRates } from "./http/publish-rates.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import type { Logger } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
+import { requestLog } from "./request-log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
@@ -27,6 +33,14 @@ export interface ServiceOptions {
   readonly onFailure: () => void;
 }
 
+/** What the network edge is made of, beside the bus. */
+interface Parts {
+  readonly events: SqliteEventLog;
+  readonly tokens: TokenBook;
+  readonly gate: Gate;
+  readonly tls: TlsIdentity | undefined;
+}
+
 /** The whole service: history, bus, network. Starting is making one. */
 export class Service {
   readonly #bus: Bus;
@@ -38,12 +52,17 @@ export class Service {
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
   constructor({ config, log, version, onFailure }: ServiceOptions) {
-    refuseOpenBind(config);
+    const jwt = jwtVerifierOf(config, {
+      clock: Date.now,
+      onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
+    });
     this.#log = log;
     const tlsFiles = tlsFilesOf(config);
     const tls = tlsFiles && readTls(tlsFiles);
+    const meter = new Meter((slow) => log.warn(slow, "slow"));
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
+      meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
@@ -52,11 +71,16 @@ export class Service {
     });
     this.#bus = new Bus(events, {
       clock: Date.now,
+      meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      this.#server = this.#listen(config, version, tls);
+      const tokens = new TokenBook(events.tokens, { clock: Date.now, hasOtherAdmins: jwt !== undefined });
+      const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
+      refuseOpenBind(config, gate.isOpen);
+      if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
+      this.#server = this.#listen(config, version, { events, tokens, gate, tls });
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -126,7 +150,7 @@ export class Service {
     return watch;
   }
 
-  #listen(config: Config, version: string, tls: TlsIdentity | undefined): HttpServer {
+  #listen(config: Config, version: string, { events, tokens, gate, tls }: Parts): HttpServer {
     const descriptors = this.#watchDescriptors(config);
     const maxConnections = Math.min(config.maxConnections, descriptors?.room ?? Number.POSITIVE_INFINITY);
     try {
@@ -136,7 +160,10 @@ export class Service {
         tls,
         isCrowded: descriptors?.isCrowded,
         version,
-        service: this.#state(config, version),
+        service: this.#state(config, version, events),
+        tokens,
+        gate,
+        makeCopy: (signal) => events.backup(signal),
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
@@ -145,12 +172,14 @@ export class Service {
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,
           rates: config.rateLimit === undefined ? undefined : new PublishRates(config.rateLimit),
+          onLimit: (limit) => this.#bus.meter.limitHits.add(limit),
         },
         origins: {
           isLoopback: isLoopbackName(config.host),
           allowedHosts: config.allowedHosts,
           allowedOrigins: config.allowedOrigins,
         },
+        onAnswered: requestLog(this.#log, this.#bus.meter, config.accessLog),
         onError: (error) => this.#log.error({ err: error }, "a request failed"),
       });
     } catch (error) {
@@ -158,17 +187,24 @@ export class Service {
     }
   }
 
-  #state(config: Config, version: string): ServiceState {
+  #state(config: Config, version: string, events: SqliteEventLog): ServiceState {
     const bus = this.#bus;
     const startedMs = performance.now();
     const rates = new Rates(bus);
+    const metrics = new Metrics({
+      bus,
+      published: () => rates.published,
+      subscribers: () => this.#server.subscribers,
+      queueDepth: () => events.queueDepth,
+      walBytes: () => events.walBytes,
+    });
     return {
+      metrics,
       stats: () => ({
         version,
         uptime_seconds: Math.floor((performance.now() - startedMs) / 1000),
         events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
-        published: rates.published,
-        published_per_second: rates.perSecond,
+        ...rates.stats,
         subscribers: this.#server.subscribers,
         storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
         retention: {
@@ -198,11 +234,19 @@ function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {
   };
 }
 
-function refuseOpenBind({ host, allowAnonymous }: Config): void {
-  if (allowAnonymous || isLoopbackName(host)) return;
+function refuseOpenBind({ host, allowAnonymous, db }: Config, isOpen: boolean): void {
+  if (!isOpen || allowAnonymous || isLoopbackName(host)) return;
   throw new BusError(
     "unavailable",
-    `${host} can be reached from other machines, and nothing says who may use the bus: start with --allow-anonymous to let everybody, or listen on 127.0.0.1`,
+    `${host} can be reached from other machines, and nothing says who may use the bus: make a token first ` +
+      `(eventbus token create NAME --admin --db ${db}), give a key for JSON Web Tokens (--jwt-secret, --jwt-public-key ` +
+      "or --jwks-url), start with --allow-anonymous to let everybody, or listen on 127.0.0.1",
+  );
+}
+
+function warnOfNoAdmin({ db }: Config, log: Logger): void {
+  log.warn(
+    `no valid token is an admin's: to make one, stop the server and run eventbus token create NAME --admin --db ${db}`,
   );
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { validate } from "dockerfile-utils";
 import { environmentName, settings } from "../src/config.ts";
 
@@ -55,15 +55,6 @@ describe("the Dockerfile", () => {
     const names = dockerfile.match(/\bEVENTBUS_\w+(?==)/g) ?? [];
     expect(names).not.toEqual([]);
     expect(names.filter((name) => !known.includes(name))).toEqual([]);
-  });
-});
-
-describe("the documentation", () => {
-  const pages = ["README.md", "CHANGELOG.md", ...new Bun.Glob("{docs,bench,examples}/**/*.md").scanSync(ROOT)];
-
-  test.each(pages.toSorted())("%s links to files that are there", (page) => {
-    const targets = [...read(page).matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)].map(([, target]) => target ?? "");
-    expect(targets.filter((target) => !existsSync(join(ROOT, dirname(page), target)))).toEqual([]);
   });
 });
 

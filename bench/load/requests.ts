@@ -8,6 +8,8 @@ export interface Body {
   readonly sources: number;
   /** Size of each event's data, about. */
   readonly dataBytes: number;
+  /** Secrets, of which each request carries one in turn; left out: none. */
+  readonly tokens?: readonly string[];
 }
 
 /** Ten topics share the first segment, so that the pattern `site7.*` is a hundredth of a thousand topics. */
@@ -16,18 +18,26 @@ export function topicName(index: number): string {
 }
 
 /** One request as it goes over the wire. */
-export function httpRequest(method: "GET" | "POST", path: string, body = "", contentType = "application/json"): Buffer {
+export function httpRequest(
+  method: "GET" | "POST",
+  path: string,
+  body = "",
+  contentType = "application/json",
+  token?: string,
+): Buffer {
   const length = Buffer.byteLength(body);
   const entity = method === "GET" ? "\r\n" : `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n${body}`;
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${entity}`);
+  const who = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${who}${entity}`);
 }
 
 /** Publish requests to send in turn, all different. */
 export function publishRequests(body: Body, count: number): Buffer[] {
-  return Array.from({ length: count }, () => {
+  const { tokens = [] } = body;
+  return Array.from({ length: Math.max(count, tokens.length) }, (_, index) => {
     const lines = Array.from({ length: body.events }, () => envelope(body));
     const contentType = body.events === 1 ? "application/json" : "application/x-ndjson";
-    return httpRequest("POST", "/api/events/publish", lines.join("\n"), contentType);
+    return httpRequest("POST", "/api/events/publish", lines.join("\n"), contentType, tokens[index % tokens.length]);
   });
 }
 

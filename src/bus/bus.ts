@@ -5,6 +5,7 @@ import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest.ts";
 import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
+import { Meter } from "./meter.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type {
   Appended,
@@ -17,6 +18,7 @@ import type {
   StorageSize,
   TopicMatcher,
 } from "./ports.ts";
+import type { Scope } from "./scope.ts";
 import { parseSince, type Start } from "./start.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
@@ -33,6 +35,8 @@ export interface BusOptions extends Retention {
   clock: () => number;
   /** Told of a pruning run by interval that failed; the next one is tried all the same. */
   onPruneError?: (error: unknown) => void;
+  /** Counts what is done; default one of its own. */
+  meter?: Meter;
   /** What differs from the defaults, which suit. */
   tuning?: Partial<Tuning>;
 }
@@ -80,6 +84,8 @@ export interface HistoryQuery {
 export class Bus {
   /** For edges that deliver by themselves: how much may wait for one subscriber. */
   readonly tuning: Tuning;
+  /** What was done since the start; edges that deliver by themselves count here too. */
+  readonly meter: Meter;
   readonly #log: EventLog;
   readonly #retention: Retention;
   readonly #clock: () => number;
@@ -91,11 +97,15 @@ export class Bus {
 
   constructor(log: EventLog, options: BusOptions) {
     this.tuning = { ...defaultTuning, ...options.tuning };
+    this.meter = options.meter ?? new Meter();
     this.#log = log;
     this.#retention = options;
     this.#clock = options.clock;
     this.#onPruneError = options.onPruneError ?? (() => {});
-    log.onCommit((batch) => this.#interests.deliver(batch));
+    log.onCommit((batch) => {
+      for (const { json } of batch) this.meter.publishedCharacters += json.length;
+      this.#interests.deliver(batch);
+    });
   }
 
   /**
@@ -141,6 +151,7 @@ export class Bus {
       cursor: this.cursor(topics, startOf(options)),
       interests: this.#interests,
       tuning: this.tuning,
+      meter: this.meter,
       onControl: options.onControl ?? (() => {}),
       onClose: () => this.#subscribers.delete(subscriber),
     });
@@ -162,9 +173,17 @@ export class Bus {
     this.#interests.remove(interest);
   }
 
-  /** For an edge that delivers by itself: a place in the history. */
-  cursor(topics: TopicMatcher, start: Start = { kind: "live" }): Cursor {
-    return new Cursor(this.#log, topics, start, this.#clock());
+  /** For an edge that delivers by itself: a place in the history, of whose rest the reader must not know. */
+  cursor(topics: TopicMatcher, start: Start = { kind: "live" }, scope?: Scope): Cursor {
+    return new Cursor(this.#log, topics, start, this.#clock(), {
+      meter: this.meter,
+      scope: scope?.isEverything ? undefined : scope,
+    });
+  }
+
+  /** The newest event that somebody of this scope may know of; 0 when there is none. */
+  newestId(scope: Scope): number {
+    return scope.isEverything ? this.#log.head : this.#log.lastId(scope);
   }
 
   /** The newest `last` events (1 to 10,000) whose topic matches, newest first. Rejects with `pattern_invalid`. */
@@ -210,10 +229,16 @@ export class Bus {
     }
   }
 
-  /** The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. */
-  event(id: number): Event {
-    const event = this.#log.get(id);
+  /**
+   * The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. With a scope
+   * that is not everything, whatever may not be seen is `not_found`, and so is what was pruned, for nobody knows any more
+   * whether it might have been seen.
+   */
+  event(id: number, scope?: Scope): Event {
+    const isLimited = scope !== undefined && !scope.isEverything;
+    const event = isLimited ? this.#log.get(id, scope) : this.#log.get(id);
     if (event) return event;
+    if (isLimited) throw new BusError("not_found", "there is no event of this id that the token may see");
     if (id > 0 && id < this.#log.floor) {
       throw new BusError(
         "cursor_expired",

@@ -1,5 +1,6 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
+import { Meter } from "./meter.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { Start } from "./start.ts";
 
@@ -21,6 +22,13 @@ interface Search {
   before: number;
 }
 
+export interface CursorOptions {
+  /** Counts replays and gaps. */
+  readonly meter?: Meter;
+  /** What the reader may know of, when that is not everything: no id is told that is not of an event within it. */
+  readonly scope?: TopicMatcher | undefined;
+}
+
 /**
  * A place in the history, and the wish for what comes after it. Every subscriber is one of these.
  *
@@ -29,16 +37,31 @@ interface Search {
  */
 export class Cursor {
   topics: TopicMatcher;
+  readonly meter: Meter;
   readonly #log: EventLog;
+  /** What the reader may know of, when that is not everything. */
+  readonly #scope: TopicMatcher | undefined;
   /** The last id that was passed. */
   #position: number;
+  /** The last id that a reader of limited scope may be told of. */
+  #told: number | undefined;
   /** As long as the place to start from is not found yet. */
   #search: Search | undefined;
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
 
-  constructor(log: EventLog, topics: TopicMatcher, start: Start, nowMs: number) {
+  constructor(
+    log: EventLog,
+    topics: TopicMatcher,
+    start: Start,
+    nowMs: number,
+    { meter = new Meter(), scope }: CursorOptions = {},
+  ) {
+    this.meter = meter;
+    if (start.kind !== "live") meter.replays++;
     this.#log = log;
+    this.#scope = scope;
+    if (scope && (start.kind === "live" || start.kind === "now")) this.#told = log.lastId(scope);
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
     this.#position = positionOf(log, start, nowMs);
@@ -47,14 +70,16 @@ export class Cursor {
     }
   }
 
-  /** The last id that was passed; undefined as long as the place to start from is not found yet. */
+  /** Where to go on from, as far as it may be told; undefined as long as the place to start from is not found yet. */
   get position(): number | undefined {
+    if (this.#scope) return this.#told;
     return this.#search === undefined ? this.#position : undefined;
   }
 
   /** Moves to an event that the subscriber was given by other means. */
   moveTo(id: number): void {
     this.#position = id;
+    this.#told = id;
   }
 
   /** The next items, at most `limit` events. Tells a hole in its place, and once the end of the replay. */
@@ -65,9 +90,10 @@ export class Cursor {
     const page = this.#log.read({ topics: this.topics }, this.#position, limit);
     this.#addPage(items, page.events, page.damaged);
     this.#position = Math.max(this.#position, page.end);
+    this.#told = page.events.at(-1)?.id ?? this.#told;
     if (page.done && this.#owesCaughtUp) {
       this.#owesCaughtUp = false;
-      items.push({ type: "caught_up", id: this.#log.head });
+      items.push({ type: "caught_up", id: this.#newestToTell() });
     }
     return { items, isAtEnd: page.done };
   }
@@ -89,7 +115,14 @@ export class Cursor {
     const { floor } = this.#log;
     if (this.#position >= floor - 1) return;
     items.push({ type: "gap", after: this.#position, next: floor });
+    this.meter.gaps++;
     this.#position = floor - 1;
+    this.#told = this.#position;
+  }
+
+  /** Never before what was told already, should retention have removed every event of the scope. */
+  #newestToTell(): number {
+    return this.#scope ? Math.max(this.#log.lastId(this.#scope), this.#told ?? 0) : this.#log.head;
   }
 
   /** A damaged event is a hole too. */
@@ -99,6 +132,7 @@ export class Cursor {
       return;
     }
     const gaps = runsOf(damaged).map(([first, last]): Item => ({ type: "gap", after: first - 1, next: last + 1 }));
+    this.meter.gaps += gaps.length;
     const place = (item: Item) => ("type" in item ? (item.type === "gap" ? item.after + 1 : 0) : item.id);
     items.push(...[...events, ...gaps].sort((a, b) => place(a) - place(b)));
   }

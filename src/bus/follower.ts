@@ -47,14 +47,14 @@ export class Follower {
   /** The reader is too slow to stay live; `lastId` is the last event that it was handed. */
   fallBehind(lastId: number): void {
     if (!this.#isLive) return;
-    this.#leave();
-    this.#cursor.moveTo(lastId);
+    this.#cursor.meter.evictions++;
+    this.#goBack(lastId);
   }
 
   /** Wants other topics from now on, `head` being the newest event: what was wanted already goes on seamlessly. */
   changeTopics(topics: TopicMatcher, head: number): void {
     const wasLive = this.#isLive;
-    if (wasLive) this.fallBehind(head);
+    if (wasLive) this.#goBack(head);
     this.#cursor.topics = topics;
     if (wasLive) this.#join();
   }
@@ -63,6 +63,11 @@ export class Follower {
   close(): void {
     this.#isClosed = true;
     if (this.#isLive) this.#leave();
+  }
+
+  #goBack(lastId: number): void {
+    this.#leave();
+    this.#cursor.moveTo(lastId);
   }
 
   #join(): void {

@@ -45,7 +45,7 @@ export interface Appended {
 }
 
 export interface AppendOptions {
-  /** At most 255 UTF-8 bytes. A repeat within ten minutes commits nothing and answers with the first call's events. */
+  /** A short text. A repeat within ten minutes commits nothing and answers with the first call's events. */
   readonly idempotencyKey?: string;
 }
 
@@ -92,8 +92,10 @@ export interface EventLog {
   read(filter: Filter, after: number, limit: number): Page;
   /** Searches downwards from `before` (exclusive). MUST examine a bounded number of events a call. */
   readBack(filter: Filter, before: number, limit: number): Page;
-  /** The event, or undefined when it is not kept. Throws `internal` when it is damaged. */
-  get(id: number): Event | undefined;
+  /** The event, or undefined when it is not kept or not one of these topics. Throws `internal` when it is damaged. */
+  get(id: number, topics?: TopicMatcher): Event | undefined;
+  /** The id of the newest event of these topics that is kept; 0 when none is. */
+  lastId(topics: TopicMatcher): number;
   /** The id of the newest event whose time is before this one; `floor - 1` when none is. */
   idBefore(timeMs: number): number;
   /** Every topic that history keeps an event of, by name. */

@@ -3,6 +3,7 @@ import type { Cursor, Item } from "./cursor.ts";
 import { Event } from "./event.ts";
 import { Follower } from "./follower.ts";
 import type { Interest, InterestTable } from "./interest.ts";
+import type { Meter } from "./meter.ts";
 import type { TopicMatcher } from "./ports.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -11,6 +12,7 @@ export interface SubscriberParts {
   readonly cursor: Cursor;
   readonly interests: InterestTable;
   readonly tuning: Tuning;
+  readonly meter: Meter;
   /** Called in the place of events that retention removed before they could be read, and at the end of a replay. */
   readonly onControl: (message: ControlMessage) => void;
   readonly onClose: () => void;
@@ -77,6 +79,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       if (item === undefined) await this.#more();
       else if (item instanceof Event) {
         this.#waitingCharacters -= item.json.length;
+        this.#parts.meter.deliver("library", 1, item.json.length);
         return { done: false, value: item };
       } else this.#parts.onControl(item);
     }

@@ -68,8 +68,8 @@ function parseUnusualTopic(value: string): Topic {
 function describeForbidden(character: string): string {
   const codePoint = (character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
   return (
-    `A topic must not contain U+${codePoint}: no white space, control characters, ` +
-    "lone surrogates, or any of * ? [ ] { } ( ) ! | \\ / , are allowed."
+    `a topic must not contain U+${codePoint}: no white space, control characters, ` +
+    "lone surrogates, or any of * ? [ ] { } ( ) ! | \\ / , are allowed"
   );
 }
 

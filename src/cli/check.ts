@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { environmentName, settings } from "../config.ts";
 import { checkFile } from "../store/check.ts";
+import { ProgressLine } from "./progress-line.ts";
 
 /** The command that looks for damage in a history file. */
 export function checkCommand(): Command {
@@ -33,21 +34,4 @@ async function check(path: string): Promise<number> {
   const range = events === 0 ? `none kept, the next id is ${head + 1}` : `ids ${floor} to ${head}`;
   process.stdout.write(`${path} is sound: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
   return 0;
-}
-
-/** One line on a terminal that is written over again and again; nothing where nobody watches. */
-class ProgressLine {
-  #shown = "";
-
-  show(text: string): void {
-    if (!process.stderr.isTTY || text === this.#shown) return;
-    this.#shown = text;
-    process.stderr.write(`\r\x1b[K${text}`);
-  }
-
-  clear(): void {
-    if (this.#shown === "") return;
-    this.#shown = "";
-    process.stderr.write("\r\x1b[K");
-  }
 }

@@ -1,7 +1,17 @@
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
-import { type Config, environmentName, type Flags, readConfig, settings } from "../config.ts";
+import {
+  CONFIG_FLAG,
+  type Config,
+  configPath,
+  environmentName,
+  type Flags,
+  resolveConfig,
+  settings,
+} from "../config.ts";
+import { readConfigFile } from "../config-file.ts";
+import { printConfig } from "../config-print.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 
@@ -15,12 +25,27 @@ export function serveCommand(version: string): Command {
     const value = setting.unit === undefined ? "" : ` <${setting.unit}>`;
     const option = new Option(`${setting.flag}${value}`, `${setting.help} (default: ${shownDefault(setting)})`);
     option.env(environmentName(setting));
-    if (value !== "") option.argParser((text, earlier: readonly string[] | undefined) => [...(earlier ?? []), text]);
+    if (value !== "") option.argParser(collect);
     command.addOption(option);
   }
+  command.addOption(
+    new Option(`${CONFIG_FLAG} <file>`, "settings in TOML, named as the flags; flags and environment win over it")
+      .env(environmentName({ flag: CONFIG_FLAG }))
+      .argParser(collect),
+  );
+  command.option("--print-config", "show every setting and where it comes from, and end");
   return command.action(async () => {
-    process.exitCode = await serve(flagsOf(command), version);
+    const flags = flagsOf(command);
+    const path = configPath(flags);
+    const resolved = resolveConfig(flags, undefined, path === undefined ? undefined : readConfigFile(path));
+    if (flags["--print-config"]) process.stdout.write(printConfig(resolved));
+    else process.exitCode = await serve(resolved.config, version);
   });
+}
+
+/** Keeps all that is given, so that twice can be told from once. */
+function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), text];
 }
 
 function shownDefault(setting: { readonly default: unknown; readonly defaultText?: string }): string {
@@ -39,8 +64,7 @@ function flagsOf(command: Command): Flags {
   return flags;
 }
 
-function serve(flags: Flags, version: string): Promise<number> {
-  const config = readConfig(flags);
+function serve(config: Config, version: string): Promise<number> {
   const log = createLogger(config.logLevel, config.logFormat);
   return new Promise((end) => {
     const stop = async (reason: string, exitCode: number) => {

@@ -39,6 +39,11 @@ export class Calls {
     }
   }
 
+  /** As `send`, but for a request that must not be sent twice. */
+  sendOnce(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
+    return this.#try(request, this.#timeoutMs, signal);
+  }
+
   #try(request: Omit<HttpRequest, "signal">, limitMs: number, signal: AbortSignal | undefined): Promise<string> {
     return within(limitMs, [this.#closed, signal], async (either) => {
       const response = await this.#http.send({ ...request, signal: either });

@@ -1,4 +1,5 @@
 import type { TopicSummary } from "../protocol/event.ts";
+import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
 import { EventBusError } from "./errors.ts";
 import { Http } from "./http.ts";
@@ -7,6 +8,7 @@ import type {
   ConnectOptions,
   Envelope,
   HistoryQuery,
+  NewTokenOptions,
   PublishedRange,
   PublishOneOptions,
   PublishOptions,
@@ -23,6 +25,7 @@ const MAX_TIMEOUT_MS = 9 * 60 * 1000;
 
 const PUBLISH_PATH = "/api/events/publish";
 const HISTORY_PATH = "/api/events/history";
+const TOKENS_PATH = "/api/tokens";
 const JSON_TYPE = "application/json";
 const LINES_TYPE = "application/x-ndjson";
 
@@ -107,6 +110,28 @@ export class EventBusClient {
   /** What the server says of itself. */
   async stats({ signal }: CallOptions = {}): Promise<Stats> {
     return parseJson(await this.#calls.send({ path: "/api/stats" }, signal)) as Stats;
+  }
+
+  /** Every named token, by name. Needs an admin's token, as the next two do. */
+  async tokens({ signal }: CallOptions = {}): Promise<TokenInfo[]> {
+    return parseJson(await this.#calls.send({ path: TOKENS_PATH }, signal)) as TokenInfo[];
+  }
+
+  /**
+   * Makes a token. Its `secret` is told here and never again. After `network` nobody knows whether it was made: revoke
+   * it, and make it again.
+   */
+  async createToken(name: string, options: NewTokenOptions = {}): Promise<NewToken> {
+    const { publish, subscribe, admin, expiresAt, signal } = options;
+    const body = JSON.stringify({ name, publish, subscribe, admin, expires_at: expiresAt?.toISOString() });
+    const headers = { "content-type": JSON_TYPE };
+    const request = { method: "POST", path: TOKENS_PATH, headers, body } as const;
+    return parseJson(await this.#calls.sendOnce(request, signal)) as NewToken;
+  }
+
+  /** Makes a token invalid at once. Rejects with `not_found` when there is none of this name. */
+  async revokeToken(name: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#calls.send({ method: "DELETE", path: `${TOKENS_PATH}/${encodeURIComponent(name)}` }, signal);
   }
 
   /**

@@ -3,6 +3,7 @@ import type { ConnectOptions } from "./options.ts";
 
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
+export type { NewToken, TokenInfo } from "../protocol/token.ts";
 export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
 export type { Fetch, Token } from "./http.ts";
 export type {
@@ -10,6 +11,7 @@ export type {
   ConnectOptions,
   Envelope,
   HistoryQuery,
+  NewTokenOptions,
   PublishedRange,
   PublishOneOptions,
   PublishOptions,

@@ -32,6 +32,18 @@ export interface PublishOneOptions extends PublishOptions {
   source?: string | undefined;
 }
 
+/** What a token is good for. */
+export interface NewTokenOptions extends CallOptions {
+  /** Patterns of the topics that may be published to; default none. */
+  publish?: readonly string[] | undefined;
+  /** Patterns of the topics whose events may be seen; default none. */
+  subscribe?: readonly string[] | undefined;
+  /** Default false. */
+  admin?: boolean | undefined;
+  /** Default: never. */
+  expiresAt?: Date | undefined;
+}
+
 /** An event to be published. */
 export interface Envelope {
   topic: string;

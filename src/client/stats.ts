@@ -4,6 +4,12 @@ export interface SubscriberCounts {
   replay: number;
 }
 
+/** Milliseconds that half, and 99 of 100, did not exceed. */
+export interface Quantiles {
+  p50: number | null;
+  p99: number | null;
+}
+
 /** What `GET /api/stats` says of a server. */
 export interface Stats {
   version: string;
@@ -14,6 +20,25 @@ export interface Stats {
   published: number;
   /** Mean of the last ten seconds. */
   published_per_second: number;
+  /** Events handed to subscribers since the server started, once for each of them. */
+  delivered: number;
+  /** Mean of the last ten seconds. */
+  delivered_per_second: number;
+  /** Holes that subscribers were told of. */
+  gaps: number;
+  /** Subscriptions that began in the past. */
+  replays: number;
+  /** Slow subscribers that were moved from live delivery to the history. */
+  evictions: number;
+  /** Transactions. All but `count` is of the last ten seconds, and `null` when there was none. */
+  commits: {
+    count: number;
+    per_second: number;
+    events_per_commit: number | null;
+    commit_ms: Quantiles;
+    /** Time of the COMMIT statement, in which SQLite waits for the disk. */
+    fsync_ms: Quantiles;
+  };
   subscribers: { websocket: SubscriberCounts; stream: SubscriberCounts };
   storage: { used_bytes: number; file_bytes: number };
   /** The rules by which old events go; `null` is a rule that is off. */

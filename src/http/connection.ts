@@ -2,29 +2,41 @@ import type { ServerWebSocket } from "bun";
 import type { Cursor } from "../bus/cursor.ts";
 import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
+import type { Meter } from "../bus/meter.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import type { Principal } from "../bus/principal.ts";
+import { type KeyedMatcher, within } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import { closeCode } from "../protocol/frames.ts";
+import type { Guest } from "./guests.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
 import type { SpareTime } from "./spare-time.ts";
 
+/** How long a peer has to take the close frame, in milliseconds. */
+const EXPEL_MS = 1000;
+
 /** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
-export class Connection implements LiveSocket {
+export class Connection implements LiveSocket, Guest {
+  /** Who is connected: what he may see is all that comes, and he may publish where he may. */
+  readonly principal: Principal;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
   readonly #heartbeat: Heartbeat;
-  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
-  readonly countPublish: (() => void) | undefined;
+  readonly #meter: Meter;
+  /** Each pattern with the id after which its events are wanted. */
+  readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
+  #topics: KeyedMatcher;
+  #isEnded = false;
+  #socket: ServerWebSocket<Connection> | undefined;
   /** Characters that were sent before it became live, and where its topic stood then. */
   #sentCharacters = 0;
   #joinedAtCharacters = 0;
-  /** Each pattern with the id after which its events are wanted. */
-  readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
-  #topics: PatternSet;
-  #socket: ServerWebSocket<Connection> | undefined;
   #live: LiveTopic | undefined;
   #isPumpScheduled = false;
   /** Answers to the client's frames go out in the order in which the frames came. */
@@ -35,19 +47,22 @@ export class Connection implements LiveSocket {
   #stalledSinceMs: number | undefined;
 
   constructor(
+    principal: Principal,
     cursor: Cursor,
     patterns: readonly Pattern[],
     lives: LiveTopics,
     pace: { readonly spareTime: SpareTime; readonly tuning: Tuning; readonly heartbeat: Heartbeat },
     countPublish?: () => void,
   ) {
+    this.principal = principal;
     this.countPublish = countPublish;
     this.#lives = lives;
     this.#spareTime = pace.spareTime;
     this.#tuning = pace.tuning;
     this.#heartbeat = pace.heartbeat;
+    this.#meter = cursor.meter;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
-    this.#topics = new PatternSet(patterns);
+    this.#topics = within(principal.subscribe, new PatternSet(patterns));
     this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
   }
 
@@ -84,6 +99,11 @@ export class Connection implements LiveSocket {
     return nowMs - (this.#stalledSinceMs ?? nowMs);
   }
 
+  /** Nothing that still comes from the client counts any more. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** The peer did something. */
   heard(): void {
     this.#heartbeat.heard(performance.now(), this.#sentInAll);
@@ -105,7 +125,8 @@ export class Connection implements LiveSocket {
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
-    this.#pump();
+    if (this.#isEnded) this.expel();
+    else this.#pump();
   }
 
   /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
@@ -118,8 +139,15 @@ export class Connection implements LiveSocket {
 
   /** Closes the socket, after what was sent to it. */
   end(code: number, reason: string): void {
+    this.#isEnded = true;
     this.#follower.close();
     this.#socket?.close(code, reason);
+  }
+
+  /** The token is not valid any more. A peer that does not read on to the close frame is cut a second later. */
+  expel(): void {
+    this.end(closeCode.policy, "the token has expired or was revoked");
+    setTimeout(() => this.terminate(), EXPEL_MS);
   }
 
   /** Cuts the connection: the peer takes nothing, not even a close frame. */
@@ -171,7 +199,8 @@ export class Connection implements LiveSocket {
   }
 
   #changeTopics(head: number): void {
-    this.#topics = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
+    const asked = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
+    this.#topics = within(this.principal.subscribe, asked);
     this.#follower.changeTopics(this.#topics, head);
   }
 
@@ -193,8 +222,9 @@ export class Connection implements LiveSocket {
       for (const item of items) {
         if (!(item instanceof Event)) socket.send(JSON.stringify(item));
         else if (this.#wants(item)) {
-          this.#sentCharacters += item.json.length;
           socket.send(item.json);
+          this.#sentCharacters += item.json.length;
+          this.#meter.deliver("websocket", 1, item.json.length);
         }
       }
     });

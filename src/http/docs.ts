@@ -1,11 +1,14 @@
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
 import { json } from "./answer.ts";
-import { specificationDocs } from "./docs/operate.ts";
+import { ASYNCAPI_PATH, asyncApi, serversFor } from "./docs/asyncapi.ts";
+import { asyncApiDocs, specificationDocs } from "./docs/operate.ts";
 import { PAGE_PATH, pageRoutes } from "./docs/page.ts";
 import { problemExamples } from "./docs/problems.ts";
-import { operation, tags } from "./docs/route.ts";
+import { documented, operation, tags } from "./docs/route.ts";
 import { schemas } from "./docs/schemas.ts";
+import { ACCESS_TOKEN, noQuery } from "./query.ts";
+import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 
 const SPECIFICATION_PATH = `${PAGE_PATH}/json`;
 
@@ -22,8 +25,12 @@ Patterns are globs over the whole topic: \`*\` any characters, dots too; \`?\` o
 \`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
-/** The documentation of all routes: `/swagger` for people, `/swagger/json` for programs. Use it after the routes. */
+/**
+ * The documentation of all routes: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. Use it after
+ * the routes.
+ */
 export function docsRoutes(version: string) {
+  const socket = asyncApi({ version, address: SUBSCRIBE_PATH, query: subscribeQuery.documentation });
   return (
     new Elysia()
       .mapResponse(({ response }) => (response instanceof Response ? response : json(response)))
@@ -36,10 +43,32 @@ export function docsRoutes(version: string) {
           excludeStaticFile: false,
         }),
       )
+      .get(
+        ASYNCAPI_PATH,
+        ({ request }) => {
+          noQuery.read(request.url);
+          return json({ ...socket, servers: serversFor(request) });
+        },
+        documented(asyncApiDocs),
+      )
       // Takes the place of the page that comes with the plugin, which loads scripts from the internet.
       .use(pageRoutes(version))
   );
 }
+
+const securitySchemes = {
+  bearer: {
+    type: "http" as const,
+    scheme: "bearer",
+    description: "A token of `eventbus token create`, or a JSON Web Token. Not needed as long as there is neither.",
+  },
+  accessToken: {
+    type: "apiKey" as const,
+    in: "query",
+    name: ACCESS_TOKEN,
+    description: "The same, where a browser cannot set headers: `WebSocket` and `EventSource`.",
+  },
+};
 
 function documentation(version: string) {
   return {
@@ -47,6 +76,6 @@ function documentation(version: string) {
     servers: [{ url: "/", description: "This server" }],
     tags: [...tags],
     paths: { [SPECIFICATION_PATH]: { get: operation(specificationDocs) } },
-    components: { schemas: { ...schemas }, examples: problemExamples() },
+    components: { schemas: { ...schemas }, examples: problemExamples(), securitySchemes },
   };
 }

@@ -1,35 +1,39 @@
 import type { Cursor } from "../bus/cursor.ts";
+import { Event } from "../bus/event.ts";
 import { Follower } from "../bus/follower.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import type { Guest } from "./guests.ts";
 import type { LiveStream, LiveStreams } from "./live-bytes.ts";
 import type { SpareTime } from "./spare-time.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
 export interface EventStreamParts {
   readonly cursor: Cursor;
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly format: StreamFormat;
   readonly lives: LiveStreams;
   readonly spareTime: SpareTime;
   readonly tuning: Tuning;
-  /** The newest id of the log. */
-  readonly head: () => number;
+  /** The newest id that the reader may know of. */
+  readonly newestId: () => number;
   readonly onClose: (stream: EventStream) => void;
 }
 
 /** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
-export class EventStream implements LiveStream {
+export class EventStream implements LiveStream, Guest {
   readonly #parts: EventStreamParts;
   readonly #follower: Follower;
   readonly body: ReadableStream<Uint8Array>;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
+  #pushedId = 0;
   #isEnding = false;
   #isStarted = false;
   #spokeMs = performance.now();
   #isClosed = false;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
@@ -39,7 +43,11 @@ export class EventStream implements LiveStream {
     });
     // A high-water mark of 0: nothing is made before the client has taken the last of it.
     this.body = new ReadableStream<Uint8Array>(
-      { pull: (controller) => this.#pull(controller), cancel: () => this.#close() },
+      {
+        start: (controller) => this.#keep(controller),
+        pull: (controller) => this.#pull(controller),
+        cancel: () => this.#close(),
+      },
       { highWaterMark: 0 },
     );
   }
@@ -49,6 +57,7 @@ export class EventStream implements LiveStream {
   }
 
   push(bytes: Uint8Array, lastId: number): void {
+    this.#pushedId = lastId;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > this.#parts.tuning.maxWaitingBytes) this.#follower.fallBehind(lastId);
@@ -62,9 +71,24 @@ export class EventStream implements LiveStream {
     this.#wakeUp();
   }
 
+  /** Ends without a word and without what waits, whether the client reads or not. */
+  expel(): void {
+    this.#waiting = [];
+    this.#close();
+    try {
+      this.#controller?.close();
+    } catch {
+      // The client has closed it.
+    }
+  }
+
   /** There is nothing more to send, ever. */
   get #isEnded(): boolean {
     return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
+  }
+
+  #keep(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
@@ -109,6 +133,7 @@ export class EventStream implements LiveStream {
     const isSilentForLong = nowMs - this.#spokeMs > tuning.keepAliveMs;
     if (items.length === 0 && !isSilentForLong) return undefined;
     this.#spokeMs = nowMs;
+    for (const item of items) if (item instanceof Event) cursor.meter.deliver("stream", 1, item.json.length);
     return items.length === 0 ? encode(format.keepAlive(cursor.position)) : encodeItems(items, format);
   }
 
@@ -122,7 +147,9 @@ export class EventStream implements LiveStream {
     clearTimeout(timer);
     this.#wake = undefined;
     if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
-    return encode(this.#parts.format.keepAlive(this.#parts.head()));
+    const { format, newestId, cursor } = this.#parts;
+    // Retention may have removed what was sent: an id never goes back.
+    return encode(format.keepAlive(Math.max(newestId(), this.#pushedId, cursor.position ?? 0)));
   }
 
   #wakeUp(): void {

@@ -1,6 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
+import { requirePublish } from "../bus/principal.ts";
 import type { Connection } from "./connection.ts";
 import { readDraft } from "./envelope.ts";
 import { type OnLimit, tellLimit } from "./limits.ts";
@@ -50,7 +51,9 @@ export async function answerFrame(text: string | undefined, context: FrameContex
 
 async function publish(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
   connection.countPublish?.();
-  const { events } = await bus.append([readDraft(members)]);
+  const drafts = [readDraft(members)];
+  requirePublish(connection.principal, drafts);
+  const { events } = await bus.append(drafts);
   return `{"type":"ack"${ref},"event":${events[0]?.json ?? "null"}}`;
 }
 

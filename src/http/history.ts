@@ -2,14 +2,16 @@ import { Elysia } from "elysia";
 import { type Bus, DEFAULT_HISTORY_LIMIT, type HistoryQuery, MAX_HISTORY_LIMIT } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Event } from "../bus/event.ts";
-import { parsePattern } from "../bus/pattern.ts";
+import { type Pattern, parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
+import { type Scope, within } from "../bus/scope.ts";
 import { parseSource } from "../bus/topic.ts";
 import { jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { documented } from "./docs/route.ts";
-import { integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
+import type { Callers } from "./gate.ts";
+import { ACCESS_TOKEN, integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
 
 const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
@@ -30,24 +32,29 @@ const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
 const MAX_DAMAGED_NAMED = 100;
 
 /** `GET /api/events/history` and `GET /api/events/{id}`. */
-export function historyRoutes(bus: Bus) {
+export function historyRoutes(bus: Bus, callers: Callers) {
+  const scopeOf = (request: Request) => callers.of(request).subscribe;
   return new Elysia()
-    .get("/api/events/history", ({ request }) => history(bus, request), documented(historyDocs, historyQuery))
-    .get("/api/events/:id", ({ request }) => event(bus, request), documented(eventDocs));
+    .get(
+      "/api/events/history",
+      ({ request }) => history(bus, request, scopeOf(request)),
+      documented(historyDocs, historyQuery),
+    )
+    .get("/api/events/:id", ({ request }) => event(bus, request, scopeOf(request)), documented(eventDocs));
 }
 
-function event(bus: Bus, request: Request): Response {
+function event(bus: Bus, request: Request, scope: Scope): Response {
   noQuery.read(request.url);
   const path = pathOf(request.url);
   const id = path.slice(path.lastIndexOf("/") + 1);
   if (!/^[1-9]\d{0,15}$/.test(id) || Number(id) > MAX_ID) {
     throw new BusError("not_found", "there is no such event: an id is a whole number from 1 on");
   }
-  return jsonText(bus.event(Number(id)).json);
+  return jsonText(bus.event(Number(id), scope).json);
 }
 
-async function history(bus: Bus, request: Request): Promise<Response> {
-  const query = pinned(readHistoryQuery(request.url), bus.head);
+async function history(bus: Bus, request: Request, scope: Scope): Promise<Response> {
+  const query = pinned(readHistoryQuery(request.url, scope), bus.head);
   if (wantsLines(request)) {
     return new Response(stream(bus.pages(query), asLines), {
       headers: { "Content-Type": NDJSON_TYPE, "Cache-Control": "no-store" },
@@ -61,10 +68,10 @@ async function history(bus: Bus, request: Request): Promise<Response> {
   return jsonText(stream(bus.pages(upTo(query, lastId)), asArray), headers);
 }
 
-function readHistoryQuery(url: string): HistoryQuery {
+function readHistoryQuery(url: string, scope: Scope): HistoryQuery {
   const { last, topic, from, to, source, before, after } = historyQuery.read(url);
   const filter: Filter = {
-    ...(topic.length === 0 ? {} : { topics: new PatternSet(topic) }),
+    ...topicsOf(topic, scope),
     ...(source[0] === undefined ? {} : { source: source[0] }),
     ...(from[0] === undefined ? {} : { fromMs: from[0] }),
     ...(to[0] === undefined ? {} : { toMs: to[0] }),
@@ -76,6 +83,12 @@ function readHistoryQuery(url: string): HistoryQuery {
     ...(before[0] === undefined ? {} : { before: before[0] }),
     ...(after[0] === undefined ? {} : { after: after[0] }),
   };
+}
+
+/** What is asked for, as far as it may be seen; nothing where that is everything. */
+function topicsOf(patterns: readonly Pattern[], scope: Scope): Pick<Filter, "topics"> {
+  if (patterns.length > 0) return { topics: within(scope, new PatternSet(patterns)) };
+  return scope.isEverything ? {} : { topics: scope };
 }
 
 /** The same question, but about nothing that is published from now on: it may be asked twice. */
@@ -160,6 +173,7 @@ const encoder = new TextEncoder();
 function nextPage(url: string, query: HistoryQuery, lastId: number): string {
   const start = url.indexOf("?");
   const search = new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
+  search.delete(ACCESS_TOKEN);
   search.set(query.order === "newest" ? "before" : "after", String(lastId));
   return `${pathOf(url)}?${search}`;
 }

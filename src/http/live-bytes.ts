@@ -1,7 +1,8 @@
 import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { Meter } from "../bus/meter.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
@@ -21,18 +22,18 @@ export class LiveStreams {
   }
 
   /** From now on the stream is pushed every event that matches. */
-  join(stream: LiveStream, topics: PatternSet, format: StreamFormat): void {
+  join(stream: LiveStream, topics: KeyedMatcher, format: StreamFormat): void {
     const key = `${format.contentType} ${topics.key}`;
     let group = this.#byKey.get(key);
     if (group === undefined) {
-      group = new LiveGroup(topics, format, this.#bus.tuning);
+      group = new LiveGroup(topics, format, this.#bus);
       this.#byKey.set(key, group);
       this.#bus.addInterest(group);
     }
     group.streams.add(stream);
   }
 
-  leave(stream: LiveStream, topics: PatternSet, format: StreamFormat): void {
+  leave(stream: LiveStream, topics: KeyedMatcher, format: StreamFormat): void {
     const key = `${format.contentType} ${topics.key}`;
     const group = this.#byKey.get(key);
     if (!group?.streams.delete(stream) || group.streams.size > 0) return;
@@ -43,17 +44,23 @@ export class LiveStreams {
 
 /** Encodes a batch in pieces of `checkCharacters`, so that a large one does not stand in memory whole once more. */
 class LiveGroup implements Interest {
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly streams = new Set<LiveStream>();
   readonly #format: StreamFormat;
   readonly #tuning: Tuning;
+  readonly #meter: Meter;
   #batch: Event[] = [];
   #batchCharacters = 0;
 
-  constructor(topics: PatternSet, format: StreamFormat, tuning: Tuning) {
+  constructor(
+    topics: KeyedMatcher,
+    format: StreamFormat,
+    { tuning, meter }: { readonly tuning: Tuning; readonly meter: Meter },
+  ) {
     this.topics = topics;
     this.#format = format;
     this.#tuning = tuning;
+    this.#meter = meter;
   }
 
   deliver(event: Event): void {
@@ -66,6 +73,7 @@ class LiveGroup implements Interest {
     const last = this.#batch.at(-1);
     if (last === undefined) return;
     const bytes = encodeItems(this.#batch, this.#format);
+    this.#meter.deliver("stream", this.#batch.length * this.streams.size, this.#batchCharacters * this.streams.size);
     this.#batch = [];
     this.#batchCharacters = 0;
     for (const stream of [...this.streams]) stream.push(bytes, last.id);

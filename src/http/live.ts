@@ -1,7 +1,8 @@
 import type { Bus } from "../bus/bus.ts";
 import type { Event } from "../bus/event.ts";
 import type { Interest } from "../bus/interest.ts";
-import type { PatternSet } from "../bus/pattern-set.ts";
+import type { Meter } from "../bus/meter.ts";
+import type { KeyedMatcher } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 
 /** A subscriber that takes part in native publish. */
@@ -30,10 +31,10 @@ export class LiveTopics {
   }
 
   /** From now on the socket gets every event that matches. */
-  join(socket: LiveSocket, topics: PatternSet): LiveTopic {
+  join(socket: LiveSocket, topics: KeyedMatcher): LiveTopic {
     let live = this.#byKey.get(topics.key);
     if (live === undefined) {
-      live = new LiveTopic(`events/${++this.#created}`, topics, this.#publisher, this.#bus.tuning);
+      live = new LiveTopic(`events/${++this.#created}`, topics, this.#publisher, this.#bus);
       this.#byKey.set(topics.key, live);
       this.#bus.addInterest(live);
     }
@@ -59,19 +60,28 @@ export class LiveTopics {
  */
 export class LiveTopic implements Interest {
   readonly name: string;
-  readonly topics: PatternSet;
+  readonly topics: KeyedMatcher;
   readonly #publisher: Publisher;
   readonly #tuning: Tuning;
+  readonly #meter: Meter;
   readonly #sockets = new Set<LiveSocket>();
   /** Of all events that were published to it. */
   publishedCharacters = 0;
   #uncheckedCharacters = 0;
+  /** Published to the sockets and not counted yet. */
+  #uncounted = { events: 0, characters: 0 };
 
-  constructor(name: string, topics: PatternSet, publisher: Publisher, tuning: Tuning) {
+  constructor(
+    name: string,
+    topics: KeyedMatcher,
+    publisher: Publisher,
+    { tuning, meter }: { readonly tuning: Tuning; readonly meter: Meter },
+  ) {
     this.name = name;
     this.topics = topics;
     this.#publisher = publisher;
     this.#tuning = tuning;
+    this.#meter = meter;
   }
 
   get size(): number {
@@ -90,10 +100,20 @@ export class LiveTopic implements Interest {
     this.#publisher.publish(this.name, event.json);
     this.publishedCharacters += event.json.length;
     this.#uncheckedCharacters += event.json.length;
+    this.#uncounted.events++;
+    this.#uncounted.characters += event.json.length;
     if (this.#uncheckedCharacters >= this.#tuning.checkCharacters) this.#moveSlowOnes(event.id);
   }
 
+  /** Counts before anybody leaves, and not for each event. */
+  endBatch(): void {
+    const { events, characters } = this.#uncounted;
+    this.#uncounted = { events: 0, characters: 0 };
+    this.#meter.deliver("websocket", events * this.size, characters * this.size);
+  }
+
   #moveSlowOnes(lastId: number): void {
+    this.endBatch();
     this.#uncheckedCharacters = 0;
     for (const socket of this.#sockets) {
       if (socket.bufferedBytes >= this.#tuning.maxWaitingBytes) socket.fallBehind(lastId);

@@ -1,5 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
+import { ACCESS_TOKEN } from "./query.ts";
 
 const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
@@ -16,14 +17,20 @@ export function toProblem(error: BusError): Problem {
   };
 }
 
+/** What a client needs to get in (RFC 6750, section 3). */
+const CHALLENGE = 'Bearer realm="eventbus"';
+
 /**
- * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol; a second fills every bucket of
- * `PublishRates`; and a connection that is one too many must not stay.
+ * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol, and 401 to say what would do; a second
+ * fills every bucket of `PublishRates`; and a connection that is one too many must not stay.
  */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   rate_limited: { "Retry-After": "1" },
   too_many_connections: { Connection: "close" },
   upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
+  token_missing: { "WWW-Authenticate": CHALLENGE },
+  token_invalid: { "WWW-Authenticate": `${CHALLENGE}, error="invalid_token"` },
+  scope_insufficient: { "WWW-Authenticate": `${CHALLENGE}, error="insufficient_scope"` },
 };
 
 /** The answer to a request that failed. */
@@ -31,8 +38,13 @@ export function problemResponse(error: BusError, headers: Record<string, string>
   const problem = toProblem(error);
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...HEADERS[error.code], ...headers },
+    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...headersOf(error), ...headers },
   });
+}
+
+function headersOf({ code, members }: BusError): Record<string, string> | undefined {
+  if (members.parameter !== ACCESS_TOKEN) return HEADERS[code];
+  return { "WWW-Authenticate": `${CHALLENGE}, error="invalid_request"` };
 }
 
 /** What a caller may know of an error that nobody threw on purpose: nothing but that it happened. */

@@ -1,4 +1,5 @@
 import { BusError } from "../bus/errors.ts";
+import type { Principal } from "../bus/principal.ts";
 
 /** How long it takes an empty bucket to be full again, in milliseconds: one second's worth is in it. */
 const FULL_AFTER_MS = 1000;
@@ -69,8 +70,12 @@ export class PublishRates {
   }
 }
 
-/** What the publishes of a request or a WebSocket are counted under: the peer's address. */
-export function rateKey(address: string | undefined): string {
+/**
+ * What the publishes of a request or a WebSocket are counted under: the name of whoever brought a token, wherever he
+ * is, and the peer's address of anybody else. Such a name has a space in it, and an address none.
+ */
+export function rateKey({ name }: Principal, address: string | undefined): string {
+  if (name !== "") return name;
   if (address === undefined) return "";
   return address.includes(":") ? networkOf(address) : address;
 }

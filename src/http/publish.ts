@@ -3,12 +3,14 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parseRawJson, type RawJson, toRawJson } from "../bus/json.ts";
 import type { Appended, Draft } from "../bus/ports.ts";
+import { type Principal, requirePublish } from "../bus/principal.ts";
 import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
 import { jsonText, pathOf } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { publishDocs, publishToDocs } from "./docs/publish.ts";
 import { documented } from "./docs/route.ts";
 import { decodeUtf8, parseEnvelope } from "./envelope.ts";
+import type { Callers } from "./gate.ts";
 import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
 import { isDisconnect } from "./problem.ts";
@@ -34,17 +36,26 @@ const publishToQuery = new Query({
 });
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
-export function publishRoutes(bus: Bus, limits: PublishLimits) {
+export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers) {
+  const called = (request: Request): Call => ({ bus, limits, request, callers });
   return new Elysia()
-    .post("/api/events/publish", ({ request }) => publish(bus, limits, request), documented(publishDocs))
+    .post("/api/events/publish", ({ request }) => publish(called(request)), documented(publishDocs))
     .post(
       "/api/events/publish/:topic",
-      ({ request }) => publishTo(bus, limits, request),
+      ({ request }) => publishTo(called(request)),
       documented(publishToDocs, publishToQuery),
     );
 }
 
-async function publish(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {
+interface Call {
+  readonly bus: Bus;
+  readonly limits: PublishLimits;
+  readonly request: Request;
+  readonly callers: Callers;
+}
+
+async function publish(call: Call): Promise<Response> {
+  const { limits, request } = call;
   const mediaType = mediaTypeOf(request, ["json", "ndjson"]);
   noQuery.read(request.url);
   const isMany = mediaType === "ndjson";
@@ -56,18 +67,19 @@ async function publish(bus: Bus, limits: PublishLimits, request: Request): Promi
     ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
     : [parseEnvelope(body)];
   if (drafts.length > 1) count?.(drafts.length - 1);
-  const appended = await append(bus, drafts, request);
+  const appended = await append(call, drafts);
   return isMany ? answerMany(appended) : answerOne(appended);
 }
 
-async function publishTo(bus: Bus, limits: PublishLimits, request: Request): Promise<Response> {
+async function publishTo(call: Call): Promise<Response> {
+  const { limits, request } = call;
   const mediaType = mediaTypeOf(request, ["json", "text"]);
   const [source = ""] = publishToQuery.read(request.url).source;
   const topic = topicInPath(request.url);
   limits.meterOf?.(request)(1);
   const body = decodeUtf8(await bodyOf(request, limits.maxBodyBytes, limits));
   const data = mediaType === "text" ? toRawJson(body) : parseData(body);
-  return answerOne(await append(bus, [{ topic, data, source }], request));
+  return answerOne(await append(call, [{ topic, data, source }]));
 }
 
 async function bodyOf(
@@ -108,7 +120,9 @@ function topicInPath(url: string): Topic {
   return parseTopic(topic);
 }
 
-function append(bus: Bus, drafts: readonly Draft[], request: Request): Promise<Appended> {
+function append({ bus, request, callers }: Call, drafts: readonly Draft[]): Promise<Appended> {
+  const caller = callers.of(request);
+  requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");
   if (key === null) return bus.append(drafts);
   // A header's text has one character for each byte that was sent.
@@ -117,7 +131,12 @@ function append(bus: Bus, drafts: readonly Draft[], request: Request): Promise<A
       members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
     });
   }
-  return bus.append(drafts, { idempotencyKey: key });
+  return bus.append(drafts, { idempotencyKey: keyOf(caller, key) });
+}
+
+/** Each has keys of his own, or a key would tell what others published. No header holds a line feed. */
+function keyOf({ name }: Principal, key: string): string {
+  return name === "" ? key : `${name}\n${key}`;
 }
 
 const REPLAYED = { "Idempotency-Replayed": "true" };

@@ -38,6 +38,9 @@ type Values<P extends Parameters> = {
   -readonly [K in keyof P]: P[K] extends Parameter<infer T> ? readonly T[] : never;
 };
 
+/** The parameter that every route takes beside its own: who asks, and not what. It never shows in an answer. */
+export const ACCESS_TOKEN = "access_token";
+
 /** The query parameters that one route knows: read strictly, and documented from the same table. */
 export class Query<P extends Parameters> {
   readonly #parameters: P;
@@ -54,6 +57,7 @@ export class Query<P extends Parameters> {
     const values: Record<string, unknown[]> = {};
     for (const name of Object.keys(this.#parameters)) values[name] = [];
     for (const [name, text] of searchOf(url)) {
+      if (name === ACCESS_TOKEN) continue;
       const parameter = Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined;
       if (parameter === undefined) throw this.#unknown(name);
       const known = values[name] ?? [];
@@ -158,6 +162,11 @@ function readOne(name: string, parameter: Parameter<unknown>, value: string): un
 
 function invalid(name: string, what: string): BusError {
   return new BusError("parameter_invalid", `the query parameter ${name} ${what}`, { members: { parameter: name } });
+}
+
+/** The tokens in the query. Throws `parameter_invalid` when it is not percent-encoded UTF-8. */
+export function accessTokensIn(url: string): string[] {
+  return searchOf(url).flatMap(([name, text]) => (name === ACCESS_TOKEN ? [text] : []));
 }
 
 /** Names and values as forms encode them. `URLSearchParams` would turn bytes that are not UTF-8 into U+FFFD. */

@@ -1,6 +1,8 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Bus } from "../bus/bus.ts";
+import { anybody } from "../bus/principal.ts";
 import type { Connection } from "./connection.ts";
+import { Guests } from "./guests.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { SpareTime } from "./spare-time.ts";
 import { Subscriptions } from "./subscribe.ts";
@@ -41,16 +43,20 @@ export function serveSubscribe(
   logger: SubscribeLogger,
   { maxConnections = 10_000, maxPatterns = 64 }: ServeSubscribeOptions = {},
 ): SubscribeHandler {
-  const subscriptions = new Subscriptions(bus, {
-    slots: new SubscriberSlots(maxConnections),
-    spareTime: new SpareTime(),
-    maxPatterns,
-    stallMs: STALL_MS,
-  });
+  const subscriptions = new Subscriptions(
+    bus,
+    {
+      slots: new SubscriberSlots(maxConnections),
+      spareTime: new SpareTime(),
+      maxPatterns,
+      stallMs: STALL_MS,
+    },
+    new Guests(Date.now),
+  );
   return {
     fetch: (request, server) => {
       try {
-        return subscriptions.upgrade(request, server);
+        return subscriptions.upgrade(request, server, anybody);
       } catch (error) {
         const busError = asBusError(error);
         if (busError.code === "internal") logger.error("a subscription failed", error);

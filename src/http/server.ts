@@ -4,11 +4,13 @@ import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
 import { pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
+import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
 import { tellLimit } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
+import { type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import type { PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
@@ -30,6 +32,9 @@ const PRUNE_TIMEOUT_S = 255;
 /** Answered even when there is hardly room for connections: what tells operators and supervisors that it is so. */
 const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
 
+/** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
+const EXPIRY_SWEEP_MS = 500;
+
 export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
@@ -42,6 +47,8 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly isCrowded?: (() => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
   readonly idleTimeoutS?: number | undefined;
+  /** Told of every request that was answered. */
+  readonly onAnswered?: OnAnswered;
 }
 
 /** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
@@ -49,57 +56,42 @@ export class HttpServer {
   readonly #listener: Listener;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
+  readonly #expiry: ReturnType<typeof setInterval>;
+  readonly #options: ServerOptions;
+  readonly #app: (request: Request) => Response | Promise<Response>;
+  readonly #idleTimeoutS: number;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const { limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
-    const subscriptions = new Subscriptions(bus, limits);
-    const streams = new Streams(bus, limits);
-    const app = createApp({
+    const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
+    this.#options = options;
+    this.#idleTimeoutS = idleTimeoutS;
+    this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
+    this.#streams = new Streams(bus, limits, gate);
+    let templates: readonly string[] = [];
+    this.#app = createApp({
       ...options,
       bus,
-      streams,
+      streams: this.#streams,
       isTls: options.tls !== undefined,
       limits: { ...limits, ...this.#publishMeter(options), idleTimeoutS },
+      onRoutes: (all) => {
+        templates = all;
+      },
     });
-    this.#subscriptions = subscriptions;
-    this.#streams = streams;
-    const answer = (request: Request, server: Server<Connection>) => {
-      if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
-      const path = pathOf(request.url);
-      if (options.isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
-      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null)
-        return subscriptions.upgrade(request, server);
-      if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
-      if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
-      return request.method === "HEAD" ? headOf(app, request) : app(request);
-    };
-    const answerOrigin = (request: Request, server: Server<Connection>) => {
-      const origin = checkOrigin(request, options.origins);
-      if (origin === undefined) return answer(request, server);
-      if (request.method === "OPTIONS") return preflightResponse(origin);
-      return allowing(origin, () => answer(request, server), fail);
-    };
-    const fail = (error: unknown) => {
-      const busError = asBusError(error);
-      if (busError.code === "internal") options.onError(error, undefined);
-      tellLimit(busError, limits.onLimit);
-      return problemResponse(busError);
-    };
     this.#listener = new Listener({
       ...options,
       idleTimeoutS,
-      fetch: (request, server) => {
-        try {
-          return answerOrigin(request, server);
-        } catch (error) {
-          return fail(error);
-        }
-      },
-      error: fail,
-      websocket: subscriptions.websocket,
+      fetch: observed(
+        (request: Request, server: Server<Connection>) => this.#fetch(request, server),
+        new RouteTemplates(templates),
+        options.onAnswered ?? (() => {}),
+      ),
+      error: (error) => this.#fail(error),
+      websocket: this.#subscriptions.websocket,
     });
+    this.#expiry = setInterval(() => gate.guests.expelExpired(), EXPIRY_SWEEP_MS);
   }
 
   get url(): string {
@@ -119,6 +111,7 @@ export class HttpServer {
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    clearInterval(this.#expiry);
     const drained = this.#listener.drain();
     this.#subscriptions.close();
     this.#streams.close();
@@ -126,11 +119,65 @@ export class HttpServer {
     await this.#listener.stop();
   }
 
-  #publishMeter({ limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
+  #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    try {
+      const origin = checkOrigin(request, this.#options.origins);
+      if (origin === undefined) return this.#answer(request, server);
+      if (request.method === "OPTIONS") return preflightResponse(origin);
+      return allowing(
+        origin,
+        () => this.#answer(request, server),
+        (error) => this.#fail(error),
+      );
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #answer(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
+    const { isCrowded, limits } = this.#options;
+    const path = pathOf(request.url);
+    if (isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
+    if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
+    if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
+    if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+    if (path === BACKUP_PATH) return this.#answerPatiently(request, server);
+    return this.#answerByApp(request);
+  }
+
+  #answerByApp(request: Request): Response | Promise<Response> {
+    return request.method === "HEAD" ? headOf(this.#app, request) : this.#app(request);
+  }
+
+  /** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
+  async #answerPatiently(request: Request, server: Server<Connection>): Promise<Response> {
+    server.timeout(request, 0);
+    const response = await this.#answerByApp(request);
+    server.timeout(request, this.#idleTimeoutS);
+    return response;
+  }
+
+  #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
+    const admitted = this.#options.gate.admit(request, "subscribe");
+    if (!(admitted instanceof Promise)) return this.#subscriptions.upgrade(request, server, admitted);
+    return admitted
+      .then((caller) => this.#subscriptions.upgrade(request, server, caller))
+      .catch((error) => this.#fail(error));
+  }
+
+  #fail(error: unknown): Response {
+    const busError = asBusError(error);
+    if (busError.code === "internal") this.#options.onError(error, undefined);
+    tellLimit(busError, this.#options.limits.onLimit);
+    return problemResponse(busError);
+  }
+
+  #publishMeter({ gate, limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
     if (rates === undefined) return {};
     return {
       meterOf: (request) => {
-        const key = rateKey(this.#listener.addressOf(request));
+        const key = rateKey(gate.of(request), this.#listener.addressOf(request));
         return (count) => rates.take(key, count);
       },
     };
@@ -154,7 +201,7 @@ async function headOf(app: (request: Request) => Response | Promise<Response>, r
 /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
 async function allowing(
   origin: string,
-  answer: () => Response | Promise<Response> | undefined,
+  answer: () => Response | Promise<Response | undefined> | undefined,
   fail: (error: unknown) => Response,
 ): Promise<Response | undefined> {
   try {

@@ -3,11 +3,13 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import { within } from "../bus/scope.ts";
 import type { Start } from "../bus/start.ts";
 import { wantsLines } from "./answer.ts";
 import { documented } from "./docs/route.ts";
 import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
+import type { Gate } from "./gate.ts";
 import { LiveStreams } from "./live-bytes.ts";
 import { integer, MAX_ID, Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
@@ -29,12 +31,14 @@ const streamQuery = new Query({
 export class Streams {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
+  readonly #gate: Gate;
   readonly #lives: LiveStreams;
   readonly #streams = new Set<EventStream>();
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscriberLimits) {
+  constructor(bus: Bus, limits: SubscriberLimits, gate: Gate) {
     this.#bus = bus;
+    this.#gate = gate;
     this.#limits = limits;
     this.#lives = new LiveStreams(bus);
   }
@@ -66,21 +70,25 @@ export class Streams {
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const start = resumeOf(request, last_event_id[0]) ?? startOf(since, last);
-    const topics = new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern);
+    const caller = this.#gate.of(request);
+    const scope = caller.subscribe;
+    const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
     this.#limits.slots.take();
     const stream = new EventStream({
-      cursor: this.#bus.cursor(topics, start),
+      cursor: this.#bus.cursor(topics, start, scope),
       topics,
       format: wantsLines(request) ? jsonLines : serverSentEvents,
       lives: this.#lives,
       spareTime: this.#limits.spareTime,
       tuning: this.#bus.tuning,
-      head: () => this.#bus.head,
+      newestId: () => this.#bus.newestId(scope),
       onClose: (one) => {
+        this.#gate.guests.delete(caller, one);
         if (this.#streams.delete(one)) this.#limits.slots.free();
       },
     });
     this.#streams.add(stream);
+    this.#gate.guests.add(caller, stream);
     const { contentType } = wantsLines(request) ? jsonLines : serverSentEvents;
     return new Response(stream.body, {
       // X-Accel-Buffering: nginx would keep events until its buffer is full.

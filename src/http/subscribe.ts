@@ -3,9 +3,12 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import type { Principal } from "../bus/principal.ts";
+import { within } from "../bus/scope.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { answerFrame } from "./frames.ts";
+import type { Guests } from "./guests.ts";
 import { Heartbeat, PING_MS } from "./heartbeat.ts";
 import type { LimitName } from "./limits.ts";
 import { LiveTopics, type Publisher } from "./live.ts";
@@ -44,6 +47,7 @@ export const subscribeQuery = new Query({
 export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
+  readonly #guests: Guests;
   /** By the server of Bun's: there is another one for each certificate. */
   readonly #lives = new WeakMap<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
@@ -52,8 +56,9 @@ export class Subscriptions {
   readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscriberLimits) {
+  constructor(bus: Bus, limits: SubscriberLimits, guests: Guests) {
     this.#bus = bus;
+    this.#guests = guests;
     this.#limits = limits;
     this.websocket = this.#handlers();
     this.#pingMs = limits.pingMs ?? PING_MS;
@@ -73,20 +78,26 @@ export class Subscriptions {
   }
 
   /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */
-  upgrade(request: Request, server: Server<Connection>): undefined {
+  upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
     const { pattern, since, last } = subscribeQuery.read(request.url);
     const start = startOf(since, last);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
-    const cursor = this.#bus.cursor(new PatternSet(patterns), start);
+    const scope = principal.subscribe;
+    const cursor = this.#bus.cursor(within(scope, new PatternSet(patterns)), start, scope);
     const heartbeat = new Heartbeat(this.#pingMs, performance.now());
     const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning, heartbeat };
-    const data = new Connection(cursor, patterns, this.#livesOf(server), pace, this.#meterOf(request, server));
+    const countPublish = this.#meterOf(request, server, principal);
+    const data = new Connection(principal, cursor, patterns, this.#livesOf(server), pace, countPublish);
     this.#limits.slots.take();
+    this.#guests.add(principal, data);
+    // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
+    request.headers.delete("sec-websocket-protocol");
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();
+      this.#guests.delete(principal, data);
       throw upgradeRequired();
     }
     return undefined;
@@ -102,10 +113,10 @@ export class Subscriptions {
     }
   }
 
-  #meterOf(request: Request, server: Server<Connection>): (() => void) | undefined {
+  #meterOf(request: Request, server: Server<Connection>, principal: Principal): (() => void) | undefined {
     const { rates } = this.#limits;
     if (rates === undefined) return undefined;
-    const key = rateKey(server.requestIP(request)?.address);
+    const key = rateKey(principal, server.requestIP(request)?.address);
     return () => rates.take(key, 1);
   }
 
@@ -130,6 +141,7 @@ export class Subscriptions {
       close: (socket, _, reason) => {
         if (reason === FRAME_TOO_BIG) this.#limits.onLimit?.("frame");
         this.#connections.delete(socket.data);
+        this.#guests.delete(socket.data.principal, socket.data);
         this.#limits.slots.free();
         socket.data.closed();
       },
@@ -157,7 +169,7 @@ export class Subscriptions {
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed || connection.isEnded) return;
     connection.heard();
     const { frames, bytes } = connection.unanswered;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {

@@ -1,5 +1,5 @@
 import type { EventMessage } from "./event.ts";
-import type { ErrorCode } from "./problem.ts";
+import type { ErrorCode, ProblemMembers } from "./problem.ts";
 
 /** Says, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. */
 export interface GapMessage {
@@ -31,7 +31,7 @@ export type ClientFrame =
 export type AnswerFrame =
   | { type: "ack"; ref?: Ref; event?: EventMessage }
   | { type: "pong"; ref?: Ref }
-  | { type: "error"; ref?: Ref; code: ErrorCode; detail: string };
+  | ({ type: "error"; ref?: Ref; code: ErrorCode; detail: string } & ProblemMembers);
 
 /** WebSocket close codes the server uses (RFC 6455 and its IANA registry). */
 export const closeCode = {

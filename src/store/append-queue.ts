@@ -40,6 +40,11 @@ export class AppendQueue {
     });
   }
 
+  /** Appends that wait for their commit. */
+  get depth(): number {
+    return this.#pending.length;
+  }
+
   /** Commits all that waits. */
   drain(): void {
     while (this.#pending.length > 0) this.#flush();

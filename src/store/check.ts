@@ -12,6 +12,7 @@ import { SeriesTable } from "./series.ts";
 import { openSnapshot } from "./snapshot.ts";
 import { freshSchema, pragma, refuseOpenHere, SCHEMA_VERSION, schemaOf } from "./sqlite.ts";
 import { isSqliteError } from "./sqlite-error.ts";
+import { isTokenIntact, type TokenRow } from "./tokens.ts";
 import type { WalReport } from "./wal.ts";
 
 /** Events between two turns of the loop, unless their data is large. */
@@ -73,6 +74,7 @@ async function checkDatabase(
     await checkHistory(database, meta, damage, history, onProgress);
   });
   attempt("the idempotency keys", damage, () => checkKeys(database, damage));
+  attempt("the tokens", damage, () => checkTokens(database, damage));
   return { isSound: !damage.isFound, untold: damage.untold, ...history };
 }
 
@@ -116,6 +118,15 @@ async function checkHistory(
 function checkKeys(database: Database, damage: Damage): void {
   for (const row of database.query<KeyRow, []>("select * from idempotency_key").iterate()) {
     if (!isKeyIntact(row)) damage.note(`idempotency key ${JSON.stringify(row.key)}: checksum mismatch`);
+  }
+}
+
+function checkTokens(database: Database, damage: Damage): void {
+  const rows = database.query<TokenRow, []>("select * from token").all();
+  const expected = readMeta(database).tokens;
+  if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
+  for (const row of rows) {
+    if (!isTokenIntact(row)) damage.note(`token ${JSON.stringify(row.name)}: checksum mismatch`);
   }
 }
 

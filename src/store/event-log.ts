@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
 import { Event, formatTime } from "../bus/event.ts";
+import { Meter } from "../bus/meter.ts";
 import type {
   Appended,
   AppendOptions,
@@ -11,14 +12,17 @@ import type {
   Page,
   Retention,
   StorageSize,
+  TopicMatcher,
 } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
+import { BackupFile } from "./backup-file.ts";
 import { readBounds } from "./bounds.ts";
 import { CommitListeners } from "./commit-listeners.ts";
 import { Damage } from "./damage.ts";
 import { EventTable } from "./event-table.ts";
 import { HistoryReader } from "./history.ts";
+import { copyHistory } from "./history-copy.ts";
 import { IdempotencyKeys } from "./idempotency.ts";
 import { Meta, readMeta } from "./meta.ts";
 import { openError } from "./open-error.ts";
@@ -27,6 +31,7 @@ import { Pruner } from "./retention.ts";
 import { SEGMENT_SIZE, Segments } from "./segment.ts";
 import { type Series, SeriesTable } from "./series.ts";
 import { type Durability, type OpenFile, openDatabase } from "./sqlite.ts";
+import { TokenTable } from "./tokens.ts";
 import { Transactor } from "./transactor.ts";
 import { WriteHealth } from "./write-health.ts";
 
@@ -41,6 +46,8 @@ export interface SqliteEventLogOptions {
   onDamage?: (detail: string) => void;
   /** Told once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
   onFailure?: (error: unknown) => void;
+  /** Told of commits and prunes; default one of its own. */
+  meter?: Meter;
 }
 
 /** What only tests change. */
@@ -68,7 +75,11 @@ interface Batch {
  * holes. After `close` everything throws, or rejects with, `shutting_down`.
  */
 export class SqliteEventLog implements EventLog {
+  /** Who may do what, kept in the same file. */
+  readonly tokens: TokenTable;
+  readonly #path: string;
   readonly #file: OpenFile;
+  readonly #database: Database;
   readonly #clock: () => number;
   readonly #listeners = new CommitListeners();
   readonly #damage: Damage;
@@ -82,6 +93,7 @@ export class SqliteEventLog implements EventLog {
   readonly #history: HistoryReader;
   readonly #pruner: Pruner;
   readonly #keys: IdempotencyKeys;
+  readonly #meter: Meter;
 
   #pruning: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
@@ -94,7 +106,9 @@ export class SqliteEventLog implements EventLog {
 
   /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: StoreInternals = {}) {
+    this.#path = path;
     this.#clock = options.clock ?? Date.now;
+    this.#meter = options.meter ?? new Meter();
     this.#damage = new Damage(options.onDamage ?? (() => {}));
     this.#health = new WriteHealth(this.#damage, options.onFailure ?? (() => {}));
     this.#file = openDatabase(path, options.durability ?? "fsync", internals.segmentSize ?? SEGMENT_SIZE);
@@ -108,12 +122,24 @@ export class SqliteEventLog implements EventLog {
       const transactor = new Transactor(database);
       const series = new SeriesTable(database, damage);
       const events = new EventTable(database, series, (id, reason) => damage.note(`event ${id}: ${reason}`));
-      const parts = { database, segments, transactor, bounds: this, log: this, series, events, damage };
+      const parts = {
+        database,
+        segments,
+        transactor,
+        bounds: this,
+        log: this,
+        series,
+        events,
+        damage,
+        meter: this.#meter,
+      };
       const { sealSlice = SEAL_SLICE } = internals;
       const postings = new PostingIndex({ ...parts, sealSlice }, meta.indexed_to);
       const history = new HistoryReader({ ...parts, postings });
       this.#pruner = new Pruner({ ...parts, postings, history });
       this.#keys = new IdempotencyKeys(database, damage);
+      this.tokens = new TokenTable({ database, damage, write: (work) => this.#writeNow(work) }, meta.tokens);
+      this.#database = database;
       this.#meta = new Meta(database);
       this.#transactor = transactor;
       this.#series = series;
@@ -152,8 +178,14 @@ export class SqliteEventLog implements EventLog {
     return this.#reader.readBack(filter, before, limit);
   }
 
-  get(id: number): Event | undefined {
-    return this.#reader.get(id);
+  get(id: number, topics?: TopicMatcher): Event | undefined {
+    return this.#reader.get(id, topics);
+  }
+
+  lastId(topics: TopicMatcher): number {
+    let lastId = 0;
+    for (const series of this.#series.select({ topics })) lastId = Math.max(lastId, series.lastId);
+    return lastId;
   }
 
   idBefore(timeMs: number): number {
@@ -172,10 +204,30 @@ export class SqliteEventLog implements EventLog {
     return run;
   }
 
+  /**
+   * A copy of the history as it is about now; publishing goes on, and pruning waits. Rejects with `storage_full` when
+   * there is no space for it, and with `shutting_down` once the signal is aborted or the log is closing.
+   */
+  async backup(signal: AbortSignal): Promise<BackupFile> {
+    if (this.#closing) throw shuttingDown();
+    const run = this.#pruning.then(() => this.#backUp(signal));
+    this.#pruning = run.catch(() => {});
+    return run;
+  }
+
   size(): StorageSize {
     if (this.#isClosed) throw shuttingDown();
     const { usedBytes, fileBytes } = this.#pruner.size();
     return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
+  }
+
+  /** Appends that wait for their commit. */
+  get queueDepth(): number {
+    return this.#queue.depth;
+  }
+
+  get walBytes(): number {
+    return this.#file.walBytes();
   }
 
   health(): Health {
@@ -228,11 +280,24 @@ export class SqliteEventLog implements EventLog {
     const isClosing = () => this.#closing !== undefined;
     try {
       this.#health.requireWritable();
+      const startMs = performance.now();
       await this.#keys.expire(nowMs, isClosing);
-      return await this.#pruner.prune(rules, nowMs, isClosing);
+      const pruned = await this.#pruner.prune(rules, nowMs, isClosing);
+      this.#meter.prune(pruned, performance.now() - startMs);
+      return pruned;
     } catch (error) {
       throw this.#health.failure(error);
     }
+  }
+
+  #backUp(signal: AbortSignal): Promise<BackupFile> {
+    const checkGoOn = () => {
+      if (signal.aborted || this.#closing) throw shuttingDown();
+    };
+    checkGoOn();
+    return BackupFile.make(this.#path, this.size().usedBytes, (path) =>
+      copyHistory(this.#database, this, path, { checkGoOn }),
+    );
   }
 
   /** Commits the group, then tells the listeners. Throws the `BusError` for all of it. */
@@ -240,6 +305,7 @@ export class SqliteEventLog implements EventLog {
     this.#health.requireWritable();
     const batch: Batch = { events: [], series: [], created: [] };
     const nowMs = Math.max(Math.trunc(this.#clock()), this.#lastAtMs);
+    const startMs = performance.now();
     let outcomes: Outcome[];
     try {
       outcomes = this.#transactor.run(() => group.map((append) => this.#write(append, batch, nowMs)));
@@ -247,6 +313,8 @@ export class SqliteEventLog implements EventLog {
       for (const series of batch.created) this.#series.forget(series);
       throw this.#health.failure(error);
     }
+    const commitMs = performance.now() - startMs;
+    if (batch.events.length > 0) this.#meter.commit(batch.events.length, commitMs, this.#transactor.commitStatementMs);
     this.#accept(batch, nowMs);
     return outcomes;
   }
@@ -284,6 +352,17 @@ export class SqliteEventLog implements EventLog {
     this.#lastAtMs = nowMs;
     this.#listeners.call(events);
     if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));
+  }
+
+  #writeNow(work: () => void): void {
+    if (this.#closing) throw shuttingDown();
+    this.#health.requireWritable();
+    try {
+      this.#transactor.run(work);
+      this.#health.recover();
+    } catch (error) {
+      throw this.#health.failure(error);
+    }
   }
 
   /** Tries a real commit, so that a disk which has space again is noticed without a publish. */

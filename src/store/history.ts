@@ -1,6 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import type { Event } from "../bus/event.ts";
-import type { Filter, Page } from "../bus/ports.ts";
+import type { Filter, Page, TopicMatcher } from "../bus/ports.ts";
 import type { Bounds } from "./bounds.ts";
 import type { EventTable } from "./event-table.ts";
 import type { PostingIndex } from "./posting.ts";
@@ -63,13 +63,20 @@ export class HistoryReader {
     return this.#search(filter, before, limit, -1);
   }
 
-  /** Undefined when the event is not kept. Throws `internal` when it is damaged. */
-  get(id: number): Event | undefined {
+  /** Undefined when the event is not kept, or not one of these topics. Throws `internal` when it is damaged. */
+  get(id: number, topics?: TopicMatcher): Event | undefined {
     const { bounds, events } = this.#parts;
     if (!Number.isInteger(id) || id < bounds.floor || id > bounds.head) return undefined;
+    if (topics && !this.#isOf(id, topics)) return undefined;
     const event = events.load(id);
     if (event === undefined) throw new BusError("internal", `event ${id} is damaged on disk and is not served`);
     return event;
+  }
+
+  /** Told without reading the data: how large an event is must not show to those who may not see it. */
+  #isOf(id: number, topics: TopicMatcher): boolean {
+    const [series] = this.#parts.events.seriesBetween(id, id);
+    return series !== undefined && !series.isDamaged && topics.matches(series.topic);
   }
 
   /** The time of the event, in milliseconds since 1970; of the nearest one that is kept and intact, when it is not. */

@@ -1,7 +1,9 @@
 import type { Database, Statement } from "bun:sqlite";
 import { BusError } from "../bus/errors.ts";
 
-const NAMES = ["segment_size", "pruned_to", "pruned_at", "indexed_to", "head"] as const;
+/** Those of the first schema. */
+const FIRST_NAMES = ["segment_size", "pruned_to", "pruned_at", "indexed_to", "head"] as const;
+const NAMES = [...FIRST_NAMES, "tokens"] as const;
 export type MetaName = (typeof NAMES)[number];
 export type MetaValues = Readonly<Record<MetaName, number>>;
 
@@ -21,11 +23,12 @@ export class Meta {
 
 /** Writes the numbers of an empty history. */
 export function insertMeta(database: Database, segmentSize: number): void {
-  const insert = database.query("insert into meta values (?, ?, ?)");
-  for (const name of NAMES) {
-    const value = name === "segment_size" ? segmentSize : 0;
-    insert.run(name, value, checksumOf(name, value));
-  }
+  for (const name of FIRST_NAMES) insertMetaValue(database, name, name === "segment_size" ? segmentSize : 0);
+}
+
+/** Writes one number for the first time, as a later schema needs. */
+export function insertMetaValue(database: Database, name: MetaName, value: number): void {
+  database.query("insert into meta values (?, ?, ?)").run(name, value, checksumOf(name, value));
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
+import type { Meter } from "../bus/meter.ts";
 import type { Retention, StorageSize } from "../bus/ports.ts";
 import type { Bounds } from "./bounds.ts";
 import { isIntact } from "./event-table.ts";
@@ -42,6 +43,7 @@ export interface PrunerParts {
   readonly series: SeriesTable;
   readonly postings: PostingIndex;
   readonly history: HistoryReader;
+  readonly meter: Meter;
 }
 
 /** id, series_id, created_at, head_checksum, bytes of the data. */
@@ -141,6 +143,7 @@ export class Pruner {
     }
     this.#parts.log.advanceFloor(slice.reached + 1);
     this.#isFirstSlice = false;
+    this.#parts.meter.slice(performance.now() - startMs);
     this.#sliceEvents = nextSize(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
     return slice.rows;
   }

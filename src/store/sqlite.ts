@@ -1,12 +1,13 @@
 import { Database } from "bun:sqlite";
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync, writeFileSync } from "node:fs";
 import { BusError } from "../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
-import { insertMeta } from "./meta.ts";
+import { insertMeta, insertMetaValue } from "./meta.ts";
 import { inUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
+import tokens from "./tokens.sql" with { type: "text" };
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
@@ -16,6 +17,10 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
   (database, segmentSize) => {
     database.run(schema);
     insertMeta(database, segmentSize);
+  },
+  (database) => {
+    database.run(tokens);
+    insertMetaValue(database, "tokens", 0);
   },
 ];
 
@@ -27,6 +32,8 @@ const CHECKPOINT_PAGES = 500;
 const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 /** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of common size. */
 const CACHE_KIB = -32 * 1024;
+/** The same of a copy that is being made, of which nothing is read again. */
+const COPY_CACHE_KIB = -4 * 1024;
 /** A name that SQLite knows: a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
 /** Commits in a broken write-ahead log of which at least one had been acknowledged. */
@@ -138,6 +145,28 @@ function setRequired(database: Database, name: string, value: string | number): 
   database.run(`pragma ${name} = ${value}`);
   if (pragma(database, name) === value) return;
   throw new BusError("unavailable", `SQLite does not take ${name} = ${value} for it`);
+}
+
+/**
+ * Makes an empty history for a copy that is synced and checked later: no write to it waits for the disk, and a crash
+ * leaves nothing that is of use. A file that is there is written over; one that is made is for its owner alone.
+ */
+export function makeHistory(path: string): Database {
+  writeFileSync(path, "", { mode: 0o600 });
+  const database = new Database(path, { readwrite: true, strict: true });
+  try {
+    database.run("pragma auto_vacuum = incremental");
+    database.run(`pragma application_id = ${APPLICATION_ID}`);
+    database.run("pragma locking_mode = exclusive");
+    database.run("pragma synchronous = off");
+    database.run("pragma journal_mode = off");
+    database.run(`pragma cache_size = ${COPY_CACHE_KIB}`);
+    migrate(database, SEGMENT_SIZE);
+    return database;
+  } catch (error) {
+    database.close(true);
+    throw error;
+  }
 }
 
 function migrate(database: Database, segmentSize: number): void {

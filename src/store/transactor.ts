@@ -6,6 +6,8 @@ export class Transactor {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
+  /** How long the last COMMIT took, in milliseconds: SQLite waits for the disk in it. */
+  commitStatementMs = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -19,7 +21,9 @@ export class Transactor {
     try {
       this.#begin.run();
       const result = work();
+      const startMs = performance.now();
       this.#commit.run();
+      this.commitStatementMs = performance.now() - startMs;
       return result;
     } catch (error) {
       this.#rollBack();

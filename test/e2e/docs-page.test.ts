@@ -89,6 +89,12 @@ describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
     }
   });
 
+  test("links the documents for programs", async () => {
+    const links = await page.locator("header a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
+    expect(links).toEqual(["/swagger/json", "/asyncapi.json"]);
+    for (const link of links) expect((await fetch(`${server.url}${link}`)).status).toBe(200);
+  });
+
   test("fits a narrow screen", async () => {
     await page.setViewportSize({ width: 400, height: 800 });
     await (await open(page, "publish")).locator(".responses-wrapper").waitFor();

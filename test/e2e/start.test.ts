@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { history, publish } from "../helpers/http.ts";
@@ -181,23 +181,6 @@ describe("the binary", () => {
     const { retention } = (await (await fetch(`${binary.url}/api/stats`)).json()) as { retention: unknown };
     expect(retention).toMatchObject({ max_history: 9, max_age_ms: null });
     expect(existsSync(join(binary.folder, "from-env.db"))).toBe(true);
-  });
-
-  test("leaves alone what lies in the folder where it is started", async () => {
-    using folder = temporaryFolder();
-    const trap = join(folder.path, "trap.ts");
-    writeFileSync(trap, `require("node:fs").writeFileSync("sprung", ""); process.exit(7);`);
-    writeFileSync(join(folder.path, "bunfig.toml"), 'preload = ["./trap.ts"]\n');
-    writeFileSync(join(folder.path, ".env"), "EVENTBUS_DB=trapped.db\nEVENTBUS_NONSENSE=1\nNODE_ENV=development\n");
-    writeFileSync(join(folder.path, "package.json"), '{"type":"commonjs","main":"./trap.ts"}');
-    writeFileSync(join(folder.path, "tsconfig.json"), "{ this is no JSON");
-    chmodSync(trap, 0o755);
-    await using binary = await Binary.start({ folder: folder.path });
-    await publish(binary.url, "a");
-    const files = readdirSync(folder.path)
-      .filter((name) => !name.startsWith("eventbus.db"))
-      .sort();
-    expect(files).toEqual([".env", "bunfig.toml", "package.json", "trap.ts", "tsconfig.json"]);
   });
 
   for (const args of [["--help"], ["help"], ["serve", "--help"], ["help", "serve"]]) {

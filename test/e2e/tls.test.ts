@@ -80,6 +80,39 @@ describe("a server with a certificate", () => {
   });
 });
 
+describe("a server with a certificate and tokens", () => {
+  const trust = { NODE_EXTRA_CA_CERTS: join(folder.path, "cert.pem") };
+
+  test("is managed by the commands, which trust the authority that the environment names", async () => {
+    await using server = await Binary.start({ args: flags });
+    const place = ["--url", server.url];
+    const create = ["token", "create", "ops", "--admin", "--publish", "*", ...place];
+    const doubting = await runBinary(create);
+    expect(doubting).toMatchObject({ exitCode: 1, stdout: "" });
+    const made = await runBinary(create, { env: trust });
+    expect(made.stdout).toStartWith("ebt_");
+    const env = { ...trust, EVENTBUS_TOKEN: made.stdout.trim() };
+    expect((await runBinary(["token", "list", ...place], { env })).stdout).toContain("ops");
+    const copy = join(folder.path, "copy.db");
+    expect(await runBinary(["backup", copy, ...place], { env })).toMatchObject({ exitCode: 0 });
+  });
+
+  test("knows who publishes, whatever the Host is", async () => {
+    const options = [...flags, "--host", "0.0.0.0", "--allow-anonymous", "--rate-limit", "1000"];
+    await using server = await Binary.start({ args: options });
+    const url = `https://127.0.0.1:${server.port}`;
+    const create = ["token", "create", "ops", "--admin", "--publish", "*", "--url", url];
+    const { stdout } = await runBinary(create, { env: trust });
+    const headers = { Authorization: `Bearer ${stdout.trim()}` };
+    for (const host of ["a", "bus.example:443"]) {
+      const post = { method: "POST", body: "1", headers: { ...headers, Host: host } };
+      expect((await fetchWith(first.cert)(`${url}/api/events/publish/a`, post)).status).toBe(200);
+      const anonymous = { method: "POST", body: "1", headers: { Host: host } };
+      expect((await fetchWith(first.cert)(`${url}/api/events/publish/a`, anonymous)).status).toBe(401);
+    }
+  });
+});
+
 describe("a renewed certificate", () => {
   /** Writes it, and waits until new connections get it. */
   async function renew(server: Binary, certificate: TestCertificate, name: string): Promise<void> {

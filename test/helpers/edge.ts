@@ -1,3 +1,4 @@
+import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
 import type { OnLimit } from "../../src/http/limits.ts";
 import { PublishRates } from "../../src/http/publish-rates.ts";
@@ -5,6 +6,7 @@ import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { Bus } from "../../src/index.ts";
+import { openGate } from "./gate.ts";
 
 export interface EdgeOptions {
   readonly maxHistory?: number;
@@ -24,6 +26,8 @@ export interface Edge extends AsyncDisposable {
   readonly url: string;
   readonly bus: Bus;
   readonly server: HttpServer;
+  /** The bus is open until a token is made. */
+  readonly tokens: TokenBook;
   /** How many subscribers there are, of all transports and states. */
   readonly subscribers: number;
 }
@@ -34,11 +38,13 @@ export function openEdge({ maxHistory, tuning, ...limits }: EdgeOptions = {}): E
     ...(maxHistory === undefined ? {} : { maxHistory }),
     ...(tuning === undefined ? {} : { tuning }),
   });
-  const server = serve(bus, limits);
+  const opened = openGate();
+  const server = serve(bus, limits, opened);
   return {
     url: server.url,
     bus,
     server,
+    tokens: opened.tokens,
     get subscribers() {
       const { websocket, stream } = server.subscribers;
       return websocket.live + websocket.replay + stream.live + stream.replay;
@@ -63,12 +69,19 @@ export function serve(
     rateLimit,
     onLimit,
   }: Omit<Partial<SubscriberLimits>, keyof EdgeOptions> & EdgeOptions = {},
+  opened = openGate(),
 ): HttpServer {
   return new HttpServer(bus, {
     host: "127.0.0.1",
     port: 0,
     version: "0.0.0-test",
-    service: { stats: () => ({}), notReady: () => undefined },
+    ...opened,
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits: {
       maxBodyBytes: 1024 * 1024,
       maxNdjsonBytes: 10 * 1024 * 1024,

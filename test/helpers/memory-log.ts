@@ -10,6 +10,7 @@ import type {
   Page,
   Retention,
   StorageSize,
+  TopicMatcher,
 } from "../../src/bus/ports.ts";
 import type { TopicSummary } from "../../src/protocol/event.ts";
 
@@ -67,8 +68,12 @@ export class MemoryEventLog implements EventLog {
     return pageOf(found.reverse(), limit, Math.min(before, this.floor));
   }
 
-  get(id: number): Event | undefined {
-    return this.#kept.find(({ event }) => event.id === id)?.event;
+  get(id: number, topics?: TopicMatcher): Event | undefined {
+    return this.#kept.find(({ event }) => event.id === id && topics?.matches(event.topic) !== false)?.event;
+  }
+
+  lastId(topics: TopicMatcher): number {
+    return this.#kept.findLast(({ event }) => topics.matches(event.topic))?.event.id ?? 0;
   }
 
   idBefore(timeMs: number): number {

@@ -3,9 +3,16 @@ import { appendFileSync } from "node:fs";
 
 /** Programs that some suites drive: their names, and how to get one. A variable such as `CHROMIUM_PATH` names another. */
 const programs = {
+  caddy: { names: ["caddy"], get: "apt-get install caddy" },
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], get: "apt-get install chromium" },
+  curl: { names: ["curl"], get: "apt-get install curl" },
+  go: { names: ["go"], get: "apt-get install golang-go" },
   "nats-server": { names: ["nats-server"], get: "apt-get install nats-server" },
+  "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
+  nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
+  php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
+  python3: { names: ["python3"], get: "apt-get install python3" },
 } as const;
 
 export type Program = keyof typeof programs;
@@ -15,24 +22,41 @@ export type Program = keyof typeof programs;
  * left out, and `npm test` says so at its end; if `EVENTBUS_TEST_ALL` is set it fails instead.
  */
 export function describeWith(program: Program, suite: string, body: (path: string) => void): void {
-  const path = pathOf(program);
-  const message = `${suite}: needs ${program}, to be had with ${programs[program].get}`;
-  const fail = () => {
-    throw new Error(message);
-  };
-  if (path !== undefined) describe(suite, () => body(path));
-  else if (process.env["EVENTBUS_TEST_ALL"]) test(suite, fail);
-  else {
-    test.skip(suite, fail);
-    sayLeftOut(message);
-  }
+  const path = programPath(program);
+  if (path === undefined) leaveOut(suite, program);
+  else describe(suite, () => body(path));
 }
 
-function pathOf(program: Program): string | undefined {
+/** The same for one test, which may need several programs and is to find them by their names. */
+export function testWith(
+  needed: readonly Program[],
+  name: string,
+  body: () => Promise<void>,
+  timeoutMs: number | undefined,
+): void {
+  const missing = needed.find((program) => programPath(program) === undefined);
+  if (missing === undefined) test(name, body, timeoutMs);
+  else leaveOut(name, missing);
+}
+
+/** Where the program is; undefined when it is not there. */
+export function programPath(program: Program): string | undefined {
   const named = process.env[`${program.toUpperCase().replace("-", "_")}_PATH`];
   const PATH = `${process.env["PATH"]}:/usr/local/bin:/usr/sbin`;
   const candidates = named ? [named] : programs[program].names;
   return candidates.map((name) => Bun.which(name, { PATH })).find((path) => path !== null);
+}
+
+function leaveOut(what: string, program: Program): void {
+  const message = `${what}: needs ${program}, to be had with ${programs[program].get}`;
+  const fail = () => {
+    throw new Error(message);
+  };
+  if (process.env["EVENTBUS_TEST_ALL"]) test(what, fail);
+  else {
+    test.skip(what, fail);
+    sayLeftOut(message);
+  }
 }
 
 /** Told to `scripts/test.mjs`, which prints it last; on stderr if the tests run without it. */

@@ -16,6 +16,8 @@ const addresses = [
   ["/api/events/no-id", "GET, HEAD"],
   ["/api/topics", "GET, HEAD"],
   ["/api/stats", "GET, HEAD"],
+  ["/api/tokens", "GET, HEAD, POST"],
+  ["/api/tokens/somebody", "DELETE"],
   ["/healthz", "GET, HEAD"],
   ["/readyz", "GET, HEAD"],
   ["/swagger/json", "GET, HEAD"],

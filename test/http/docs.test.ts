@@ -2,10 +2,12 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { appRoutes } from "../../src/http/app.ts";
+import { exampleOf } from "../../src/http/docs/problems.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import { type ErrorCode, problems } from "../../src/protocol/problem.ts";
+import { openGate } from "../helpers/gate.ts";
 import {
   callsOf,
   type DocumentedCall,
@@ -63,7 +65,8 @@ describe("the OpenAPI document", () => {
 
   test("shows of every call an answer that is no error, with schema and example", () => {
     for (const { operation, path } of calls) {
-      const [, good] = Object.entries(operation.responses).find(([status]) => Number(status) < 300) ?? [];
+      const [status, good] = Object.entries(operation.responses).find(([one]) => Number(one) < 300) ?? [];
+      if (status === "204") continue;
       const media = Object.values(good?.content ?? {});
       expect({ path, media: media.length }).not.toEqual({ path, media: 0 });
       for (const one of media) expect(valuesOf(document, one)).not.toBeEmpty();
@@ -133,7 +136,15 @@ describe("an answer is as documented", () => {
     [200, "GET /healthz", "", {}],
     [200, "GET /readyz", "", {}],
     [200, "GET /swagger/json", "", {}],
+    [200, "GET /asyncapi.json", "", {}],
     [200, "POST /api/events/prune", "", {}],
+    [200, "GET /api/tokens", "", {}],
+    [400, "POST /api/tokens", "", { body: '{"name":"shop","publish":["*"]}' }],
+    [404, "DELETE /api/tokens/{name}", "/api/tokens/nobody", { method: "DELETE" }],
+    // From here on nothing is open.
+    [201, "POST /api/tokens", "", { body: '{"name":"root","admin":true}' }],
+    [401, "POST /api/events/publish", "", { body: order }],
+    [401, "GET /api/events/stream", "", { headers: { Authorization: "Bearer ebt_nobody" } }],
   ])("%i to %s%s", async (status, call, address, init) => {
     const [method = "", path = ""] = call.split(" ");
     const response = await fetch(`${service.url}${address || path}`, { method, ...init });
@@ -144,6 +155,27 @@ describe("an answer is as documented", () => {
     expect(schemas.faults(schema, await response.json())).toBe("");
     const told = TELLING_HEADERS.filter((name) => response.headers.has(name));
     expect(Object.keys(documented?.headers ?? {})).toEqual(expect.arrayContaining(told));
+  });
+});
+
+describe("the example of a problem is what the server says", () => {
+  test.each<[code: ErrorCode, address: string, init: RequestInit]>([
+    ["json_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders.created","data":}' }],
+    ["topic_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders..created"}' }],
+    ["pattern_invalid", "/api/events/history?topic=orders.%5B", {}],
+    ["parameter_invalid", "/api/events/history?last=0", {}],
+    ["parameter_unknown", "/api/events/history?sorce=shop", {}],
+    ["origin_forbidden", "/api/stats", { headers: { Origin: "http://elsewhere.example" } }],
+    ["method_not_allowed", "/api/stats", { method: "PUT" }],
+    ["upgrade_required", "/api/events/subscribe", {}],
+    [
+      "media_type_unsupported",
+      "/api/events/publish",
+      { method: "POST", body: "<a/>", headers: { "Content-Type": "text/xml" } },
+    ],
+  ])("%s", async (code, address, init) => {
+    const answer = await fetch(`${service.url}${address}`, init);
+    expect(await answer.json()).toEqual(exampleOf(code));
   });
 });
 
@@ -160,10 +192,17 @@ function routes(): string[] {
     maxNdjsonBytes: 1,
     stallMs: 1000,
   };
+  const opened = openGate();
   const app = appRoutes({
+    ...opened,
     bus: service.bus,
-    streams: new Streams(service.bus, limits),
-    service: { stats: () => ({}), notReady: () => undefined },
+    streams: new Streams(service.bus, limits, opened.gate),
+    service: {
+      metrics: { contentType: "text/plain", text: async () => "" },
+      stats: () => ({}),
+      notReady: () => undefined,
+    },
+    makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits,
     version: "",
     onError: () => {},

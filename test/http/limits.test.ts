@@ -124,6 +124,57 @@ describe("the rate of publishing", () => {
   });
 });
 
+describe("the rate of publishing with tokens", () => {
+  const NAMES = ["root", "shop"];
+  const all = { publish: ["*"], subscribe: ["*"], isAdmin: true, expiresMs: undefined };
+
+  /** A server that takes one event a second of each token, and the headers of two that come from one address. */
+  function openWithTokens() {
+    const edge = openEdge({ rateLimit: 1 });
+    const make = (name: string) => ({ Authorization: `Bearer ${edge.tokens.create({ ...all, name }).secret}` });
+    const [first = {}, second = {}] = NAMES.map(make);
+    return { edge, first, second, make };
+  }
+
+  function send(url: string, headers: Record<string, string>): Promise<Response> {
+    return fetch(`${url}/api/events/publish/a`, { method: "POST", headers, body: "1" });
+  }
+
+  test("is one's own over HTTP, though the address is the same", async () => {
+    const { edge, first, second } = openWithTokens();
+    await using _ = edge;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => send(edge.url, first)));
+    expect(answers.map(({ status }) => status)).toContain(429);
+    await expectOk(await send(edge.url, second));
+  });
+
+  test("is one's own over WebSockets, though the address is the same", async () => {
+    const { edge, first, second } = openWithTokens();
+    await using _ = edge;
+    using busy = await TestSocket.open(edge.url, "pattern=none", first);
+    for (let ref = 1; ref <= 20; ref++) busy.send({ type: "publish", ref, topic: "a" });
+    const answers = [];
+    for (let ref = 1; ref <= 20; ref++) answers.push(await busy.nextJson());
+    expect(answers).toContainEqual(expect.objectContaining({ type: "error", code: "rate_limited", limit: 1 }));
+    using other = await TestSocket.open(edge.url, "pattern=none", second);
+    expect(await other.ask({ type: "publish", topic: "a" })).toMatchObject({ type: "ack" });
+  });
+
+  test("is the same over HTTP and a WebSocket", async () => {
+    const { edge, make } = openWithTokens();
+    await using _ = edge;
+    const statuses: number[] = [];
+    // A token that is new has a second's worth: where both count apart, its first request always passes.
+    for (let attempt = 1; attempt <= 10 && !statuses.includes(429); attempt++) {
+      const token = make(`token-${attempt}`);
+      using socket = await TestSocket.open(edge.url, "pattern=none", token);
+      expect(await socket.ask({ type: "publish", topic: "a" })).toMatchObject({ type: "ack" });
+      statuses.push((await send(edge.url, token)).status);
+    }
+    expect(statuses).toContain(429);
+  });
+});
+
 describe("a request head", () => {
   test.each([
     ["of 16 KiB", [`X: ${"x".repeat(16 * 1024)}`], 431],

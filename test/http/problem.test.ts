@@ -7,6 +7,7 @@ import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
 import type { ErrorCode } from "../../src/protocol/problem.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { openGate } from "../helpers/gate.ts";
 import { exchange, expectProblem, expectRawProblem, MARKER, post, requestText } from "../helpers/http.ts";
 import { startService } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
@@ -19,11 +20,16 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   spyOn(log, "append").mockImplementation(failure);
   const bus = new Bus(log, { clock: Date.now });
   const errors: unknown[] = [];
+  const opened = openGate();
+  const limits = { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() };
   const app = createApp({
+    ...opened,
     bus,
-    streams: new Streams(bus, { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() }),
+    streams: new Streams(bus, limits, opened.gate),
+    makeCopy: failure,
     service: {
       notReady: () => notReady,
+      metrics: { contentType: "text/plain", text: async () => "" },
       stats: () => {
         throw new Error(`secret ${MARKER} of /src/inside.ts`);
       },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { anybody } from "../../src/bus/principal.ts";
 import { PublishRates, rateKey } from "../../src/http/publish-rates.ts";
 import { busErrorOf } from "../helpers/bus-error.ts";
 
@@ -73,5 +74,10 @@ test.each([
   ["fe80::1:2:3:4", "fe80:0:0:0::/64"],
   [undefined, ""],
 ])("%p is counted as %p", (address, key) => {
-  expect(rateKey(address)).toBe(key);
+  expect(rateKey(anybody, address)).toBe(key);
+});
+
+test("whoever brings a token is counted by its name, wherever he is", () => {
+  const shop = { ...anybody, name: "token 10.0.0.1" };
+  for (const address of ["10.0.0.1", "10.0.0.2", undefined]) expect(rateKey(shop, address)).toBe("token 10.0.0.1");
 });

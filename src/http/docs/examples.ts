@@ -1,4 +1,5 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
+import type { AnswerFrame, CaughtUpMessage, ClientFrame, GapMessage } from "../../protocol/frames.ts";
 
 /** An order, as a shop publishes it. */
 export const order = {
@@ -32,6 +33,25 @@ export const pushEnvelope = { topic: "github.push", data: push, source: "github"
 export const orderEvent: EventMessage = { id: 42, ...orderEnvelope, created_at: "2026-11-23T14:30:00.123Z" };
 export const pushEvent: EventMessage = { id: 41, ...pushEnvelope, created_at: "2026-11-23T14:29:42.007Z" };
 
+export const gap: GapMessage = { type: "gap", after: 100, next: 251 };
+export const caughtUp: CaughtUpMessage = { type: "caught_up", id: 42 };
+
+/** What a WebSocket client may send, an example of each. */
+export const clientFrames = {
+  publish: { type: "publish", ref: 1, ...orderEnvelope, data: { total: 25 } },
+  subscribe: { type: "subscribe", ref: 2, pattern: "github.*" },
+  unsubscribe: { type: "unsubscribe", ref: 3, pattern: "github.*" },
+  ping: { type: "ping", ref: 4 },
+} as const satisfies { [T in ClientFrame["type"]]: ClientFrame & { type: T } };
+
+/** What the server answers to them. */
+export const answerFrames = {
+  published: { type: "ack", ref: 1, event: { ...orderEvent, data: { total: 25 } } },
+  done: { type: "ack", ref: 2 },
+  pong: { type: "pong", ref: 4 },
+  error: { type: "error", ref: 5, code: "topic_invalid", detail: 'an event needs a topic: {"topic":"a.b"}' },
+} as const satisfies Record<string, AnswerFrame>;
+
 export const topicSummaries: TopicSummary[] = [
   { topic: "github.push", count: 12, last_id: pushEvent.id, last_at: pushEvent.created_at },
   { topic: "orders.created", count: 30, last_id: orderEvent.id, last_at: orderEvent.created_at },
@@ -43,6 +63,18 @@ export const stats = {
   events: { count: 42, first_id: 1, last_id: 42 },
   published: 42,
   published_per_second: 0.4,
+  delivered: 120,
+  delivered_per_second: 1.2,
+  gaps: 0,
+  replays: 2,
+  evictions: 0,
+  commits: {
+    count: 40,
+    per_second: 0.4,
+    events_per_commit: 1,
+    commit_ms: { p50: 1.1, p99: 2.4 },
+    fsync_ms: { p50: 0.9, p99: 2.1 },
+  },
   subscribers: { websocket: { live: 3, replay: 1 }, stream: { live: 2, replay: 0 } },
   storage: { used_bytes: 53_248, file_bytes: 69_632 },
   retention: { max_history: 100_000, max_age_ms: null, max_bytes: null, prune_interval_ms: 60_000 },

@@ -4,6 +4,7 @@ import type { RouteDocs } from "./route.ts";
 
 export const historyDocs: RouteDocs = {
   operationId: "history",
+  access: "subscribe",
   tag: "History",
   summary: "Ask the history",
   description: `\
@@ -44,6 +45,7 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
 
 export const eventDocs: RouteDocs = {
   operationId: "event",
+  access: "subscribe",
   tag: "History",
   summary: "One event by its id",
   description: "An event that never existed is 404, one that retention has removed 410 with the id of the oldest kept.",
@@ -65,6 +67,7 @@ export const eventDocs: RouteDocs = {
 
 export const topicsDocs: RouteDocs = {
   operationId: "topics",
+  access: "admin",
   tag: "History",
   summary: "Every topic that history keeps",
   description: "By name, with the number of events that are kept and the newest of them.",

@@ -1,6 +1,7 @@
 import { Elysia } from "elysia";
 import uiStyle from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import uiScript from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
+import { ASYNCAPI_PATH } from "./asyncapi.ts";
 import startScript from "./page/start.js" with { type: "file" };
 import theme from "./page/theme.css" with { type: "file" };
 
@@ -98,7 +99,7 @@ function pageOf(version: string): string {
 <script src="${PAGE_PATH}/start.js" defer></script>
 </head>
 <body>
-<header class="bar"><b>eventbus</b> <span>${version}</span> <a href="${PAGE_PATH}/json">OpenAPI</a></header>
+<header class="bar"><b>eventbus</b> <span>${version}</span> <nav><a href="${PAGE_PATH}/json">OpenAPI</a> <a href="${ASYNCAPI_PATH}">AsyncAPI</a></nav></header>
 <main id="swagger-ui"><noscript>This page needs JavaScript. The documentation for programs is ${PAGE_PATH}/json.</noscript></main>
 </body>
 </html>

@@ -2,6 +2,7 @@ import { BusError } from "../../bus/errors.ts";
 import { type ErrorCode, type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
 import { toProblem } from "../problem.ts";
 import { type Answer, type Examples, type Headers, type Responses, schemaRef } from "./openapi.ts";
+import { remedies } from "./remedies.ts";
 
 export const errorCodes = Object.keys(problems) as ErrorCode[];
 
@@ -16,10 +17,16 @@ const COMMON: readonly ErrorCode[] = [
 
 /** Headers that come with the problems of a status. */
 const HEADERS: Readonly<Record<number, Headers>> = {
+  401: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="invalid_token"') },
+  403: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="insufficient_scope"') },
   405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
   429: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer", example: 1 } } },
   426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
 };
+
+function challenge(example: string): Headers[string] {
+  return { description: "What a client needs (RFC 6750).", schema: { type: "string", example } };
+}
 
 /** One answer for each status that these codes, and those common to all routes, have; by status. */
 export function problemAnswers(codes: readonly ErrorCode[]): Responses {
@@ -31,7 +38,7 @@ export function problemAnswers(codes: readonly ErrorCode[]): Responses {
 function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
   const headers = HEADERS[status];
   return {
-    description: codes.map((code) => `- \`${code}\`: ${problems[code].title}.`).join("\n"),
+    description: codes.map(describe).join("\n"),
     ...(headers === undefined ? {} : { headers }),
     content: {
       "application/problem+json": {
@@ -44,12 +51,16 @@ function problemAnswer(status: number, codes: readonly ErrorCode[]): Answer {
   };
 }
 
+function describe(code: ErrorCode): string {
+  return `- \`${code}\`: ${problems[code].title}. ${remedies[code].remedy}`;
+}
+
 /** An example of each problem, by its code. */
 export function problemExamples(): Examples {
   return Object.fromEntries(errorCodes.map((code) => [code, { summary: code, value: exampleOf(code) }]));
 }
 
-function exampleOf(code: ErrorCode): Problem {
+export function exampleOf(code: ErrorCode): Problem {
   const { detail, ...members } = situations[code];
   return toProblem(new BusError(code, detail, { members }));
 }
@@ -57,16 +68,21 @@ function exampleOf(code: ErrorCode): Problem {
 const situations: Readonly<Record<ErrorCode, { readonly detail: string } & ProblemMembers>> = {
   json_invalid: { detail: "expected a value at position 33, found a closing brace", position: 33 },
   topic_invalid: {
-    detail: "A topic must not have an empty segment; put text before, after and between its dots.",
+    detail: "a topic must not have an empty segment; put text before, after and between its dots",
     position: 6,
   },
-  pattern_invalid: { detail: "A [ must be closed by a ]; write \\[ for the character itself.", position: 7 },
+  pattern_invalid: {
+    detail: "the query parameter topic: a [ must be closed by a ]; write \\[ for the character itself",
+    position: 7,
+    parameter: "topic",
+  },
   parameter_invalid: {
     detail: "the query parameter last must be a whole number from 1 to 10000",
     parameter: "last",
   },
   parameter_unknown: {
-    detail: 'the query parameter "sorce" is not known: this call takes source; did you mean source?',
+    detail:
+      'the query parameter "sorce" is not known: this call takes last, topic, from, to, source, before, after; did you mean source?',
     parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },

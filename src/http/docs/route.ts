@@ -1,4 +1,5 @@
 import type { DocumentDecoration } from "elysia";
+import type { Access } from "../../bus/principal.ts";
 import type { ErrorCode } from "../../protocol/problem.ts";
 import type { Content, Parameters, Responses } from "./openapi.ts";
 import { problemAnswers } from "./problems.ts";
@@ -17,6 +18,8 @@ export interface RouteDocs {
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
+  /** Who may call it, once there is a token or a key. Checked before the route is called. */
+  readonly access: Access;
   /** In the path and in headers. */
   readonly parameters?: Parameters;
   /** The body that must be sent, by media type. */
@@ -37,6 +40,13 @@ export function documented(docs: RouteDocs, query?: Documented) {
   return { parse: "none" as const, detail: operation(docs, query) };
 }
 
+/** What a token must be good for; the names are those of the schemes in the document. */
+const SECURITY = [{ bearer: [] }, { accessToken: [] }];
+const TOKEN_ERRORS: readonly ErrorCode[] = ["token_missing", "token_invalid", "scope_insufficient"];
+
+/** The member of an operation by which the server knows what a route needs. */
+export const ACCESS_MEMBER = "x-access";
+
 /** The route as an OpenAPI operation. */
 export function operation(docs: RouteDocs, query?: Documented) {
   return {
@@ -44,8 +54,13 @@ export function operation(docs: RouteDocs, query?: Documented) {
     tags: [docs.tag],
     summary: docs.summary,
     description: docs.description,
+    [ACCESS_MEMBER]: docs.access,
+    security: docs.access === "public" ? [] : SECURITY,
     parameters: [...(docs.parameters ?? []), ...(query?.documentation ?? [])],
     ...(docs.body === undefined ? {} : { requestBody: { required: true, content: docs.body } }),
-    responses: { ...docs.answers, ...problemAnswers(docs.errors) },
-  } satisfies DocumentDecoration;
+    responses: {
+      ...docs.answers,
+      ...problemAnswers(docs.access === "public" ? docs.errors : [...TOKEN_ERRORS, ...docs.errors]),
+    },
+  } satisfies DocumentDecoration & { [ACCESS_MEMBER]: Access };
 }

@@ -1,23 +1,13 @@
-import type { CaughtUpMessage, ClientFrame, GapMessage } from "../../protocol/frames.ts";
-import { orderEnvelope, orderEvent, toLines } from "./examples.ts";
+import { answerFrames, caughtUp, clientFrames, gap, orderEvent, toLines } from "./examples.ts";
 import { content, contentOfMany, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
-const PROMISE = `\
+/** What every subscriber may rely on. */
+export const PROMISE = `\
 A subscriber gets every event that matches, in the order of ids, once, from its start on; however slowly it reads. Only
 what retention removed before it was read is missing, and a \`gap\` says so in its place. Without \`since\` and \`last\`
 it starts with the next event that is published; with one of them it gets a \`caught_up\` when the replay has reached
 the present.`;
-
-const gap: GapMessage = { type: "gap", after: 100, next: 251 };
-const caughtUp: CaughtUpMessage = { type: "caught_up", id: 42 };
-
-const clientFrames: readonly ClientFrame[] = [
-  { type: "publish", ref: 1, ...orderEnvelope, data: { total: 25 } },
-  { type: "subscribe", ref: 2, pattern: "github.*" },
-  { type: "unsubscribe", ref: 3, pattern: "github.*" },
-  { type: "ping", ref: 4 },
-];
 
 const subscribeErrors: RouteDocs["errors"] = [
   "pattern_invalid",
@@ -28,6 +18,7 @@ const subscribeErrors: RouteDocs["errors"] = [
 
 export const subscribeDocs: RouteDocs = {
   operationId: "subscribe",
+  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by WebSocket",
   description: `\
@@ -38,10 +29,10 @@ websocat 'ws://127.0.0.1:9800/api/events/subscribe?pattern=orders.*&since=10m'
 ${PROMISE}
 
 The server sends text frames: each is an event, or a message with a \`type\`, as under 101 below. The client may send
-frames too, up to 1 MiB. Each is answered in order, with its \`ref\`, a string or a number:
+frames too, up to 1 MiB, which \`/asyncapi.json\` describes. Each is answered in order, with its \`ref\`, a string or a number:
 
 \`\`\`json
-${toLines(clientFrames)}\`\`\`
+${toLines(Object.values(clientFrames))}\`\`\`
 
 The server closes with 1012 when it stops (connect again, with \`since=\` the last id), 1009 when a frame is too large and
 1013 when too many frames wait for their answer. What is wrong with the request is answered before the upgrade, by a
@@ -51,20 +42,15 @@ problem.`,
       description: "Upgraded. Frames follow, each one of these:",
       content: contentOfMany(
         "application/json",
-        { oneOf: ["Event", "Gap", "CaughtUp", "Ack", "Pong", "ErrorFrame"].map(schemaRef) },
+        { oneOf: ["Event", "Gap", "CaughtUp", "Ack", "Published", "Pong", "ErrorFrame"].map(schemaRef) },
         {
           "an event": orderEvent,
           "events that retention removed": gap,
           "the replay has reached the present": caughtUp,
-          "the answer to a publish": { type: "ack", ref: 1, event: orderEvent },
-          "the answer to a subscribe": { type: "ack", ref: 2 },
-          "the answer to a ping": { type: "pong", ref: 4 },
-          "the answer to a frame that is wrong": {
-            type: "error",
-            ref: 5,
-            code: "topic_invalid",
-            detail: 'the member topic is missing: {"topic":"a.b"}',
-          },
+          "the answer to a publish": answerFrames.published,
+          "the answer to a subscribe": answerFrames.done,
+          "the answer to a ping": answerFrames.pong,
+          "the answer to a frame that is wrong": answerFrames.error,
         },
       ),
     },
@@ -74,6 +60,7 @@ problem.`,
 
 export const streamDocs: RouteDocs = {
   operationId: "stream",
+  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by server-sent events, or by lines",
   description: `\

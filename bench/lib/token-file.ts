@@ -1,0 +1,24 @@
+import { mkdtempSync } from "node:fs";
+import { join } from "node:path";
+import { TokenBook } from "../../src/bus/tokens.ts";
+import { SqliteEventLog } from "../../src/store/event-log.ts";
+import type { Context } from "./bench.ts";
+
+/** A history without an event, and the secrets of its tokens. */
+export interface TokenFile {
+  readonly path: string;
+  readonly secrets: readonly string[];
+}
+
+/** Makes a history with so many tokens, which may all publish everywhere, by so many different sets of patterns. */
+export async function makeTokenFile(context: Context, tokens: number, scopes: number): Promise<TokenFile> {
+  const path = join(mkdtempSync(join(context.folder, "tokens-")), "eventbus.db");
+  const log = new SqliteEventLog(path, { durability: "os" });
+  const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
+  const secrets = Array.from({ length: tokens }, (_, index) => {
+    const publish = ["site*.sensor*", `scope${index % scopes}.*`];
+    return book.create({ name: `t${index}`, publish, subscribe: [], isAdmin: true, expiresMs: undefined }).secret;
+  });
+  await log.close();
+  return { path, secrets };
+}

@@ -1,0 +1,58 @@
+"""Handles every order once it is published, and goes on where it was after every restart, its own or the server's."""
+
+import http.client
+import json
+import os
+import pathlib
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+URL = os.environ.get("EVENTBUS_URL", "http://127.0.0.1:9800")
+CURSOR = pathlib.Path("orders.cursor")
+SILENCE_S = 45  # the server says something every 15 s: after three misses nobody is there
+
+
+def handle(event):
+    print(event["id"], event["topic"], event["data"], flush=True)
+
+
+def remember(event_id):
+    """The file holds the old id or the new one, whenever the power goes."""
+    part = CURSOR.with_suffix(".part")
+    with part.open("w") as file:
+        file.write(str(event_id))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(CURSOR)
+
+
+def follow(pattern):
+    since = CURSOR.read_text() if CURSOR.exists() else "all"
+    query = urllib.parse.urlencode({"pattern": pattern, "since": since})
+    lines = {"Accept": "application/x-ndjson"}
+    request = urllib.request.Request(f"{URL}/api/events/stream?{query}", headers=lines)
+    with urllib.request.urlopen(request, timeout=SILENCE_S) as stream:
+        for line in stream:
+            if line.isspace():
+                continue  # keep-alive
+            message = json.loads(line)
+            kind = message.get("type")
+            if kind is None:
+                handle(message)
+                remember(message["id"])
+            elif kind == "gap":
+                print(f"pruned before it was read: {message}", file=sys.stderr)
+            elif kind == "caught_up":
+                remember(message["id"])  # what came until here was of other topics
+
+
+while True:
+    try:
+        follow("orders.*")
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429:
+            sys.exit(json.load(error)["detail"])
+    time.sleep(1)

@@ -1,0 +1,33 @@
+// Writes docs/reference/errors.md, which is made from the code; test/docs/reference.test.ts says when it is to be made anew.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { errorCodes, exampleOf } from "../src/http/docs/problems.ts";
+import { remedies } from "../src/http/docs/remedies.ts";
+import { problems } from "../src/protocol/problem.ts";
+
+const HEAD = `\
+# Errors
+
+Made by \`npm run docs\` from the tables of the code: change those, not this page.
+
+Every error is \`application/problem+json\` (RFC 9457), or on a WebSocket a frame of the type \`error\`. Programs branch on
+\`code\`, which never changes its meaning; people read \`detail\`. Other members help to mend the request: \`position\` (of the
+fault in the text, in UTF-16 code units from 0), \`line\` (of an NDJSON body, from 1), \`limit\`, \`oldest\` (the oldest event that is
+kept), \`parameter\` (the parameter, header or member at fault).
+`;
+
+/** The page, whole. */
+export function errorsPage(): string {
+  const rows = errorCodes.map(
+    (code) => `| ${problems[code].status} | [\`${code}\`](#${code}) | ${problems[code].title} |`,
+  );
+  const table = ["| status | `code` | title |", "|---|---|---|", ...rows].join("\n");
+  const sections = errorCodes.map((code) => {
+    const { meaning, remedy } = remedies[code];
+    const example = JSON.stringify(exampleOf(code), null, 2);
+    return `## ${code}\n\n${problems[code].status}. ${meaning}\n\n**Remedy.** ${remedy}\n\n\`\`\`json\n${example}\n\`\`\`\n`;
+  });
+  return [HEAD, `${table}\n`, ...sections].join("\n");
+}
+
+if (import.meta.main) writeFileSync(join(import.meta.dir, "../docs/reference/errors.md"), errorsPage());

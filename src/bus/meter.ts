@@ -1,0 +1,134 @@
+/** Ways of being handed an event. */
+export type Transport = "websocket" | "stream" | "library";
+
+/** A commit over this long is worth a line in the log, in milliseconds. */
+const SLOW_COMMIT_MS = 250;
+/** A slice of pruning that holds the loop over this long is, too: ten times what it aims for. */
+const SLOW_SLICE_MS = 40;
+
+/** Seconds: from what memory takes to what a failing disk takes. */
+const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const EVENTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+/** Milliseconds, each a tenth more than the last, so that a quantile is at most a tenth off: 10 µs to 15 s. */
+const FINE_MS = Array.from({ length: 150 }, (_, index) => 0.01 * 1.1 ** index);
+
+/** How many values fell between which bounds. */
+export class Histogram {
+  /** Inclusive upper bounds, ascending. */
+  readonly bounds: readonly number[];
+  /** Values up to each bound and above the one before it; the last number is of those above all. */
+  readonly counts: number[];
+  sum = 0;
+
+  constructor(bounds: readonly number[]) {
+    this.bounds = bounds;
+    this.counts = Array(bounds.length + 1).fill(0);
+  }
+
+  observe(value: number): void {
+    let low = 0;
+    let high = this.bounds.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (value <= (this.bounds[middle] ?? 0)) high = middle;
+      else low = middle + 1;
+    }
+    this.counts[low] = (this.counts[low] ?? 0) + 1;
+    this.sum += value;
+  }
+}
+
+/** Counts by one label, whose values the program itself chooses. */
+export class Tally {
+  readonly counts = new Map<string, number>();
+
+  add(name: string): void {
+    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  }
+}
+
+export interface SlowOperation {
+  readonly operation: "commit" | "prune slice";
+  readonly durationMs: number;
+}
+
+export type OnSlow = (slow: SlowOperation) => void;
+
+/**
+ * What one bus and its edges have done since the start, in plain numbers that cost next to nothing to keep and are
+ * read when somebody asks.
+ */
+export class Meter {
+  /** Events handed to subscribers, by transport. */
+  readonly delivered: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
+  /** Characters of the JSON of these events. */
+  readonly deliveredCharacters: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
+  publishedCharacters = 0;
+  /** Subscriptions that began in the past. */
+  replays = 0;
+  /** Holes that subscribers were told of. */
+  gaps = 0;
+  /** Slow subscribers that were moved from live delivery to the history. */
+  evictions = 0;
+  commits = 0;
+  committedEvents = 0;
+  readonly commitEvents = new Histogram(EVENTS);
+  readonly commitSeconds = new Histogram(SECONDS);
+  readonly fsyncSeconds = new Histogram(SECONDS);
+  readonly commitMs = new Histogram(FINE_MS);
+  readonly fsyncMs = new Histogram(FINE_MS);
+  readonly pruneSeconds = new Histogram(SECONDS);
+  prunedEvents = 0;
+  /** Requests that were refused for who sent them, by reason. */
+  readonly authFailures = new Tally();
+  /** Requests and connections that met a limit, by its name. */
+  readonly limitHits = new Tally();
+  readonly #http = new Map<string, Histogram>();
+  readonly #onSlow: OnSlow;
+
+  constructor(onSlow: OnSlow = () => {}) {
+    this.#onSlow = onSlow;
+  }
+
+  deliver(transport: Transport, events: number, characters: number): void {
+    this.delivered[transport] += events;
+    this.deliveredCharacters[transport] += characters;
+  }
+
+  /** `fsyncMs` is the time of the COMMIT statement, which is where SQLite waits for the disk. */
+  commit(events: number, commitMs: number, fsyncMs: number): void {
+    this.commits++;
+    this.committedEvents += events;
+    this.commitEvents.observe(events);
+    this.commitSeconds.observe(commitMs / 1000);
+    this.fsyncSeconds.observe(fsyncMs / 1000);
+    this.commitMs.observe(commitMs);
+    this.fsyncMs.observe(fsyncMs);
+    if (commitMs > SLOW_COMMIT_MS) this.#onSlow({ operation: "commit", durationMs: commitMs });
+  }
+
+  prune(events: number, durationMs: number): void {
+    this.prunedEvents += events;
+    this.pruneSeconds.observe(durationMs / 1000);
+  }
+
+  slice(durationMs: number): void {
+    if (durationMs > SLOW_SLICE_MS) this.#onSlow({ operation: "prune slice", durationMs });
+  }
+
+  /** `route` is a template, never a path as it was sent. */
+  request(method: string, route: string, status: number, durationMs: number): void {
+    const key = `${method} ${route} ${status}`;
+    let histogram = this.#http.get(key);
+    if (histogram === undefined) {
+      histogram = new Histogram(SECONDS);
+      this.#http.set(key, histogram);
+    }
+    histogram.observe(durationMs / 1000);
+  }
+
+  /** Durations in seconds by `METHOD route status`. */
+  get http(): ReadonlyMap<string, Histogram> {
+    return this.#http;
+  }
+}

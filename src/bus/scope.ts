@@ -1,0 +1,64 @@
+import { type Pattern, parsePattern } from "./pattern.ts";
+import { PatternSet } from "./pattern-set.ts";
+import type { TopicMatcher } from "./ports.ts";
+
+/** A matcher that can be told from others: two with the same key want the same topics. */
+export interface KeyedMatcher extends TopicMatcher {
+  readonly key: string;
+}
+
+/** Topics whose answer one scope remembers; beyond it the memory starts anew. A thousand scopes hold some 20 MB. */
+const MAX_REMEMBERED_TOPICS = 256;
+/** Scopes that are shared by those who have the same patterns; beyond it the memory starts anew. */
+const MAX_SHARED_SCOPES = 10_000;
+
+/** The topics that somebody may publish to, or see. */
+export class Scope implements KeyedMatcher {
+  readonly key: string;
+  /** As they were written, in the order given. */
+  readonly patterns: readonly string[];
+  readonly isEverything: boolean;
+  readonly isNothing: boolean;
+  readonly #set: PatternSet;
+  readonly #known = new Map<string, boolean>();
+
+  /** Made by {@link scopeOf}. */
+  constructor(patterns: readonly Pattern[]) {
+    this.#set = new PatternSet(patterns);
+    this.key = this.#set.key;
+    this.patterns = patterns.map(({ text }) => text);
+    this.isEverything = patterns.some(({ matchesEverything }) => matchesEverything);
+    this.isNothing = patterns.length === 0;
+  }
+
+  matches(topic: string): boolean {
+    if (this.isEverything) return true;
+    const known = this.#known.get(topic);
+    if (known !== undefined) return known;
+    const matches = this.#set.matches(topic);
+    if (this.#known.size >= MAX_REMEMBERED_TOPICS) this.#known.clear();
+    this.#known.set(topic, matches);
+    return matches;
+  }
+}
+
+/** The scope of these patterns, the same object for the same patterns in the same order. Throws `pattern_invalid`. */
+export function scopeOf(patterns: readonly string[]): Scope {
+  const name = JSON.stringify(patterns);
+  const known = shared.get(name);
+  if (known) return known;
+  const scope = new Scope(patterns.map(parsePattern));
+  if (shared.size >= MAX_SHARED_SCOPES) shared.clear();
+  shared.set(name, scope);
+  return scope;
+}
+const shared = new Map<string, Scope>();
+
+/** What is asked for, as far as the scope allows it. All that a limited reader is told of comes through one of these. */
+export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {
+  if (scope.isEverything) return asked;
+  return {
+    key: `${asked.key} within ${scope.key}`,
+    matches: (topic) => scope.matches(topic) && asked.matches(topic),
+  };
+}

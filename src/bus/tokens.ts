@@ -1,0 +1,205 @@
+import type { TokenInfo } from "../protocol/token.ts";
+import { BusError } from "./errors.ts";
+import type { Principal } from "./principal.ts";
+import { scopeOf } from "./scope.ts";
+
+/** What a token is made with. */
+export interface TokenSpec {
+  /** 1 to 64 of letters, digits, `.`, `_` and `-`, the first one a letter or a digit. */
+  readonly name: string;
+  /** Patterns of the topics that may be published to, at most 64. */
+  readonly publish: readonly string[];
+  /** Patterns of the topics whose events may be seen, at most 64. */
+  readonly subscribe: readonly string[];
+  readonly isAdmin: boolean;
+  /** From when on it is not valid, in milliseconds since 1970; undefined: never. */
+  readonly expiresMs: number | undefined;
+}
+
+/** A token as it is kept: of its secret there is only the hash. */
+export interface TokenRecord extends TokenSpec {
+  readonly hash: string;
+  readonly createdMs: number;
+}
+
+/** Where tokens are kept, and how their secrets are made. */
+export interface TokenStore {
+  /** Every token that is intact. */
+  all(): readonly TokenRecord[];
+  /** Whether there is any, or may have been one that is lost: then nothing may be open. */
+  readonly isUsed: boolean;
+  /** Returns when it survives a crash. Throws what `EventLog.append` rejects with. */
+  add(record: TokenRecord): void;
+  /** Whether there was one of that name. */
+  remove(name: string): boolean;
+  /** A secret that nobody can guess. */
+  makeSecret(): string;
+  hashOf(secret: string): string;
+}
+
+export interface TokenBookOptions {
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Somebody may be an admin without a token. */
+  readonly hasOtherAdmins: boolean;
+}
+
+/** One token, and who it makes of its bearer. */
+interface Entry {
+  readonly record: TokenRecord;
+  readonly principal: Principal;
+}
+
+const NAME = /^[a-z\d][\w.-]{0,63}$/i;
+const MAX_PATTERNS = 64;
+/** Secrets whose token is known without hashing them again; beyond it the memory starts anew. */
+const MAX_REMEMBERED_SECRETS = 16_384;
+
+/**
+ * The named tokens: who may be let in.
+ *
+ * The first one must be an admin's, and the last admin's cannot be revoked, so that nobody locks everybody out. From
+ * the first one on nothing is open. Changes hold at once.
+ */
+export class TokenBook {
+  readonly #store: TokenStore;
+  readonly #options: TokenBookOptions;
+  readonly #byName = new Map<string, Entry>();
+  readonly #byHash = new Map<string, Entry>();
+  readonly #bySecret = new Map<string, Entry>();
+  readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
+
+  constructor(store: TokenStore, options: TokenBookOptions) {
+    this.#store = store;
+    this.#options = options;
+    for (const record of store.all()) this.#add(entryOf(record));
+  }
+
+  /** There is no token, and there never was one. */
+  get isEmpty(): boolean {
+    return !this.#store.isUsed;
+  }
+
+  /** Whether a token of an admin is valid now. */
+  get hasAdmin(): boolean {
+    return this.#admins().length > 0;
+  }
+
+  /** Every token, by name, expired ones too. */
+  list(): TokenRecord[] {
+    return [...this.#byName.values()].map(({ record }) => record).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Makes a token; it is valid at once. The secret is told here and never again.
+   *
+   * Throws `parameter_invalid` when the name is taken or is none, when the token would be allowed nothing or has expired
+   * already, or when it is the first one and not an admin's; `pattern_invalid`; or what the store throws.
+   */
+  create(spec: TokenSpec): { record: TokenRecord; secret: string } {
+    this.#requireUsable(spec);
+    const secret = this.#store.makeSecret();
+    const record: TokenRecord = { ...spec, hash: this.#store.hashOf(secret), createdMs: this.#options.clock() };
+    const isFirst = this.isEmpty;
+    const entry = entryOf(record);
+    this.#store.add(record);
+    this.#add(entry);
+    if (isFirst) this.#tell(undefined);
+    return { record, secret };
+  }
+
+  /** Makes the token invalid at once. Throws `not_found`, or `parameter_invalid` when it is the last admin's. */
+  revoke(name: string): void {
+    const entry = this.#byName.get(name);
+    if (entry) this.#requireOtherAdmin(entry);
+    const wasKept = this.#store.remove(name);
+    if (!entry && !wasKept) throw new BusError("not_found", "there is no token of this name");
+    if (!entry) return;
+    this.#byName.delete(name);
+    this.#byHash.delete(entry.record.hash);
+    this.#bySecret.clear();
+    this.#tell(entry.principal);
+  }
+
+  /** Whose secret it is, expired or not; undefined when it is nobody's. */
+  find(secret: string): Principal | undefined {
+    const known = this.#bySecret.get(secret);
+    if (known) return known.principal;
+    const entry = this.#byHash.get(this.#store.hashOf(secret));
+    if (entry === undefined) return undefined;
+    if (this.#bySecret.size >= MAX_REMEMBERED_SECRETS) this.#bySecret.clear();
+    this.#bySecret.set(secret, entry);
+    return entry.principal;
+  }
+
+  /** Calls the listener with whoever may do nothing any more; with undefined when the bus is no longer open to all. */
+  onGone(listener: (gone: Principal | undefined) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  #requireUsable({ name, publish, subscribe, isAdmin, expiresMs }: TokenSpec): void {
+    if (!NAME.test(name)) {
+      throw invalid(
+        "name",
+        "a token's name must be 1 to 64 letters, digits, dots, - and _, and begin with a letter or a digit",
+      );
+    }
+    if (this.#byName.has(name))
+      throw invalid("name", "there is a token of this name: revoke it first, or take another");
+    for (const [parameter, patterns] of Object.entries({ publish, subscribe })) {
+      if (patterns.length <= MAX_PATTERNS) continue;
+      throw invalid(parameter, `a token takes at most ${MAX_PATTERNS} patterns to ${parameter}`);
+    }
+    if (this.isEmpty && !isAdmin) {
+      throw invalid("admin", "the first token must be an admin's, or nobody could make another: add --admin");
+    }
+    if (!isAdmin && publish.length === 0 && subscribe.length === 0) {
+      throw invalid("publish", "a token must be allowed something: to publish, to subscribe, or to be an admin");
+    }
+    if (expiresMs !== undefined && expiresMs <= this.#options.clock()) {
+      throw invalid("expires_at", "the time at which a token expires must be to come");
+    }
+  }
+
+  #requireOtherAdmin({ record }: Entry): void {
+    const admins = this.#admins();
+    if (this.#options.hasOtherAdmins || !admins.includes(record) || admins.length > 1) return;
+    throw invalid("name", "this is the last valid token of an admin: make another one first, or nobody could");
+  }
+
+  #admins(): TokenRecord[] {
+    const nowMs = this.#options.clock();
+    return this.list().filter(({ isAdmin, expiresMs }) => isAdmin && (expiresMs ?? nowMs + 1) > nowMs);
+  }
+
+  #add(entry: Entry): void {
+    this.#byName.set(entry.record.name, entry);
+    this.#byHash.set(entry.record.hash, entry);
+  }
+
+  #tell(gone: Principal | undefined): void {
+    for (const listener of this.#listeners) listener(gone);
+  }
+}
+
+/** What may be told of a token. */
+export function tokenInfoOf({ name, publish, subscribe, isAdmin, expiresMs }: TokenRecord): TokenInfo {
+  const expires_at = expiresMs === undefined ? null : new Date(expiresMs).toISOString();
+  return { name, publish, subscribe, admin: isAdmin, expires_at };
+}
+
+function entryOf(record: TokenRecord): Entry {
+  const { name, publish, subscribe, isAdmin, expiresMs } = record;
+  const principal = {
+    name: `token ${name}`,
+    publish: scopeOf(publish),
+    subscribe: scopeOf(subscribe),
+    isAdmin,
+    expiresMs,
+  };
+  return { record, principal };
+}
+
+function invalid(parameter: string, detail: string): BusError {
+  return new BusError("parameter_invalid", detail, { members: { parameter } });
+}

@@ -1,0 +1,126 @@
+import { once } from "node:events";
+import { createWriteStream, existsSync } from "node:fs";
+import { Command, Option } from "commander";
+import { BusError } from "../bus/errors.ts";
+import { environmentName, settings } from "../config.ts";
+import { copyFile, WholeFile } from "../store/whole-file.ts";
+import { ProgressLine } from "./progress-line.ts";
+
+interface Options {
+  readonly url: string;
+  readonly token?: string;
+  readonly db: string;
+  readonly force?: true;
+}
+
+/** The command that copies the history, of a running server or of a file that none uses. */
+export function backupCommand(): Command {
+  const { db } = settings;
+  const command = new Command("backup")
+    .description("copy the history, checked, while the server runs or when none does")
+    .argument("<file>", "where the copy goes")
+    .addOption(new Option("--url <url>", "server to ask").env("EVENTBUS_URL").default("http://127.0.0.1:9800"))
+    .addOption(new Option("--token <token>", "token with admin rights").env("EVENTBUS_TOKEN"))
+    .addOption(
+      new Option(`${db.flag} <${db.unit}>`, "file of the history, which is opened itself when no server uses it")
+        .env(environmentName(db))
+        .default(db.default),
+    )
+    .option("--force", "replace a file that is there");
+  return command.action(async (file: string, options: Options) => {
+    const isNamed = (name: string) => command.getOptionValueSource(name) !== "default";
+    await backUp(file, options, isNamed("db") && !isNamed("url"));
+  });
+}
+
+async function backUp(file: string, options: Options, prefersFile: boolean): Promise<void> {
+  const refuseExisting = () => {
+    if (options.force || !existsSync(file)) return;
+    throw new BusError("unavailable", `${file} is there already: name another file, or replace it with --force`);
+  };
+  refuseExisting();
+  const progress = new ProgressLine();
+  using copy = new WholeFile(file);
+  try {
+    const onProgress = (what: string, done: number) => progress.show(`${file}: ${what} ${Math.floor(done * 100)} %`);
+    const fromFile = () => copyFile(options.db, copy.unfinished, onProgress);
+    const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
+    await (prefersFile ? firstThat(fromFile, fromServer, isInUse) : firstThat(fromServer, fromFile, isNobodyThere));
+    const { events, floor, head } = await copy.check(onProgress);
+    refuseExisting();
+    copy.appear();
+    progress.clear();
+    const range = events === 0 ? `none kept, the next id is ${head + 1}` : `ids ${floor} to ${head}`;
+    process.stdout.write(`${file} is a sound copy: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
+  } finally {
+    progress.clear();
+  }
+}
+
+/** Does the second thing when the first one failed in such a way; when that fails too, the first one's words stand. */
+async function firstThat(
+  first: () => Promise<void>,
+  second: () => Promise<void>,
+  isWorthSecond: (error: unknown) => boolean,
+): Promise<void> {
+  try {
+    await first();
+  } catch (error) {
+    if (!isWorthSecond(error)) throw error;
+    try {
+      await second();
+    } catch (secondError) {
+      const words = [error, secondError].map((one) => (one instanceof Error ? one.message : String(one)));
+      throw new BusError("unavailable", words.join("; and "), { cause: secondError });
+    }
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof BusError && error.message.includes("in use");
+}
+
+/** Nobody listens at the address. */
+class NobodyThere extends BusError {}
+
+function isNobodyThere(error: unknown): boolean {
+  return error instanceof NobodyThere;
+}
+
+async function download({ url, token }: Options, target: string, onProgress: (text: string) => void): Promise<void> {
+  onProgress(`the server at ${url} makes a copy …`);
+  const response = await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
+  const total = Number(response.headers.get("eventbus-backup-bytes") ?? 0);
+  const file = createWriteStream(target, { mode: 0o600 });
+  const failed = new Promise<never>((_, reject) => file.once("error", reject));
+  failed.catch(() => {});
+  let received = 0;
+  for await (const bytes of response.body ?? []) {
+    received += bytes.length;
+    if (!file.write(bytes)) await Promise.race([once(file, "drain"), failed]);
+    const share = total > 0 ? `, ${Math.floor((received / total) * 100)} %` : "";
+    onProgress(`${(received / 1e6).toFixed(1)} MB${share}`);
+  }
+  file.end();
+  await Promise.race([once(file, "close"), failed]);
+  if (received === total) return;
+  throw new BusError("unavailable", `the server ended after ${received} of ${total} bytes: try again`);
+}
+
+async function ask(url: string, token: string | undefined): Promise<Response> {
+  if (!URL.canParse(url) || !/^https?:/.test(url)) {
+    throw new BusError("parameter_invalid", "--url must be an address such as http://127.0.0.1:9800");
+  }
+  const headers: Record<string, string> = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  let response: Response;
+  try {
+    // Bun gives up after five minutes by itself; a copy of a large history may take longer.
+    response = await fetch(url, { headers, timeout: false } as RequestInit);
+  } catch (error) {
+    throw new NobodyThere("unavailable", `no server answers at ${new URL(url).origin}`, { cause: error });
+  }
+  if (response.ok) return response;
+  const problem: unknown = await response.json().catch(() => undefined);
+  const detail = problem instanceof Object && "detail" in problem ? String(problem.detail) : "";
+  throw new BusError("unavailable", `the server answers ${response.status}${detail === "" ? "" : `: ${detail}`}`);
+}

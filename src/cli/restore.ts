@@ -1,0 +1,37 @@
+import { Command, Option } from "commander";
+import { environmentName, settings } from "../config.ts";
+import { type Restored, restoreFile } from "../store/restore.ts";
+import { ProgressLine } from "./progress-line.ts";
+
+/** The command that puts a checked copy in the place of the history. */
+export function restoreCommand(): Command {
+  const { db } = settings;
+  return new Command("restore")
+    .description("put a copy, checked, in the place of the history; what was there is kept aside")
+    .requiredOption("--from <file>", "copy to restore, as `eventbus backup` makes it")
+    .addOption(
+      new Option(`${db.flag} <${db.unit}>`, "file of the history, which no server may use")
+        .env(environmentName(db))
+        .default(db.default),
+    )
+    .action(async ({ from, db }: { from: string; db: string }) => {
+      const progress = new ProgressLine();
+      const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
+      const aside = `${db}.replaced-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
+      report(db, await restoreFile(from, db, aside, onProgress).finally(() => progress.clear()));
+    });
+}
+
+function report(db: string, { report, aside, replacedHead }: Restored): void {
+  const { events, floor, head } = report;
+  const range = events === 0 ? "none kept" : `ids ${floor} to ${head}`;
+  process.stdout.write(`${db} is restored: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
+  if (aside === undefined) return;
+  process.stderr.write(`what was there before is now ${aside}\n`);
+  if (replacedHead !== undefined && replacedHead <= head) return;
+  const last = replacedHead === undefined ? "" : ` up to ${replacedHead}`;
+  process.stderr.write(
+    `the ids after ${head}${last} were given before, and are given again from now on, to other events: ` +
+      `whatever remembers a later id than ${head} must go on from ${head}\n`,
+  );
+}

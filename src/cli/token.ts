@@ -1,0 +1,196 @@
+import { existsSync } from "node:fs";
+import { Command, Option } from "commander";
+import { BusError } from "../bus/errors.ts";
+import { parseSince } from "../bus/start.ts";
+import { TokenBook, tokenInfoOf } from "../bus/tokens.ts";
+import { connect, EventBusError } from "../client/index.ts";
+import { environmentName, settings } from "../config.ts";
+import { type ErrorCode, problems } from "../protocol/problem.ts";
+import type { NewToken, TokenInfo } from "../protocol/token.ts";
+import { SqliteEventLog } from "../store/event-log.ts";
+import { isInUse } from "../store/sqlite-error.ts";
+
+const DEFAULT_URL = "http://127.0.0.1:9800";
+/** How long a server may take to say that it is there, in milliseconds. */
+const PROBE_MS = 3000;
+
+interface PlaceOptions {
+  readonly url: string;
+  readonly token?: string;
+  readonly db: string;
+}
+
+interface CreateOptions {
+  readonly publish?: readonly string[];
+  readonly subscribe?: readonly string[];
+  readonly admin?: boolean;
+  readonly expires?: Date;
+}
+
+/** Where tokens are managed: a running server, or the file that no server uses. */
+interface TokenPlace {
+  list(): Promise<TokenInfo[]>;
+  create(name: string, options: CreateOptions): Promise<NewToken>;
+  revoke(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The commands that say who may do what. */
+export function tokenCommand(): Command {
+  const command = new Command("token").description(
+    "make, list and revoke tokens: through the running server, or in the file when no server runs",
+  );
+  command.addCommand(createCommand()).addCommand(listCommand()).addCommand(revokeCommand());
+  return command;
+}
+
+function createCommand(): Command {
+  const command = new Command("create")
+    .description("make a token, and print its secret, which is shown this once")
+    .argument("<name>", "its name: letters, digits, dots, - and _")
+    .addOption(patterns("--publish", "topics that it may publish to; repeatable"))
+    .addOption(patterns("--subscribe", "topics whose events it may see; repeatable"))
+    .option("--admin", "let it prune, see topics and stats, and manage tokens; the first token must be one")
+    .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry));
+  return withPlace(command).action(async (name: string, options: CreateOptions) => {
+    const { secret, expires_at } = await at(command, (place) => place.create(name, options));
+    process.stdout.write(`${secret}\n`);
+    const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`;
+    process.stderr.write(`token ${name} is valid ${until}; this is the only time that it is shown\n`);
+  });
+}
+
+function listCommand(): Command {
+  const command = new Command("list").description("list the tokens, without their secrets");
+  command.addOption(new Option("--output <form>", "how they are shown").choices(["table", "json"]).default("table"));
+  return withPlace(command).action(async ({ output }: { output: string }) => {
+    const tokens = await at(command, (place) => place.list());
+    process.stdout.write(output === "json" ? `${JSON.stringify(tokens)}\n` : tableOf(tokens));
+  });
+}
+
+function revokeCommand(): Command {
+  const command = new Command("revoke").description("make a token invalid at once, its connections included");
+  command.argument("<name>", "its name");
+  return withPlace(command).action(async (name: string) => {
+    await at(command, (place) => place.revoke(name));
+    process.stderr.write(`token ${name} is revoked\n`);
+  });
+}
+
+function withPlace(command: Command): Command {
+  const { db } = settings;
+  return command
+    .addOption(new Option("--url <address>", "the running server").env("EVENTBUS_URL").default(DEFAULT_URL))
+    .addOption(new Option("--token <secret>", "token of an admin").env("EVENTBUS_TOKEN"))
+    .addOption(
+      new Option(`${db.flag} <${db.unit}>`, "file of the history, for when no server runs")
+        .env(environmentName(db))
+        .default(db.default),
+    );
+}
+
+function patterns(flag: string, help: string): Option {
+  const option = new Option(`${flag} <pattern>`, help);
+  return option.argParser((text: string, earlier: readonly string[] = []) => [...earlier, text]);
+}
+
+/** Throws `parameter_invalid`. */
+function parseExpiry(text: string): Date {
+  try {
+    const start = parseSince(text);
+    if (start.kind === "ago" && start.durationMs > 0) return new Date(Date.now() + start.durationMs);
+    if (start.kind === "time") return new Date(start.timeMs);
+  } catch {
+    // Told below, in words that fit.
+  }
+  throw new BusError("parameter_invalid", "--expires must be a duration such as 30s, 12h or 30d, or an RFC 3339 time");
+}
+
+async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>): Promise<T> {
+  let place: TokenPlace | undefined;
+  try {
+    place = await placeOf(command);
+    return await work(place);
+  } catch (error) {
+    throw error instanceof EventBusError ? asBusError(error) : error;
+  } finally {
+    await place?.close();
+  }
+}
+
+/** What the server says goes to the user as if it had been said here. */
+function asBusError(error: EventBusError): BusError {
+  const code = errorCodes.find((one) => one === error.code) ?? "unavailable";
+  return new BusError(code, error.message, { cause: error });
+}
+const errorCodes = Object.keys(problems) as ErrorCode[];
+
+/**
+ * A server that was named is the place, and none else. A file that was named is, unless a server uses it. Without either
+ * it is the server at the usual address, or, when there is none, the usual file.
+ */
+async function placeOf(command: Command): Promise<TokenPlace> {
+  const options = command.opts<PlaceOptions>();
+  const isGiven = (name: string) => command.getOptionValueSource(name) !== "default";
+  if (isGiven("url") && (!isGiven("db") || (await isServerAt(options.url)))) return serverPlace(options);
+  if (!isGiven("db") && (await isServerAt(options.url))) return serverPlace(options);
+  try {
+    return filePlace(options.db, command.name() === "create");
+  } catch (error) {
+    if (error instanceof BusError && isInUse(error.cause) && !isGiven("url") && (await isServerAt(options.url)))
+      return serverPlace(options);
+    throw error;
+  }
+}
+
+async function isServerAt(url: string): Promise<boolean> {
+  try {
+    await fetch(new URL("/healthz", url), { signal: AbortSignal.timeout(PROBE_MS) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function serverPlace({ url, token }: PlaceOptions): TokenPlace {
+  const client = connect(url, { token, timeoutMs: 2 * PROBE_MS });
+  return {
+    list: () => client.tokens(),
+    create: (name, { expires, ...rest }) => client.createToken(name, { ...rest, expiresAt: expires }),
+    revoke: (name) => client.revokeToken(name),
+    close: async () => client.close(),
+  };
+}
+
+function filePlace(path: string, mayMake: boolean): TokenPlace {
+  if (!mayMake && !existsSync(path)) {
+    throw new BusError("unavailable", `no server answers, and there is no file ${path}: name one with --url or --db`);
+  }
+  const log = new SqliteEventLog(path);
+  const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
+  return {
+    list: async () => book.list().map(tokenInfoOf),
+    create: async (name, { publish = [], subscribe = [], admin = false, expires }) => {
+      const spec = { name, publish, subscribe, isAdmin: admin, expiresMs: expires?.getTime() };
+      const { record, secret } = book.create(spec);
+      return { ...tokenInfoOf(record), secret };
+    },
+    revoke: async (name) => book.revoke(name),
+    close: () => log.close(),
+  };
+}
+
+function tableOf(tokens: readonly TokenInfo[]): string {
+  const rows = tokens.map(({ name, publish, subscribe, admin, expires_at }) => [
+    name,
+    publish.join(" ") || "-",
+    subscribe.join(" ") || "-",
+    admin ? "yes" : "no",
+    expires_at ?? "never",
+  ]);
+  const lines = [["NAME", "PUBLISH", "SUBSCRIBE", "ADMIN", "EXPIRES"], ...rows];
+  const widths = [0, 1, 2, 3, 4].map((column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  const show = (line: readonly string[]) => line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ");
+  return lines.map((line) => `${show(line).trimEnd()}\n`).join("");
+}

@@ -1,0 +1,20 @@
+import { BusError } from "../bus/errors.ts";
+import { ACCESS_TOKEN, accessTokensIn } from "./query.ts";
+
+const BEARER = /^bearer +(\S+) *$/i;
+
+/**
+ * The secret that a request carries: in `Authorization: Bearer`, or in the query where a browser cannot set headers
+ * (RFC 6750). Undefined when there is none; another scheme of `Authorization` is somebody else's, as a proxy's.
+ *
+ * Throws `parameter_invalid` when there are two.
+ */
+export function secretOf(request: Request): string | undefined {
+  const header = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
+  const inQuery = accessTokensIn(request.url);
+  if (inQuery.length === 0) return header;
+  if (header === undefined && inQuery.length === 1) return inQuery[0];
+  throw new BusError("parameter_invalid", "give one token: in Authorization: Bearer, or in access_token, not in both", {
+    members: { parameter: ACCESS_TOKEN },
+  });
+}

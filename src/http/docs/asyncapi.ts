@@ -1,0 +1,148 @@
+import { closeCode } from "../../protocol/frames.ts";
+import { answerFrames, caughtUp, clientFrames, gap, orderEvent } from "./examples.ts";
+import type { Schema } from "./openapi.ts";
+import { schemas } from "./schemas.ts";
+import { PROMISE } from "./subscribe.ts";
+
+/** Where programs find the document. */
+export const ASYNCAPI_PATH = "/asyncapi.json";
+
+const DESCRIPTION = `\
+The WebSocket of eventbus. Everything else is HTTP, and described by the OpenAPI document at \`/swagger/json\`.
+
+${PROMISE}
+
+What is wrong with the request is answered before the upgrade, by a problem (RFC 9457). Later the server closes with
+${closeCode.policy} when the token expired or was revoked, ${closeCode.tooBig} when a frame is larger than 1 MiB,
+${closeCode.restart} when it stops (connect again, with \`since=\` the last id), and ${closeCode.tryAgainLater} when a
+limit is passed. It pings; a peer that answers no ping is cut.`;
+
+/** Every kind of frame, from its name here to its schema, which the OpenAPI document shares, and an example. */
+const messages = {
+  event: message("Event", "An event that matches.", orderEvent),
+  gap: message("Gap", "Events that are gone, told in their place.", gap),
+  caughtUp: message("CaughtUp", "The replay has reached the present. Only after `since` or `last`.", caughtUp),
+  publish: message("PublishFrame", "Publish an event.", clientFrames.publish),
+  published: message("Published", "The event is on disk.", answerFrames.published),
+  subscribe: message("SubscribeFrame", "Want the events of one more pattern.", clientFrames.subscribe),
+  unsubscribe: message("UnsubscribeFrame", "Want the events of a pattern no more.", clientFrames.unsubscribe),
+  done: message("Ack", "A subscribe or an unsubscribe holds from here on.", answerFrames.done),
+  ping: message("PingFrame", "Ask whether the server is there.", clientFrames.ping),
+  pong: message("Pong", "It is there.", answerFrames.pong),
+  refused: message("ErrorFrame", "The frame was wrong, and why. The connection stays open.", answerFrames.error),
+};
+
+type MessageName = keyof typeof messages;
+
+const CHANNEL = "events";
+
+/** The `action` of AsyncAPI is the server's: it sends events, it receives the client's frames. */
+const operations = {
+  deliver: {
+    action: "send",
+    channel: { $ref: `#/channels/${CHANNEL}` },
+    summary: "Deliver events, in the order of ids, each once",
+    messages: messageRefs("event", "gap", "caughtUp"),
+  },
+  publish: asked("publish", "Publish an event", "published"),
+  subscribe: asked("subscribe", "Add a pattern to the subscription", "done"),
+  unsubscribe: asked("unsubscribe", "Take a pattern out of the subscription", "done"),
+  ping: asked("ping", "Answer a ping", "pong"),
+};
+
+/** A query parameter as `Query.documentation` gives it. */
+interface QueryParameter {
+  readonly name: string;
+  readonly description: string;
+  readonly schema: object;
+}
+
+export interface AsyncApiOptions {
+  readonly version: string;
+  /** Path of the WebSocket. */
+  readonly address: string;
+  readonly query: readonly QueryParameter[];
+}
+
+/** What does not depend on where the server is reached: all but `servers`. */
+export function asyncApi({ version, address, query }: AsyncApiOptions) {
+  return {
+    asyncapi: "3.1.0",
+    info: { title: "eventbus", version, description: DESCRIPTION, license: { name: "MIT" } },
+    defaultContentType: "application/json",
+    channels: {
+      [CHANNEL]: {
+        address,
+        title: "A subscription",
+        description: "One connection, which is one subscriber and may publish too. Text frames, both ways.",
+        messages: Object.fromEntries(names().map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+        bindings: { ws: { method: "GET", query: querySchema(query), bindingVersion: "0.1.0" } },
+      },
+    },
+    operations,
+    components: { messages, schemas: usedSchemas() },
+  };
+}
+
+/** `servers` for a client that has reached this one with this request. */
+export function serversFor(request: Request): object {
+  const host = request.headers.get("host") ?? "";
+  const protocol = request.url.startsWith("https:") ? "wss" : "ws";
+  return { this: { host, protocol, description: "This server, where it was asked for this." } };
+}
+
+function names(): MessageName[] {
+  return Object.keys(messages) as MessageName[];
+}
+
+function message(schema: string, summary: string, example: object) {
+  const isAnswered = "ref" in example;
+  return {
+    name: schema,
+    summary,
+    ...(isAnswered ? { correlationId: { location: "$message.payload#/ref" } } : {}),
+    payload: { $ref: `#/components/schemas/${schema}` },
+    examples: [{ payload: example }],
+  };
+}
+
+function messageRefs(...some: MessageName[]) {
+  return some.map((name) => ({ $ref: `#/channels/${CHANNEL}/messages/${name}` }));
+}
+
+/** A frame of the client and its answers; they come in the order of the frames, with their `ref`. */
+function asked(name: MessageName, summary: string, answer: MessageName) {
+  const channel = { $ref: `#/channels/${CHANNEL}` };
+  return {
+    action: "receive",
+    channel,
+    summary,
+    messages: messageRefs(name),
+    reply: { channel, messages: messageRefs(answer, "refused") },
+  };
+}
+
+function querySchema(query: readonly QueryParameter[]) {
+  const properties = query.map(({ name, description, schema }) => [name, { ...schema, description }]);
+  return { type: "object", properties: Object.fromEntries(properties), additionalProperties: false };
+}
+
+/** The schemas that the messages need, in the words of JSON Schema, which has `examples` where OpenAPI has `example`. */
+function usedSchemas(): Record<string, object> {
+  const used: Record<string, object> = {};
+  const add = (node: unknown): void => {
+    for (const [, name = ""] of JSON.stringify(node).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      const schema = schemas[name];
+      if (name in used || schema === undefined) continue;
+      used[name] = jsonSchema(schema);
+      add(schema);
+    }
+  };
+  add(messages);
+  return used;
+}
+
+function jsonSchema(schema: Schema): object {
+  const { example, ...rest } = { example: undefined, ...schema };
+  return example === undefined ? rest : { ...rest, examples: [example] };
+}

@@ -1,0 +1,80 @@
+import type { NewToken, TokenInfo } from "../../protocol/token.ts";
+import { content, schemaRef } from "./openapi.ts";
+import type { RouteDocs } from "./route.ts";
+
+export const shopToken: TokenInfo = {
+  name: "shop",
+  publish: ["orders.*"],
+  subscribe: ["orders.*", "prices.*"],
+  admin: false,
+  expires_at: "2026-12-23T14:30:00.000Z",
+};
+const adminToken: TokenInfo = { name: "ops", publish: [], subscribe: ["*"], admin: true, expires_at: null };
+const secret = "ebt_VhJ0mU1c9cYtq2bL5s8Xn4wRk7PzAeQfGdTi3oB6yHs";
+export const newToken: NewToken = { ...shopToken, secret };
+
+export const listTokensDocs: RouteDocs = {
+  operationId: "listTokens",
+  access: "admin",
+  tag: "Operate",
+  summary: "Every named token",
+  description: "By name, expired ones too. Nobody can get at the secrets: only their hashes are kept.",
+  answers: {
+    200: {
+      description: "The tokens; an empty array when there are none.",
+      content: content("application/json", schemaRef("TokenList"), [adminToken, shopToken]),
+    },
+  },
+  errors: ["parameter_unknown"],
+};
+
+export const createTokenDocs: RouteDocs = {
+  operationId: "createToken",
+  access: "admin",
+  tag: "Operate",
+  summary: "Make a token",
+  description: `\
+The answer holds the \`secret\`, which is shown here and never again. The token is valid at once. The first token must be
+an admin's; from then on nothing is open, and connections of those who came without a token are closed.
+
+\`\`\`sh
+curl http://127.0.0.1:9800/api/tokens -H "Authorization: Bearer $EVENTBUS_TOKEN" \\
+  -d '{"name":"shop","publish":["orders.*"],"subscribe":["orders.*"]}'
+\`\`\``,
+  body: content("application/json", schemaRef("TokenSpec"), shopToken),
+  answers: {
+    201: { description: "Made.", content: content("application/json", schemaRef("NewToken"), newToken) },
+  },
+  errors: [
+    "json_invalid",
+    "pattern_invalid",
+    "parameter_invalid",
+    "parameter_unknown",
+    "payload_too_large",
+    "media_type_unsupported",
+    "unavailable",
+    "storage_full",
+  ],
+};
+
+export const revokeTokenDocs: RouteDocs = {
+  operationId: "revokeToken",
+  access: "admin",
+  tag: "Operate",
+  summary: "Revoke a token",
+  description: `\
+It is invalid at once; its WebSockets are closed with 1008 and its streams end. The last valid token of an admin cannot be
+revoked, as nobody could make another one then.`,
+  parameters: [
+    {
+      name: "name",
+      in: "path",
+      required: true,
+      description: "The name of the token.",
+      schema: { type: "string", minLength: 1, maxLength: 64 },
+      example: "shop",
+    },
+  ],
+  answers: { 204: { description: "Revoked." } },
+  errors: ["parameter_invalid", "parameter_unknown", "not_found", "unavailable", "storage_full"],
+};

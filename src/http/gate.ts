@@ -1,0 +1,111 @@
+import { BusError } from "../bus/errors.ts";
+import { type Access, anybody, type Principal, requireAccess } from "../bus/principal.ts";
+import type { TokenBook } from "../bus/tokens.ts";
+import type { ErrorCode } from "../protocol/problem.ts";
+import { secretOf } from "./credentials.ts";
+import { Guests } from "./guests.ts";
+
+/** Tells who sent a JSON Web Token. Throws, or rejects with, `token_invalid` or `unavailable`. */
+export interface JwtVerifier {
+  verify(jwt: string): Principal | Promise<Principal>;
+}
+
+/** Who sent a request that was let in. */
+export interface Callers {
+  /**
+   * Throws `token_invalid` or `token_missing` when he may do nothing any more: a body can take long to come, so ask when it
+   * has come.
+   */
+  of(request: Request): Principal;
+}
+
+export interface GateParts {
+  readonly tokens: TokenBook;
+  /** When there is a key for them. */
+  readonly jwt: JwtVerifier | undefined;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Told of every request that was not let in, and why. */
+  readonly onRefusal?: (reason: ErrorCode) => void;
+}
+
+/** What every secret of a named token begins with. */
+const TOKEN_PREFIX = "ebt_";
+
+/** Lets in whoever may come in: before a route is called, and before a connection is upgraded. */
+export class Gate implements Callers {
+  readonly guests: Guests;
+  readonly #parts: GateParts;
+  readonly #callers = new WeakMap<Request, Principal>();
+  readonly #gone = new WeakSet<Principal>();
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+    this.guests = new Guests(parts.clock);
+    parts.tokens.onGone((gone) => {
+      if (gone) this.#gone.add(gone);
+      this.guests.expel(gone ?? anybody);
+    });
+  }
+
+  /** Everybody may do everything, as there are neither tokens nor keys. */
+  get isOpen(): boolean {
+    return this.#parts.tokens.isEmpty && this.#parts.jwt === undefined;
+  }
+
+  /**
+   * Who sent the request, if he may do something of this kind. Throws, or rejects with, `token_missing`,
+   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`.
+   */
+  admit(request: Request, access: Access): Principal | Promise<Principal> {
+    if (access === "public" || this.isOpen) return anybody;
+    try {
+      const found = this.#identify(request);
+      if (!(found instanceof Promise)) return this.#enter(request, found, access);
+      return found.then((principal) => this.#enter(request, principal, access)).catch((error) => this.#refuse(error));
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  of(request: Request): Principal {
+    const caller = this.#callers.get(request);
+    if (caller === undefined) return this.#nobodyKnown();
+    this.#requireValid(caller);
+    return caller;
+  }
+
+  #refuse(error: unknown): never {
+    if (error instanceof BusError) this.#parts.onRefusal?.(error.code);
+    throw error;
+  }
+
+  #enter(request: Request, principal: Principal, access: Access): Principal {
+    this.#requireValid(principal);
+    requireAccess(principal, access);
+    this.#callers.set(request, principal);
+    return principal;
+  }
+
+  #requireValid(principal: Principal): void {
+    if (this.#gone.has(principal)) throw new BusError("token_invalid", "the token was revoked");
+    if (principal.expiresMs === undefined || principal.expiresMs > this.#parts.clock()) return;
+    throw new BusError("token_invalid", "the token has expired");
+  }
+
+  #identify(request: Request): Principal | Promise<Principal> {
+    const { tokens, jwt } = this.#parts;
+    const secret = secretOf(request);
+    if (secret === undefined) throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+    if (jwt !== undefined && !secret.startsWith(TOKEN_PREFIX)) return jwt.verify(secret);
+    const principal = tokens.find(secret);
+    if (principal) return principal;
+    throw new BusError("token_invalid", "the token is not known: it may have been revoked");
+  }
+
+  /** A route that asks who sent a request which nobody let in. */
+  #nobodyKnown(): Principal {
+    if (this.isOpen) return anybody;
+    throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+  }
+}

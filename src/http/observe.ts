@@ -1,0 +1,66 @@
+import { pathOf } from "./answer.ts";
+
+/** One request that was answered. No query, no header, no body: they may hold secrets. */
+export interface Answered {
+  readonly method: string;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  /** The template of the route, such as `/api/events/:topic`; `other` when there is none. */
+  readonly route: string;
+  readonly status: number;
+  /** Until the head of the answer was ready. */
+  readonly durationMs: number;
+  /** Of the request's body, as its Content-Length says; 0 without one. */
+  readonly bytes: number;
+}
+
+export type OnAnswered = (answered: Answered) => void;
+
+const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
+/** The routes of one server by their templates, so that what is counted by route stays bounded. */
+export class RouteTemplates {
+  readonly #exact: ReadonlySet<string>;
+  readonly #patterns: readonly { readonly template: string; readonly regexp: RegExp }[];
+
+  constructor(templates: readonly string[]) {
+    this.#exact = new Set(templates);
+    this.#patterns = templates
+      .filter((template) => template.includes(":"))
+      .map((template) => ({ template, regexp: new RegExp(`^${template.replaceAll(/:[^/]+/g, "[^/]+")}$`) }));
+  }
+
+  of(path: string): string {
+    if (this.#exact.has(path)) return path;
+    return this.#patterns.find(({ regexp }) => regexp.test(path))?.template ?? "other";
+  }
+}
+
+type Answer = Response | undefined;
+
+/** Tells of each answer once its head is ready; an upgrade to a WebSocket is a 101. */
+export function observed<Rest extends unknown[]>(
+  answer: (request: Request, ...rest: Rest) => Answer | Promise<Answer>,
+  routes: RouteTemplates,
+  onAnswered: OnAnswered,
+): (request: Request, ...rest: Rest) => Answer | Promise<Answer> {
+  return (request, ...rest) => {
+    const startMs = performance.now();
+    const { method, url, headers } = request;
+    const bytes = Number(headers.get("content-length") ?? 0);
+    const tell = (response: Answer): Answer => {
+      const path = pathOf(url);
+      onAnswered({
+        method: METHODS.includes(method) ? method : "other",
+        path,
+        route: routes.of(path),
+        status: response?.status ?? 101,
+        durationMs: performance.now() - startMs,
+        bytes,
+      });
+      return response;
+    };
+    const response = answer(request, ...rest);
+    return response instanceof Promise ? response.then(tell) : tell(response);
+  };
+}

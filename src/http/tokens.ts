@@ -1,0 +1,94 @@
+import { Elysia } from "elysia";
+import { BusError } from "../bus/errors.ts";
+import { parseTime } from "../bus/start.ts";
+import { type TokenBook, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
+import type { NewToken } from "../protocol/token.ts";
+import { json, pathOf } from "./answer.ts";
+import { mediaTypeOf, readBody } from "./body.ts";
+import { documented } from "./docs/route.ts";
+import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
+import { decodeUtf8 } from "./envelope.ts";
+import type { Callers } from "./gate.ts";
+import { type Members, sliceMembers } from "./members.ts";
+import { noQuery } from "./query.ts";
+
+const TOKENS_PATH = "/api/tokens";
+const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
+/** Room for 128 patterns of 256 characters. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** `GET`, `POST` and `DELETE` of the named tokens. */
+export function tokenRoutes(tokens: TokenBook, callers: Callers) {
+  return new Elysia()
+    .get(TOKENS_PATH, ({ request }) => list(tokens, request), documented(listTokensDocs))
+    .post(TOKENS_PATH, ({ request }) => create(tokens, request, callers), documented(createTokenDocs))
+    .delete(`${TOKENS_PATH}/:name`, ({ request }) => revoke(tokens, request), documented(revokeTokenDocs));
+}
+
+function list(tokens: TokenBook, request: Request): Response {
+  noQuery.read(request.url);
+  return json(tokens.list().map(tokenInfoOf));
+}
+
+async function create(tokens: TokenBook, request: Request, callers: Callers): Promise<Response> {
+  mediaTypeOf(request, ["json"]);
+  noQuery.read(request.url);
+  const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
+  callers.of(request);
+  const { record, secret } = tokens.create(parseTokenSpec(body));
+  return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
+}
+
+function revoke(tokens: TokenBook, request: Request): Response {
+  noQuery.read(request.url);
+  const path = pathOf(request.url);
+  tokens.revoke(decoded(path.slice(path.lastIndexOf("/") + 1)));
+  return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+}
+
+/** What is no name is the name of no token. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function parseTokenSpec(text: string): TokenSpec {
+  const members = sliceMembers(text, '{"name":…}');
+  members.requireOnly(MEMBERS);
+  const name = members.value("name");
+  if (typeof name !== "string") throw invalid("name", 'a token needs a name: {"name":"shop"}');
+  return {
+    name,
+    publish: patternsOf(members, "publish"),
+    subscribe: patternsOf(members, "subscribe"),
+    isAdmin: adminOf(members),
+    expiresMs: expiryOf(members),
+  };
+}
+
+function patternsOf(members: Members, name: "publish" | "subscribe"): string[] {
+  const value = members.value(name) ?? [];
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
+  throw invalid(name, `${name} must be an array of patterns: ["orders.*"]`);
+}
+
+function adminOf(members: Members): boolean {
+  const value = members.value("admin") ?? false;
+  if (typeof value === "boolean") return value;
+  throw invalid("admin", "admin must be true or false");
+}
+
+function expiryOf(members: Members): number | undefined {
+  const value = members.value("expires_at") ?? undefined;
+  if (value === undefined) return undefined;
+  const timeMs = typeof value === "string" ? parseTime(value) : undefined;
+  if (timeMs !== undefined) return timeMs;
+  throw invalid("expires_at", "expires_at must be an RFC 3339 time such as 2026-11-23T14:30:00Z, or null");
+}
+
+function invalid(parameter: string, detail: string): BusError {
+  return new BusError("parameter_invalid", detail, { members: { parameter } });
+}

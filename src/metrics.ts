@@ -1,0 +1,172 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Bus } from "./bus/bus.ts";
+import type { Histogram as Plain, Tally } from "./bus/meter.ts";
+
+/** What is read beside the bus when somebody asks for the metrics. */
+export interface MetricsParts {
+  readonly bus: Bus;
+  readonly published: () => number;
+  readonly subscribers: () => Readonly<Record<string, { readonly live: number; readonly replay: number }>>;
+  readonly queueDepth: () => number;
+  readonly walBytes: () => number;
+}
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+
+/** The metrics of one service in Prometheus' text format. The plain numbers of its meter are read when it is asked. */
+export class Metrics {
+  readonly #registry = new Registry();
+
+  constructor(parts: MetricsParts) {
+    const { meter } = parts.bus;
+    this.#counter("published_events", "Events committed since the start.", () => [[{}, parts.published()]]);
+    this.#counter("published_characters", "Characters of the JSON of the events committed.", () => [
+      [{}, meter.publishedCharacters],
+    ]);
+    this.#counter("delivered_events", "Events handed to subscribers, once for each of them.", () =>
+      samples("transport", meter.delivered),
+    );
+    this.#counter("delivered_characters", "Characters of the JSON of the events handed to subscribers.", () =>
+      samples("transport", meter.deliveredCharacters),
+    );
+    this.#counter("replays", "Subscriptions that began in the past.", () => [[{}, meter.replays]]);
+    this.#counter("gaps", "Holes that subscribers were told of.", () => [[{}, meter.gaps]]);
+    this.#counter("evictions", "Slow subscribers that were moved from live delivery to the history.", () => [
+      [{}, meter.evictions],
+    ]);
+    this.#counter("pruned_events", "Events that retention removed.", () => [[{}, meter.prunedEvents]]);
+    this.#counter("auth_failures", "Requests refused for who sent them, by reason.", () =>
+      tallied("reason", meter.authFailures),
+    );
+    this.#counter("limit_hits", "Requests and connections that met a limit, by its name.", () =>
+      tallied("limit", meter.limitHits),
+    );
+    this.#histogram("commit_events", "Events in one transaction.", () => [[{}, meter.commitEvents]]);
+    this.#histogram("commit_duration_seconds", "Time of a transaction of events.", () => [[{}, meter.commitSeconds]]);
+    this.#histogram(
+      "fsync_duration_seconds",
+      "Time of the COMMIT statement, in which SQLite waits for the disk.",
+      () => [[{}, meter.fsyncSeconds]],
+    );
+    this.#histogram("prune_duration_seconds", "Time of a run of pruning.", () => [[{}, meter.pruneSeconds]]);
+    this.#histogram("http_request_duration_seconds", "Time to the head of the answer, by route and status.", () =>
+      [...meter.http].map(([key, histogram]) => {
+        const [method = "", route = "", status = ""] = key.split(" ");
+        return [{ method, route, status }, histogram];
+      }),
+    );
+    this.#gauges(parts);
+    this.#addProcess();
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** What prom-client knows of a process, without what it asks of Node.js: Bun answers with zeros and estimates. */
+  #addProcess(): void {
+    collectDefaultMetrics({ register: this.#registry, prefix: "eventbus_" });
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (name.startsWith("eventbus_nodejs_") || name === "eventbus_process_heap_bytes") {
+        this.#registry.removeSingleMetric(name);
+      }
+    }
+  }
+
+  #gauges({ bus, subscribers, queueDepth, walBytes }: MetricsParts): void {
+    this.#gauge("subscribers", "Subscribers now, by transport and state.", () =>
+      Object.entries(subscribers()).flatMap(([transport, { live, replay }]): Sample[] => [
+        [{ transport, state: "live" }, live],
+        [{ transport, state: "replay" }, replay],
+      ]),
+    );
+    this.#gauge("queue_depth", "Publishes that wait for their commit.", () => [[{}, queueDepth()]]);
+    this.#gauge("history_events", "Events that history keeps.", () => [[{}, bus.head - bus.floor + 1]]);
+    this.#gauge("database_used_bytes", "Bytes of the database in use.", () => [[{}, bus.size().usedBytes]]);
+    this.#gauge("database_bytes", "Bytes of the database on disk, its write-ahead log included.", () => [
+      [{}, bus.size().fileBytes],
+    ]);
+    this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, walBytes()]]);
+    this.#gauge("ready", "1 when the history is sound and takes publishes.", () => [
+      [{}, bus.health().state === "ok" ? 1 : 0],
+    ]);
+  }
+
+  #counter(name: string, help: string, read: () => readonly Sample[]): void {
+    const counter: Counter<string> = new Counter({
+      name: `eventbus_${name}_total`,
+      help,
+      labelNames: LABELS,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [labels, value] of read()) counter.inc(labels, value);
+      },
+    });
+  }
+
+  #gauge(name: string, help: string, read: () => readonly Sample[]): void {
+    const gauge: Gauge<string> = new Gauge({
+      name: `eventbus_${name}`,
+      help,
+      labelNames: LABELS,
+      registers: [this.#registry],
+      collect: () => {
+        for (const [labels, value] of read()) gauge.set(labels, value);
+      },
+    });
+  }
+
+  #histogram(name: string, help: string, read: () => readonly (readonly [Labels, Plain])[]): void {
+    const shown = new ReadHistogram(`eventbus_${name}`, help, read);
+    this.#registry.registerMetric(shown);
+  }
+}
+
+const LABELS = ["transport", "state", "reason", "limit"];
+
+/** A histogram of prom-client whose numbers are kept elsewhere. */
+class ReadHistogram extends Histogram<string> {
+  readonly #name: string;
+  readonly #help: string;
+  readonly #read: () => readonly (readonly [Labels, Plain])[];
+
+  constructor(name: string, help: string, read: () => readonly (readonly [Labels, Plain])[]) {
+    super({ name, help, registers: [] });
+    this.#name = name;
+    this.#help = help;
+    this.#read = read;
+  }
+
+  /** What a registry asks for when it writes its text. */
+  async getForPromString() {
+    const values = this.#read().flatMap(([labels, histogram]) => valuesOf(this.#name, labels, histogram));
+    return { name: this.#name, help: this.#help, type: "histogram", aggregator: "sum", values };
+  }
+}
+
+function valuesOf(name: string, labels: Labels, { bounds, counts, sum }: Plain) {
+  let count = 0;
+  const buckets = counts.map((more, index) => {
+    count += more;
+    return { metricName: `${name}_bucket`, labels: { ...labels, le: bounds[index] ?? "+Inf" }, value: count };
+  });
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
+}
+
+function samples(label: string, values: Readonly<Record<string, number>>): readonly Sample[] {
+  return Object.entries(values).map(([name, value]): Sample => [{ [label]: name }, value]);
+}
+
+function tallied(label: string, { counts }: Tally): readonly Sample[] {
+  return [...counts].map(([name, value]): Sample => [{ [label]: name }, value]);
+}

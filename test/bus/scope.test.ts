@@ -1,0 +1,44 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { PatternSet } from "../../src/bus/pattern-set.ts";
+import { scopeOf, within } from "../../src/bus/scope.ts";
+
+const segment = fc.constantFrom("a", "b", "ab", "x1");
+const topic = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join("."));
+const piece = fc.constantFrom("a", "b", ".", "*", "?", "[ab]", "[^a]", "{a,b.x1}", "x1");
+const pattern = fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join(""));
+const patterns = fc.array(pattern, { minLength: 1, maxLength: 3 });
+
+describe("what is asked within a scope", () => {
+  test("is what both match, and nothing else, however often it is asked", () => {
+    fc.assert(
+      fc.property(patterns, patterns, fc.array(topic, { minLength: 1 }), (allowed, asked, topics) => {
+        const set = PatternSet.parse(asked);
+        const both = within(scopeOf(allowed), set);
+        const expected = (one: string) => PatternSet.parse(allowed).matches(one) && set.matches(one);
+        for (const one of [...topics, ...topics]) expect(both.matches(one)).toBe(expected(one));
+      }),
+    );
+  });
+
+  test("has the same key for the same patterns in any order, and another one for another scope", () => {
+    const asked = PatternSet.parse(["*"]);
+    expect(within(scopeOf(["a.*", "b"]), asked).key).toBe(within(scopeOf(["b", "a.*"]), asked).key);
+    expect(within(scopeOf(["a.*"]), asked).key).not.toBe(within(scopeOf(["b"]), asked).key);
+    expect(within(scopeOf(["a.*"]), asked).key).not.toBe(asked.key);
+    expect(within(scopeOf(["*"]), asked)).toBe(asked);
+  });
+
+  test("is nothing within no scope", () => {
+    expect(within(scopeOf([]), PatternSet.parse(["*"])).matches("a")).toBe(false);
+    expect(scopeOf([]).isNothing).toBe(true);
+  });
+
+  test("is right beyond the topics that a scope remembers", () => {
+    const scope = scopeOf(["a.*"]);
+    for (let index = 0; index < 1000; index++) {
+      expect(scope.matches(`a.${index}`)).toBe(true);
+      expect(scope.matches(`b.${index}`)).toBe(false);
+    }
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, test } from "bun:test";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  environmentName,
+  type FileValues,
+  fileKey,
+  type Key,
+  resolveConfig,
+  type Setting,
+  settings,
+} from "../src/config.ts";
+import { readConfigFile } from "../src/config-file.ts";
+import { printConfig } from "../src/config-print.ts";
+import { runBinary } from "./helpers/binary.ts";
+import { temporaryFolder } from "./helpers/service.ts";
+
+const rows = Object.entries(settings) as [Key, Setting<unknown>][];
+
+/** Three texts that differ from one another and are right for a setting of this unit. */
+function texts({ unit, isRepeatable }: Setting<unknown>): [string, string, string] {
+  if (isRepeatable) return ["http://a.example", "http://b.example", "http://c.example"];
+  if (unit === undefined) return ["true", "false", "true"];
+  if (unit === "number") return ["11", "12", "13"];
+  if (unit === "size") return ["11MiB", "12MiB", "13MiB"];
+  if (unit === "duration") return ["11s", "12s", "13s"];
+  const [first = "", second = first, third = first] = unit.includes("|") ? unit.split("|") : ["a", "b", "c"];
+  return [first, second, third];
+}
+
+/** The text as a value of TOML for this setting. */
+function toml(setting: Setting<unknown>, text: string): string {
+  if (setting.isRepeatable) return JSON.stringify([text]);
+  return setting.unit === undefined || setting.unit === "number" ? text : JSON.stringify(text);
+}
+
+function fileOf(content: string): FileValues {
+  using folder = temporaryFolder();
+  const path = join(folder.path, "eventbus.toml");
+  writeFileSync(path, content);
+  return readConfigFile(path);
+}
+
+describe("a flag wins over the environment, that over the file, that over the default:", () => {
+  for (const [key, setting] of rows) {
+    test(setting.flag, () => {
+      const [inFlag, inEnvironment, inFile] = texts(setting);
+      const flags = { [setting.flag]: [inFlag] };
+      const environment = { [environmentName(setting)]: inEnvironment };
+      const file = fileOf(`${fileKey(setting)} = ${toml(setting, inFile)}\n`);
+      const outcomes = [
+        resolveConfig(flags, environment, file),
+        resolveConfig({}, environment, file),
+        resolveConfig({}, {}, file),
+        resolveConfig({}, {}),
+      ].map(({ config, origins }): unknown[] => [config[key], origins[key]]);
+      expect<unknown>(outcomes).toEqual([
+        [setting.parse(inFlag), "flag"],
+        [setting.parse(inEnvironment), "environment"],
+        [setting.parse(inFile), "file"],
+        [setting.default, "default"],
+      ]);
+    });
+  }
+});
+
+describe("a configuration file is refused", () => {
+  test.each([
+    ["max-histroy = 1", "the key max-histroy is not known: did you mean max-history?"],
+    ["[server]\nport = 1", "the key server is not known"],
+    ['port = "9800"', "port must be a whole number, not a string"],
+    ["port = 1.5", "port must be a whole number from 0 to 65535"],
+    ["port = 99999", "port must be a whole number from 0 to 65535"],
+    ["db = 5", "db must be a string, not the number 5"],
+    ["max-age = 10", 'max-age must be a string such as "30s", not the number 10'],
+    ["max-age = 2020-01-01", "not a date"],
+    ["allow-anonymous = 1", "allow-anonymous must be true or false, not the number 1"],
+    ["allowed-origin = [1]", "allowed-origin must be an array of strings"],
+    ["durability = { a = 1 }", "durability must be a string, not a table"],
+    ["port = 1\nport = 2", "line 2"],
+    ["port =", "is not TOML: line 1, column"],
+  ])("%p", (content, words) => {
+    expect(() => resolveConfig({}, {}, fileOf(content))).toThrow(words);
+  });
+
+  test("that is not there", () => {
+    expect(() => readConfigFile("/no/such/eventbus.toml")).toThrow("/no/such/eventbus.toml cannot be read");
+  });
+});
+
+test("a file may give sizes as numbers, and turn a rule off", () => {
+  const { config } = resolveConfig({}, {}, fileOf('max-body = 2048\nmax-history = "off"\nallowed-host = []\n'));
+  expect(config).toMatchObject({ maxBody: 2048, maxHistory: undefined, allowedHosts: [] });
+});
+
+test("secrets are masked when the configuration is printed", () => {
+  const resolved = resolveConfig({ "--db": ["/secret/place"] }, {});
+  const table: Record<string, Setting<unknown>> = settings;
+  const { db } = settings;
+  try {
+    table["db"] = { ...db, isSecret: true };
+    expect(printConfig(resolved)).toMatch(/^db +\*{8} +flag$/m);
+    expect(printConfig(resolved)).not.toContain("/secret/place");
+  } finally {
+    table["db"] = db;
+  }
+});
+
+describe("the binary", () => {
+  test("shows each value and where it comes from", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "bus.toml"), 'max-history = 7\nport = 1\nallowed-host = ["a.example"]\n');
+    const args = ["serve", "--print-config", "--config", "bus.toml", "--port", "3"];
+    const env = { EVENTBUS_PORT: "2", EVENTBUS_MAX_AGE: "1h" };
+    const { exitCode, stdout, stderr } = await runBinary(args, { folder: folder.path, env });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
+    expect(stdout).toMatch(/^port +3 +flag$/m);
+    expect(stdout).toMatch(/^max-age +3600000ms +environment$/m);
+    expect(stdout).toMatch(/^max-history +7 +file$/m);
+    expect(stdout).toMatch(/^allowed-host +a\.example +file$/m);
+    expect(stdout).toMatch(/^durability +fsync +default$/m);
+    expect(stdout.trim().split("\n")).toHaveLength(rows.length);
+  });
+
+  test("finds its file by EVENTBUS_CONFIG, and calls a bad one wrong usage", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(join(folder.path, "bus.toml"), "prot = 1\n");
+    const { exitCode, stderr } = await runBinary([], { folder: folder.path, env: { EVENTBUS_CONFIG: "bus.toml" } });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: "eventbus: bus.toml: the key prot is not known: did you mean port?\n",
+    });
+  });
+
+  test("names every setting in its help", async () => {
+    const { stdout } = await runBinary(["serve", "--help"]);
+    for (const [, setting] of rows) expect(stdout).toContain(`${setting.flag} `);
+    for (const flag of ["--config <file>", "--print-config"]) expect(stdout).toContain(flag);
+  });
+});
+
+test("the manual names every setting", () => {
+  const manual = readFileSync(join(import.meta.dir, "../docs/operations.md"), "utf8");
+  expect(rows.filter(([, { flag }]) => !manual.includes(`\`${flag}\``)).map(([, { flag }]) => flag)).toEqual([]);
+});

@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
+import { Binary, runBinary } from "../helpers/binary.ts";
+import { expectOk, expectProblem } from "../helpers/http.ts";
+import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
+import { TestSocket } from "../helpers/socket.ts";
+
+const SECRET = "0123456789abcdef0123456789abcdef";
+const claim = { publish: ["a.*"], subscribe: ["a.*"], admin: false };
+
+type SigningKey = Parameters<SignJWT["sign"]>[0];
+
+interface Asked {
+  readonly alg: string;
+  readonly key: SigningKey;
+  readonly kid?: string;
+  readonly claims?: Record<string, unknown>;
+  readonly seconds?: number;
+}
+
+function sign({ alg, key, kid, claims = { eventbus: claim }, seconds = 60 }: Asked): Promise<string> {
+  const header = kid === undefined ? { alg } : { alg, kid };
+  const jwt = new SignJWT(claims).setProtectedHeader(header).setSubject("somebody");
+  return jwt.setExpirationTime(Math.floor(Date.now() / 1000) + seconds).sign(key);
+}
+
+function ask(url: string, jwt: string, path = "/api/events/history"): Promise<Response> {
+  return fetch(`${url}${path}`, { headers: { Authorization: `Bearer ${jwt}` } });
+}
+
+function publish(url: string, jwt: string, topic: string): Promise<Response> {
+  const init = { method: "POST", headers: { Authorization: `Bearer ${jwt}` }, body: JSON.stringify({ topic }) };
+  return fetch(`${url}/api/events/publish`, init);
+}
+
+const unsigned = (claims: object) =>
+  `${[{ alg: "none" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".")}.`;
+
+describe("a JSON Web Token of a shared secret", () => {
+  const key = new TextEncoder().encode(SECRET);
+  let binary: Binary;
+  beforeAll(async () => {
+    binary = await Binary.start({ env: { EVENTBUS_JWT_SECRET: SECRET } });
+  });
+  afterAll(() => binary[Symbol.asyncDispose]());
+
+  test("may do what its claim says, and nothing is open beside", async () => {
+    const jwt = await sign({ alg: "HS256", key });
+    await expectOk(await publish(binary.url, jwt, "a.x"));
+    await expectProblem(await publish(binary.url, jwt, "b.x"), "scope_insufficient");
+    await expectOk(await ask(binary.url, jwt));
+    await expectProblem(await ask(binary.url, jwt, "/api/stats"), "scope_insufficient");
+    await expectProblem(await fetch(`${binary.url}/api/events/history`), "token_missing");
+    const admin = await sign({ alg: "HS256", key, claims: { eventbus: { admin: true } } });
+    await expectOk(await ask(binary.url, admin, "/api/stats"));
+    await expectProblem(await ask(binary.url, admin), "scope_insufficient");
+    expect(binary.stderr).not.toContain(SECRET);
+  });
+
+  test("closes its connections when it expires", async () => {
+    const jwt = await sign({ alg: "HS256", key, seconds: 2 });
+    using socket = await TestSocket.open(binary.url, `access_token=${jwt}`);
+    const stream = await ask(binary.url, jwt, "/api/events/stream");
+    expect(await socket.closed).toMatchObject({ code: 1008 });
+    await stream.text();
+    await expectProblem(await ask(binary.url, jwt), "token_invalid");
+  });
+
+  test("is refused when anything about it is not as it must be", async () => {
+    const other = new TextEncoder().encode(SECRET.replace("0", "1"));
+    const noExpiry = new SignJWT({ eventbus: claim }).setProtectedHeader({ alg: "HS256" });
+    const wrong = [
+      await sign({ alg: "HS256", key: other }),
+      await sign({ alg: "HS512", key: new TextEncoder().encode(SECRET + SECRET) }),
+      await sign({ alg: "HS256", key, seconds: -10 }),
+      await sign({ alg: "HS256", key, claims: {} }),
+      await sign({ alg: "HS256", key, claims: { eventbus: "*" } }),
+      await sign({ alg: "HS256", key, claims: { eventbus: { publish: "*" } } }),
+      await sign({ alg: "HS256", key, claims: { eventbus: { publish: ["["] } } }),
+      await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, admin: "yes" } } }),
+      await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, publsih: ["*"] } } }),
+      await noExpiry.sign(key),
+      unsigned({ eventbus: { admin: true }, exp: 4_000_000_000 }),
+      "a.b.c",
+      "x".repeat(9000),
+    ];
+    for (const jwt of wrong) await expectProblem(await ask(binary.url, jwt), "token_invalid");
+  });
+});
+
+describe("a JSON Web Token of a public key", () => {
+  let folder: TemporaryFolder;
+  beforeAll(() => {
+    folder = temporaryFolder();
+  });
+  afterAll(() => folder[Symbol.dispose]());
+
+  test.each(["RS256", "ES256", "EdDSA"])("%s is accepted, and no other algorithm with the key", async (alg) => {
+    const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
+    const pem = await exportSPKI(publicKey);
+    const file = join(folder.path, `${alg}.pem`);
+    writeFileSync(file, pem);
+    await using binary = await Binary.start({ args: ["--jwt-public-key", file] });
+    await expectOk(await ask(binary.url, await sign({ alg, key: privateKey })));
+    const stranger = await generateKeyPair(alg);
+    await expectProblem(await ask(binary.url, await sign({ alg, key: stranger.privateKey })), "token_invalid");
+    const confused = await sign({ alg: "HS256", key: new TextEncoder().encode(pem) });
+    await expectProblem(await ask(binary.url, confused), "token_invalid");
+  });
+
+  test("a key that will not do is refused at the start", async () => {
+    const file = join(folder.path, "no-key.pem");
+    writeFileSync(file, "not a key");
+    const wrong = [
+      ["--jwt-secret", "short"],
+      ["--jwt-public-key", file],
+      ["--jwt-public-key", join(folder.path, "missing.pem")],
+      ["--jwks-url", "ftp://example.com"],
+      ["--jwks-url", "http://example.com", "--jwt-public-key", file],
+    ];
+    for (const args of wrong) {
+      const { exitCode, stderr } = await runBinary(["--port", "0", ...args]);
+      expect({ args, exitCode }).toEqual({ args, exitCode: 2 });
+      expect(stderr).toMatch(/^eventbus: --j[^\n]+\n$/);
+    }
+  });
+});
+
+describe("a JSON Web Token of a set of keys", () => {
+  test("is checked by keys that are kept, fetched anew when they are replaced, and awaited when they are away", async () => {
+    const first = await generateKeyPair("ES256");
+    const second = await generateKeyPair("EdDSA");
+    let keys: object[] = [{ ...(await exportJWK(first.publicKey)), kid: "1" }];
+    let fetches = 0;
+    let isAway = true;
+    using server = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: () => {
+        fetches++;
+        return isAway ? new Response("away", { status: 500 }) : Response.json({ keys });
+      },
+    });
+    await using binary = await Binary.start({ args: ["--jwks-url", `${server.url}keys`] });
+    const one = await sign({ alg: "ES256", key: first.privateKey, kid: "1" });
+    await expectProblem(await ask(binary.url, one), "unavailable");
+    isAway = false;
+    await expectOk(await ask(binary.url, one));
+    const before = fetches;
+    await expectOk(await ask(binary.url, await sign({ alg: "ES256", key: first.privateKey, kid: "1", seconds: 90 })));
+    expect(fetches).toBe(before);
+    keys = [{ ...(await exportJWK(second.publicKey)), kid: "2" }];
+    const two = await sign({ alg: "EdDSA", key: second.privateKey, kid: "2" });
+    // The keys are not fetched again within a second.
+    let answer = await ask(binary.url, two);
+    while (answer.status === 401) answer = await ask(binary.url, two);
+    await expectOk(answer);
+    const old = await sign({ alg: "ES256", key: first.privateKey, kid: "1", seconds: 120 });
+    await expectProblem(await ask(binary.url, old), "token_invalid");
+    const confused = await sign({ alg: "HS256", key: new TextEncoder().encode(JSON.stringify(keys[0])), kid: "2" });
+    await expectProblem(await ask(binary.url, confused), "token_invalid");
+  });
+});

@@ -1,0 +1,65 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { publish } from "../helpers/http.ts";
+import { temporaryFolder } from "../helpers/service.ts";
+
+const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
+/** A disk of its own, of 2 MiB, in a name space of its own. */
+const ON_SMALL_DISK = `mount -t tmpfs -o size=2m tmpfs "$1" && exec "$0" --port 0 --db "$1/eventbus.db"`;
+const NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount"];
+
+/** Starts the command and resolves with its address. Standard error is no longer read after that. */
+async function start(command: readonly string[]) {
+  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "ignore", stderr: "pipe" });
+  const reader = child.stderr.getReader();
+  let said = "";
+  while (!/listening on \S+\s/.test(said)) {
+    const { done, value } = await reader.read();
+    if (done) throw new Error(`it did not start: ${said}`);
+    said += new TextDecoder().decode(value);
+  }
+  const url = /listening on (\S+)\s/.exec(said)?.[1] ?? "";
+  return {
+    url,
+    child,
+    reader,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+    },
+  };
+}
+
+describe("the binary", () => {
+  test("is not ready while its disk is full, says so, and stays alive", async () => {
+    using folder = temporaryFolder();
+    const disk = join(folder.path, "disk");
+    mkdirSync(disk);
+    await using server = await start([...NAME_SPACE, "sh", "-c", ON_SMALL_DISK, BINARY, disk]);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    let status = 200;
+    while (status === 200) {
+      const body = JSON.stringify({ topic: "a", data: "x".repeat(100_000) });
+      status = (await fetch(`${server.url}/api/events/publish`, { method: "POST", body })).status;
+    }
+    expect(status).toBe(507);
+    // The probe of a full disk is a small commit: fill what is left for it.
+    while ((await fetch(`${server.url}/readyz`)).status === 200) {
+      await fetch(`${server.url}/api/events/publish`, { method: "POST", body: '{"topic":"a"}' });
+    }
+    const ready = await fetch(`${server.url}/readyz`);
+    expect(ready.status).toBe(507);
+    expect(await ready.json()).toMatchObject({ code: "storage_full", detail: "the disk of the history is full" });
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test("goes on when nobody reads its log any more", async () => {
+    using folder = temporaryFolder();
+    await using server = await start([BINARY, "--port", "0", "--access-log", "--db", join(folder.path, "a.db")]);
+    await server.reader.cancel();
+    for (let count = 1; count <= 50; count++) expect((await publish(server.url, "a")).id).toBe(count);
+    server.child.kill("SIGTERM");
+    expect(await server.child.exited).toBe(0);
+  });
+});

@@ -1,0 +1,103 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { Binary, runBinary } from "../helpers/binary.ts";
+import { expectOk, expectProblem } from "../helpers/http.ts";
+import { temporaryFolder } from "../helpers/service.ts";
+import { TestSocket } from "../helpers/socket.ts";
+
+async function made(...args: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await runBinary(["token", "create", ...args]);
+  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+  expect(stdout).toMatch(/^ebt_[\w-]{43}\n$/);
+  return stdout.trim();
+}
+
+function bearer(secret: string): { headers: Record<string, string> } {
+  return { headers: { Authorization: `Bearer ${secret}` } };
+}
+
+describe("eventbus token, in the file,", () => {
+  test("makes the first one, for a server that may then listen everywhere", async () => {
+    using folder = temporaryFolder();
+    const db = join(folder.path, "bus.db");
+    const refused = await runBinary(["--host", "0.0.0.0", "--port", "0", "--db", db]);
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr).toContain(`eventbus token create NAME --admin --db ${db}`);
+    expect(refused.stderr).toContain("--allow-anonymous");
+    const secret = await made("root", "--admin", "--subscribe", "*", "--db", db);
+    await using binary = await Binary.start({ args: ["--host", "0.0.0.0", "--db", db] });
+    const url = `http://127.0.0.1:${binary.port}`;
+    await expectOk(await fetch(`${url}/api/stats`, bearer(secret)));
+    await expectProblem(await fetch(`${url}/api/stats`), "token_missing");
+    expect(await binary.stop()).toBe(0);
+    expect(await Bun.file(db).text()).not.toContain(secret);
+    expect(binary.stderr).not.toContain(secret);
+  });
+
+  test("refuses a first one that is no admin's, and tells of wrong usage", async () => {
+    using folder = temporaryFolder();
+    const db = join(folder.path, "bus.db");
+    const first = await runBinary(["token", "create", "shop", "--publish", "*", "--db", db]);
+    expect(first).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(first.stderr).toContain("--admin");
+    for (const wrong of [["--expires", "soon"], ["--expires", "0s"], ["--publish", "["], ["--amdin"]]) {
+      const { exitCode } = await runBinary(["token", "create", "a", "--admin", "--db", db, ...wrong]);
+      expect({ wrong, exitCode }).toEqual({ wrong, exitCode: 2 });
+    }
+    const none = await runBinary(["token", "list", "--db", join(folder.path, "none.db")]);
+    expect(none.exitCode).toBe(1);
+  });
+});
+
+describe("eventbus token, through a running server,", () => {
+  test("makes, lists and revokes at once", async () => {
+    await using binary = await Binary.start();
+    const root = await made("root", "--admin", "--publish", "*", "--url", binary.url);
+    const at = ["--url", binary.url, "--token", root];
+    const shop = await made("shop", "--publish", "orders.*", "--subscribe", "*", "--expires", "30d", ...at);
+    const list = await runBinary(["token", "list", ...at]);
+    expect(list.stdout).toMatch(
+      /^NAME +PUBLISH +SUBSCRIBE +ADMIN +EXPIRES\nroot +\* +- +yes +never\nshop +orders\.\* +\* +no +20/,
+    );
+    expect(list.stdout).not.toContain("ebt_");
+    const env = { EVENTBUS_URL: binary.url, EVENTBUS_TOKEN: root };
+    const json = await runBinary(["token", "list", "--output", "json"], { env });
+    expect(JSON.parse(json.stdout)).toMatchObject([{ name: "root" }, { name: "shop", publish: ["orders.*"] }]);
+    using socket = await TestSocket.open(binary.url, `access_token=${shop}`);
+    expect(await runBinary(["token", "revoke", "shop"], { env })).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(await socket.closed).toMatchObject({ code: 1008 });
+    await expectProblem(await fetch(`${binary.url}/api/events/history`, bearer(shop)), "token_invalid");
+    const last = await runBinary(["token", "revoke", "root"], { env });
+    expect(last.exitCode).not.toBe(0);
+    expect(last.stderr).toContain("last valid token of an admin");
+    for (const secret of [root, shop]) expect(binary.stderr).not.toContain(secret);
+  });
+
+  test("says so when the token will not do, or nobody is there", async () => {
+    await using binary = await Binary.start();
+    await made("root", "--admin", "--url", binary.url);
+    const refused = await runBinary(["token", "list", "--url", binary.url]);
+    expect(refused).toMatchObject({ exitCode: 1, stdout: "" });
+    expect(refused.stderr).toContain("token");
+    await binary.stop();
+    const gone = await runBinary(["token", "list", "--url", binary.url]);
+    expect(gone.exitCode).toBe(1);
+    const nonsense = await runBinary(["token", "list", "--url", "nonsense"]);
+    expect(nonsense).toMatchObject({ exitCode: 2, stdout: "" });
+    expect(nonsense.stderr).toMatch(/^eventbus: [^\n]+\n$/);
+  });
+
+  test("keeps to it after a restart", async () => {
+    using folder = temporaryFolder();
+    const args = ["--db", join(folder.path, "bus.db")];
+    let secret = "";
+    {
+      await using binary = await Binary.start({ args });
+      secret = await made("root", "--admin", "--url", binary.url);
+      expect(await binary.stop("SIGKILL")).toBeGreaterThan(0);
+    }
+    await using binary = await Binary.start({ args });
+    await expectProblem(await fetch(`${binary.url}/api/stats`), "token_missing");
+    await expectOk(await fetch(`${binary.url}/api/stats`, bearer(secret)));
+  });
+});

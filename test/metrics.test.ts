@@ -1,0 +1,158 @@
+import { describe, expect, test } from "bun:test";
+import { Binary } from "./helpers/binary.ts";
+import { expectProblem, publish, publishMany } from "./helpers/http.ts";
+import { describeWith } from "./helpers/requires.ts";
+import { startService } from "./helpers/service.ts";
+import { TestSocket } from "./helpers/socket.ts";
+
+/** The numbers of an answer, by name and labels. */
+async function metricsOf(url: string): Promise<Map<string, number>> {
+  const response = await fetch(`${url}/metrics`);
+  expect(response.headers.get("content-type")).toStartWith("text/plain; version=0.0.4");
+  const lines = (await response.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]),
+  );
+}
+
+describe("GET /metrics", () => {
+  test("counts what was published and delivered, and their commits", async () => {
+    await using binary = await Binary.start();
+    using socket = await TestSocket.open(binary.url);
+    await socket.ask({ type: "ping" });
+    await publishMany(binary.url, Array(3).fill({ topic: "a" }));
+    await socket.ask({ type: "ping" });
+    const metrics = await metricsOf(binary.url);
+    expect(Object.fromEntries(metrics)).toMatchObject({
+      eventbus_published_events_total: 3,
+      'eventbus_delivered_events_total{transport="websocket"}': 3,
+      'eventbus_subscribers{transport="websocket",state="live"}': 1,
+      'eventbus_commit_events_bucket{le="2"}': 0,
+      'eventbus_commit_events_bucket{le="4"}': 1,
+      'eventbus_commit_events_bucket{le="+Inf"}': 1,
+      eventbus_commit_events_sum: 3,
+      eventbus_fsync_duration_seconds_count: 1,
+      eventbus_queue_depth: 0,
+      eventbus_ready: 1,
+    });
+    expect(metrics.get("eventbus_process_resident_memory_bytes")).toBeGreaterThan(0);
+  });
+
+  test("counts replays, holes and pruning", async () => {
+    await using service = await startService({ maxHistory: 1 });
+    await publishMany(service.url, Array(3).fill({ topic: "a" }));
+    await service.bus.prune();
+    const subscriber = service.bus.subscribe("*", { since: 1 });
+    await subscriber.next();
+    expect(Object.fromEntries(await metricsOf(service.url))).toMatchObject({
+      eventbus_replays_total: 1,
+      eventbus_gaps_total: 1,
+      eventbus_pruned_events_total: 2,
+      eventbus_prune_duration_seconds_count: 1,
+      'eventbus_delivered_events_total{transport="library"}': 1,
+    });
+    expect(await (await fetch(`${service.url}/api/stats`)).json()).toMatchObject({
+      delivered: 1,
+      gaps: 1,
+      replays: 1,
+      evictions: 0,
+      commits: { count: 1, events_per_commit: 3, fsync_ms: { p50: expect.any(Number), p99: expect.any(Number) } },
+    });
+  });
+
+  test("names routes by their templates, never by what was asked", async () => {
+    await using service = await startService();
+    await publish(service.url, "a");
+    for (const path of ["/api/events/1", "/api/events/99", "/no/such/secret"]) await fetch(service.url + path);
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    expect(text).toContain('_count{method="GET",route="/api/events/:id",status="200"} 1');
+    expect(text).toContain('_count{method="GET",route="/api/events/:id",status="404"} 1');
+    expect(text).toContain('_count{method="GET",route="other",status="404"} 1');
+    expect(text).not.toContain("secret");
+  });
+
+  test("counts by reason and limit what the edges refuse", async () => {
+    await using service = await startService({ maxPatterns: 1 });
+    service.bus.meter.authFailures.add("expired");
+    await expectProblem(await fetch(`${service.url}/api/events/stream?pattern=a&pattern=b`), "parameter_invalid");
+    using socket = await TestSocket.open(service.url, "pattern=a");
+    await socket.ask({ type: "subscribe", pattern: "b" });
+    expect(Object.fromEntries(await metricsOf(service.url))).toMatchObject({
+      'eventbus_auth_failures_total{reason="expired"}': 1,
+      'eventbus_limit_hits_total{limit="patterns"}': 2,
+    });
+  });
+
+  test("names everything as Prometheus advises", async () => {
+    await using service = await startService();
+    const text = await (await fetch(`${service.url}/metrics`)).text();
+    const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type }));
+    const own = types.filter(({ name }) => !name.startsWith("eventbus_process_"));
+    expect(own.length).toBeGreaterThan(15);
+    for (const { name, type } of own) {
+      expect(name).toMatch(/^eventbus_[a-z][a-z_]*[a-z]$/);
+      expect({ name, isTotal: name.endsWith("_total") }).toEqual({ name, isTotal: type === "counter" });
+      expect(name).not.toMatch(/_(ms|milliseconds|kb|count|sum|bucket)(_total)?$/);
+    }
+  });
+});
+
+describe("stats before anything was committed", () => {
+  test("have null for what cannot be said", async () => {
+    await using service = await startService();
+    const stats: unknown = await (await fetch(`${service.url}/api/stats`)).json();
+    expect(stats).toMatchObject({
+      delivered: 0,
+      delivered_per_second: 0,
+      commits: {
+        count: 0,
+        per_second: 0,
+        events_per_commit: null,
+        commit_ms: { p50: null, p99: null },
+        fsync_ms: { p50: null, p99: null },
+      },
+    });
+  });
+});
+
+describeWith("promtool", "promtool", (promtool) => {
+  test("finds nothing wrong with the metrics", async () => {
+    await using binary = await Binary.start();
+    await publish(binary.url, "a");
+    const text = await (await fetch(`${binary.url}/metrics`)).text();
+    const child = Bun.spawn([promtool, "check", "metrics"], {
+      stdin: Buffer.from(text),
+      stdout: "pipe",
+      stderr: "pipe",
+    });
+    const said = (await new Response(child.stderr).text()) + (await new Response(child.stdout).text());
+    expect({ said, exitCode: await child.exited }).toEqual({ said: "", exitCode: 0 });
+  });
+});
+
+describe("the log of the binary", () => {
+  test("has one line a request with --access-log, and no secret of it", async () => {
+    await using binary = await Binary.start({ args: ["--access-log", "--log-format", "json"] });
+    await fetch(`${binary.url}/api/events?access_token=hush`, { headers: { Authorization: "Bearer hush" } });
+    await fetch(`${binary.url}/nowhere?access_token=hush`);
+    await binary.stop();
+    const lines = binary.stderr
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.filter(({ msg }) => msg === "request")).toMatchObject([
+      { method: "GET", path: "/api/events", duration_ms: expect.any(Number), bytes: 0 },
+      { method: "GET", path: "/nowhere", status: 404 },
+    ]);
+    expect(binary.stderr).not.toContain("hush");
+  });
+
+  test("names refused requests, and no others, without it", async () => {
+    await using binary = await Binary.start();
+    await publish(binary.url, "a");
+    await fetch(`${binary.url}/nowhere?access_token=hush`);
+    await binary.stop();
+    expect(binary.stderr).toMatch(/info {2}refused method=GET path=\/nowhere status=404/);
+    expect(binary.stderr).not.toMatch(/hush|\/publish status/);
+  });
+});
