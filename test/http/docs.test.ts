@@ -18,7 +18,7 @@ import {
   SchemaChecker,
   valuesOf,
 } from "../helpers/openapi.ts";
-import { sharedService } from "../helpers/service.ts";
+import { sharedService, startService } from "../helpers/service.ts";
 
 const service = sharedService({ maxBody: 1024, maxHistory: 3 });
 let document: OpenApi;
@@ -141,22 +141,39 @@ describe("an answer is as documented", () => {
     [200, "GET /api/tokens", "", {}],
     [400, "POST /api/tokens", "", { body: '{"name":"shop","publish":["*"]}' }],
     [404, "DELETE /api/tokens/{name}", "/api/tokens/nobody", { method: "DELETE" }],
-    // From here on nothing is open.
-    [201, "POST /api/tokens", "", { body: '{"name":"root","admin":true}' }],
-    [401, "POST /api/events/publish", "", { body: order }],
-    [401, "GET /api/events/stream", "", { headers: { Authorization: "Bearer ebt_nobody" } }],
-  ])("%i to %s%s", async (status, call, address, init) => {
-    const [method = "", path = ""] = call.split(" ");
-    const response = await fetch(`${service.url}${address || path}`, { method, ...init });
-    expect(response.status).toBe(status);
-    const documented = document.paths[path]?.[method.toLowerCase()]?.responses[status];
-    const [mediaType = ""] = (response.headers.get("content-type") ?? "").split(";");
-    const schema = documented?.content?.[mediaType]?.schema ?? { not: {} };
-    expect(schemas.faults(schema, await response.json())).toBe("");
-    const told = TELLING_HEADERS.filter((name) => response.headers.has(name));
-    expect(Object.keys(documented?.headers ?? {})).toEqual(expect.arrayContaining(told));
+  ])("%i to %s%s", (status, call, address, init) => expectAsDocumented(service.url, { status, call, address, init }));
+
+  test("when a token is made, and from then on", async () => {
+    await using guarded = await startService();
+    const steps = [
+      { status: 201, call: "POST /api/tokens", init: { body: '{"name":"root","admin":true}' } },
+      { status: 401, call: "POST /api/events/publish", init: { body: order } },
+      { status: 401, call: "GET /api/events/stream", init: { headers: { Authorization: "Bearer ebt_nobody" } } },
+    ];
+    for (const step of steps) await expectAsDocumented(guarded.url, { ...step, address: "" });
   });
 });
+
+interface Step {
+  readonly status: number;
+  /** Method and path, as documented. */
+  readonly call: string;
+  /** Where it is sent, when that is not the path. */
+  readonly address: string;
+  readonly init: RequestInit;
+}
+
+async function expectAsDocumented(url: string, { status, call, address, init }: Step): Promise<void> {
+  const [method = "", path = ""] = call.split(" ");
+  const response = await fetch(`${url}${address || path}`, { method, ...init });
+  expect(response.status).toBe(status);
+  const documented = document.paths[path]?.[method.toLowerCase()]?.responses[status];
+  const [mediaType = ""] = (response.headers.get("content-type") ?? "").split(";");
+  const schema = documented?.content?.[mediaType]?.schema ?? { not: {} };
+  expect(schemas.faults(schema, await response.json())).toBe("");
+  const told = TELLING_HEADERS.filter((name) => response.headers.has(name));
+  expect(Object.keys(documented?.headers ?? {})).toEqual(expect.arrayContaining(told));
+}
 
 describe("the example of a problem is what the server says", () => {
   test.each<[code: ErrorCode, address: string, init: RequestInit]>([
