@@ -1,4 +1,5 @@
 import type { Meter } from "./bus/meter.ts";
+import { CLIENT_GONE } from "./http/answer.ts";
 import type { OnAnswered } from "./http/observe.ts";
 import type { Logger } from "./log.ts";
 
@@ -18,6 +19,7 @@ export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswer
       bytes: answered.bytes,
     });
     if (isEach) log.info(fields(), "request");
+    if (status === CLIENT_GONE) return;
     if (status >= 500) log.warn(fields(), "refused");
     else if (status >= 400 && !isEach) log.info(fields(), "refused");
     // Pruning answers when it is done, and its slices have thresholds of their own.

@@ -87,6 +87,7 @@ function serve(config: Config, version: string): Promise<number> {
     const service = new Service({ config, log, version, page, onFailure: () => void stop("the history failed", 1) });
     process.on("SIGINT", () => void stop("SIGINT", 0));
     process.on("SIGTERM", () => void stop("SIGTERM", 0));
+    process.on("SIGHUP", () => service.renewCertificate());
     announce(service, config, log, version);
   });
 }

@@ -1,6 +1,9 @@
 const JSON_TYPE = "application/json; charset=utf-8";
 export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
 
+/** What the log and the metrics call a request whose client left before it was whole, as nginx does; nobody gets it. */
+export const CLIENT_GONE = 499;
+
 /** Shared by all JSON answers: made once, as this is on the path of every publish. */
 const JSON_HEADERS = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store" };
 

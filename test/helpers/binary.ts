@@ -9,10 +9,14 @@ const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "
 const DEADLINE_MS = 20_000;
 
 export interface BinaryOptions {
-  /** Beside `--port 0`, which a server always gets. */
+  /** Beside `--port`. */
   readonly args?: readonly string[];
+  /** Where a server listens; default 0, any free port. */
+  readonly port?: number;
   /** Beside `PATH`, which is all it gets of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** File descriptors it may have; default as many as this process. */
+  readonly descriptors?: number;
   /** Where it is started; an empty folder of its own when left out. */
   readonly folder?: string;
 }
@@ -41,7 +45,12 @@ export class Binary implements AsyncDisposable {
     const own = options.folder === undefined ? temporaryFolder() : undefined;
     this.folder = options.folder ?? own?.path ?? "";
     this.#release = () => own?.[Symbol.dispose]();
-    this.#process = spawn(["--port", "0", ...(options.args ?? [])], this.folder, options.env);
+    this.#process = spawn(
+      ["--port", String(options.port ?? 0), ...(options.args ?? [])],
+      this.folder,
+      options.env,
+      options.descriptors,
+    );
   }
 
   /** `http://127.0.0.1:…`, without a slash at the end. */
@@ -111,7 +120,10 @@ export interface Finished {
 }
 
 /** Runs the binary until it ends by itself. */
-export async function runBinary(args: readonly string[], options: Omit<BinaryOptions, "args"> = {}): Promise<Finished> {
+export async function runBinary(
+  args: readonly string[],
+  options: Omit<BinaryOptions, "args" | "port"> = {},
+): Promise<Finished> {
   const own = options.folder === undefined ? temporaryFolder() : undefined;
   const child = spawn(args, options.folder ?? own?.path ?? "", options.env);
   try {
@@ -125,9 +137,15 @@ export async function runBinary(args: readonly string[], options: Omit<BinaryOpt
   }
 }
 
-function spawn(args: readonly string[], folder: string, env: Readonly<Record<string, string>> = {}) {
+function spawn(
+  args: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+  descriptors?: number,
+) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with npm run build`);
-  return Bun.spawn([BINARY, ...args], {
+  const limited = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
+  return Bun.spawn([...limited, BINARY, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
     stdin: "ignore",
