@@ -21,8 +21,21 @@ export function wantsLines(request: Request): boolean {
   return request.headers.get("accept")?.toLowerCase().includes("application/x-ndjson") ?? false;
 }
 
-/** The path of a request as it was sent: percent-encoded, without the query. */
+/**
+ * The path of a request as it was sent: percent-encoded, without the query. Remembers the last one, as it is asked for
+ * several times in each request, and requests in a row are often for the same.
+ */
 export function pathOf(url: string): string {
+  if (url !== lastUrl) {
+    lastPath = cutPath(url);
+    lastUrl = url;
+  }
+  return lastPath;
+}
+let lastUrl = "";
+let lastPath = "/";
+
+function cutPath(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start === -1) return "/";
   const end = url.indexOf("?", start);

@@ -39,12 +39,12 @@ export class RouteTemplates {
 type Answer = Response | undefined;
 
 /** Tells of each answer once its head is ready; an upgrade to a WebSocket is a 101. */
-export function observed<Rest extends unknown[]>(
-  answer: (request: Request, ...rest: Rest) => Answer | Promise<Answer>,
+export function observed<Server>(
+  answer: (request: Request, server: Server) => Answer | Promise<Answer>,
   routes: RouteTemplates,
   onAnswered: OnAnswered,
-): (request: Request, ...rest: Rest) => Answer | Promise<Answer> {
-  return (request, ...rest) => {
+): (request: Request, server: Server) => Answer | Promise<Answer> {
+  return (request, server) => {
     const startMs = performance.now();
     const tell = (response: Answer): Answer => {
       const path = pathOf(request.url);
@@ -61,7 +61,7 @@ export function observed<Rest extends unknown[]>(
       });
       return response;
     };
-    const response = answer(request, ...rest);
+    const response = answer(request, server);
     return response instanceof Promise ? response.then(tell) : tell(response);
   };
 }

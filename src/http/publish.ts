@@ -13,7 +13,6 @@ import { decodeUtf8, parseEnvelope } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
 import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
-import { isDisconnect } from "./problem.ts";
 import { noQuery, Query, text } from "./query.ts";
 
 export interface PublishLimits {
@@ -21,8 +20,6 @@ export interface PublishLimits {
   readonly maxBodyBytes: number;
   /** Largest NDJSON body, in bytes. */
   readonly maxNdjsonBytes: number;
-  /** Seconds after which a body that comes too slowly is cut; default never. */
-  readonly idleTimeoutS?: number;
   /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
   readonly meterOf?: (request: Request) => (count: number) => void;
   readonly onLimit?: OnLimit | undefined;
@@ -61,7 +58,7 @@ async function publish(call: Call): Promise<Response> {
   const isMany = mediaType === "ndjson";
   const count = limits.meterOf?.(request);
   count?.(1);
-  const bytes = await bodyOf(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes, limits);
+  const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
   const body = decodeUtf8(bytes);
   const drafts = isMany
     ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
@@ -77,24 +74,9 @@ async function publishTo(call: Call): Promise<Response> {
   const [source = ""] = publishToQuery.read(request.url).source;
   const topic = topicInPath(request.url);
   limits.meterOf?.(request)(1);
-  const body = decodeUtf8(await bodyOf(request, limits.maxBodyBytes, limits));
+  const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
   const data = mediaType === "text" ? toRawJson(body) : parseData(body);
   return answerOne(await append(call, [{ topic, data, source }]));
-}
-
-async function bodyOf(
-  request: Request,
-  maxBytes: number,
-  { idleTimeoutS, onLimit }: PublishLimits,
-): Promise<Uint8Array> {
-  const startMs = performance.now();
-  try {
-    return await readBody(request, maxBytes);
-  } catch (error) {
-    const wasLate = performance.now() - startMs >= (idleTimeoutS ?? Number.POSITIVE_INFINITY) * 1000;
-    if (wasLate && isDisconnect(error)) onLimit?.("request_time");
-    throw error;
-  }
 }
 
 /** Whoever sends words and not JSON learns how to send words. */

@@ -2,7 +2,7 @@ import type { Server } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
-import { pathOf } from "./answer.ts";
+import { CLIENT_GONE, pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
 import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
@@ -10,7 +10,7 @@ import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
 import { tellLimit } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
-import { type OnAnswered, observed, RouteTemplates } from "./observe.ts";
+import { type Answered, type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import type { PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
@@ -75,7 +75,7 @@ export class HttpServer {
       bus,
       streams: this.#streams,
       isTls: options.tls !== undefined,
-      limits: { ...limits, ...this.#publishMeter(options), idleTimeoutS },
+      limits: { ...limits, ...this.#publishMeter(options) },
       onRoutes: (all) => {
         templates = all;
       },
@@ -86,7 +86,7 @@ export class HttpServer {
       fetch: observed(
         (request: Request, server: Server<Connection>) => this.#fetch(request, server),
         new RouteTemplates(templates),
-        options.onAnswered ?? (() => {}),
+        (answered) => this.#answered(answered),
       ),
       error: (error) => this.#fail(error),
       websocket: this.#subscriptions.websocket,
@@ -117,6 +117,13 @@ export class HttpServer {
     this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#listener.stop();
+  }
+
+  #answered(answered: Answered): void {
+    const { limits, onAnswered } = this.#options;
+    const wasLate = answered.status === CLIENT_GONE && answered.durationMs >= this.#idleTimeoutS * 1000;
+    if (wasLate) limits.onLimit?.("request_time");
+    onAnswered?.(answered);
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
