@@ -42,7 +42,7 @@ export interface AppOptions {
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
-/** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
+/** All HTTP routes, as one Elysia app that does not listen: its `fetch` answers a request. Never rejects. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
   // Elysia looks for the path from the 8th character on, which finds a slash of `https://`, or from the 12th.
   const app = new Elysia({ handler: { standardHostname: options.isTls === true }, strictPath: true })
@@ -66,8 +66,8 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
   const admitAndHandle = (request: Request) => {
     try {
       const admitted = gate.admit(request, table.accessOf(request.method, pathOf(request.url)));
-      if (admitted instanceof Promise) return admitted.then(() => app.handle(request)).catch(refuse);
-      return app.handle(request);
+      if (admitted instanceof Promise) return admitted.then(() => app.fetch(request)).catch(refuse);
+      return app.fetch(request);
     } catch (error) {
       return refuse(error);
     }

@@ -2,6 +2,8 @@ import { BusError } from "../bus/errors.ts";
 import { ACCESS_TOKEN, accessTokensIn } from "./query.ts";
 
 const BEARER = /^bearer +(\S+) *$/i;
+/** How nearly everybody writes it, which is read without the regular expression. */
+const USUAL = "Bearer ";
 
 /**
  * The secret that a request carries: in `Authorization: Bearer`, or in the query where a browser cannot set headers
@@ -11,7 +13,7 @@ const BEARER = /^bearer +(\S+) *$/i;
  */
 export function secretOf(request: Request): string | undefined {
   const authorization = request.headers.get("authorization");
-  const header = authorization === null ? undefined : BEARER.exec(authorization)?.[1];
+  const header = authorization === null ? undefined : bearerOf(authorization);
   const { url } = request;
   if (!url.includes("?")) return header;
   const inQuery = accessTokensIn(url);
@@ -20,4 +22,9 @@ export function secretOf(request: Request): string | undefined {
   throw new BusError("parameter_invalid", "give one token: in Authorization: Bearer, or in access_token, not in both", {
     members: { parameter: ACCESS_TOKEN },
   });
+}
+
+function bearerOf(authorization: string): string | undefined {
+  const isUsual = authorization.startsWith(USUAL) && !authorization.includes(" ", USUAL.length);
+  return isUsual ? authorization.slice(USUAL.length) : BEARER.exec(authorization)?.[1];
 }
