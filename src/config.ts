@@ -78,6 +78,17 @@ export const settings = {
   ),
   maxConnections: whole("--max-connections", 1, 1e6, 10_000, "subscribers at a time"),
   maxPatterns: whole("--max-patterns", 1, 1024, 64, "patterns of one subscriber"),
+  rateLimit: optional(
+    whole(
+      "--rate-limit",
+      1,
+      1e6,
+      undefined,
+      "events a second that one token, or one address without a token, may publish",
+    ),
+  ),
+  tlsCert: optionalText("--tls-cert", "file", "certificate chain in PEM: serve HTTPS and WSS only"),
+  tlsKey: optionalText("--tls-key", "file", "private key of the certificate, in PEM"),
   allowedOrigins: list(
     "--allowed-origin",
     "origin",
@@ -236,6 +247,10 @@ function notEmpty(value: string): string {
   throw invalid("must not be empty");
 }
 
+function optionalText(flag: string, unit: string, help: string): Setting<string | undefined> {
+  return { ...text(flag, unit, "", help), default: undefined, defaultText: "none" };
+}
+
 function list(flag: string, unit: string, help: string): Setting<readonly string[]> {
   const parse = (value: string) => {
     const parts = value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
@@ -262,13 +277,19 @@ function choice<const T extends string>(flag: string, choices: readonly T[], byD
   return { flag, unit: choices.join("|"), help, default: byDefault, parse };
 }
 
-function whole(flag: string, low: number, high: number, byDefault: number, help: string): Setting<number> {
+function whole<D extends number | undefined>(
+  flag: string,
+  low: number,
+  high: number,
+  byDefault: D,
+  help: string,
+): Setting<number | D> {
   const parse = (value: string) => {
     const number = Number(value);
     if (/^\d{1,15}$/.test(value) && number >= low && number <= high) return number;
     throw invalid(`must be a whole number from ${low} to ${high}`);
   };
-  return { flag, unit: "number", help, default: byDefault, parse };
+  return { flag, unit: "number", help, default: byDefault, defaultText: String(byDefault ?? "off"), parse };
 }
 
 function duration<D extends number | undefined>(

@@ -3,10 +3,16 @@ import { BusError } from "./bus/errors.ts";
 import { Meter } from "./bus/meter.ts";
 import { TokenBook } from "./bus/tokens.ts";
 import type { Config } from "./config.ts";
+import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { Gate } from "./http/gate.ts";
 import { isLoopbackName } from "./http/host.ts";
 import { jwtVerifierOf } from "./http/jwt.ts";
+
+import type { TlsIdentity } from "./http/listener.ts";
+import type { PageFiles } from "./http/page.ts";
+import { PublishRates } from "./http/publish-rates.ts";
+
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
@@ -15,6 +21,7 @@ import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
+import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
 /** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
 const STALL_MS = 60_000;
@@ -25,15 +32,19 @@ export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly version: string;
+  /** The dashboard, at `/`; nothing is there when left out. */
+  readonly page?: PageFiles | undefined;
   /** Told once when the history failed and the process should end, for what it holds is not known any more. */
   readonly onFailure: () => void;
 }
 
 /** What the network edge is made of, beside the bus. */
 interface Parts {
+  readonly page: PageFiles | undefined;
   readonly events: SqliteEventLog;
   readonly tokens: TokenBook;
   readonly gate: Gate;
+  readonly tls: TlsIdentity | undefined;
 }
 
 /** The whole service: history, bus, network. Starting is making one. */
@@ -41,16 +52,19 @@ export class Service {
   readonly #bus: Bus;
   readonly #server: HttpServer;
   readonly #log: Logger;
+  #tls: TlsWatch | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
-  constructor({ config, log, version, onFailure }: ServiceOptions) {
+  constructor({ config, log, version, page, onFailure }: ServiceOptions) {
     const jwt = jwtVerifierOf(config, {
       clock: Date.now,
       onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
     });
     this.#log = log;
+    const tlsFiles = tlsFilesOf(config);
+    const tls = tlsFiles && readTls(tlsFiles);
     const meter = new Meter((slow) => log.warn(slow, "slow"));
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
@@ -72,12 +86,13 @@ export class Service {
       const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
-      this.#server = this.#listen(config, version, { events, tokens, gate });
+      this.#server = this.#listen(config, version, { events, tokens, gate, page, tls });
     } catch (error) {
       void this.#bus.stop();
       throw error;
     }
     this.#bus.startPruning(config.pruneInterval);
+    if (tlsFiles && tls) this.#watchTls(tlsFiles, tls);
   }
 
   get url(): string {
@@ -86,6 +101,11 @@ export class Service {
 
   get bus(): Bus {
     return this.#bus;
+  }
+
+  /** Looks now whether the certificate was renewed, which it does by itself every few seconds. */
+  renewCertificate(): void {
+    this.#tls?.look();
   }
 
   /**
@@ -99,16 +119,54 @@ export class Service {
 
   async #stop(): Promise<void> {
     this.#isStopping = true;
+    this.#tls?.stop();
     await this.#server.stop();
     await this.#bus.stop();
   }
 
-  #listen(config: Config, version: string, { events, tokens, gate }: Parts): HttpServer {
+  #watchTls(files: TlsFiles, current: TlsIdentity): void {
+    this.#warnOfExpiry(current);
+    this.#tls = new TlsWatch(files, current, {
+      renew: (identity) => {
+        this.#server.renewCertificate(identity);
+        this.#log.info({ file: files.certFile }, "using the renewed certificate");
+        this.#warnOfExpiry(identity);
+      },
+      failed: (error) =>
+        this.#log.error({ err: error }, "the renewed certificate cannot be used: going on with the old"),
+    });
+  }
+
+  #warnOfExpiry(identity: TlsIdentity): void {
+    const expires = new Date(expiryMs(identity)).toISOString();
+    if (expiryMs(identity) <= Date.now()) this.#log.warn({ expires }, "the certificate in --tls-cert has expired");
+  }
+
+  /** Warns when the operating system allows fewer connections than the settings do. */
+  #watchDescriptors({ maxConnections }: Config): DescriptorWatch | undefined {
+    const limit = descriptorLimit();
+    if (limit === undefined) return undefined;
+    const watch = new DescriptorWatch(limit);
+    if (watch.room < maxConnections) {
+      this.#log.warn(
+        { descriptors: limit, room: watch.room },
+        "--max-connections cannot be kept with so few file descriptors: raise their limit (ulimit -n)",
+      );
+    }
+    return watch;
+  }
+
+  #listen(config: Config, version: string, { events, tokens, gate, page, tls }: Parts): HttpServer {
+    const descriptors = this.#watchDescriptors(config);
+    const maxConnections = Math.min(config.maxConnections, descriptors?.room ?? Number.POSITIVE_INFINITY);
     try {
       return new HttpServer(this.#bus, {
         host: config.host,
         port: config.port,
+        tls,
+        isCrowded: descriptors?.isCrowded,
         version,
+        page,
         service: this.#state(config, version, events),
         tokens,
         gate,
@@ -116,10 +174,12 @@ export class Service {
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
-          slots: new SubscriberSlots(config.maxConnections),
+          slots: new SubscriberSlots(maxConnections),
           spareTime: new SpareTime(),
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,
+          rates: config.rateLimit === undefined ? undefined : new PublishRates(config.rateLimit),
+          onLimit: (limit) => this.#bus.meter.limitHits.add(limit),
         },
         origins: {
           isLoopback: isLoopbackName(config.host),

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Binary } from "./helpers/binary.ts";
-import { publish, publishMany } from "./helpers/http.ts";
+import { expectProblem, publish, publishMany } from "./helpers/http.ts";
 import { describeWith } from "./helpers/requires.ts";
 import { startService } from "./helpers/service.ts";
 import { TestSocket } from "./helpers/socket.ts";
@@ -72,12 +72,14 @@ describe("GET /metrics", () => {
   });
 
   test("counts by reason and limit what the edges refuse", async () => {
-    await using service = await startService();
+    await using service = await startService({ maxPatterns: 1 });
     service.bus.meter.authFailures.add("expired");
-    service.bus.meter.limitHits.add("connections");
+    await expectProblem(await fetch(`${service.url}/api/events/stream?pattern=a&pattern=b`), "parameter_invalid");
+    using socket = await TestSocket.open(service.url, "pattern=a");
+    await socket.ask({ type: "subscribe", pattern: "b" });
     expect(Object.fromEntries(await metricsOf(service.url))).toMatchObject({
       'eventbus_auth_failures_total{reason="expired"}': 1,
-      'eventbus_limit_hits_total{limit="connections"}': 1,
+      'eventbus_limit_hits_total{limit="patterns"}': 2,
     });
   });
 

@@ -84,6 +84,8 @@ export class Meter {
   /** Requests and connections that met a limit, by its name. */
   readonly limitHits = new Tally();
   readonly #http = new Map<string, Histogram>();
+  /** Most requests are like the one before. */
+  #lastHttp: { method: string; route: string; status: number; histogram: Histogram } | undefined;
   readonly #onSlow: OnSlow;
 
   constructor(onSlow: OnSlow = () => {}) {
@@ -118,12 +120,15 @@ export class Meter {
 
   /** `route` is a template, never a path as it was sent. */
   request(method: string, route: string, status: number, durationMs: number): void {
-    const key = `${method} ${route} ${status}`;
-    let histogram = this.#http.get(key);
-    if (histogram === undefined) {
-      histogram = new Histogram(SECONDS);
-      this.#http.set(key, histogram);
+    const last = this.#lastHttp;
+    if (last?.status === status && last.route === route && last.method === method) {
+      last.histogram.observe(durationMs / 1000);
+      return;
     }
+    const key = `${method} ${route} ${status}`;
+    const histogram = this.#http.get(key) ?? new Histogram(SECONDS);
+    this.#http.set(key, histogram);
+    this.#lastHttp = { method, route, status, histogram };
     histogram.observe(durationMs / 1000);
   }
 

@@ -7,10 +7,19 @@ export interface KeyedMatcher extends TopicMatcher {
   readonly key: string;
 }
 
-/** Topics whose answer one scope remembers; beyond it the memory starts anew. A thousand scopes hold some 20 MB. */
-const MAX_REMEMBERED_TOPICS = 256;
+/** Answers that all scopes together remember, some 40 MB; beyond it all memories start anew. */
+const MAX_REMEMBERED = 2 ** 19;
 /** Scopes that are shared by those who have the same patterns; beyond it the memory starts anew. */
 const MAX_SHARED_SCOPES = 10_000;
+
+const memories = new Set<Map<string, boolean>>();
+let remembered = 0;
+
+function forgetAll(): void {
+  for (const memory of memories) memory.clear();
+  memories.clear();
+  remembered = 0;
+}
 
 /** The topics that somebody may publish to, or see. */
 export class Scope implements KeyedMatcher {
@@ -36,9 +45,15 @@ export class Scope implements KeyedMatcher {
     const known = this.#known.get(topic);
     if (known !== undefined) return known;
     const matches = this.#set.matches(topic);
-    if (this.#known.size >= MAX_REMEMBERED_TOPICS) this.#known.clear();
-    this.#known.set(topic, matches);
+    this.#remember(topic, matches);
     return matches;
+  }
+
+  #remember(topic: string, matches: boolean): void {
+    if (remembered >= MAX_REMEMBERED) forgetAll();
+    if (this.#known.size === 0) memories.add(this.#known);
+    this.#known.set(topic, matches);
+    remembered++;
   }
 }
 

@@ -14,9 +14,13 @@ import { readConfigFile } from "../config-file.ts";
 import { printConfig } from "../config-print.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
+import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
 
 /** How long stopping may take before the process ends anyway, in milliseconds. */
 const STOP_MS = 4500;
+
+/** Made when the program is compiled. */
+const page = bundleDashboard();
 
 /** The command that runs the service until it is told to stop. */
 export function serveCommand(version: string): Command {
@@ -80,9 +84,10 @@ function serve(config: Config, version: string): Promise<number> {
       log.info({ clean: isClean }, "stopped");
       end(isClean ? exitCode : 1);
     };
-    const service = new Service({ config, log, version, onFailure: () => void stop("the history failed", 1) });
+    const service = new Service({ config, log, version, page, onFailure: () => void stop("the history failed", 1) });
     process.on("SIGINT", () => void stop("SIGINT", 0));
     process.on("SIGTERM", () => void stop("SIGTERM", 0));
+    process.on("SIGHUP", () => service.renewCertificate());
     announce(service, config, log, version);
   });
 }
@@ -97,6 +102,7 @@ function announce({ url, bus }: Service, { db, logFormat }: Config, log: Logger,
   }
   process.stderr.write(
     `eventbus ${version} is listening on ${url}\n` +
+      `  dashboard  ${url}/\n` +
       `  API        ${url}/api/events/publish\n` +
       `  subscribe  ${url.replace(/^http/, "ws")}/api/events/subscribe\n` +
       `  docs       ${url}/swagger\n` +

@@ -30,6 +30,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/**
+ * The data's text in an event's JSON text. The members stand in a fixed order: id, topic, data, source, created_at. A
+ * topic has no comma, and inside of a string every quote has a backslash before it: so the first `,"data":` and the last
+ * `,"source":` are the members.
+ */
+export function rawDataOf(json: string): string {
+  return json.slice(json.indexOf(DATA_MEMBER) + DATA_MEMBER.length, json.lastIndexOf(SOURCE_MEMBER));
+}
+
 const DATA_MEMBER = ',"data":';
 const SOURCE_MEMBER = ',"source":';
 
@@ -54,12 +63,7 @@ class Parsed implements ReceivedEvent {
     return this.#json;
   }
 
-  /**
-   * The members stand in a fixed order: id, topic, data, source, created_at. A topic has no comma, and inside of a
-   * string every quote has a backslash before it: so the first `,"data":` and the last `,"source":` are the members.
-   */
   get rawData(): string {
-    const start = this.#json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
-    return this.#json.slice(start, this.#json.lastIndexOf(SOURCE_MEMBER));
+    return rawDataOf(this.#json);
   }
 }

@@ -1,6 +1,9 @@
 const JSON_TYPE = "application/json; charset=utf-8";
 export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
 
+/** What the log and the metrics call a request whose client left before it was whole, as nginx does; nobody gets it. */
+export const CLIENT_GONE = 499;
+
 /** Shared by all JSON answers: made once, as this is on the path of every publish. */
 const JSON_HEADERS = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store" };
 
@@ -18,8 +21,21 @@ export function wantsLines(request: Request): boolean {
   return request.headers.get("accept")?.toLowerCase().includes("application/x-ndjson") ?? false;
 }
 
-/** The path of a request as it was sent: percent-encoded, without the query. */
+/**
+ * The path of a request as it was sent: percent-encoded, without the query. Remembers the last one, as it is asked for
+ * several times in each request, and requests in a row are often for the same.
+ */
 export function pathOf(url: string): string {
+  if (url !== lastUrl) {
+    lastPath = cutPath(url);
+    lastUrl = url;
+  }
+  return lastPath;
+}
+let lastUrl = "";
+let lastPath = "/";
+
+function cutPath(url: string): string {
   const start = url.indexOf("/", url.indexOf("://") + 3);
   if (start === -1) return "/";
   const end = url.indexOf("?", start);

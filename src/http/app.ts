@@ -4,7 +4,7 @@ import { BusError } from "../bus/errors.ts";
 import type { Access } from "../bus/principal.ts";
 import type { TokenBook } from "../bus/tokens.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
-import { pathOf } from "./answer.ts";
+import { CLIENT_GONE, pathOf } from "./answer.ts";
 import { backupRoutes, type MakeCopy } from "./backup.ts";
 import { PAGE_PATH } from "./docs/page.ts";
 import { ACCESS_MEMBER, documented } from "./docs/route.ts";
@@ -12,7 +12,11 @@ import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
 import { historyRoutes } from "./history.ts";
-import { asBusError, problemResponse } from "./problem.ts";
+
+import { tellLimit } from "./limits.ts";
+import { type PageFiles, pageRoutes } from "./page.ts";
+import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
+
 import { type PublishLimits, publishRoutes } from "./publish.ts";
 import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
@@ -28,19 +32,26 @@ export interface AppOptions {
   readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits;
   readonly version: string;
+  /** The requests come by HTTPS. */
+  readonly isTls?: boolean;
   /** Told once of the templates of all routes. */
   readonly onRoutes?: (templates: readonly string[]) => void;
+  /** What is at `/`; nothing when left out. */
+  readonly page?: PageFiles | undefined;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
-/** All HTTP routes, as one Elysia app that does not listen: its `handle` answers a request. Never rejects. */
+/** All HTTP routes, as one Elysia app that does not listen: its `fetch` answers a request. Never rejects. */
 export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
-  const app = new Elysia({ handler: { standardHostname: false }, strictPath: true })
+  // Elysia looks for the path from the 8th character on, which finds a slash of `https://`, or from the 12th.
+  const app = new Elysia({ handler: { standardHostname: options.isTls === true }, strictPath: true })
     .onError(({ error, request, code }) => {
+      if (isDisconnect(error)) return new Response(null, { status: CLIENT_GONE });
       const busError = code === "NOT_FOUND" ? noSuchAddress() : asBusError(error);
       if (busError.code === "not_found") return missing(busError, table.methodsOf(pathOf(request.url)), request.method);
-      if (busError.code === "internal" && !isDisconnect(error)) options.onError(error, request);
+      if (busError.code === "internal") options.onError(error, request);
+      tellLimit(busError, options.limits.onLimit);
       return problemResponse(busError);
     })
     .use(appRoutes(options));
@@ -52,19 +63,27 @@ export function createApp(options: AppOptions): (request: Request) => Promise<Re
     if (busError.code === "internal") options.onError(error, undefined);
     return problemResponse(busError);
   };
-  return (request) => {
+  const admitAndHandle = (request: Request) => {
     try {
       const admitted = gate.admit(request, table.accessOf(request.method, pathOf(request.url)));
-      if (admitted instanceof Promise) return admitted.then(() => app.handle(request)).catch(refuse);
-      return app.handle(request);
+      if (admitted instanceof Promise) return admitted.then(() => app.fetch(request)).catch(refuse);
+      return app.fetch(request);
     } catch (error) {
       return refuse(error);
     }
   };
+  return options.isTls === true ? (request) => admitAndHandle(withLongHost(request)) : admitAndHandle;
+}
+
+/** A path that begins before the 12th character, behind a Host of one or two letters, is not found by Elysia. */
+function withLongHost(request: Request): Request {
+  const start = request.url.indexOf("/", "https://".length);
+  if (start >= 11) return request;
+  return new Request(`https://localhost${request.url.slice(start)}`, request);
 }
 
 /** Every route, with what the documentation says of it. */
-export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version }: AppOptions) {
+export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} }: AppOptions) {
   return new Elysia()
     .use(publishRoutes(bus, limits, gate))
     .use(historyRoutes(bus, gate))
@@ -73,6 +92,7 @@ export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limit
     .use(backupRoutes(makeCopy))
     .use(streams.routes())
     .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
+    .use(pageRoutes(page))
     .use(docsRoutes(version));
 }
 
@@ -137,9 +157,4 @@ function missing(error: BusError, allowed: readonly string[], method: string): R
   if (allowed.length === 0 || allowed.includes(method)) return problemResponse(error);
   const allow = allowed.toSorted().join(", ");
   return problemResponse(new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow });
-}
-
-/** The client went away before its body was whole: nobody's failure, and nobody is left to answer. */
-function isDisconnect(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "AbortError";
 }

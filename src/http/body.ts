@@ -22,12 +22,12 @@ const READABLE: Readonly<Record<MediaType, string>> = {
  * is compressed, as nothing here unpacks it.
  */
 export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
-  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "";
-  if (encoding !== "" && encoding !== "identity") {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding !== "" && encoding.toLowerCase() !== "identity") {
     throw new BusError("media_type_unsupported", "the body must not be compressed: send it without Content-Encoding");
   }
   const header = request.headers.get("content-type");
-  if (header === null) return "json";
+  if (header === null || header === "application/json") return "json";
   const [name = "", ...parameters] = header.toLowerCase().split(";");
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
   const mediaType = MEDIA_TYPES[name.trim()];
@@ -37,12 +37,12 @@ export function mediaTypeOf(request: Request, taken: readonly MediaType[]): Medi
   throw new BusError("media_type_unsupported", `the Content-Type must be ${right}, in UTF-8`);
 }
 
-/** The bytes of a request's body. Throws `payload_too_large`, without reading on, when there are more than `limit`. */
-export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+/** The bytes of a request's body. Throws, or rejects with, `payload_too_large`, without reading on, when there are more than `limit`. */
+export function readBody(request: Request, limit: number): Promise<Uint8Array> | Uint8Array {
   const announced = request.headers.get("content-length");
   if (announced !== null) {
     if (Number(announced) > limit) throw tooLarge(limit);
-    return new Uint8Array(await request.arrayBuffer());
+    return request.bytes();
   }
   return request.body === null ? new Uint8Array() : readStream(request.body, limit);
 }

@@ -10,6 +10,7 @@ import { type KeyedMatcher, within } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import { closeCode } from "../protocol/frames.ts";
 import type { Guest } from "./guests.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
 import type { SpareTime } from "./spare-time.ts";
 
@@ -20,16 +21,22 @@ const EXPEL_MS = 1000;
 export class Connection implements LiveSocket, Guest {
   /** Who is connected: what he may see is all that comes, and he may publish where he may. */
   readonly principal: Principal;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
   readonly #tuning: Tuning;
+  readonly #heartbeat: Heartbeat;
   readonly #meter: Meter;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   #topics: KeyedMatcher;
   #isEnded = false;
   #socket: ServerWebSocket<Connection> | undefined;
+  /** Characters that were sent before it became live, and where its topic stood then. */
+  #sentCharacters = 0;
+  #joinedAtCharacters = 0;
   #live: LiveTopic | undefined;
   #isPumpScheduled = false;
   /** Answers to the client's frames go out in the order in which the frames came. */
@@ -44,12 +51,15 @@ export class Connection implements LiveSocket, Guest {
     cursor: Cursor,
     patterns: readonly Pattern[],
     lives: LiveTopics,
-    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning },
+    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning; readonly heartbeat: Heartbeat },
+    countPublish?: () => void,
   ) {
     this.principal = principal;
+    this.countPublish = countPublish;
     this.#lives = lives;
     this.#spareTime = pace.spareTime;
     this.#tuning = pace.tuning;
+    this.#heartbeat = pace.heartbeat;
     this.#meter = cursor.meter;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     this.#topics = within(principal.subscribe, new PatternSet(patterns));
@@ -94,6 +104,24 @@ export class Connection implements LiveSocket, Guest {
     return this.#isEnded;
   }
 
+  /** The peer did something. */
+  heard(): void {
+    this.#heartbeat.heard(performance.now(), this.#sentInAll);
+  }
+
+  /** Pings the peer when it is time for it; false when the peer is gone. While something waits, only a stall counts. */
+  beat(nowMs: number): boolean {
+    if (this.bufferedBytes > 0) return true;
+    const next = this.#heartbeat.next(nowMs, this.#sentInAll);
+    if (next === "ping") this.#socket?.ping();
+    return next !== "cut";
+  }
+
+  get #sentInAll(): number {
+    const sinceJoined = this.#live === undefined ? 0 : this.#live.publishedCharacters - this.#joinedAtCharacters;
+    return this.#sentCharacters + sinceJoined;
+  }
+
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
@@ -104,6 +132,7 @@ export class Connection implements LiveSocket, Guest {
   /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
   drained(): void {
     this.#stalledSinceMs = undefined;
+    this.heard();
     this.#goOn();
     this.#schedulePump();
   }
@@ -194,6 +223,7 @@ export class Connection implements LiveSocket, Guest {
         if (!(item instanceof Event)) socket.send(JSON.stringify(item));
         else if (this.#wants(item)) {
           socket.send(item.json);
+          this.#sentCharacters += item.json.length;
           this.#meter.deliver("websocket", 1, item.json.length);
         }
       }
@@ -211,6 +241,7 @@ export class Connection implements LiveSocket, Guest {
 
   #joinLive(): void {
     this.#live = this.#lives.join(this, this.#topics);
+    this.#joinedAtCharacters = this.#live.publishedCharacters;
     this.#socket?.subscribe(this.#live.name);
   }
 
@@ -218,6 +249,7 @@ export class Connection implements LiveSocket, Guest {
     if (this.#live === undefined) return;
     this.#socket?.unsubscribe(this.#live.name);
     this.#lives.leave(this, this.#live);
+    this.#sentCharacters = this.#sentInAll;
     this.#live = undefined;
   }
 }

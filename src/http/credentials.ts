@@ -2,6 +2,8 @@ import { BusError } from "../bus/errors.ts";
 import { ACCESS_TOKEN, accessTokensIn } from "./query.ts";
 
 const BEARER = /^bearer +(\S+) *$/i;
+/** How nearly everybody writes it, which is read without the regular expression. */
+const USUAL = "Bearer ";
 
 /**
  * The secret that a request carries: in `Authorization: Bearer`, or in the query where a browser cannot set headers
@@ -10,11 +12,19 @@ const BEARER = /^bearer +(\S+) *$/i;
  * Throws `parameter_invalid` when there are two.
  */
 export function secretOf(request: Request): string | undefined {
-  const header = BEARER.exec(request.headers.get("authorization") ?? "")?.[1];
-  const inQuery = accessTokensIn(request.url);
+  const authorization = request.headers.get("authorization");
+  const header = authorization === null ? undefined : bearerOf(authorization);
+  const { url } = request;
+  if (!url.includes("?")) return header;
+  const inQuery = accessTokensIn(url);
   if (inQuery.length === 0) return header;
   if (header === undefined && inQuery.length === 1) return inQuery[0];
   throw new BusError("parameter_invalid", "give one token: in Authorization: Bearer, or in access_token, not in both", {
     members: { parameter: ACCESS_TOKEN },
   });
+}
+
+function bearerOf(authorization: string): string | undefined {
+  const isUsual = authorization.startsWith(USUAL) && !authorization.includes(" ", USUAL.length);
+  return isUsual ? authorization.slice(USUAL.length) : BEARER.exec(authorization)?.[1];
 }

@@ -4,6 +4,7 @@ import { parsePattern } from "../bus/pattern.ts";
 import { requirePublish } from "../bus/principal.ts";
 import type { Connection } from "./connection.ts";
 import { readDraft } from "./envelope.ts";
+import { type OnLimit, tellLimit } from "./limits.ts";
 import { type Members, sliceMembers } from "./members.ts";
 import { asBusError } from "./problem.ts";
 import { tooManyPatterns } from "./subscriber-limits.ts";
@@ -12,6 +13,7 @@ export interface FrameContext {
   readonly bus: Bus;
   readonly connection: Connection;
   readonly maxPatterns: number;
+  readonly onLimit?: OnLimit | undefined;
 }
 
 /** Answers one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
@@ -40,12 +42,15 @@ export async function answerFrame(text: string | undefined, context: FrameContex
     members.requireOnly(frame.members);
     return await frame.handle(members, ref, context);
   } catch (error) {
-    const { code, message, members } = asBusError(error);
+    const busError = asBusError(error);
+    tellLimit(busError, context.onLimit);
+    const { code, message, members } = busError;
     return `{"type":"error"${ref},${JSON.stringify({ code, detail: message, ...members }).slice(1)}`;
   }
 }
 
 async function publish(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
+  connection.countPublish?.();
   const drafts = [readDraft(members)];
   requirePublish(connection.principal, drafts);
   const { events } = await bus.append(drafts);

@@ -21,8 +21,26 @@ export function isLoopbackName(name: string): boolean {
  * origin. Answers with the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
  * `origin_forbidden`.
  */
-export function checkOrigin(request: Request, rules: OriginRules): string | undefined {
-  const host = request.headers.get("host")?.toLowerCase() ?? "";
+export function checkOrigin({ headers }: Request, rules: OriginRules): string | undefined {
+  const sentHost = headers.get("host") ?? "";
+  const sentOrigin = headers.get("origin");
+  if (sentOrigin === null && goodHosts.get(rules) === sentHost) return undefined;
+  const host = sentHost.toLowerCase();
+  requireGoodHost(host, rules);
+  goodHosts.set(rules, sentHost);
+  const origin = sentOrigin?.toLowerCase();
+  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return undefined;
+  if (rules.allowedOrigins.includes(origin)) return origin;
+  throw new BusError(
+    "origin_forbidden",
+    "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+  );
+}
+
+/** The last `Host` that was found good: nearly every request has the same. */
+const goodHosts = new WeakMap<OriginRules, string>();
+
+function requireGoodHost(host: string, rules: OriginRules): void {
   const name = HOST.exec(host)?.groups?.["name"];
   if (name === undefined) {
     throw new BusError("parameter_invalid", "the Host header must be a name or an address, with or without a port", {
@@ -35,11 +53,4 @@ export function checkOrigin(request: Request, rules: OriginRules): string | unde
       "the Host header must be a loopback name or address: to use another, start the server with --allowed-host",
     );
   }
-  const origin = request.headers.get("origin")?.toLowerCase();
-  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return undefined;
-  if (rules.allowedOrigins.includes(origin)) return origin;
-  throw new BusError(
-    "origin_forbidden",
-    "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
-  );
 }

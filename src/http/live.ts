@@ -65,6 +65,8 @@ export class LiveTopic implements Interest {
   readonly #tuning: Tuning;
   readonly #meter: Meter;
   readonly #sockets = new Set<LiveSocket>();
+  /** Of all events that were published to it. */
+  publishedCharacters = 0;
   #uncheckedCharacters = 0;
   /** Published to the sockets and not counted yet. */
   #uncounted = { events: 0, characters: 0 };
@@ -96,6 +98,7 @@ export class LiveTopic implements Interest {
 
   deliver(event: Event): void {
     this.#publisher.publish(this.name, event.json);
+    this.publishedCharacters += event.json.length;
     this.#uncheckedCharacters += event.json.length;
     this.#uncounted.events++;
     this.#uncounted.characters += event.json.length;

@@ -39,28 +39,29 @@ export class RouteTemplates {
 type Answer = Response | undefined;
 
 /** Tells of each answer once its head is ready; an upgrade to a WebSocket is a 101. */
-export function observed<Rest extends unknown[]>(
-  answer: (request: Request, ...rest: Rest) => Answer | Promise<Answer>,
+export function observed<Server>(
+  answer: (request: Request, server: Server) => Answer | Promise<Answer>,
   routes: RouteTemplates,
   onAnswered: OnAnswered,
-): (request: Request, ...rest: Rest) => Answer | Promise<Answer> {
-  return (request, ...rest) => {
+): (request: Request, server: Server) => Answer | Promise<Answer> {
+  return (request, server) => {
     const startMs = performance.now();
-    const { method, url, headers } = request;
-    const bytes = Number(headers.get("content-length") ?? 0);
     const tell = (response: Answer): Answer => {
-      const path = pathOf(url);
+      const path = pathOf(request.url);
       onAnswered({
-        method: METHODS.includes(method) ? method : "other",
+        method: METHODS.includes(request.method) ? request.method : "other",
         path,
         route: routes.of(path),
         status: response?.status ?? 101,
         durationMs: performance.now() - startMs,
-        bytes,
+        // Rarely asked for.
+        get bytes() {
+          return Number(request.headers.get("content-length") ?? 0);
+        },
       });
       return response;
     };
-    const response = answer(request, ...rest);
+    const response = answer(request, server);
     return response instanceof Promise ? response.then(tell) : tell(response);
   };
 }

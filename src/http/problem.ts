@@ -20,8 +20,13 @@ export function toProblem(error: BusError): Problem {
 /** What a client needs to get in (RFC 6750, section 3). */
 const CHALLENGE = 'Bearer realm="eventbus"';
 
-/** What goes with every answer of a code: RFC 9110 wants 426 to name the protocol, and 401 to say what would do. */
+/**
+ * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol, and 401 to say what would do; a second
+ * fills every bucket of `PublishRates`; and a connection that is one too many must not stay.
+ */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
+  rate_limited: { "Retry-After": "1" },
+  too_many_connections: { Connection: "close" },
   upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
   token_missing: { "WWW-Authenticate": CHALLENGE },
   token_invalid: { "WWW-Authenticate": `${CHALLENGE}, error="invalid_token"` },
@@ -47,4 +52,9 @@ export function asBusError(error: unknown): BusError {
   return error instanceof BusError
     ? error
     : new BusError("internal", "the server failed on this request", { cause: error });
+}
+
+/** The client went away, or was cut, before its body was whole: nobody's failure, and nobody is left to answer. */
+export function isDisconnect(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }

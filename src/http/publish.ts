@@ -11,6 +11,7 @@ import { publishDocs, publishToDocs } from "./docs/publish.ts";
 import { documented } from "./docs/route.ts";
 import { decodeUtf8, parseEnvelope } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
+import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
 import { noQuery, Query, text } from "./query.ts";
 
@@ -19,6 +20,9 @@ export interface PublishLimits {
   readonly maxBodyBytes: number;
   /** Largest NDJSON body, in bytes. */
   readonly maxNdjsonBytes: number;
+  /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
+  readonly meterOf?: (request: Request) => (count: number) => void;
+  readonly onLimit?: OnLimit | undefined;
 }
 
 /** Bytes of an `Idempotency-Key`. */
@@ -52,11 +56,14 @@ async function publish(call: Call): Promise<Response> {
   const mediaType = mediaTypeOf(request, ["json", "ndjson"]);
   noQuery.read(request.url);
   const isMany = mediaType === "ndjson";
+  const count = limits.meterOf?.(request);
+  count?.(1);
   const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
   const body = decodeUtf8(bytes);
   const drafts = isMany
     ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
     : [parseEnvelope(body)];
+  if (drafts.length > 1) count?.(drafts.length - 1);
   const appended = await append(call, drafts);
   return isMany ? answerMany(appended) : answerOne(appended);
 }
@@ -66,6 +73,7 @@ async function publishTo(call: Call): Promise<Response> {
   const mediaType = mediaTypeOf(request, ["json", "text"]);
   const [source = ""] = publishToQuery.read(request.url).source;
   const topic = topicInPath(request.url);
+  limits.meterOf?.(request)(1);
   const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
   const data = mediaType === "text" ? toRawJson(body) : parseData(body);
   return answerOne(await append(call, [{ topic, data, source }]));

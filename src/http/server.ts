@@ -2,28 +2,35 @@ import type { Server } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
-import { pathOf } from "./answer.ts";
+import { CLIENT_GONE, pathOf } from "./answer.ts";
 import { type AppOptions, createApp } from "./app.ts";
 import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
-import { type OnAnswered, observed, RouteTemplates } from "./observe.ts";
+import { tellLimit } from "./limits.ts";
+import { Listener, type TlsIdentity } from "./listener.ts";
+import { type Answered, type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
+import type { PublishLimits } from "./publish.ts";
+import { rateKey } from "./publish-rates.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
 import type { SubscriberLimits } from "./subscriber-limits.ts";
 
 /** How long `stop` waits for requests that are under way, in milliseconds. */
 const DRAIN_MS = 3000;
-/** Seconds after which a request that sends nothing is cut; an idle kept-alive connection too. */
+/**
+ * Seconds after which an idle connection is cut, and a request that is not there yet: neither a head nor a body gains
+ * time by coming in drops. A body that is larger must come at some 20 KiB a second; then Bun lets it go on.
+ */
 const IDLE_TIMEOUT_S = 30;
 /** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
 const MIN_TIMEOUT_S = 5;
 /** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
 const PRUNE_TIMEOUT_S = 255;
-/** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
-const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+/** Answered even when there is hardly room for connections: what tells operators and supervisors that it is so. */
+const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
 
 /** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
 const EXPIRY_SWEEP_MS = 500;
@@ -32,88 +39,63 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
+  /** HTTPS when it is given, HTTP otherwise. */
+  readonly tls?: TlsIdentity | undefined;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
+  /** Whether connections should be turned away, for want of file descriptors. */
+  readonly isCrowded?: (() => boolean) | undefined;
+  /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
+  readonly idleTimeoutS?: number | undefined;
   /** Told of every request that was answered. */
   readonly onAnswered?: OnAnswered;
 }
 
 /** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
 export class HttpServer {
-  readonly #server: Server<Connection>;
+  readonly #listener: Listener;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
   readonly #expiry: ReturnType<typeof setInterval>;
+  readonly #options: ServerOptions;
+  readonly #app: (request: Request) => Response | Promise<Response>;
+  readonly #idleTimeoutS: number;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
-    const { gate } = options;
-    const subscriptions = new Subscriptions(bus, options.limits, gate.guests);
-    const streams = new Streams(bus, options.limits, gate);
+    const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
+    this.#options = options;
+    this.#idleTimeoutS = idleTimeoutS;
+    this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
+    this.#streams = new Streams(bus, limits, gate);
     let templates: readonly string[] = [];
-    const app = createApp({
+    this.#app = createApp({
       ...options,
       bus,
-      streams,
+      streams: this.#streams,
+      isTls: options.tls !== undefined,
+      limits: { ...limits, ...this.#publishMeter(options) },
       onRoutes: (all) => {
         templates = all;
       },
     });
-    this.#subscriptions = subscriptions;
-    this.#streams = streams;
-    const upgrade = (request: Request, server: Server<Connection>) => {
-      const admitted = gate.admit(request, "subscribe");
-      if (!(admitted instanceof Promise)) return subscriptions.upgrade(request, server, admitted);
-      return admitted.then((caller) => subscriptions.upgrade(request, server, caller));
-    };
-    const answer = (request: Request, server: Server<Connection>) => {
-      if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
-      const path = pathOf(request.url);
-      if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return upgrade(request, server);
-      if (path === STREAM_PATH)
-        server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(options.limits.stallMs / 1000)));
-      if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
-      if (path === BACKUP_PATH) return patiently(app, request, server);
-      return request.method === "HEAD" ? headOf(app, request) : app(request);
-    };
-    const answerOrigin = (request: Request, server: Server<Connection>) => {
-      const origin = checkOrigin(request, options.origins);
-      if (origin === undefined) return answer(request, server);
-      if (request.method === "OPTIONS") return preflightResponse(origin);
-      return allowing(origin, () => answer(request, server));
-    };
-    const fail = (error: unknown) => {
-      const busError = asBusError(error);
-      if (busError.code === "internal") options.onError(error, undefined);
-      return problemResponse(busError);
-    };
-    this.#server = Bun.serve<Connection>({
-      hostname: options.host,
-      port: options.port,
-      reusePort: false,
-      development: false,
-      idleTimeout: IDLE_TIMEOUT_S,
-      maxRequestBodySize: UNREACHABLE_BODY_BYTES,
+    this.#listener = new Listener({
+      ...options,
+      idleTimeoutS,
       fetch: observed(
-        (request: Request, server: Server<Connection>) => {
-          try {
-            return answerOrigin(request, server);
-          } catch (error) {
-            return fail(error);
-          }
-        },
+        (request: Request, server: Server<Connection>) => this.#fetch(request, server),
         new RouteTemplates(templates),
-        options.onAnswered ?? (() => {}),
+        (answered) => this.#answered(answered),
       ),
-      error: fail,
-      websocket: subscriptions.websocket,
+      error: (error) => this.#fail(error),
+      websocket: this.#subscriptions.websocket,
     });
     this.#expiry = setInterval(() => gate.guests.expelExpired(), EXPIRY_SWEEP_MS);
   }
 
   get url(): string {
-    return this.#server.url.href.replace(/\/$/, "");
+    return this.#listener.url;
   }
 
   /** Subscribers by transport and state. */
@@ -121,28 +103,99 @@ export class HttpServer {
     return { websocket: this.#subscriptions.states, stream: this.#streams.states };
   }
 
+  /** Uses another certificate from the next connection on; see `Listener.renew`. Does nothing once it stops. */
+  renewCertificate(tls: TlsIdentity): void {
+    if (!this.#isStopping) this.#listener.renew(tls);
+  }
+
   /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#expiry);
-    const drained = this.#server.stop(false);
+    const drained = this.#listener.drain();
     this.#subscriptions.close();
     this.#streams.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
-    await this.#server.stop(true);
+    await this.#listener.stop();
+  }
+
+  #answered(answered: Answered): void {
+    const { limits, onAnswered } = this.#options;
+    const wasLate = answered.status === CLIENT_GONE && answered.durationMs >= this.#idleTimeoutS * 1000;
+    if (wasLate) limits.onLimit?.("request_time");
+    onAnswered?.(answered);
+  }
+
+  #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    try {
+      const origin = checkOrigin(request, this.#options.origins);
+      if (origin === undefined) return this.#answer(request, server);
+      if (request.method === "OPTIONS") return preflightResponse(origin);
+      return allowing(
+        origin,
+        () => this.#answer(request, server),
+        (error) => this.#fail(error),
+      );
+    } catch (error) {
+      return this.#fail(error);
+    }
+  }
+
+  #answer(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
+    const { isCrowded, limits } = this.#options;
+    const path = pathOf(request.url);
+    if (isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
+    if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
+    if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
+    if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+    if (path === BACKUP_PATH) return this.#answerPatiently(request, server);
+    return this.#answerByApp(request);
+  }
+
+  #answerByApp(request: Request): Response | Promise<Response> {
+    return request.method === "HEAD" ? headOf(this.#app, request) : this.#app(request);
+  }
+
+  /** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
+  async #answerPatiently(request: Request, server: Server<Connection>): Promise<Response> {
+    server.timeout(request, 0);
+    const response = await this.#answerByApp(request);
+    server.timeout(request, this.#idleTimeoutS);
+    return response;
+  }
+
+  #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
+    const admitted = this.#options.gate.admit(request, "subscribe");
+    if (!(admitted instanceof Promise)) return this.#subscriptions.upgrade(request, server, admitted);
+    return admitted
+      .then((caller) => this.#subscriptions.upgrade(request, server, caller))
+      .catch((error) => this.#fail(error));
+  }
+
+  #fail(error: unknown): Response {
+    const busError = asBusError(error);
+    if (busError.code === "internal") this.#options.onError(error, undefined);
+    tellLimit(busError, this.#options.limits.onLimit);
+    return problemResponse(busError);
+  }
+
+  #publishMeter({ gate, limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
+    if (rates === undefined) return {};
+    return {
+      meterOf: (request) => {
+        const key = rateKey(gate.of(request), this.#listener.addressOf(request));
+        return (count) => rates.take(key, count);
+      },
+    };
   }
 }
 
-/** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
-async function patiently(
-  app: (request: Request) => Response | Promise<Response>,
-  request: Request,
-  server: Server<Connection>,
-): Promise<Response> {
-  server.timeout(request, 0);
-  const response = await (request.method === "HEAD" ? headOf(app, request) : app(request));
-  server.timeout(request, IDLE_TIMEOUT_S);
-  return response;
+function tooFewDescriptors(): BusError {
+  return new BusError(
+    "too_many_connections",
+    "the server has hardly any file descriptor left for connections: try again later, or raise its limit (ulimit -n)",
+  );
 }
 
 /** The answer that GET would get, without its body: an endless one is not even begun. */
@@ -156,11 +209,12 @@ async function headOf(app: (request: Request) => Response | Promise<Response>, r
 async function allowing(
   origin: string,
   answer: () => Response | Promise<Response | undefined> | undefined,
+  fail: (error: unknown) => Response,
 ): Promise<Response | undefined> {
   try {
     const response = await answer();
     return response && withCors(response, origin);
   } catch (error) {
-    return withCors(problemResponse(asBusError(error)), origin);
+    return withCors(fail(error), origin);
   }
 }

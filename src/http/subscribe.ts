@@ -9,7 +9,10 @@ import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { answerFrame } from "./frames.ts";
 import type { Guests } from "./guests.ts";
+import { Heartbeat, PING_MS } from "./heartbeat.ts";
+import type { LimitName } from "./limits.ts";
 import { LiveTopics, type Publisher } from "./live.ts";
+import { rateKey } from "./publish-rates.ts";
 import { Query, repeatable, text } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
@@ -24,8 +27,10 @@ const MAX_UNANSWERED_FRAMES = 10_000;
 const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
 /** How often in the time that a stall may last the sockets are looked at: it lasts up to a quarter longer. */
 const SWEEPS_PER_STALL = 8;
-/** Seconds without a byte from the peer after which Bun pings, and then drops it. */
-const IDLE_TIMEOUT_S = 120;
+/** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
+const SWEEPS_PER_PING = 30;
+/** What Bun says when it closes a socket with 1009. */
+const FRAME_TOO_BIG = "Received too big message";
 /**
  * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
  * `Tuning` and the largest event, as `LiveTopic` and `Connection` say.
@@ -43,9 +48,11 @@ export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
   readonly #guests: Guests;
-  readonly #lives = new Map<Publisher, LiveTopics>();
+  /** By the server of Bun's: there is another one for each certificate. */
+  readonly #lives = new WeakMap<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
   readonly websocket: WebSocketHandler<Connection>;
+  readonly #pingMs: number;
   readonly #sweep: ReturnType<typeof setInterval>;
   #isClosed = false;
 
@@ -54,7 +61,9 @@ export class Subscriptions {
     this.#guests = guests;
     this.#limits = limits;
     this.websocket = this.#handlers();
-    this.#sweep = setInterval(() => this.#cutStalled(), limits.stallMs / SWEEPS_PER_STALL);
+    this.#pingMs = limits.pingMs ?? PING_MS;
+    const sweepMs = Math.min(limits.stallMs / SWEEPS_PER_STALL, this.#pingMs / SWEEPS_PER_PING);
+    this.#sweep = setInterval(() => this.#lookAtAll(), sweepMs);
   }
 
   get size(): number {
@@ -78,8 +87,10 @@ export class Subscriptions {
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const scope = principal.subscribe;
     const cursor = this.#bus.cursor(within(scope, new PatternSet(patterns)), start, scope);
-    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning };
-    const data = new Connection(principal, cursor, patterns, this.#livesOf(server), pace);
+    const heartbeat = new Heartbeat(this.#pingMs, performance.now());
+    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning, heartbeat };
+    const countPublish = this.#meterOf(request, server, principal);
+    const data = new Connection(principal, cursor, patterns, this.#livesOf(server), pace, countPublish);
     this.#limits.slots.take();
     this.#guests.add(principal, data);
     // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
@@ -102,6 +113,13 @@ export class Subscriptions {
     }
   }
 
+  #meterOf(request: Request, server: Server<Connection>, principal: Principal): (() => void) | undefined {
+    const { rates } = this.#limits;
+    if (rates === undefined) return undefined;
+    const key = rateKey(principal, server.requestIP(request)?.address);
+    return () => rates.take(key, 1);
+  }
+
   #livesOf(server: Publisher): LiveTopics {
     const known = this.#lives.get(server);
     if (known) return known;
@@ -118,36 +136,50 @@ export class Subscriptions {
       },
       message: (socket, message) => this.#receive(socket.data, message),
       drain: (socket) => socket.data.drained(),
-      close: (socket) => {
+      ping: (socket) => socket.data.heard(),
+      pong: (socket) => socket.data.heard(),
+      close: (socket, _, reason) => {
+        if (reason === FRAME_TOO_BIG) this.#limits.onLimit?.("frame");
         this.#connections.delete(socket.data);
         this.#guests.delete(socket.data.principal, socket.data);
         this.#limits.slots.free();
         socket.data.closed();
       },
       maxPayloadLength: MAX_FRAME_BYTES,
-      idleTimeout: IDLE_TIMEOUT_S,
+      // `Heartbeat` sees what these do not: a peer that answers nothing while messages flow to it.
+      idleTimeout: 0,
+      sendPings: false,
       backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
       perMessageDeflate: false,
     };
   }
 
-  /** A peer that takes nothing for long is gone or stuck; it learns where it stood when it connects again. */
-  #cutStalled(): void {
+  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  #lookAtAll(): void {
     const nowMs = performance.now();
     for (const connection of this.#connections) {
-      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) connection.terminate();
+      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
+      else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
     }
+  }
+
+  #cut(connection: Connection, limit: LimitName): void {
+    this.#limits.onLimit?.(limit);
+    connection.terminate();
   }
 
   #receive(connection: Connection, message: string | Buffer): void {
     if (this.#isClosed || connection.isEnded) return;
+    connection.heard();
     const { frames, bytes } = connection.unanswered;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
+      this.#limits.onLimit?.("unanswered");
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
       return;
     }
     const frame = typeof message === "string" ? message : undefined;
-    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns: this.#limits.maxPatterns });
+    const { maxPatterns, onLimit } = this.#limits;
+    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
     connection.answer(answer, message.length);
   }
 }

@@ -1,4 +1,6 @@
 import { BusError } from "../bus/errors.ts";
+import type { OnLimit } from "./limits.ts";
+import type { PublishRates } from "./publish-rates.ts";
 import type { SpareTime } from "./spare-time.ts";
 
 /** What all subscribers by network share. */
@@ -9,6 +11,11 @@ export interface SubscriberLimits {
   readonly maxPatterns: number;
   /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */
   readonly stallMs: number;
+  /** How often a WebSocket is pinged, in milliseconds; default 30 s. One that is silent for twice this time is cut. */
+  readonly pingMs?: number;
+  /** What counts the events that a WebSocket publishes. Default: nothing does. */
+  readonly rates?: PublishRates | undefined;
+  readonly onLimit?: OnLimit | undefined;
 }
 
 /** How many subscribers there may be at a time, whatever their transport. */

@@ -35,7 +35,8 @@ export class AppendQueue {
 
   add(append: Append): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ ...append, resolve, reject });
+      const { drafts, idempotencyKey } = append;
+      this.#pending.push({ drafts, idempotencyKey, resolve, reject });
       this.#schedule();
     });
   }
@@ -72,10 +73,10 @@ export class AppendQueue {
   #flush(): void {
     if (this.#pending.length === 0) return;
     const group = this.#takeGroup();
-    for (const [index, outcome] of this.#outcomesOf(group).entries()) {
+    this.#outcomesOf(group).forEach((outcome, index) => {
       if ("appended" in outcome) group[index]?.resolve(outcome.appended);
       else group[index]?.reject(outcome.error);
-    }
+    });
   }
 
   #outcomesOf(group: readonly Pending[]): readonly Outcome[] {

@@ -160,9 +160,8 @@ export class SqliteEventLog implements EventLog {
     return this.#floor;
   }
 
-  async append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
-    if (this.#closing) throw shuttingDown();
-    this.#health.requireWritable();
+  append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
+    if (this.#closing) return Promise.reject(shuttingDown());
     return this.#queue.add({ drafts, idempotencyKey: options.idempotencyKey });
   }
 

@@ -34,11 +34,12 @@ describe("what is asked within a scope", () => {
     expect(scopeOf([]).isNothing).toBe(true);
   });
 
-  test("is right beyond the topics that a scope remembers", () => {
+  test("is right beyond the topics that all scopes together remember", () => {
     const scope = scopeOf(["a.*"]);
-    for (let index = 0; index < 1000; index++) {
-      expect(scope.matches(`a.${index}`)).toBe(true);
-      expect(scope.matches(`b.${index}`)).toBe(false);
+    let wrong = 0;
+    for (let index = 0; index < 300_000; index++) {
+      if (!scope.matches(`a.${index}`) || scope.matches(`b.${index}`)) wrong++;
     }
+    expect([wrong, scope.matches("a.1"), scope.matches("b.1")]).toEqual([0, true, false]);
   });
 });

@@ -9,12 +9,16 @@ export class ServerProcess implements AsyncDisposable {
   readonly #folder: TemporaryFolder = temporaryFolder();
   #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
 
-  private constructor(port: number) {
+  readonly #flags: readonly string[];
+
+  private constructor(port: number, flags: readonly string[]) {
     this.port = port;
+    this.#flags = flags;
   }
 
-  static async start(): Promise<ServerProcess> {
-    const server = new ServerProcess(freePort());
+  /** With flags beside `--port` and `--db`, at every start. */
+  static async start(flags: readonly string[] = []): Promise<ServerProcess> {
+    const server = new ServerProcess(freePort(), flags);
     await server.start();
     return server;
   }
@@ -26,7 +30,8 @@ export class ServerProcess implements AsyncDisposable {
   /** Resolves once it listens. */
   async start(): Promise<void> {
     const database = join(this.#folder.path, "eventbus.db");
-    this.#process = Bun.spawn([process.execPath, MAIN, "serve", "--port", String(this.port), "--db", database], {
+    const flags = ["--port", String(this.port), "--db", database, ...this.#flags];
+    this.#process = Bun.spawn([process.execPath, MAIN, "serve", ...flags], {
       cwd: this.#folder.path,
       env: { PATH: process.env["PATH"] },
       stdin: "ignore",

@@ -120,13 +120,6 @@ test("a disk that is full ends a command with 1, and its reason", async () => {
   expect(output).toBe("eventbus: standard output cannot be written: ENOSPC\nended with 1\n");
 });
 
-test("an empty variable is one that is not set", async () => {
-  const { stderr } = await runBinary(["topics", "--help"], { env: { EVENTBUS_URL: "" } });
-  expect(stderr).toBe("");
-  const asked = await runBinary(["topics", "--token", ""], { env: { EVENTBUS_URL: server.url, EVENTBUS_TOKEN: "" } });
-  expect(asked.exitCode).toBe(0);
-});
-
 describe("topics", () => {
   test("are printed as JSON, a line each", async () => {
     const { stdout } = await run("topics", "orders.*", "n");

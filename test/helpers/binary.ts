@@ -9,12 +9,14 @@ export const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta
 const DEADLINE_MS = 20_000;
 
 export interface BinaryOptions {
-  /** Of a server; any free one when left out. */
-  readonly port?: number;
-  /** Beside `--port`, which a server always gets. */
+  /** Beside `--port`. */
   readonly args?: readonly string[];
+  /** Where a server listens; default 0, any free port. */
+  readonly port?: number;
   /** Beside `PATH`, which is all it gets of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** File descriptors it may have; default as many as this process. */
+  readonly descriptors?: number;
   /** Where it is started; an empty folder of its own when left out. */
   readonly folder?: string;
 }
@@ -47,6 +49,8 @@ export class Binary implements AsyncDisposable {
       ["--port", String(options.port ?? 0), ...(options.args ?? [])],
       this.folder,
       options.env,
+      undefined,
+      options.descriptors,
     );
   }
 
@@ -116,7 +120,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-export interface RunOptions extends Omit<BinaryOptions, "args" | "port"> {
+export interface RunOptions extends Omit<BinaryOptions, "args" | "port" | "descriptors"> {
   /** What its standard input holds; nothing when left out. */
   readonly stdin?: string | Uint8Array;
 }
@@ -143,9 +147,11 @@ export function spawnBinary<Stdin extends "ignore" | "pipe" | Buffer = "ignore">
   folder: string,
   env: Readonly<Record<string, string>> = {},
   stdin?: Stdin,
+  descriptors?: number,
 ) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with npm run build`);
-  return Bun.spawn([BINARY, ...args], {
+  const limited = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
+  return Bun.spawn([...limited, BINARY, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
     stdin: stdin ?? "ignore",

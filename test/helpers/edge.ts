@@ -1,5 +1,7 @@
 import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
+import type { OnLimit } from "../../src/http/limits.ts";
+import { PublishRates } from "../../src/http/publish-rates.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
@@ -12,6 +14,11 @@ export interface EdgeOptions {
   readonly maxConnections?: number;
   readonly stallMs?: number;
   readonly maxPatterns?: number;
+  readonly pingMs?: number;
+  readonly idleTimeoutS?: number;
+  /** Events a second that one address may publish. */
+  readonly rateLimit?: number;
+  readonly onLimit?: OnLimit;
 }
 
 /** A bus and its network edge, without the service around them, so that a test can choose their limits. */
@@ -57,7 +64,11 @@ export function serve(
     stallMs = 60_000,
     maxPatterns = 64,
     spareTime = new SpareTime(),
-  }: Partial<SubscriberLimits> & EdgeOptions = {},
+    pingMs = 30_000,
+    idleTimeoutS,
+    rateLimit,
+    onLimit,
+  }: Omit<Partial<SubscriberLimits>, keyof EdgeOptions> & EdgeOptions = {},
   opened = openGate(),
 ): HttpServer {
   return new HttpServer(bus, {
@@ -78,7 +89,11 @@ export function serve(
       spareTime,
       maxPatterns,
       stallMs,
+      pingMs,
+      onLimit,
+      rates: rateLimit === undefined ? undefined : new PublishRates(rateLimit),
     },
+    idleTimeoutS,
     origins: { isLoopback: true, allowedHosts: [], allowedOrigins: [] },
     onError: (error) => {
       throw error;

@@ -127,18 +127,18 @@ export class RawConnection implements Disposable {
   }
 
   /** Resolves when more bytes have come, or the connection is closed. */
-  async more(): Promise<void> {
+  async more(deadlineMs = DEADLINE_MS): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve;
-      timer = setTimeout(() => reject(new Error(`no answer within ${DEADLINE_MS} ms`)), DEADLINE_MS);
+      timer = setTimeout(() => reject(new Error(`no answer within ${deadlineMs} ms`)), deadlineMs);
     });
     clearTimeout(timer);
   }
 
   /** Resolves when the server has closed the connection. */
-  async closed(): Promise<void> {
-    while (!this.#isClosed) await this.more();
+  async closed(deadlineMs = DEADLINE_MS): Promise<void> {
+    while (!this.#isClosed) await this.more(deadlineMs);
   }
 
   /** Reads nothing more. */

@@ -20,6 +20,7 @@ const HEADERS: Readonly<Record<number, Headers>> = {
   401: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="invalid_token"') },
   403: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="insufficient_scope"') },
   405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
+  429: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer", example: 1 } } },
   426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
 };
 
@@ -99,7 +100,7 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   payload_too_large: { detail: "the body is larger than 1048576 bytes", limit: 1_048_576 },
   media_type_unsupported: { detail: "the Content-Type must be application/json or application/x-ndjson, in UTF-8" },
   upgrade_required: { detail: "this address is for WebSockets: connect with ws:// or wss://" },
-  rate_limited: { detail: "at most 100 publishes a second: try again in 1 second", limit: 100 },
+  rate_limited: { detail: "at most 100 events a second may be published: try again in a second", limit: 100 },
   internal: { detail: "the server failed on this request" },
   unavailable: {
     detail:

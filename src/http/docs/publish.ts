@@ -30,6 +30,7 @@ const publishErrors: readonly ErrorCode[] = [
   "idempotency_conflict",
   "payload_too_large",
   "media_type_unsupported",
+  "rate_limited",
   "unavailable",
   "storage_full",
 ];

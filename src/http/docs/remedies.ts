@@ -74,7 +74,7 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
   },
   rate_limited: {
     meaning: "The token, or the address, has published as much as `--rate-limit` lets it.",
-    remedy: "Wait for the seconds that `Retry-After` says. Many events in one NDJSON body need fewer requests.",
+    remedy: "Wait for the seconds that `Retry-After` says. Each line of an NDJSON body counts.",
   },
   internal: {
     meaning: "A fault of the server's own. Its log has the details.",
@@ -90,8 +90,9 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
     remedy: "Try again in a moment, and resume subscriptions from the last id.",
   },
   too_many_connections: {
-    meaning: "As many subscribers as `--max-connections` allows are connected.",
-    remedy: "Try again later. Look in `/api/stats` for who holds them, and raise the limit if they are meant to be.",
+    meaning: "As many subscribers as `--max-connections` allows are connected, or file descriptors have run short.",
+    remedy:
+      "Try again later. Look in `/api/stats` for who holds them, and raise the limit (`--max-connections`, `ulimit -n`) if they are meant to be.",
   },
   storage_full: {
     meaning: "The disk is full. Nothing of this publish was kept.",

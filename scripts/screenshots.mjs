@@ -1,0 +1,132 @@
+// Takes the pictures of the dashboard in docs/screenshots/, of a server that GitHub's own examples of webhooks were
+// published to. With a folder as the argument it puts every view there, light and dark, wide and narrow. Needs Chromium.
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { toPalette } from "./palette-png.mjs";
+import { build, program, root, say } from "./toolchain.mjs";
+
+const PORT = 9871;
+const URL = `http://127.0.0.1:${PORT}`;
+const WIDE = { width: 1440, height: 900 };
+const NARROW = { width: 360, height: 760 };
+/** How long events are published before the first picture, so that curves have something to show. */
+const WARM_UP_MS = Number(process.env.WARM_UP_MS ?? 90_000);
+
+const views = {
+  live: { hash: "#/live", prepare: openRow },
+  history: { hash: "#/history?topic=github.pull_request*" },
+  event: { hash: "#/event/40" },
+  topics: { hash: "#/topics" },
+  publish: { hash: "#/publish", prepare: sendOne },
+  health: { hash: "#/health" },
+};
+const kept = [
+  ["live", "light", WIDE],
+  ["health", "dark", WIDE],
+  ["topics", "light", WIDE],
+  ["live", "dark", NARROW],
+];
+
+const [folder] = process.argv.slice(2);
+const target = folder ?? join(root, "docs", "screenshots");
+mkdirSync(target, { recursive: true });
+await build();
+const home = mkdtempSync(join(tmpdir(), "eventbus-screenshots-"));
+const server = spawn(program, ["--port", String(PORT), "--db", join(home, "eventbus.db")], { stdio: "ignore" });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
+try {
+  await ready();
+  const publishing = publishFor(WARM_UP_MS * 10);
+  const pages = new Map();
+  for (const theme of ["light", "dark"]) pages.set(theme, await openPage(theme));
+  say(`publishing for ${WARM_UP_MS / 1000} seconds …`);
+  await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
+  const wanted = folder === undefined ? kept : Object.keys(views).flatMap(allOf);
+  for (const [view, theme, size] of wanted) await take(pages.get(theme), view, theme, size);
+  publishing.stop();
+} finally {
+  await browser.close();
+  server.kill();
+  rmSync(home, { recursive: true, force: true });
+}
+
+function allOf(view) {
+  return ["light", "dark"].flatMap((theme) => [WIDE, NARROW].map((size) => [view, theme, size]));
+}
+
+async function openPage(theme) {
+  const page = await browser.newPage({ viewport: WIDE, colorScheme: theme });
+  await page.goto(URL);
+  await page.evaluate(() => {
+    location.hash = "#/topics";
+  });
+  return page;
+}
+
+async function take(page, view, theme, size) {
+  const { hash, prepare } = views[view];
+  await page.setViewportSize(size);
+  await page.evaluate((to) => {
+    location.hash = to;
+  }, hash);
+  await page.waitForTimeout(1200);
+  await prepare?.(page, size);
+  await page.waitForTimeout(400);
+  const name = `${view}-${theme}-${size === WIDE ? "wide" : "narrow"}.png`;
+  writeFileSync(join(target, name), await toPalette(browser, await page.screenshot()));
+  say(name);
+}
+
+async function openRow(page, size) {
+  await page.keyboard.press("Escape");
+  if (size === WIDE) await page.locator(".row").nth(-6).click();
+}
+
+async function sendOne(page) {
+  await page.getByRole("button", { name: "Publish", exact: true }).click();
+}
+
+async function ready() {
+  for (;;) {
+    const response = await fetch(`${URL}/readyz`).catch(() => undefined);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Publishes the examples again and again, more of them at some times than at others. */
+function publishFor(timeMs) {
+  const webhooks = readWebhooks();
+  const headers = { "Content-Type": "application/json" };
+  let at = 0;
+  const timer = setInterval(() => {
+    const busy = 1 + Math.round(3 + 3 * Math.sin(performance.now() / 7000));
+    for (let count = 0; count < busy; count++, at++) {
+      // Some topics are much busier than others, as they are in life.
+      const { topic, text } = webhooks[Math.floor(webhooks.length * ((at * 0.618034) % 1) ** 3)];
+      fetch(`${URL}/api/events/publish/${topic}?source=github`, { method: "POST", headers, body: text }).catch(
+        () => {},
+      );
+    }
+  }, 100);
+  const end = setTimeout(() => clearInterval(timer), timeMs);
+  return {
+    stop() {
+      clearInterval(timer);
+      clearTimeout(end);
+    },
+  };
+}
+
+function readWebhooks() {
+  const file = join(root, "node_modules/@octokit/webhooks-examples/api.github.com/index.json");
+  return JSON.parse(readFileSync(file, "utf8")).flatMap(({ name, examples }) =>
+    examples.map((payload) => {
+      const action = "action" in payload ? `.${payload.action}` : "";
+      return { topic: `github.${name}${action}`, text: JSON.stringify(payload) };
+    }),
+  );
+}

@@ -1,0 +1,82 @@
+import { useEffect, useState } from "preact/hooks";
+import { ConnectionLight } from "./parts/connection-light.tsx";
+import { ThemeButton } from "./parts/theme-button.tsx";
+import { TokenButton, TokenDialog } from "./parts/token.tsx";
+import { type Parts, startParts } from "./state/parts.ts";
+import { type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
+import { HealthView } from "./views/health.tsx";
+import { HistoryView } from "./views/history.tsx";
+import { LiveView } from "./views/live.tsx";
+import { PublishView } from "./views/publish.tsx";
+import { SingleEventView } from "./views/single-event.tsx";
+import { TopicsView } from "./views/topics.tsx";
+
+const NAMES = { live: "Live", history: "History", topics: "Topics", publish: "Publish", health: "Health" } as const;
+
+/** The page: a bar with the views, the state of the connection, and the view that the address names. */
+export function App() {
+  const [parts] = useState(startParts);
+  const route = useRoute();
+  const current = route.view === "event" ? "history" : route.view;
+  useEffect(() => {
+    document.title = `${NAMES[current]} · eventbus`;
+  }, [current]);
+  return (
+    <>
+      <header class="top">
+        <a class="skip" href={location.hash} onClick={skipToView}>
+          Skip to the view
+        </a>
+        <a class="brand" href={routeTo("live")} aria-label="eventbus: live events">
+          <Mark />
+          <b>eventbus</b>
+        </a>
+        <nav aria-label="Views">
+          {views.map((view) => (
+            <a key={view} href={routeTo(view)} aria-current={view === current ? "page" : undefined}>
+              {NAMES[view]}
+            </a>
+          ))}
+        </nav>
+        <div class="status">
+          <ConnectionLight tail={parts.tail} monitor={parts.monitor} session={parts.session} />
+          <TokenButton session={parts.session} />
+          <ThemeButton />
+        </div>
+      </header>
+      <main id="view" tabIndex={-1}>
+        <CurrentView parts={parts} route={route} />
+      </main>
+      <TokenDialog session={parts.session} />
+    </>
+  );
+}
+
+function CurrentView({ parts, route }: { readonly parts: Parts; readonly route: Route }) {
+  const shown: Record<View, () => preact.JSX.Element> = {
+    live: () => <LiveView {...parts} query={route.query} />,
+    history: () => <HistoryView {...parts} query={route.query} />,
+    event: () => <SingleEventView {...parts} id={route.id ?? 0} />,
+    topics: () => <TopicsView {...parts} query={route.query} />,
+    publish: () => <PublishView {...parts} query={route.query} />,
+    health: () => <HealthView {...parts} />,
+  };
+  return shown[route.view]();
+}
+
+function skipToView(click: Event): void {
+  click.preventDefault();
+  document.getElementById("view")?.focus();
+}
+
+function Mark() {
+  return (
+    <svg viewBox="0 0 16 16" width="20" height="20" aria-hidden="true">
+      <rect width="16" height="16" rx="4" class="mark-ground" />
+      <path d="M3 8h10" class="mark-line" />
+      <circle cx="3.5" cy="8" r="1.7" class="mark-dot" />
+      <circle cx="8" cy="8" r="1.7" class="mark-dot" />
+      <circle cx="12.5" cy="8" r="1.7" class="mark-dot" />
+    </svg>
+  );
+}

@@ -1,0 +1,29 @@
+import { useEffect, useState } from "preact/hooks";
+import { copyText } from "../text/clipboard.ts";
+
+/** How long it says that it has copied, in milliseconds. */
+const SAID_MS = 1500;
+
+/** Copies a text, which is made when it is pressed. */
+export function CopyButton({
+  label,
+  text,
+  title,
+}: {
+  readonly label: string;
+  readonly text: () => string;
+  readonly title?: string;
+}) {
+  const [said, setSaid] = useState<string | undefined>(undefined);
+  useEffect(() => {
+    if (said === undefined) return;
+    const timer = setTimeout(() => setSaid(undefined), SAID_MS);
+    return () => clearTimeout(timer);
+  }, [said]);
+  const copy = async () => setSaid((await copyText(text())) ? "Copied" : "Not copied: the browser refused");
+  return (
+    <button type="button" class="copy" onClick={copy} title={title}>
+      <span aria-live="polite">{said ?? label}</span>
+    </button>
+  );
+}

@@ -1,0 +1,61 @@
+import { rawDataOf } from "../../client/received-event.ts";
+import { routeTo, routeToEvent } from "../state/route.ts";
+import type { EventRow } from "../state/rows.ts";
+import { toCurl } from "../text/commands.ts";
+import { dateAndClock } from "../text/format.ts";
+import { CopyButton } from "./copy-button.tsx";
+import { JsonTree } from "./json-tree.tsx";
+import { TopicName } from "./topic-name.tsx";
+
+export interface EventDetailProps {
+  readonly event: EventRow;
+  readonly url: string;
+  readonly hasToken: boolean;
+  /** Closes the panel; there is nothing to close when it is left out. */
+  readonly onClose?: (() => void) | undefined;
+}
+
+/** All of one event. */
+export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps) {
+  const { key, topic, source, createdAt, json } = event;
+  const data = rawDataOf(json);
+  return (
+    <article class="detail" aria-label={`Event ${key}`}>
+      <header>
+        <h2>
+          <a href={routeToEvent(key)} title="The address of this event">
+            #{key}
+          </a>
+          <TopicName topic={topic} />
+        </h2>
+        {onClose && (
+          <button type="button" class="quiet icon" onClick={onClose} title="Close (Escape)">
+            <span aria-hidden="true">✕</span>
+            <span class="offscreen">Close</span>
+          </button>
+        )}
+      </header>
+      <dl class="facts">
+        <dt>Created</dt>
+        <dd title={createdAt}>
+          <time dateTime={createdAt}>{dateAndClock(createdAt)}</time>
+        </dd>
+        <dt>Source</dt>
+        <dd>{source === "" ? <i>none</i> : <a href={routeTo("history", { source })}>{source}</a>}</dd>
+        <dt>Topic</dt>
+        <dd>
+          <a href={routeTo("live", { pattern: topic })}>live</a> · <a href={routeTo("history", { topic })}>history</a>
+        </dd>
+      </dl>
+      <div class="buttons">
+        <CopyButton label="Copy JSON" text={() => json} title="The whole event, as it was sent" />
+        <CopyButton
+          label="Copy as curl"
+          text={() => toCurl(url, { topic, source, data }, hasToken)}
+          title="The command that publishes the same again"
+        />
+      </div>
+      <JsonTree key={key} text={data} />
+    </article>
+  );
+}

@@ -1,0 +1,101 @@
+import type { Node } from "jsonc-parser";
+import { useMemo, useState } from "preact/hooks";
+import { count } from "../text/format.ts";
+import { treeOf } from "../text/json.ts";
+
+/** Members that are shown at once; as many more each time somebody asks. */
+const PAGE_MEMBERS = 100;
+/** Down to this depth everything is open at first … */
+const OPEN_DEPTH = 2;
+/** … unless it is larger than this. */
+const OPEN_MEMBERS = 12;
+/** Longer text is shown as text: a tree of it would make the page slow. */
+const MAX_TREE_TEXT = 1024 * 1024;
+
+/** JSON as a tree that can be opened and closed. Names and values are shown as they were sent, to the letter. */
+export function JsonTree({ text }: { readonly text: string }) {
+  const tree = useMemo(() => (text.length > MAX_TREE_TEXT ? undefined : treeOf(text)), [text]);
+  if (tree === undefined) return <pre class="json">{text}</pre>;
+  return (
+    <div class="json">
+      <Value node={tree} text={text} depth={0} />
+    </div>
+  );
+}
+
+interface ValueProps {
+  readonly node: Node;
+  readonly text: string;
+  readonly depth: number;
+  /** The member's name as it was sent, quotes included. */
+  readonly name?: string | undefined;
+}
+
+function Value(props: ValueProps) {
+  const { node, text, name } = props;
+  const members = node.children ?? [];
+  if ((node.type === "object" || node.type === "array") && members.length > 0) return <Branch {...props} />;
+  return (
+    <div class="leaf">
+      <Name name={name} />
+      <span class={node.type}>{textOf(node, text)}</span>
+    </div>
+  );
+}
+
+function Branch({ node, text, depth, name }: ValueProps) {
+  const members = node.children ?? [];
+  const [isOpen, setIsOpen] = useState(depth === 0 || (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS));
+  const [limit, setLimit] = useState(PAGE_MEMBERS);
+  const [open, close] = node.type === "object" ? ["{", "}"] : ["[", "]"];
+  return (
+    <div class="branch">
+      <button type="button" class="twist" aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
+        <Name name={name} />
+        <span class="bracket">{open}</span>
+        {!isOpen && (
+          <span class="folded">
+            {" "}
+            {count(members.length)} {close}
+          </span>
+        )}
+      </button>
+      {isOpen && (
+        <>
+          <div class="members">
+            {members.slice(0, limit).map((member) => (
+              <Member key={member.offset} node={member} text={text} depth={depth + 1} />
+            ))}
+            {members.length > limit && (
+              <button type="button" class="more" onClick={() => setLimit(limit + PAGE_MEMBERS)}>
+                {count(members.length - limit)} more …
+              </button>
+            )}
+          </div>
+          <span class="bracket">{close}</span>
+        </>
+      )}
+    </div>
+  );
+}
+
+/** What stands in an object is a property: a name and a value. */
+function Member({ node, text, depth }: ValueProps) {
+  const [name, value] = node.type === "property" ? (node.children ?? []) : [undefined, node];
+  if (value === undefined) return null;
+  return <Value node={value} text={text} depth={depth} name={name && textOf(name, text)} />;
+}
+
+function Name({ name }: { readonly name: string | undefined }) {
+  if (name === undefined) return null;
+  return (
+    <>
+      <span class="name">{name.slice(1, -1)}</span>
+      <span class="colon">: </span>
+    </>
+  );
+}
+
+function textOf({ offset, length }: Node, text: string): string {
+  return text.slice(offset, offset + length);
+}

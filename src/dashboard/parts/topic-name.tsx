@@ -1,0 +1,21 @@
+const HUES = 360;
+
+/** A topic, with a tick whose colour is that of all topics that begin with the same two segments. */
+export function TopicName({ topic }: { readonly topic: string }) {
+  const end = topic.indexOf(".");
+  const [first, rest] = end === -1 ? [topic, ""] : [topic.slice(0, end), topic.slice(end)];
+  return (
+    <span class="topic" style={{ "--hue": hueOf(topic) }} title={topic}>
+      <span class="first">{first}</span>
+      {rest}
+    </span>
+  );
+}
+
+/** The same for the same two segments, and spread over the circle by the golden ratio. */
+function hueOf(topic: string): number {
+  const kind = topic.split(".", 2).join(".");
+  let hash = 7;
+  for (let at = 0; at < kind.length; at++) hash = (hash * 31 + kind.charCodeAt(at)) >>> 0;
+  return Math.round((hash * 0.618033988749895 * HUES) % HUES);
+}

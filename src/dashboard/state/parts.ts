@@ -1,0 +1,35 @@
+import { Journal } from "./journal.ts";
+import { LiveTail } from "./live-tail.ts";
+import { Monitor } from "./monitor.ts";
+import { parseRoute } from "./route.ts";
+import { Session } from "./session.ts";
+import { TopicWatch } from "./topic-watch.ts";
+
+/** What the page knows for as long as it is open. */
+export interface Parts {
+  readonly session: Session;
+  readonly journal: Journal;
+  readonly tail: LiveTail;
+  readonly monitor: Monitor;
+  readonly topics: TopicWatch;
+}
+
+/** What a view is given: everything, and the filters of the address. */
+export type ViewProps = Parts & { readonly query: Readonly<Record<string, string>> };
+
+/** Begins to ask the server. */
+export function startParts(): Parts {
+  const session = new Session();
+  const journal = new Journal();
+  const { view, query } = parseRoute(location.hash);
+  const { pattern = "*", source = "" } = view === "live" ? query : {};
+  const tail = new LiveTail(session, journal, { pattern, source });
+  const monitor = new Monitor(session, journal);
+  // The server answers again: no need to wait until the tail tries by itself.
+  monitor.onChange(() => {
+    const { connection } = tail;
+    if (monitor.error === undefined && connection.kind === "waiting" && connection.error.code === "network")
+      tail.retry();
+  });
+  return { session, journal, tail, monitor, topics: new TopicWatch(session) };
+}

@@ -1,0 +1,55 @@
+import { useEffect, useState } from "preact/hooks";
+
+export const views = ["live", "history", "topics", "publish", "health"] as const;
+export type View = (typeof views)[number] | "event";
+
+/** What the part of the address after `#` says: which view, and its filters. Never a token. */
+export interface Route {
+  readonly view: View;
+  /** The event, when that is the view. */
+  readonly id: number | undefined;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** Reads `#/history?topic=orders.*`, `#/event/42`. What is not known is the live view. */
+export function parseRoute(hash: string): Route {
+  const [path = "", search = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
+  const [name, rest] = splitOnce(path, "/");
+  const query = Object.fromEntries(new URLSearchParams(search));
+  if (name === "event" && /^\d{1,16}$/.test(rest)) return { view: "event", id: Number(rest), query };
+  return { view: views.find((view) => view === name) ?? "live", id: undefined, query };
+}
+
+/** The address of a view; filters that are empty are left out. */
+export function routeTo(view: View, query: Readonly<Record<string, string | number | undefined>> = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return `#/${view}${text === "" ? "" : `?${text}`}`;
+}
+
+export function routeToEvent(id: number): string {
+  return `#/event/${id}`;
+}
+
+export function go(hash: string): void {
+  location.hash = hash;
+}
+
+/** Where the page is; shows the component again when that changes. */
+export function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const follow = () => setHash(location.hash);
+    addEventListener("hashchange", follow);
+    return () => removeEventListener("hashchange", follow);
+  }, []);
+  return parseRoute(hash);
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}

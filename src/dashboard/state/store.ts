@@ -1,0 +1,37 @@
+import { useEffect, useReducer } from "preact/hooks";
+
+/** Something that changes, and tells those who show it. */
+export class Store {
+  readonly #listeners = new Set<() => void>();
+
+  /** Calls back after every change. The answer ends that. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  protected changed(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Shows the component again after the stores have changed, once a frame however often they do. */
+export function useStores(...stores: readonly Store[]): void {
+  const [, show] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    let frame = 0;
+    const request = () => {
+      frame ||= requestAnimationFrame(() => {
+        frame = 0;
+        show(undefined);
+      });
+    };
+    const ends = stores.map((store) => store.onChange(request));
+    // What changed between the first showing and now.
+    request();
+    return () => {
+      cancelAnimationFrame(frame);
+      for (const end of ends) end();
+    };
+  }, stores);
+}

@@ -1,0 +1,20 @@
+export const themes = ["auto", "light", "dark"] as const;
+export type Theme = (typeof themes)[number];
+
+const THEME_KEY = "eventbus.theme";
+
+/** What was chosen in this browser; `auto` follows the device. */
+export function chosenTheme(): Theme {
+  const stored = localStorage.getItem(THEME_KEY);
+  return themes.find((theme) => theme === stored) ?? "auto";
+}
+
+export function chooseTheme(theme: Theme): void {
+  localStorage.setItem(THEME_KEY, theme);
+  showTheme();
+}
+
+/** Makes the page look as was chosen. */
+export function showTheme(): void {
+  document.documentElement.dataset["theme"] = chosenTheme();
+}

@@ -1,0 +1,91 @@
+import { EventBusError, type TopicSummary } from "../../client/index.ts";
+import type { Session } from "./session.ts";
+import { Store } from "./store.ts";
+
+/** Between two questions, in milliseconds. */
+const POLL_MS = 2000;
+/** After the server said that this token may not ask. */
+const REFUSED_POLL_MS = 30_000;
+/** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
+const LOAD_SHARE = 0.02;
+/** Polls that the curve shows: two minutes. */
+export const RATE_SLOTS = 60;
+
+export interface WatchedTopic extends TopicSummary {
+  /** Events a second between successive polls, oldest first. */
+  readonly rates: readonly number[];
+}
+
+/** Asks for all topics from the moment somebody first wants to see them, so that the curves have no holes. */
+export class TopicWatch extends Store {
+  readonly #session: Session;
+  #topics: ReadonlyMap<string, WatchedTopic> | undefined;
+  #askedMs = 0;
+  #error: EventBusError | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStarted = false;
+
+  constructor(session: Session) {
+    super();
+    this.#session = session;
+  }
+
+  /** Undefined before the first answer. */
+  get topics(): readonly WatchedTopic[] | undefined {
+    return this.#topics && [...this.#topics.values()];
+  }
+
+  get error(): EventBusError | undefined {
+    return this.#error;
+  }
+
+  /** May be called again. */
+  start(): void {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    this.#session.onChange(() => {
+      clearTimeout(this.#timer);
+      void this.#poll();
+    });
+    void this.#poll();
+  }
+
+  async #poll(): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      const found = await this.#session.client.topics();
+      this.#take(found, performance.now());
+      this.#error = undefined;
+    } catch (error) {
+      if (!(error instanceof EventBusError)) throw error;
+      this.#session.note(error);
+      // Another poll goes on with another token.
+      if (error.code === "closed") return;
+      this.#error = error;
+    }
+    this.changed();
+    const tookMs = performance.now() - startedMs;
+    this.#timer = setTimeout(
+      () => void this.#poll(),
+      Math.max(this.#isRefused ? REFUSED_POLL_MS : POLL_MS, tookMs / LOAD_SHARE),
+    );
+  }
+
+  get #isRefused(): boolean {
+    return this.#error?.status === 401 || this.#error?.status === 403;
+  }
+
+  /** A count that went down says nothing of the rate: retention removed more than was published. */
+  #take(found: readonly TopicSummary[], nowMs: number): void {
+    const seconds = (nowMs - this.#askedMs) / 1000;
+    const before = this.#topics;
+    const rateOf = ({ topic, count }: TopicSummary) => Math.max(0, count - (before?.get(topic)?.count ?? 0)) / seconds;
+    this.#topics = new Map(
+      found.map((summary) => {
+        const rates = before === undefined ? [] : [...(before.get(summary.topic)?.rates ?? []), rateOf(summary)];
+        return [summary.topic, { ...summary, rates: rates.slice(-RATE_SLOTS) }];
+      }),
+    );
+    this.#askedMs = nowMs;
+  }
+}

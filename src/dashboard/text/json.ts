@@ -1,0 +1,67 @@
+import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+
+/** Where JSON text is wrong. */
+export interface Fault {
+  /** In UTF-16 code units from 0. */
+  readonly offset: number;
+  /** From 1. */
+  readonly line: number;
+  readonly column: number;
+  readonly words: string;
+}
+
+/** RFC 8259 and nothing else: no comments, no commas at the end. */
+const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false };
+
+/** The tree of a JSON text, of offsets into it, so that what is shown of it is what stands in it. */
+export function treeOf(text: string): Node | undefined {
+  try {
+    return parseTree(text, [], STRICT);
+  } catch {
+    // Deeper than the stack.
+    return undefined;
+  }
+}
+
+/** The first fault of a JSON text; undefined when there is none. */
+export function faultOf(text: string): Fault | undefined {
+  const errors: ParseError[] = [];
+  try {
+    parseTree(text, errors, STRICT);
+    const [first] = errors;
+    if (first !== undefined) return faultAt(text, first.offset, wordsOf(first));
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return faultAt(text, 0, error instanceof RangeError ? "nested too deeply to be checked here" : "not JSON");
+  }
+}
+
+function faultAt(text: string, offset: number, words: string): Fault {
+  const before = text.slice(0, offset).split("\n");
+  return { offset, line: before.length, column: (before.at(-1)?.length ?? 0) + 1, words };
+}
+
+/** `CommaExpected` as `comma expected`. */
+function wordsOf({ error }: ParseError): string {
+  const words = printParseErrorCode(error).replaceAll(/(?<=[a-z])(?=[A-Z])/g, " ");
+  return words.toLowerCase();
+}
+
+/** The same JSON text without white space between its tokens. */
+export function compact(text: string): string {
+  const scanner = createScanner(text, true);
+  let result = "";
+  for (;;) {
+    scanner.scan();
+    const [offset, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
+    // Only the end of the text is a token without length.
+    if (length === 0) return result;
+    result += text.slice(offset, offset + length);
+  }
+}
+
+/** Whether JavaScript's own values hold this JSON without a change: no big number, no `1.10`, no key twice. */
+export function survivesParsing(text: string): boolean {
+  return JSON.stringify(JSON.parse(text)) === compact(text);
+}

@@ -1,0 +1,167 @@
+import { useRef, useState } from "preact/hooks";
+import type { HistoryQuery } from "../../client/index.ts";
+import { EventDetail } from "../parts/event-detail.tsx";
+import { EventList } from "../parts/event-list.tsx";
+import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { useAnswer } from "../state/answer.ts";
+import { useEscape } from "../state/escape.ts";
+import type { ViewProps } from "../state/parts.ts";
+import { go, routeTo } from "../state/route.ts";
+import { type EventRow, PageRows, type Row, rowOf } from "../state/rows.ts";
+import { counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
+
+/** Events a page; one more is asked for, to know whether there is another page. */
+const PAGE_EVENTS = 200;
+
+type Query = Readonly<Record<string, string>>;
+
+interface Page {
+  readonly rows: PageRows;
+  /** The query of the neighbouring pages; undefined when there is none. */
+  readonly older: Query | undefined;
+  readonly newer: Query | undefined;
+}
+
+/** What history keeps, newest first, a page at a time. All that was asked stands in the address. */
+export function HistoryView({ session, query }: ViewProps) {
+  const { topic, source, from, to, before, after } = query;
+  const [answer, again] = useAnswer(session, (signal) => load(session.client, query, signal), [
+    topic,
+    source,
+    from,
+    to,
+    before,
+    after,
+  ]);
+  const [selected, setSelected] = useState<EventRow | undefined>(undefined);
+  const view = useRef<HTMLElement>(null);
+  const close = () => {
+    setSelected(undefined);
+    view.current?.querySelector<HTMLElement>(".rows")?.focus();
+  };
+  useEscape(selected && close);
+  const select = (row: Row) => {
+    if (row.kind === "event") setSelected(row);
+  };
+  const page = answer.kind === "there" ? answer.value : undefined;
+  return (
+    <section class="view history" ref={view}>
+      <h1 class="offscreen">History</h1>
+      <div class="tools">
+        <HistoryFilterForm key={JSON.stringify(query)} query={query} onSame={again} />
+      </div>
+      {page !== undefined && page.rows.length > 0 && <Pager page={page} query={query} />}
+      <div class={`split ${selected ? "open" : ""}`}>
+        {answer.kind === "loading" && <Loading what="history" />}
+        {answer.kind === "failed" && <Failure error={answer.error} onRetry={again} />}
+        {page?.rows.length === 0 && <NothingFound query={query} />}
+        {page !== undefined && page.rows.length > 0 && (
+          <EventList rows={page.rows} label="Events, newest first" selected={selected?.key} onSelect={select} />
+        )}
+        {selected && <EventDetail event={selected} url={session.url} hasToken={session.hasToken} onClose={close} />}
+      </div>
+    </section>
+  );
+}
+
+function HistoryFilterForm({ query, onSame }: { readonly query: Query; readonly onSame: () => void }) {
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement)) return;
+    const form = new FormData(event.currentTarget);
+    const text = (name: string) => String(form.get(name) ?? "").trim();
+    const asked = { topic: text("topic"), source: text("source") };
+    const hash = routeTo("history", { ...asked, from: fromLocalInput(text("from")), to: fromLocalInput(text("to")) });
+    if (hash === location.hash) onSame();
+    else go(hash);
+  };
+  return (
+    <search class="search">
+      <form class="filters" onSubmit={submit} aria-label="Search history">
+        <label class="grow">
+          Pattern
+          <input name="topic" defaultValue={query["topic"]} placeholder="*" spellcheck={false} autocomplete="off" />
+        </label>
+        <label>
+          Source
+          <input name="source" defaultValue={query["source"]} placeholder="any" spellcheck={false} autocomplete="off" />
+        </label>
+        <label class="time">
+          From
+          <input name="from" type="datetime-local" step="1" defaultValue={toLocalInput(query["from"])} />
+        </label>
+        <label class="time">
+          To
+          <input name="to" type="datetime-local" step="1" defaultValue={toLocalInput(query["to"])} />
+        </label>
+        <button type="submit">Search</button>
+      </form>
+    </search>
+  );
+}
+
+function Pager({ page, query }: { readonly page: Page; readonly query: Query }) {
+  const [first, last] = [page.rows.at(0), page.rows.at(page.rows.length - 1)];
+  const { before: _before, after: _after, ...filters } = query;
+  return (
+    <nav class="pager" aria-label="Pages">
+      <span>{counted(page.rows.length, "event")}</span>
+      {first?.kind === "event" && last?.kind === "event" && (
+        <span class="span">
+          {dateAndClock(last.createdAt).slice(0, 19)} to {dateAndClock(first.createdAt).slice(0, 19)}
+        </span>
+      )}
+      <span class="fill" />
+      <PageLink words="Newest" query={page.newer && filters} />
+      <PageLink words="← Newer" query={page.newer} />
+      <PageLink words="Older →" query={page.older} />
+    </nav>
+  );
+}
+
+function PageLink({ words, query }: { readonly words: string; readonly query: Query | undefined }) {
+  return query === undefined ? <span class="off">{words}</span> : <a href={routeTo("history", query)}>{words}</a>;
+}
+
+function NothingFound({ query }: { readonly query: Query }) {
+  const isFiltered = Object.keys(query).length > 0;
+  return (
+    <Notice title={isFiltered ? "No event matches" : "History is empty"}>
+      <p>
+        {isFiltered
+          ? "History keeps nothing that matches all of these filters, or this token may not see it."
+          : "Events stay here from the moment they are published until retention removes them."}
+      </p>
+      <p>
+        {isFiltered ? <a href={routeTo("history")}>Show all events</a> : <a href={routeTo("publish")}>Publish one</a>}
+      </p>
+    </Notice>
+  );
+}
+
+async function load(
+  client: { history(query: HistoryQuery): Promise<readonly Parameters<typeof rowOf>[0][]> },
+  query: Query,
+  signal: AbortSignal,
+): Promise<Page> {
+  const { before, after, topic, source, from, to } = query;
+  const asked = { topic, source: source || undefined, from, to, before: idOf(before), after: idOf(after), signal };
+  const found = await client.history({ ...asked, last: PAGE_EVENTS + 1 });
+  const hasMore = found.length > PAGE_EVENTS;
+  // With `after` they come oldest first.
+  const events = after === undefined ? found.slice(0, PAGE_EVENTS) : found.slice(0, PAGE_EVENTS).toReversed();
+  const [newest, oldest] = [events.at(0), events.at(-1)];
+  const { before: _before, after: _after, ...filters } = query;
+  const isOlder = after === undefined ? hasMore : true;
+  const isNewer = after === undefined ? before !== undefined : hasMore;
+  return {
+    rows: new PageRows(events.map(rowOf)),
+    older: isOlder && oldest ? { ...filters, before: String(oldest.id) } : undefined,
+    newer: isNewer && newest ? { ...filters, after: String(newest.id) } : undefined,
+  };
+}
+
+/** The server says what is wrong with an address that somebody wrote by hand. */
+function idOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}

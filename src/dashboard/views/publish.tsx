@@ -1,0 +1,224 @@
+import { useRef, useState } from "preact/hooks";
+import { EventBusError } from "../../client/index.ts";
+import { CopyButton } from "../parts/copy-button.tsx";
+import { sentence } from "../parts/states.tsx";
+import { TopicName } from "../parts/topic-name.tsx";
+import type { Parts, ViewProps } from "../state/parts.ts";
+import { routeToEvent } from "../state/route.ts";
+import { forgetSent, readSent, rememberSent, type Sent } from "../state/sent.ts";
+import { useStores } from "../state/store.ts";
+import { type Draft, toCurl, toTypeScript } from "../text/commands.ts";
+import { clock } from "../text/format.ts";
+import { type Fault, faultOf } from "../text/json.ts";
+
+const EXAMPLE: Draft = { topic: "orders.created", source: "dashboard", data: '{\n  "total": 25\n}' };
+
+type Outcome =
+  | { readonly kind: "sending" }
+  | { readonly kind: "sent"; readonly sent: Sent }
+  | { readonly kind: "failed"; readonly words: string };
+
+/** A form that publishes, and what it sent from this tab. */
+export function PublishView({ session }: ViewProps) {
+  useStores(session);
+  const [sent, setSent] = useState(readSent);
+  const [draft, setDraft] = useState<Draft>(() => sent[0] ?? EXAMPLE);
+  const [outcome, setOutcome] = useState<Outcome | undefined>(undefined);
+  const fault = faultOf(draft.data);
+  const publish = async () => {
+    if (fault !== undefined || draft.topic === "" || outcome?.kind === "sending") return;
+    setOutcome({ kind: "sending" });
+    try {
+      const { topic, source, data } = draft;
+      const { id, created_at } = await session.client.publishRaw(topic, data, { source });
+      const one = { topic, source, data, id, createdAt: created_at };
+      setSent(rememberSent(one));
+      setOutcome({ kind: "sent", sent: one });
+    } catch (error) {
+      session.note(error);
+      setOutcome({ kind: "failed", words: failureWords(error) });
+    }
+  };
+  return (
+    <section class="view publish">
+      <h1 class="offscreen">Publish</h1>
+      <div class="columns">
+        <PublishForm draft={draft} fault={fault} outcome={outcome} onChange={setDraft} onPublish={publish} />
+        <div class="beside">
+          <AsText draft={draft} fault={fault} session={session} />
+          <SentList sent={sent} onUse={setDraft} onForget={() => setSent(forgetSent())} />
+        </div>
+      </div>
+    </section>
+  );
+}
+
+interface FormProps {
+  readonly draft: Draft;
+  readonly fault: Fault | undefined;
+  readonly outcome: Outcome | undefined;
+  readonly onChange: (draft: Draft) => void;
+  readonly onPublish: () => void;
+}
+
+function PublishForm({ draft, fault, outcome, onChange, onPublish }: FormProps) {
+  const form = useRef<HTMLFormElement>(null);
+  const submit = (event: SubmitEvent) => {
+    event.preventDefault();
+    onPublish();
+  };
+  const press = (key: KeyboardEvent) => {
+    if (key.key !== "Enter" || !(key.ctrlKey || key.metaKey)) return;
+    key.preventDefault();
+    form.current?.requestSubmit();
+  };
+  const change = (part: Partial<Draft>) => onChange({ ...draft, ...part });
+  return (
+    <form class="compose" ref={form} onSubmit={submit} aria-label="Publish an event">
+      <div class="pair">
+        <label>
+          Topic
+          <input
+            name="topic"
+            required
+            value={draft.topic}
+            onInput={({ currentTarget }) => change({ topic: currentTarget.value })}
+            spellcheck={false}
+            autocomplete="off"
+          />
+        </label>
+        <label>
+          Source
+          <input
+            name="source"
+            value={draft.source}
+            onInput={({ currentTarget }) => change({ source: currentTarget.value })}
+            placeholder="none"
+            spellcheck={false}
+            autocomplete="off"
+          />
+        </label>
+      </div>
+      <label class="body">
+        Data, as JSON
+        <textarea
+          name="data"
+          rows={14}
+          value={draft.data}
+          onInput={({ currentTarget }) => change({ data: currentTarget.value })}
+          onKeyDown={press}
+          aria-invalid={fault !== undefined}
+          aria-describedby="fault"
+          spellcheck={false}
+        />
+      </label>
+      <p id="fault" class="verdict" aria-live="polite">
+        {fault === undefined ? (
+          <span class="fine">Valid JSON</span>
+        ) : (
+          <>
+            <span class="wrong">
+              Line {fault.line}, column {fault.column}: {fault.words}
+            </span>{" "}
+            <button type="button" class="quiet" onClick={() => select(form.current, fault)}>
+              Show
+            </button>
+          </>
+        )}
+      </p>
+      <div class="buttons">
+        <button type="submit" class="primary" disabled={fault !== undefined || outcome?.kind === "sending"}>
+          Publish
+        </button>
+        <span class="hint">or Ctrl Enter in the data</span>
+      </div>
+      <OutcomeLine outcome={outcome} />
+    </form>
+  );
+}
+
+function OutcomeLine({ outcome }: Pick<FormProps, "outcome">) {
+  return (
+    <p class="outcome" role="status">
+      {outcome?.kind === "sending" && "Publishing …"}
+      {outcome?.kind === "failed" && <span class="wrong">{outcome.words}</span>}
+      {outcome?.kind === "sent" && (
+        <span class="fine">
+          Published as <a href={routeToEvent(outcome.sent.id)}>#{outcome.sent.id}</a>; it is on the server's disk.
+        </span>
+      )}
+    </p>
+  );
+}
+
+/** Puts the caret where the fault is. */
+function select(form: HTMLFormElement | null, { offset }: Fault): void {
+  const area = form?.elements.namedItem("data");
+  if (!(area instanceof HTMLTextAreaElement)) return;
+  area.focus();
+  area.setSelectionRange(offset, Math.min(offset + 1, area.value.length));
+}
+
+const forms = { curl: { name: "As curl", write: toCurl }, code: { name: "As code", write: toTypeScript } } as const;
+
+/** The same from a shell, or from TypeScript. */
+function AsText({ draft, fault, session }: Pick<FormProps, "draft" | "fault"> & Pick<Parts, "session">) {
+  const [form, setForm] = useState<keyof typeof forms>("curl");
+  const text = fault === undefined ? forms[form].write(session.url, draft, session.hasToken) : undefined;
+  return (
+    <section class="as-text" aria-label="The same as text">
+      <div class="buttons">
+        {(["curl", "code"] as const).map((one) => (
+          <button key={one} type="button" class="choice" aria-pressed={form === one} onClick={() => setForm(one)}>
+            {forms[one].name}
+          </button>
+        ))}
+        <span class="fill" />
+        {text !== undefined && <CopyButton label="Copy" text={() => text} />}
+      </div>
+      <pre class="code">{text ?? "Mend the data first."}</pre>
+    </section>
+  );
+}
+
+interface SentProps {
+  readonly sent: readonly Sent[];
+  readonly onUse: (draft: Draft) => void;
+  readonly onForget: () => void;
+}
+
+function SentList({ sent, onUse, onForget }: SentProps) {
+  return (
+    <section class="sent" aria-label="Sent from this tab">
+      <div class="buttons">
+        <h2>Sent from this tab</h2>
+        <span class="fill" />
+        {sent.length > 0 && (
+          <button type="button" class="quiet" onClick={onForget}>
+            Forget
+          </button>
+        )}
+      </div>
+      {sent.length === 0 && <p class="hint">Nothing yet. What you publish is listed here until the tab is closed.</p>}
+      <ul>
+        {sent.map(({ id, topic, source, data, createdAt }) => (
+          <li key={id}>
+            <a href={routeToEvent(id)}>#{id}</a>
+            <time dateTime={createdAt}>{clock(createdAt).slice(0, 8)}</time>
+            <TopicName topic={topic} />
+            <button type="button" class="quiet" onClick={() => onUse({ topic, source, data })}>
+              Use again<span class="offscreen"> what was sent as event {id}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function failureWords(error: unknown): string {
+  if (error instanceof EventBusError && error.code === "network") {
+    return `Nobody knows whether it was published: ${sentence(error.message)}`;
+  }
+  return sentence(error instanceof Error ? error.message : String(error));
+}

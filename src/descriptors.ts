@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+
+/**
+ * File descriptors that connections leave alone: the history's files and its log, the listener, the standard streams, and
+ * the connections that are taken between two looks. At the limit itself the runtime spins in trying to accept.
+ */
+const RESERVED = 64;
+/** How long a look is good for, in milliseconds: it costs some microseconds. */
+const LOOK_AGAIN_MS = 50;
+
+/**
+ * How many file descriptors this process may have open: the soft limit of Linux, which the runtime raises to the hard
+ * one when it starts. Undefined where it cannot be told.
+ */
+export function descriptorLimit(): number | undefined {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+    return soft === undefined ? undefined : Number(soft);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Looks, when it is asked, whether there are descriptors for more connections. */
+export class DescriptorWatch {
+  readonly #limit: number;
+  #isCrowded = false;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many connections there is room for when there are no others; at least 1. */
+  get room(): number {
+    return Math.max(1, this.#limit - RESERVED);
+  }
+
+  /** Whether connections should be turned away; as of the last 50 ms. */
+  readonly isCrowded = (): boolean => {
+    const nowMs = performance.now();
+    if (nowMs - this.#lookedMs < LOOK_AGAIN_MS) return this.#isCrowded;
+    this.#lookedMs = nowMs;
+    this.#isCrowded = openDescriptors() >= this.room;
+    return this.#isCrowded;
+  };
+}
+
+function openDescriptors(): number {
+  try {
+    // Linux since 6.2 says it in the size of the folder, which before was 0.
+    return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length;
+  } catch {
+    // At the limit even looking fails.
+    return Number.POSITIVE_INFINITY;
+  }
+}

@@ -1,0 +1,45 @@
+import type { BusError } from "../bus/errors.ts";
+
+/**
+ * Each limit of the server, as metrics name it:
+ *
+ * * `connections`: `--max-connections` subscribers are there.
+ * * `descriptors`: too few file descriptors are left for one more connection.
+ * * `patterns`: more than `--max-patterns` in one subscriber.
+ * * `body`: a body, or a line of one, is too large.
+ * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.
+ * * `rate`: a publish over `--rate-limit`.
+ * * `request_time`: a body that came too slowly; the connection was cut.
+ * * `unanswered`: too many frames of one WebSocket waited for their answer; it was closed with 1013.
+ * * `stall`: a WebSocket took nothing of what waited for it, and was cut.
+ * * `silence`: a WebSocket answered no ping, and was cut.
+ */
+export type LimitName =
+  | "connections"
+  | "descriptors"
+  | "patterns"
+  | "body"
+  | "frame"
+  | "rate"
+  | "request_time"
+  | "unanswered"
+  | "stall"
+  | "silence";
+
+/** Told each time a limit strikes. Must not throw. */
+export type OnLimit = (limit: LimitName) => void;
+
+/** Tells of the limit that an error says was passed, if it is about one. */
+export function tellLimit(error: BusError, onLimit: OnLimit | undefined): void {
+  const limit = limitOf(error);
+  if (limit !== undefined) onLimit?.(limit);
+}
+
+function limitOf({ code, members }: BusError): LimitName | undefined {
+  if (code === "too_many_connections") return members.limit === undefined ? "descriptors" : "connections";
+  if (code === "rate_limited") return "rate";
+  if (code === "payload_too_large") return "body";
+  return code === "parameter_invalid" && members.parameter === "pattern" && members.limit !== undefined
+    ? "patterns"
+    : undefined;
+}

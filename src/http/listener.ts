@@ -1,0 +1,91 @@
+import type { Server, WebSocketHandler } from "bun";
+import type { Connection } from "./connection.ts";
+
+/** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
+const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
+
+/** A certificate, with those between it and its authority after it, and its private key: PEM texts that fit. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenerOptions {
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** HTTPS when it is given, HTTP otherwise. */
+  readonly tls?: TlsIdentity | undefined;
+  /** Seconds after which a connection on which nothing moves, or a request that comes too slowly, is cut. */
+  readonly idleTimeoutS: number;
+  readonly fetch: (
+    request: Request,
+    server: Server<Connection>,
+  ) => Response | Promise<Response | undefined> | undefined;
+  readonly error: (error: unknown) => Response;
+  readonly websocket: WebSocketHandler<Connection>;
+}
+
+/** What listens on the port: one server of Bun's at a time, and those before it that still have connections. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #retired = new Set<Server<Connection>>();
+  readonly #port: number;
+  #server: Server<Connection>;
+
+  /** Listens at once. Throws when the address is in use. */
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = this.#serve(options.port, options.tls);
+    this.#port = this.#server.port ?? options.port;
+  }
+
+  get url(): string {
+    return this.#server.url.href.replace(/\/$/, "");
+  }
+
+  /** The address of the peer that sent the request; undefined when it is gone. */
+  addressOf(request: Request): string | undefined {
+    return this.#server.requestIP(request)?.address;
+  }
+
+  /**
+   * Uses another certificate from the next connection on. Requests that are under way, streams and WebSockets go on
+   * with the old one; idle kept-alive connections are closed.
+   *
+   * Bun cannot change the certificate of a server, so the old one stops to listen and a new one takes the port. Throws
+   * when it cannot; then nobody listens, and it may be called again.
+   */
+  renew(tls: TlsIdentity): void {
+    const old = this.#server;
+    this.#retired.add(old);
+    void old.stop(false).then(() => this.#retired.delete(old));
+    this.#server = this.#serve(this.#port, tls);
+  }
+
+  /** Takes no more connections; resolves when the last one is at its end. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#retired, this.#server].map((server) => server.stop(false)));
+  }
+
+  /** Cuts every connection. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#retired, this.#server].map((server) => server.stop(true)));
+  }
+
+  #serve(port: number, tls: TlsIdentity | undefined): Server<Connection> {
+    const { host, idleTimeoutS, fetch, error, websocket } = this.#options;
+    return Bun.serve<Connection>({
+      hostname: host,
+      port,
+      reusePort: false,
+      development: false,
+      idleTimeout: idleTimeoutS,
+      maxRequestBodySize: UNREACHABLE_BODY_BYTES,
+      fetch,
+      error,
+      websocket,
+      ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
+    });
+  }
+}

@@ -1,0 +1,69 @@
+import { Elysia } from "elysia";
+import { ACCESS_MEMBER } from "./docs/route.ts";
+
+/** Files of a page that the program brings along: from the path below the server's root to the content in base64. */
+export type PageFiles = Readonly<Record<string, string>>;
+
+const DOCUMENT = "index.html";
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: "text/css; charset=utf-8",
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  svg: "image/svg+xml",
+  woff2: "font/woff2",
+};
+
+/** Nothing may come from anywhere else, and no script or style but from a file of the page. Fonts stand in its style. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'self'",
+  "font-src 'self' data:",
+  "object-src 'none'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** The names of all files but the document hold a hash of their content: a browser need not ask for them again. */
+const FOREVER = "public, max-age=31536000, immutable";
+
+/** There is nothing in the page that somebody may not see: what it shows it asks for with a token. */
+const hidden = { parse: "none" as const, detail: { hide: true, [ACCESS_MEMBER]: "public" as const } };
+
+/** The page at `/`, and what it loads. Throws when a file has no known type. */
+export function pageRoutes(files: PageFiles) {
+  const routes = new Elysia();
+  for (const [path, base64] of Object.entries(files)) {
+    const file = fileOf(path, Buffer.from(base64, "base64"));
+    routes.get(path === DOCUMENT ? "/" : `/${path}`, ({ request }) => answer(file, request), hidden);
+  }
+  return routes;
+}
+
+interface File {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly tag: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function fileOf(path: string, body: Uint8Array<ArrayBuffer>): File {
+  const type = TYPES[path.slice(path.lastIndexOf(".") + 1)];
+  if (type === undefined) throw new Error(`${path} has no known type`);
+  const tag = `"${Bun.hash(body).toString(36)}"`;
+  const headers = {
+    "Content-Type": type,
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": path === DOCUMENT ? "no-cache" : FOREVER,
+    ETag: tag,
+    ...(path === DOCUMENT
+      ? { "Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer" }
+      : {}),
+  };
+  return { body, tag, headers };
+}
+
+/** 304 when the browser has it. */
+function answer({ body, tag, headers }: File, request: Request): Response {
+  const isKnown = request.headers.get("if-none-match") === tag;
+  return isKnown ? new Response(null, { status: 304, headers }) : new Response(body, { headers });
+}

@@ -1,0 +1,122 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { BusError } from "./bus/errors.ts";
+import type { TlsIdentity } from "./http/listener.ts";
+
+/** How often the files are read again, in milliseconds: a renewed certificate is used within this time. */
+const LOOK_AGAIN_MS = 10_000;
+
+/** What `--tls-cert` and `--tls-key` name. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+/** The files of the settings; undefined when neither is given. Throws `parameter_invalid` when one is missing. */
+export function tlsFilesOf(config: { tlsCert: string | undefined; tlsKey: string | undefined }): TlsFiles | undefined {
+  const { tlsCert, tlsKey } = config;
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert !== undefined && tlsKey !== undefined) return { certFile: tlsCert, keyFile: tlsKey };
+  throw invalid(
+    tlsCert === undefined ? "--tls-key needs --tls-cert beside it" : "--tls-cert needs --tls-key beside it",
+  );
+}
+
+/**
+ * Reads the certificate, with those between it and its authority after it, and its key.
+ *
+ * Throws `parameter_invalid` that names the file at fault, or says that the two do not belong together.
+ */
+export function readTls({ certFile, keyFile }: TlsFiles): TlsIdentity {
+  const cert = read("--tls-cert", certFile);
+  const key = read("--tls-key", keyFile);
+  const certificate = certificateIn(cert, certFile);
+  if (!certificate.checkPrivateKey(privateKeyIn(key, keyFile))) {
+    throw invalid(`the key in --tls-key ${keyFile} does not belong to the first certificate in --tls-cert ${certFile}`);
+  }
+  return { cert, key };
+}
+
+/** When the first certificate expires, in milliseconds since 1970. */
+export function expiryMs({ cert }: TlsIdentity): number {
+  return new X509Certificate(cert).validToDate.getTime();
+}
+
+export interface TlsWatchHandler {
+  /** The files hold another pair that is good. When it throws, it is called again at the next look. */
+  renew(identity: TlsIdentity): void;
+  /** The files cannot be used now; the pair that is in use stays. Told once for each reason. */
+  failed(error: unknown): void;
+}
+
+/** Reads the files again and again, as programs that renew certificates replace them in many ways. */
+export class TlsWatch {
+  readonly #files: TlsFiles;
+  readonly #handler: TlsWatchHandler;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #current: TlsIdentity;
+  #lastFailure = "";
+
+  /** `current` is what is in use. */
+  constructor(files: TlsFiles, current: TlsIdentity, handler: TlsWatchHandler) {
+    this.#files = files;
+    this.#current = current;
+    this.#handler = handler;
+    this.#timer = setInterval(() => this.look(), LOOK_AGAIN_MS);
+    this.#timer.unref();
+  }
+
+  /** Looks now. */
+  look(): void {
+    try {
+      const identity = readTls(this.#files);
+      const isOld = identity.cert === this.#current.cert && identity.key === this.#current.key;
+      if (!isOld) this.#handler.renew(identity);
+      this.#current = identity;
+      this.#lastFailure = "";
+    } catch (error) {
+      if (String(error) === this.#lastFailure) return;
+      this.#lastFailure = String(error);
+      this.#handler.failed(error);
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EACCES: "this user may not read it",
+  EISDIR: "it is a folder",
+};
+
+function read(flag: string, file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "";
+    throw invalid(`${flag} ${file} cannot be read: ${REASONS[code] ?? code}`, error);
+  }
+}
+
+function certificateIn(text: string, file: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch (error) {
+    throw invalid(`--tls-cert ${file} does not begin with a certificate in PEM (BEGIN CERTIFICATE)`, error);
+  }
+}
+
+function privateKeyIn(text: string, file: string): KeyObject {
+  try {
+    return createPrivateKey(text);
+  } catch (error) {
+    throw invalid(`--tls-key ${file} holds no private key in PEM (BEGIN PRIVATE KEY) without a passphrase`, error);
+  }
+}
+
+function invalid(detail: string, cause?: unknown): BusError {
+  return new BusError("parameter_invalid", detail, { cause, members: {} });
+}

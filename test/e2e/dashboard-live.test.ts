@@ -1,0 +1,128 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { ServerProcess } from "../client/server-process.ts";
+import { launchChromium } from "../helpers/browser.ts";
+import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
+import { publish } from "../helpers/http.ts";
+import { describeWith } from "../helpers/requires.ts";
+
+setDefaultTimeout(60_000);
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
+const untilShown = (page: Page, id: number) => page.locator(`#row-${id}`).waitFor();
+const untilRows = (page: Page, words: string) => page.getByText(words, { exact: true }).waitFor();
+
+describeWith("chromium", "the live view", (chromium) => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium(chromium);
+  });
+  afterAll(() => browser?.close());
+
+  test("says that the server is gone, and shows what it missed when the server is back", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 3);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 3);
+    await server.stop();
+    await page.getByRole("status").getByText("Disconnected").waitFor();
+    await server.start();
+    await publishNumbers(server.url, 4);
+    await page.getByRole("status").getByText("Connected").waitFor();
+    await untilShown(page, 7);
+    expect(await shownIds(page)).toEqual(range(1, 7));
+    await page.getByRole("link", { name: "Health" }).click();
+    const log = page.getByRole("region", { name: "Connection of this page" });
+    expect(await log.textContent()).toMatch(/Connected again, reading on after event 3.*Disconnected.*Connected\./s);
+  });
+
+  test("loses nothing while it is paused", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 5);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 5);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await publishNumbers(server.url, 10_000);
+    await page.getByRole("button", { name: "Resume (up to 10,000 new)" }).waitFor();
+    expect(await shownIds(page)).toEqual(range(1, 5));
+    await page.getByRole("button", { name: "Resume" }).click();
+    await untilRows(page, "10,005 rows");
+    await untilShown(page, 10_005);
+    await page.locator(".rows").press("Home");
+    await untilShown(page, 1);
+    expect((await shownIds(page)).slice(0, 20)).toEqual(range(1, 20));
+  });
+
+  test("keeps 100,000 rows, of which only those that can be seen are in the document", async () => {
+    await using server = await ServerProcess.start();
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page, record } = dashboard;
+    await page.getByRole("heading", { name: "Nothing yet" }).waitFor();
+    for (let batch = 0; batch < 10; batch++) await publishNumbers(server.url, 10_000);
+    await publishNumbers(server.url, 500);
+    await untilShown(page, 100_500);
+    await untilRows(page, "100,000 rows");
+    await page.getByText("500 older rows have left this page").waitFor();
+    for (const part of [0, 0.25, 0.5, 0.75, 1]) {
+      const middle = await page.locator(".rows").evaluate((list, part) => {
+        list.scrollTop = part * (list.scrollHeight - list.clientHeight);
+        return Math.round((list.scrollTop + list.clientHeight / 2) / (list.scrollHeight / 100_000));
+      }, part);
+      await untilShown(page, 500 + middle);
+      expect(await page.locator(".row").count()).toBeLessThan(100);
+    }
+    expect(record.complaints).toEqual([]);
+  });
+
+  test("stays where somebody reads while events come, and goes to the newest when asked", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 200);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 200);
+    await page.locator(".rows").press("Home");
+    await page.getByRole("button", { name: "Newest" }).waitFor();
+    await publishNumbers(server.url, 300);
+    await untilRows(page, "500 rows");
+    expect((await shownIds(page))[0]).toBe(1);
+    await page.getByRole("button", { name: "Newest" }).click();
+    await untilShown(page, 500);
+  });
+
+  test("filters by pattern and source, and the address says so", async () => {
+    await using server = await ServerProcess.start();
+    await using dashboard = await openDashboard(browser, server.url, "#/live?pattern=a.*&source=shop");
+    const { page } = dashboard;
+    await page.getByText("Waiting for events that match").waitFor();
+    await publish(server.url, "b.x", 1, "shop");
+    await publish(server.url, "a.x", 2, "other");
+    await publish(server.url, "a.y", 3, "shop");
+    await untilShown(page, 3);
+    expect(await shownIds(page)).toEqual([3]);
+    await page.getByLabel("Pattern").fill("[a");
+    await page.getByLabel("Pattern").press("Enter");
+    await page.getByRole("alert").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/live?pattern=%5Ba&source=shop");
+    await page.getByLabel("Pattern").fill("b.*");
+    await page.getByLabel("Pattern").press("Enter");
+    await untilShown(page, 1);
+    expect(await shownIds(page)).toEqual([1]);
+  });
+
+  test("shows in its place what retention has removed meanwhile", async () => {
+    await using server = await ServerProcess.start(["--max-history", "10"]);
+    await publishNumbers(server.url, 5);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 5);
+    await page.getByRole("button", { name: "Pause" }).click();
+    await publishNumbers(server.url, 100);
+    await fetch(`${server.url}/api/events/prune`, { method: "POST" });
+    await page.getByRole("button", { name: "Resume" }).click();
+    await untilShown(page, 105);
+    await page.getByText("events 6 to 95 are missing, retention has removed them.").waitFor();
+    expect(await shownIds(page)).toEqual([...range(1, 5), ...range(96, 105)]);
+  });
+});

@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { ServerProcess } from "../client/server-process.ts";
+import { launchChromium } from "../helpers/browser.ts";
+import { openDashboard, shownIds } from "../helpers/dashboard.ts";
+import { publish } from "../helpers/http.ts";
+import { describeWith } from "../helpers/requires.ts";
+
+setDefaultTimeout(60_000);
+
+describeWith("chromium", "the dashboard of a server with tokens", (chromium) => {
+  let browser: Browser;
+  let server: ServerProcess;
+  let admin = "";
+  let reader = "";
+  beforeAll(async () => {
+    browser = await launchChromium(chromium);
+    server = await ServerProcess.start();
+    await publish(server.url, "secret.plan", 1);
+    await publish(server.url, "orders.created", 2);
+    admin = await createToken({ name: "root", admin: true, publish: ["*"], subscribe: ["*"] });
+    reader = await createToken({ name: "reader", subscribe: ["orders.*"], publish: [] });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  /** Its secret. */
+  async function createToken(token: object): Promise<string> {
+    const headers = admin === "" ? {} : { Authorization: `Bearer ${admin}` };
+    const body = JSON.stringify(token);
+    const response = await fetch(`${server.url}/api/tokens`, { method: "POST", headers, body });
+    return ((await response.json()) as { secret: string }).secret;
+  }
+
+  const stored = (page: Page, which: "localStorage" | "sessionStorage") =>
+    page.evaluate((name) => JSON.stringify({ ...globalThis[name] }), which);
+
+  test("asks for a token, keeps it in the tab alone, and forgets it", async () => {
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page, record } = dashboard;
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
+    await dialog.getByLabel("Token").fill("ebt_bad");
+    await page.keyboard.press("Enter");
+    await dialog.getByRole("heading", { name: "This token is not valid" }).waitFor();
+    await dialog.getByLabel("Token").fill(admin);
+    await page.keyboard.press("Enter");
+    await page.locator("#row-2").waitFor();
+    await page.setViewportSize({ width: 360, height: 700 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    expect([page.url(), ...record.requests].filter((address) => address.includes(admin))).toEqual([]);
+    expect(await stored(page, "localStorage")).not.toContain(admin);
+    await page.reload();
+    await page.locator("#row-2").waitFor();
+    await page.getByRole("button", { name: "Forget token" }).click();
+    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
+    expect(await stored(page, "sessionStorage")).not.toContain(admin);
+  });
+
+  test("goes on where it was, when another token is given in place of one that was revoked", async () => {
+    const first = await createToken({ name: "first", subscribe: ["*"], publish: [] });
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await enter(page, first);
+    await page.locator("#row-2").waitFor();
+    const headers = { Authorization: `Bearer ${admin}` };
+    await fetch(`${server.url}/api/tokens/first`, { method: "DELETE", headers });
+    await page.getByRole("dialog").getByRole("heading", { name: "This token is not valid" }).waitFor();
+    await fetch(`${server.url}/api/events/publish`, { method: "POST", headers, body: '{"topic":"orders.paid"}' });
+    await enter(page, admin);
+    await page.locator("#row-3").waitFor();
+    expect(await shownIds(page)).toEqual([1, 2, 3]);
+  });
+
+  test("shows what a token may see, and says kindly what it may not", async () => {
+    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    const { page } = dashboard;
+    await enter(page, reader);
+    await page.getByRole("heading", { name: "Topics are for administrators" }).waitFor();
+    await page.getByRole("link", { name: "Health" }).click();
+    await page.getByRole("heading", { name: "Health is for administrators" }).waitFor();
+    for (const [view, list] of [
+      ["Live", "Live events"],
+      ["History", "Events, newest first"],
+    ] as const) {
+      await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: view }).click();
+      await page.getByRole("listbox", { name: list }).locator("#row-2").waitFor();
+      expect(await shownIds(page)).not.toContain(1);
+    }
+    await page.getByRole("navigation", { name: "Views" }).getByRole("link", { name: "Publish" }).click();
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByRole("status").getByText("token").waitFor();
+  });
+});
+
+async function enter(page: Page, token: string): Promise<void> {
+  await page.getByRole("dialog").getByLabel("Token").fill(token);
+  await page.keyboard.press("Enter");
+}

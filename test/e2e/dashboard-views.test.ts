@@ -1,0 +1,240 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { AxeResults } from "axe-core";
+import type { Browser, Page } from "playwright-core";
+import { ServerProcess } from "../client/server-process.ts";
+import { launchChromium } from "../helpers/browser.ts";
+import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
+import { publish } from "../helpers/http.ts";
+import { describeWith } from "../helpers/requires.ts";
+
+setDefaultTimeout(60_000);
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
+
+const views = ["#/live", "#/history", "#/event/1", "#/event/999", "#/topics", "#/publish", "#/health"];
+
+/** The view has what it shows when it is done. */
+const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  "#/live": (page) => page.locator(".row").first().waitFor(),
+  "#/history": (page) => page.locator(".row").first().waitFor(),
+  "#/event/1": (page) => page.getByRole("article").waitFor(),
+  "#/event/999": (page) => page.getByRole("heading", { name: "There is no event 999" }).waitFor(),
+  "#/topics": (page) => page.getByRole("table").waitFor(),
+  "#/publish": (page) => page.getByRole("button", { name: "Publish" }).waitFor(),
+  "#/health": (page) => page.locator("canvas").first().waitFor(),
+};
+
+describeWith("chromium", "the views", (chromium) => {
+  let browser: Browser;
+  let server: ServerProcess;
+  let url = "";
+  beforeAll(async () => {
+    browser = await launchChromium(chromium);
+    server = await ServerProcess.start();
+    url = server.url;
+    await publish(url, "orders.created", { total: 1.5, lines: [{ sku: "a".repeat(300) }], [HTML]: HTML }, HTML);
+    await publish(url, `a-very-long-topic.${"x".repeat(200)}`, "y".repeat(2000), "s".repeat(200));
+    await publish(url, "<b>bold&amp;<b>", null);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  describe.each(views)("%s", (hash) => {
+    test.each([
+      ["light", 360],
+      ["dark", 360],
+      ["light", 1440],
+      ["dark", 1440],
+      ["light", 2560],
+    ] as const)("is accessible and fits, %s at %i pixels", async (colorScheme, width) => {
+      const options = { colorScheme, viewport: { width, height: 800 } };
+      await using dashboard = await openDashboard(browser, url, hash, options);
+      const { page, record } = dashboard;
+      await ready[hash]?.(page);
+      if (hash === "#/live" || hash === "#/history") {
+        await page.locator(".row").first().click();
+        await page.getByRole("article").waitFor();
+      }
+      expect(await overflowOf(page)).toBeLessThanOrEqual(0);
+      expect(await violations(page)).toEqual([]);
+      const complaints = record.complaints.filter((words) => !(hash === "#/event/999" && words.includes("404")));
+      expect(complaints).toEqual([]);
+    });
+  });
+
+  test("show what looks like HTML as text", async () => {
+    await using dashboard = await openDashboard(browser, url, "#/event/1");
+    const { page } = dashboard;
+    const article = page.getByRole("article");
+    await article.waitFor();
+    expect(await article.textContent()).toContain(HTML);
+    for (const hash of ["#/live", "#/history", "#/topics"]) {
+      await page.evaluate((to) => location.assign(to), hash);
+      await page.getByText("<b>bold&amp;<b>", { exact: true }).or(page.getByTitle("<b>bold&amp;<b>")).first().waitFor();
+    }
+    expect(await page.locator("main :is(img, script, b:not(figure b))").count()).toBe(0);
+    expect(await page.title()).not.toMatch(/[12]/);
+  });
+
+  test("are light or dark as the device is, or as was chosen", async () => {
+    await using dashboard = await openDashboard(browser, url, "", { colorScheme: "dark" });
+    const { page } = dashboard;
+    const lightness = () =>
+      page.evaluate(() => Number(/\d+/.exec(getComputedStyle(document.documentElement).backgroundColor)?.[0]));
+    await ready["#/live"]?.(page);
+    expect(await lightness()).toBeLessThan(40);
+    await page.getByRole("button", { name: "Colours: as the device" }).click();
+    expect(await lightness()).toBeGreaterThan(240);
+    await page.reload();
+    expect(await lightness()).toBeGreaterThan(240);
+    await page.getByRole("button", { name: "Colours: light" }).click();
+    expect(await lightness()).toBeLessThan(40);
+    await page.getByRole("button", { name: "Colours: dark" }).click();
+    await page.emulateMedia({ colorScheme: "light" });
+    expect(await lightness()).toBeGreaterThan(240);
+  });
+
+  describe("with the keyboard alone", () => {
+    test("the live view selects events, opens and closes them, pauses and filters", async () => {
+      await using dashboard = await openDashboard(browser, url);
+      const { page } = dashboard;
+      await ready["#/live"]?.(page);
+      await tabTo(page, ".rows");
+      await page.keyboard.press("Home");
+      await page.getByRole("article", { name: "Event 1" }).waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.getByRole("article", { name: "Event 2" }).waitFor();
+      await page.keyboard.press("End");
+      await page.getByRole("article", { name: "Event 3" }).waitFor();
+      await page.keyboard.press("Escape");
+      await page.getByRole("article").waitFor({ state: "detached" });
+      await tabTo(page, "button:text-is('Pause')");
+      await page.keyboard.press("Enter");
+      await page.getByRole("status").getByText("Paused").waitFor();
+      await tabTo(page, "input[name=pattern]");
+      await page.keyboard.type("orders.*");
+      await page.keyboard.press("Enter");
+      await page.getByText("1 row", { exact: true }).waitFor();
+    });
+
+    test("the tree of an event opens and closes", async () => {
+      await using dashboard = await openDashboard(browser, url, "#/event/1");
+      const { page } = dashboard;
+      await ready["#/event/1"]?.(page);
+      await tabTo(page, ".twist:has-text('lines')");
+      await page.keyboard.press("Enter");
+      await page.getByText("1 ]").waitFor();
+    });
+
+    test("history is searched", async () => {
+      await using dashboard = await openDashboard(browser, url, "#/history");
+      const { page } = dashboard;
+      await ready["#/history"]?.(page);
+      await tabTo(page, "input[name=topic]");
+      await page.keyboard.type("orders.*");
+      await page.keyboard.press("Enter");
+      await page.getByText("1 event", { exact: true }).waitFor();
+      expect(await shownIds(page)).toEqual([1]);
+    });
+
+    test("topics are sorted, found, and lead to their events", async () => {
+      await using dashboard = await openDashboard(browser, url, "#/topics");
+      const { page } = dashboard;
+      await ready["#/topics"]?.(page);
+      await tabTo(page, "thead .topic button");
+      await page.keyboard.press("Enter");
+      await page.locator("th.topic[aria-sort=ascending]").waitFor();
+      expect(await page.locator("tbody th").first().textContent()).toBe("<b>bold&amp;<b>");
+      await tabTo(page, ".find input");
+      await page.keyboard.type("orders");
+      await tabTo(page, "td.links a:has-text('History')");
+      await page.keyboard.press("Enter");
+      await page.getByText("1 event", { exact: true }).waitFor();
+      expect(new URL(page.url()).hash).toBe("#/history?topic=orders.created");
+    });
+
+    test("an event is published, the fault of its data found", async () => {
+      await using own = await ServerProcess.start();
+      await using dashboard = await openDashboard(browser, own.url, "#/publish");
+      const { page } = dashboard;
+      await tabTo(page, "input[name=topic]");
+      await page.keyboard.type("typed.topic");
+      await tabTo(page, "textarea");
+      await page.keyboard.press("Control+A");
+      await page.keyboard.type('{"a": 1.10,\n"b" 2}');
+      await page.getByText("Line 2, column 5: colon expected").waitFor();
+      await tabTo(page, "button:text-is('Show')");
+      await page.keyboard.press("Enter");
+      await page.keyboard.press("ArrowLeft");
+      await page.keyboard.type(":");
+      await page.getByText("Valid JSON").waitFor();
+      await page.keyboard.press("Control+Enter");
+      await page.getByText("Published as").waitFor();
+      const event = await (await fetch(`${own.url}/api/events/1`)).text();
+      expect(event).toStartWith('{"id":1,"topic":"typed.topic","data":{"a": 1.10,"b" :2},"source":"dashboard"');
+      await page.reload();
+      await page.getByRole("region", { name: "Sent from this tab" }).getByRole("link", { name: "#1" }).waitFor();
+    });
+  });
+
+  test("history has pages, each with an address", async () => {
+    await using own = await ServerProcess.start();
+    await publishNumbers(own.url, 450);
+    await using dashboard = await openDashboard(browser, own.url, "#/history?topic=n");
+    const { page } = dashboard;
+    await page.locator("#row-450").waitFor();
+    await page.getByRole("link", { name: "Older" }).click();
+    await page.locator("#row-250").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/history?topic=n&before=251");
+    await page.getByRole("link", { name: "Older" }).click();
+    await page.getByText("50 events").waitFor();
+    expect(await page.getByRole("link", { name: "Older" }).count()).toBe(0);
+    await page.getByRole("link", { name: "← Newer" }).click();
+    await page.locator("#row-250").waitFor();
+    await page.goBack();
+    await page.getByText("50 events").waitFor();
+  });
+
+  test("an event is copied as the command that publishes it", async () => {
+    await using dashboard = await openDashboard(browser, url, "#/event/1", {
+      permissions: ["clipboard-read", "clipboard-write"],
+    });
+    const { page } = dashboard;
+    await page.getByRole("button", { name: "Copy as curl" }).click();
+    await page.getByText("Copied").waitFor();
+    const command = await page.evaluate(() => navigator.clipboard.readText());
+    expect(command).toStartWith(`curl '${url}/api/events/publish' \\\n`);
+    expect(command).toContain('"topic":"orders.created"');
+  });
+});
+
+/** How much wider the page is than its window. */
+function overflowOf(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+}
+
+/** What axe finds wrong, in short. */
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<AxeResults> } };
+    const found = (await axe.run()).violations;
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 150)}`)}`);
+  });
+}
+
+/** Presses Tab until the element has the focus. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  const target = page.locator(selector).first();
+  await target.waitFor();
+  for (let presses = 0; presses < 100; presses++) {
+    await page.keyboard.press("Tab");
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`Tab never comes to ${selector}`);
+}

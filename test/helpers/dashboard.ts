@@ -1,0 +1,34 @@
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { type PageRecord, watch } from "./browser.ts";
+
+export interface Dashboard extends AsyncDisposable {
+  readonly page: Page;
+  readonly record: PageRecord;
+}
+
+/** The dashboard in a browser context of its own: nothing is stored from before. */
+export async function openDashboard(
+  browser: Browser,
+  url: string,
+  hash = "",
+  options: BrowserContextOptions = {},
+): Promise<Dashboard> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const record = watch(page);
+  await page.goto(`${url}/${hash}`);
+  return { page, record, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** The ids in the rows that are in the document, as the page shows them. */
+export async function shownIds(page: Page): Promise<number[]> {
+  return (await page.locator(".row .id").allTextContents()).map(Number).toSorted((a, b) => a - b);
+}
+
+/** Publishes this many small events with one request; their data is their number, from 1. */
+export async function publishNumbers(url: string, count: number, topic = "n"): Promise<void> {
+  const lines = Array.from({ length: count }, (_, index) => JSON.stringify({ topic, data: index + 1 }));
+  const headers = { "Content-Type": "application/x-ndjson" };
+  const response = await fetch(`${url}/api/events/publish`, { method: "POST", headers, body: lines.join("\n") });
+  if (!response.ok) throw new Error(await response.text());
+}
