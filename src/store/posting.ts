@@ -8,6 +8,8 @@ import { NO_SEGMENT, type Posting, PostingDamage, PostingTable, type StoredPosti
 import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
+import { Tail } from "./tail.ts";
+import { type Block, MAX_SERIES_ID, TailTable } from "./tail-table.ts";
 import type { Transactor } from "./transactor.ts";
 
 /** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
@@ -30,16 +32,19 @@ export interface PostingIndexParts {
 /**
  * Which events belong to a series: an inverted index written a segment at a time.
  *
- * Publishing must only ever append, or random index pages cost more than the events: so the ids of the newest,
- * unfinished segments are kept in memory, and a segment that is full is written at once, sorted by series. After a
- * crash the unfinished part is read again from the events, at most two segments of them.
+ * Publishing must only ever append, or random index pages cost more than the events: so whose the events of the newest,
+ * unfinished segments are is kept in memory, and a segment that is full is written at once, sorted by series. When the
+ * history is opened, the unfinished part, at most two segments, is read from blocks that were written with the events,
+ * and from the events where there is no block.
  */
 export class PostingIndex {
   readonly #parts: PostingIndexParts;
   readonly #table: PostingTable;
+  readonly #blocks: TailTable;
   readonly #meta: Meta;
-  /** Unfinished segments, oldest first. */
-  readonly #tail = new Map<number, Map<Series, number[]>>();
+  readonly #tail: Tail;
+  /** The first ids of blocks that the file lacks. */
+  readonly #missingBlocks = new Set<number>();
   #indexedTo: number;
   #isTrusted = true;
   #isStopped = false;
@@ -48,8 +53,10 @@ export class PostingIndex {
   constructor(parts: PostingIndexParts, indexedTo: number) {
     this.#parts = parts;
     this.#table = new PostingTable(parts.database);
+    this.#blocks = new TailTable(parts.database);
     this.#meta = new Meta(parts.database);
     this.#indexedTo = indexedTo;
+    this.#tail = new Tail(parts.segments, Math.max(indexedTo + 1, parts.bounds.floor));
     if (parts.series.hasDamaged) this.#isTrusted = false;
     this.#readTail();
     this.#compareCounts();
@@ -60,39 +67,33 @@ export class PostingIndex {
     return this.#isTrusted;
   }
 
-  /** Notes a committed event. */
-  add(series: Series, id: number): void {
+  /** Notes the event that was committed next. */
+  add(series: Series): void {
+    this.#tail.add(series);
+  }
+
+  /** Writes the blocks that the next events, of these series, complete, in the transaction that is open and writes them. */
+  writeBlocks(series: readonly Series[]): void {
     const { segments } = this.#parts;
-    const segment = segments.of(id);
-    const postings = this.#tail.get(segment) ?? new Map<Series, number[]>();
-    this.#tail.set(segment, postings);
-    const offsets = postings.get(series);
-    if (offsets) offsets.push(segments.offsetOf(id));
-    else postings.set(series, [segments.offsetOf(id)]);
+    const { next } = this.#tail;
+    const end = next + series.length;
+    for (let last = segments.blockLast(next); last < end; last = segments.blockLast(last + 1)) {
+      this.#writeBlock(last, (id) => (id < next ? this.#tail.at(id) : series[id - next]));
+    }
   }
 
   /** The first posting of the series in `segment` or above it. Undefined, too, when the index is not to be trusted. */
   up(series: Series, segment: number): Posting | undefined {
-    return this.#trusting(() => {
-      const stored = this.#storedUp(series, segment);
-      if (stored) return stored;
-      for (const [tailSegment, postings] of this.#tail) {
-        const offsets = tailSegment >= segment ? postings.get(series) : undefined;
-        if (offsets) return { segment: tailSegment, offsets };
-      }
-      return undefined;
-    });
+    return this.#trusting(
+      () => this.#storedUp(series, segment) ?? this.#tail.postings(series).find((one) => one.segment >= segment),
+    );
   }
 
   /** The last posting of the series in `segment` or below it. Undefined, too, when the index is not to be trusted. */
   down(series: Series, segment: number): Posting | undefined {
-    return this.#trusting(() => {
-      for (const [tailSegment, postings] of [...this.#tail].reverse()) {
-        const offsets = tailSegment <= segment ? postings.get(series) : undefined;
-        if (offsets) return { segment: tailSegment, offsets };
-      }
-      return this.#storedDown(series, segment);
-    });
+    return this.#trusting(
+      () => this.#tail.postings(series).findLast((one) => one.segment <= segment) ?? this.#storedDown(series, segment),
+    );
   }
 
   /** True unless the index is sure that the series has no event after `id`. */
@@ -115,14 +116,17 @@ export class PostingIndex {
     this.#table.delete(series.id);
   }
 
-  /** True when a segment is full and nobody is writing it. */
+  /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
   get needsSeal(): boolean {
-    return this.#sealing === undefined && this.#isSegmentFull;
+    return this.#sealing === undefined && (this.#isSegmentFull || this.#missingBlocks.size > 0);
   }
 
-  /** Writes the segments that are full, a slice a turn of the loop. Rejects with what SQLite threw; may be called again. */
+  /**
+   * Writes the segments that are full, and then the blocks that are missing, a slice a turn of the loop. Rejects with what
+   * SQLite threw; may be called again.
+   */
   seal(): Promise<void> {
-    this.#sealing ??= this.#sealFull().finally(() => {
+    this.#sealing ??= this.#sealAll().finally(() => {
       this.#sealing = undefined;
     });
     return this.#sealing;
@@ -142,28 +146,38 @@ export class PostingIndex {
     return this.#parts.segments.of(this.#parts.bounds.floor);
   }
 
-  async #sealFull(): Promise<void> {
-    const { segments, transactor, bounds, sealSlice } = this.#parts;
-    while (this.#isSegmentFull) {
-      const segment = segments.of(this.#indexedTo + 1);
-      const postings = [...(this.#tail.get(segment) ?? [])];
-      for (let start = 0; start < postings.length; start += sealSlice) {
-        await nextTurn();
-        if (this.#isStopped) return;
-        this.#sealSlice(segment, postings.slice(start, start + sealSlice));
-      }
-      const indexedTo = segments.lastOf(segment);
-      transactor.run(() => {
-        this.#meta.set("indexed_to", indexedTo);
-        this.#meta.set("head", bounds.head);
-      });
-      this.#indexedTo = indexedTo;
-      this.#tail.delete(segment);
+  async #sealAll(): Promise<void> {
+    while (this.#isSegmentFull && !this.#isStopped) await this.#sealSegment(this.#parts.segments.of(this.#indexedTo + 1));
+    for (const first of this.#missingBlocks) {
+      await nextTurn();
+      if (this.#isStopped) return;
+      this.#parts.transactor.run(() => this.#writeBlock(this.#parts.segments.blockLast(first), (id) => this.#tail.at(id)));
+      this.#missingBlocks.delete(first);
     }
   }
 
-  #sealSlice(segment: number, postings: readonly (readonly [Series, readonly number[]])[]): void {
+  async #sealSegment(segment: number): Promise<void> {
+    const { segments, transactor, bounds, sealSlice } = this.#parts;
+    const series = this.#tail.seriesIn(segment);
+    for (let start = 0; start < series.length; start += sealSlice) {
+      await nextTurn();
+      if (this.#isStopped) return;
+      this.#sealSlice(segment, series.slice(start, start + sealSlice));
+    }
+    const indexedTo = segments.lastOf(segment);
+    transactor.run(() => {
+      this.#blocks.deleteUpTo(indexedTo);
+      this.#meta.set("indexed_to", indexedTo);
+      this.#meta.set("head", bounds.head);
+    });
+    this.#indexedTo = indexedTo;
+    this.#tail.drop(indexedTo);
+    for (const first of this.#missingBlocks) if (first <= indexedTo) this.#missingBlocks.delete(first);
+  }
+
+  #sealSlice(segment: number, slice: readonly Series[]): void {
     const { segments, series, transactor } = this.#parts;
+    const postings = slice.map((one) => [one, this.#tail.offsetsIn(one, segment)] as const);
     const lastIdOf = (offsets: readonly number[]) => segments.idAt(segment, offsets.at(-1) ?? 0);
     // A seal that was cut short is done again: the series that it reached are counted already.
     const open = postings.filter(([one, offsets]) => one.countedTo < lastIdOf(offsets) && series.get(one.id) === one);
@@ -171,6 +185,18 @@ export class PostingIndex {
       for (const [one, offsets] of open) this.#sealOne(segment, one, offsets, lastIdOf(offsets));
     });
     for (const [one, offsets] of open) one.countedTo = lastIdOf(offsets);
+  }
+
+  /** Writes the block that ends with this id, unless nobody can tell whose all of its events are. */
+  #writeBlock(last: number, seriesAt: (id: number) => Series | undefined): void {
+    const first = this.#parts.segments.blockFirst(last);
+    const seriesIds = new Uint32Array(last - first + 1);
+    for (let id = first; id <= last; id++) {
+      const series = seriesAt(id);
+      if (series === undefined || series.id > MAX_SERIES_ID) return;
+      seriesIds[id - first] = series.id;
+    }
+    this.#blocks.insert(first, seriesIds);
   }
 
   #sealOne(segment: number, series: Series, offsets: readonly number[], lastId: number): void {
@@ -223,21 +249,59 @@ export class PostingIndex {
   }
 
   #readTail(): void {
-    const { bounds, events } = this.#parts;
-    for (let first = Math.max(this.#indexedTo + 1, bounds.floor); first <= bounds.head; first += TAIL_PAGE) {
-      const last = Math.min(first + TAIL_PAGE - 1, bounds.head);
-      for (const [index, series] of events.seriesBetween(first, last).entries()) {
-        const id = first + index;
-        if (series === undefined) this.#distrust(`event ${id}: ${NOT_INTACT}`);
-        else this.#addStored(series, id);
-      }
+    for (const block of this.#storedBlocks()) {
+      if (this.#addBlock(block)) continue;
+      this.#parts.damage.note(`the block of the index that begins with event ${block.firstId}: checksum mismatch`);
+    }
+    this.#readEvents(this.#parts.bounds.head);
+  }
+
+  #storedBlocks(): Block[] {
+    try {
+      return this.#blocks.all();
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      this.#parts.damage.note(`the blocks of the index cannot be read: ${error.message}`);
+      return [];
     }
   }
 
-  #addStored(series: Series, id: number): void {
+  /** Adds what is kept of a block, and the events before it. False when the block is damaged. */
+  #addBlock({ firstId, seriesIds }: Block): boolean {
+    if (seriesIds === undefined) return false;
+    const { bounds, series } = this.#parts;
+    const first = Math.max(firstId, this.#tail.next);
+    const end = Math.min(firstId + seriesIds.length, bounds.head + 1);
+    if (first >= end) return true;
+    const found = Array.from(seriesIds.subarray(first - firstId, end - firstId), (id) => series.get(id));
+    if (found.includes(undefined)) return false;
+    this.#readEvents(first - 1);
+    for (const one of found) this.#addStored(one);
+    return true;
+  }
+
+  /** Reads whose the events up to `last` are from the events themselves. */
+  #readEvents(last: number): void {
+    const { events, segments } = this.#parts;
+    const { next } = this.#tail;
+    while (this.#tail.next <= last) {
+      const first = this.#tail.next;
+      for (const [index, series] of events.seriesBetween(first, Math.min(first + TAIL_PAGE - 1, last)).entries()) {
+        if (series === undefined) this.#distrust(`event ${first + index}: ${NOT_INTACT}`);
+        this.#addStored(series);
+      }
+    }
+    for (let id = next; segments.blockLast(id) <= last; id = segments.blockLast(id) + 1) {
+      if (segments.blockFirst(id) >= next) this.#missingBlocks.add(id);
+    }
+  }
+
+  #addStored(series: Series | undefined): void {
+    const id = this.#tail.next;
+    this.#tail.add(series);
+    if (series === undefined) return;
     if (id > series.countedTo) series.count++;
     series.lastId = Math.max(series.lastId, id);
-    this.add(series, id);
   }
 
   /** Ids have no holes, so the counts must add up to what is kept, or a series has been lost. */
