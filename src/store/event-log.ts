@@ -352,8 +352,8 @@ export class SqliteEventLog implements EventLog {
     for (const one of series) {
       one.count++;
       one.lastId = ++this.#head;
-      this.#postings.add(one);
     }
+    this.#postings.addAll(series);
     this.#lastAtMs = nowMs;
     this.#listeners.call(events);
     if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));

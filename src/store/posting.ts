@@ -9,7 +9,7 @@ import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
 import { Tail } from "./tail.ts";
-import { type Block, MAX_SERIES_ID, TailTable } from "./tail-table.ts";
+import { type Block, MAX_SERIES_ID, nameOfBlock, TailTable } from "./tail-table.ts";
 import type { Transactor } from "./transactor.ts";
 
 /** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
@@ -67,9 +67,9 @@ export class PostingIndex {
     return this.#isTrusted;
   }
 
-  /** Notes the event that was committed next. */
-  add(series: Series): void {
-    this.#tail.add(series);
+  /** Notes the events that were committed next, of these series. */
+  addAll(series: readonly Series[]): void {
+    this.#tail.addAll(series);
   }
 
   /** Writes the blocks that the next events, of these series, complete, in the transaction that is open and writes them. */
@@ -250,8 +250,8 @@ export class PostingIndex {
 
   #readTail(): void {
     for (const block of this.#storedBlocks()) {
-      if (this.#addBlock(block)) continue;
-      this.#parts.damage.note(`the block of the index that begins with event ${block.firstId}: checksum mismatch`);
+      const fault = this.#addBlock(block);
+      if (fault !== undefined) this.#parts.damage.note(`${nameOfBlock(block.firstId)}: ${fault}`);
     }
     this.#readEvents(this.#parts.bounds.head);
   }
@@ -266,18 +266,23 @@ export class PostingIndex {
     }
   }
 
-  /** Adds what is kept of a block, and the events before it. False when the block is damaged. */
-  #addBlock({ firstId, seriesIds }: Block): boolean {
-    if (seriesIds === undefined) return false;
+  /** Adds what is kept of a block, and the events before it. Answers what is wrong with one that is not added. */
+  #addBlock({ firstId, seriesIds }: Block): string | undefined {
+    if (seriesIds === undefined) return "checksum mismatch";
     const { bounds, series } = this.#parts;
     const first = Math.max(firstId, this.#tail.next);
     const end = Math.min(firstId + seriesIds.length, bounds.head + 1);
-    if (first >= end) return true;
-    const found = Array.from(seriesIds.subarray(first - firstId, end - firstId), (id) => series.get(id));
-    if (found.includes(undefined)) return false;
+    if (first >= end) return undefined;
+    const kept = seriesIds.subarray(first - firstId, end - firstId);
+    const found: Series[] = [];
+    for (let index = 0; index < kept.length; index++) {
+      const one = series.get(kept[index] ?? 0);
+      if (one === undefined) return "of a series that is missing";
+      found.push(one);
+    }
     this.#readEvents(first - 1);
-    for (const one of found) this.#addStored(one);
-    return true;
+    this.#addStored(found);
+    return undefined;
   }
 
   /** Reads whose the events up to `last` are from the events themselves. */
@@ -286,22 +291,25 @@ export class PostingIndex {
     const { next } = this.#tail;
     while (this.#tail.next <= last) {
       const first = this.#tail.next;
-      for (const [index, series] of events.seriesBetween(first, Math.min(first + TAIL_PAGE - 1, last)).entries()) {
+      const found = events.seriesBetween(first, Math.min(first + TAIL_PAGE - 1, last));
+      for (const [index, series] of found.entries()) {
         if (series === undefined) this.#distrust(`event ${first + index}: ${NOT_INTACT}`);
-        this.#addStored(series);
       }
+      this.#addStored(found);
     }
     for (let id = next; segments.blockLast(id) <= last; id = segments.blockLast(id) + 1) {
       if (segments.blockFirst(id) >= next) this.#missingBlocks.add(id);
     }
   }
 
-  #addStored(series: Series | undefined): void {
-    const id = this.#tail.next;
-    this.#tail.add(series);
-    if (series === undefined) return;
-    if (id > series.countedTo) series.count++;
-    series.lastId = Math.max(series.lastId, id);
+  #addStored(found: readonly (Series | undefined)[]): void {
+    let id = this.#tail.next;
+    this.#tail.addAll(found);
+    for (const series of found) {
+      if (series && id > series.countedTo) series.count++;
+      if (series && id > series.lastId) series.lastId = id;
+      id++;
+    }
   }
 
   /** Ids have no holes, so the counts must add up to what is kept, or a series has been lost. */

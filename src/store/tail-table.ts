@@ -38,6 +38,11 @@ export class TailTable {
   }
 }
 
+/** A block as reports name it. */
+export function nameOfBlock(firstId: number): string {
+  return `the block of the index that begins with event ${firstId}`;
+}
+
 function decode([firstId, bytes, checksum]: [number, unknown, number]): Block {
   const isIntact = bytes instanceof Uint8Array && bytes.length % 4 === 0 && checksumOf(firstId, bytes) === checksum;
   // Copied, for 32-bit numbers have to begin at an even address. Every machine that Bun runs on is little-endian.

@@ -37,12 +37,15 @@ export class Tail {
     return this.#first + this.#series.length;
   }
 
-  /** Adds the next id. */
-  add(series: Series | undefined): void {
-    const id = this.next;
-    this.#series.push(series);
-    this.#previous.push(series === undefined ? 0 : series.tailId);
-    if (series) series.tailId = id;
+  /** Adds the next ids, of these series. */
+  addAll(added: readonly (Series | undefined)[]): void {
+    let id = this.next;
+    for (const series of added) {
+      this.#series.push(series);
+      this.#previous.push(series === undefined ? 0 : series.tailId);
+      if (series) series.tailId = id;
+      id++;
+    }
   }
 
   /** Whose the event is; undefined when nobody can tell, or the event is not in the tail. */
