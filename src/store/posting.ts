@@ -9,13 +9,11 @@ import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
 import { Tail } from "./tail.ts";
-import { type Block, MAX_SERIES_ID, nameOfBlock, TailTable } from "./tail-table.ts";
+import { TailBlocks } from "./tail-blocks.ts";
 import type { Transactor } from "./transactor.ts";
 
 /** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
 export const SEAL_SLICE = 256;
-/** Events read at a time when the history is opened. */
-const TAIL_PAGE = 8192;
 
 export interface PostingIndexParts {
   readonly database: Database;
@@ -40,11 +38,9 @@ export interface PostingIndexParts {
 export class PostingIndex {
   readonly #parts: PostingIndexParts;
   readonly #table: PostingTable;
-  readonly #blocks: TailTable;
   readonly #meta: Meta;
   readonly #tail: Tail;
-  /** The first ids of blocks that the file lacks. */
-  readonly #missingBlocks = new Set<number>();
+  readonly #blocks: TailBlocks;
   #indexedTo: number;
   #isTrusted = true;
   #isStopped = false;
@@ -53,12 +49,12 @@ export class PostingIndex {
   constructor(parts: PostingIndexParts, indexedTo: number) {
     this.#parts = parts;
     this.#table = new PostingTable(parts.database);
-    this.#blocks = new TailTable(parts.database);
     this.#meta = new Meta(parts.database);
     this.#indexedTo = indexedTo;
     this.#tail = new Tail(parts.segments, Math.max(indexedTo + 1, parts.bounds.floor));
+    this.#blocks = new TailBlocks(parts, this.#tail);
     if (parts.series.hasDamaged) this.#isTrusted = false;
-    this.#readTail();
+    for (const id of this.#blocks.read()) this.#distrust(`event ${id}: ${NOT_INTACT}`);
     this.#compareCounts();
   }
 
@@ -72,14 +68,9 @@ export class PostingIndex {
     this.#tail.addAll(series);
   }
 
-  /** Writes the blocks that the next events, of these series, complete, in the transaction that is open and writes them. */
+  /** Writes what makes opening fast with the next events, of these series, in the transaction that writes those. */
   writeBlocks(series: readonly Series[]): void {
-    const { segments } = this.#parts;
-    const { next } = this.#tail;
-    const end = next + series.length;
-    for (let last = segments.blockLast(next); last < end; last = segments.blockLast(last + 1)) {
-      this.#writeBlock(last, (id) => (id < next ? this.#tail.at(id) : series[id - next]));
-    }
+    this.#blocks.write(series);
   }
 
   /** The first posting of the series in `segment` or above it. Undefined, too, when the index is not to be trusted. */
@@ -118,7 +109,7 @@ export class PostingIndex {
 
   /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
   get needsSeal(): boolean {
-    return this.#sealing === undefined && (this.#isSegmentFull || this.#missingBlocks.size > 0);
+    return this.#sealing === undefined && (this.#isSegmentFull || this.#blocks.isLacking);
   }
 
   /**
@@ -147,12 +138,12 @@ export class PostingIndex {
   }
 
   async #sealAll(): Promise<void> {
-    while (this.#isSegmentFull && !this.#isStopped) await this.#sealSegment(this.#parts.segments.of(this.#indexedTo + 1));
-    for (const first of this.#missingBlocks) {
+    while (this.#isSegmentFull && !this.#isStopped)
+      await this.#sealSegment(this.#parts.segments.of(this.#indexedTo + 1));
+    while (this.#blocks.isLacking) {
       await nextTurn();
       if (this.#isStopped) return;
-      this.#parts.transactor.run(() => this.#writeBlock(this.#parts.segments.blockLast(first), (id) => this.#tail.at(id)));
-      this.#missingBlocks.delete(first);
+      this.#blocks.writeLacking((write) => this.#parts.transactor.run(write));
     }
   }
 
@@ -171,8 +162,7 @@ export class PostingIndex {
       this.#meta.set("head", bounds.head);
     });
     this.#indexedTo = indexedTo;
-    this.#tail.drop(indexedTo);
-    for (const first of this.#missingBlocks) if (first <= indexedTo) this.#missingBlocks.delete(first);
+    this.#blocks.drop(indexedTo);
   }
 
   #sealSlice(segment: number, slice: readonly Series[]): void {
@@ -185,18 +175,6 @@ export class PostingIndex {
       for (const [one, offsets] of open) this.#sealOne(segment, one, offsets, lastIdOf(offsets));
     });
     for (const [one, offsets] of open) one.countedTo = lastIdOf(offsets);
-  }
-
-  /** Writes the block that ends with this id, unless nobody can tell whose all of its events are. */
-  #writeBlock(last: number, seriesAt: (id: number) => Series | undefined): void {
-    const first = this.#parts.segments.blockFirst(last);
-    const seriesIds = new Uint32Array(last - first + 1);
-    for (let id = first; id <= last; id++) {
-      const series = seriesAt(id);
-      if (series === undefined || series.id > MAX_SERIES_ID) return;
-      seriesIds[id - first] = series.id;
-    }
-    this.#blocks.insert(first, seriesIds);
   }
 
   #sealOne(segment: number, series: Series, offsets: readonly number[], lastId: number): void {
@@ -246,70 +224,6 @@ export class PostingIndex {
   #distrust(detail: string): void {
     this.#isTrusted = false;
     this.#parts.damage.note(detail);
-  }
-
-  #readTail(): void {
-    for (const block of this.#storedBlocks()) {
-      const fault = this.#addBlock(block);
-      if (fault !== undefined) this.#parts.damage.note(`${nameOfBlock(block.firstId)}: ${fault}`);
-    }
-    this.#readEvents(this.#parts.bounds.head);
-  }
-
-  #storedBlocks(): Block[] {
-    try {
-      return this.#blocks.all();
-    } catch (error) {
-      if (!isSqliteError(error)) throw error;
-      this.#parts.damage.note(`the blocks of the index cannot be read: ${error.message}`);
-      return [];
-    }
-  }
-
-  /** Adds what is kept of a block, and the events before it. Answers what is wrong with one that is not added. */
-  #addBlock({ firstId, seriesIds }: Block): string | undefined {
-    if (seriesIds === undefined) return "checksum mismatch";
-    const { bounds, series } = this.#parts;
-    const first = Math.max(firstId, this.#tail.next);
-    const end = Math.min(firstId + seriesIds.length, bounds.head + 1);
-    if (first >= end) return undefined;
-    const kept = seriesIds.subarray(first - firstId, end - firstId);
-    const found: Series[] = [];
-    for (let index = 0; index < kept.length; index++) {
-      const one = series.get(kept[index] ?? 0);
-      if (one === undefined) return "of a series that is missing";
-      found.push(one);
-    }
-    this.#readEvents(first - 1);
-    this.#addStored(found);
-    return undefined;
-  }
-
-  /** Reads whose the events up to `last` are from the events themselves. */
-  #readEvents(last: number): void {
-    const { events, segments } = this.#parts;
-    const { next } = this.#tail;
-    while (this.#tail.next <= last) {
-      const first = this.#tail.next;
-      const found = events.seriesBetween(first, Math.min(first + TAIL_PAGE - 1, last));
-      for (const [index, series] of found.entries()) {
-        if (series === undefined) this.#distrust(`event ${first + index}: ${NOT_INTACT}`);
-      }
-      this.#addStored(found);
-    }
-    for (let id = next; segments.blockLast(id) <= last; id = segments.blockLast(id) + 1) {
-      if (segments.blockFirst(id) >= next) this.#missingBlocks.add(id);
-    }
-  }
-
-  #addStored(found: readonly (Series | undefined)[]): void {
-    let id = this.#tail.next;
-    this.#tail.addAll(found);
-    for (const series of found) {
-      if (series && id > series.countedTo) series.count++;
-      if (series && id > series.lastId) series.lastId = id;
-      id++;
-    }
   }
 
   /** Ids have no holes, so the counts must add up to what is kept, or a series has been lost. */

@@ -39,12 +39,12 @@ export class Tail {
 
   /** Adds the next ids, of these series. */
   addAll(added: readonly (Series | undefined)[]): void {
-    let id = this.next;
-    for (const series of added) {
+    const { next } = this;
+    for (let index = 0; index < added.length; index++) {
+      const series = added[index];
       this.#series.push(series);
-      this.#previous.push(series === undefined ? 0 : series.tailId);
-      if (series) series.tailId = id;
-      id++;
+      this.#previous.push(series?.tailId ?? 0);
+      if (series) series.tailId = next + index;
     }
   }
 
