@@ -155,6 +155,8 @@ export class PostingIndex {
       if (this.#isStopped) return;
       this.#sealSlice(segment, series.slice(start, start + sealSlice));
     }
+    await nextTurn();
+    if (this.#isStopped) return;
     const indexedTo = segments.lastOf(segment);
     transactor.run(() => {
       this.#blocks.deleteUpTo(indexedTo);
@@ -183,7 +185,8 @@ export class PostingIndex {
       const previous = series.countedTo === 0 ? NO_SEGMENT : segments.of(series.countedTo);
       this.#table.insert(series.id, segment, previous, offsets);
     }
-    const kept = offsets.filter((offset) => segments.idAt(segment, offset) >= bounds.floor).length;
+    const keptFrom = bounds.floor - segments.firstOf(segment);
+    const kept = keptFrom <= 0 ? offsets.length : offsets.filter((offset) => offset >= keptFrom).length;
     this.#parts.series.countUpTo(series, lastId, kept);
   }
 

@@ -56,16 +56,11 @@ export class Tail {
   /** The postings of a series, oldest first. */
   postings(series: Series): readonly TailPosting[] {
     const known = this.#gathered.get(series) ?? { upTo: 0, postings: [] };
-    const ids: number[] = [];
-    const end = Math.max(known.upTo + 1, this.#first);
-    for (let id = series.tailId; id >= end; id = this.#previous[id - this.#first] ?? 0) ids.push(id);
-    if (ids.length === 0) return known.postings;
-    for (const id of ids.reverse()) {
-      const segment = this.#segments.of(id);
+    if (series.tailId < Math.max(known.upTo + 1, this.#first)) return known.postings;
+    for (const { segment, offsets } of this.#gather(series, known.upTo)) {
       const last = known.postings.at(-1);
-      const offset = this.#segments.offsetOf(id);
-      if (last?.segment === segment) last.offsets.push(offset);
-      else known.postings.push({ segment, offsets: [offset] });
+      if (last?.segment !== segment) known.postings.push({ segment, offsets });
+      else for (const offset of offsets) last.offsets.push(offset);
     }
     known.upTo = series.tailId;
     this.#gathered.set(series, known);
@@ -96,5 +91,24 @@ export class Tail {
     this.#previous.splice(0, count);
     this.#gathered.clear();
     this.#first += count;
+  }
+
+  /** The postings of a series after an id, oldest first. */
+  #gather(series: Series, after: number): TailPosting[] {
+    const found: TailPosting[] = [];
+    const end = Math.max(after + 1, this.#first);
+    let first = Number.POSITIVE_INFINITY;
+    let offsets: number[] = [];
+    for (let id = series.tailId; id >= end; id = this.#previous[id - this.#first] ?? 0) {
+      if (id < first) {
+        const segment = this.#segments.of(id);
+        first = this.#segments.firstOf(segment);
+        offsets = [];
+        found.push({ segment, offsets });
+      }
+      offsets.push(id - first);
+    }
+    for (const posting of found) posting.offsets.reverse();
+    return found.reverse();
   }
 }
