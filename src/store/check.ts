@@ -8,10 +8,11 @@ import { IndexCheck } from "./index-check.ts";
 import { type MetaValues, readMeta } from "./meta.ts";
 import { nextTurn } from "./next-turn.ts";
 import { Segments } from "./segment.ts";
-import { SeriesTable } from "./series.ts";
+import { type Series, SeriesTable } from "./series.ts";
 import { openSnapshot } from "./snapshot.ts";
 import { freshSchema, pragma, refuseOpenHere, SCHEMA_VERSION, schemaOf } from "./sqlite.ts";
 import { isSqliteError } from "./sqlite-error.ts";
+import { TailCheck } from "./tail-check.ts";
 import { isTokenIntact, type TokenRow } from "./tokens.ts";
 import type { WalReport } from "./wal.ts";
 
@@ -102,7 +103,14 @@ async function checkHistory(
   const series = new SeriesTable(database, damage);
   const parts = { database, series, damage, meta, segments: new Segments(meta.segment_size) };
   const index = new IndexCheck(parts);
-  const events = new EventCheck(parts, index);
+  const blocks = attempt("the blocks of the index", damage, () => new TailCheck(parts));
+  const witnesses = blocks ? [index, blocks] : [index];
+  const events = new EventCheck(parts, {
+    see(one: Series, id: number) {
+      for (const witness of witnesses) witness.see(one, id);
+    },
+    miss: (id: number) => index.miss(id),
+  });
   history.floor = events.floor;
   history.head = events.head;
   while (!events.isDone) {

@@ -305,9 +305,9 @@ export class SqliteEventLog implements EventLog {
     const batch: Batch = { events: [], series: [], created: [] };
     const nowMs = Math.max(Math.trunc(this.#clock()), this.#lastAtMs);
     const startMs = performance.now();
-    let outcomes: Outcome[];
+    let outcomes: readonly Outcome[];
     try {
-      outcomes = this.#transactor.run(() => group.map((append) => this.#write(append, batch, nowMs)));
+      outcomes = this.#transactor.run(() => this.#writeAll(group, batch, nowMs));
     } catch (error) {
       for (const series of batch.created) this.#series.forget(series);
       throw this.#health.failure(error);
@@ -315,6 +315,12 @@ export class SqliteEventLog implements EventLog {
     const commitMs = performance.now() - startMs;
     if (batch.events.length > 0) this.#meter.commit(batch.events.length, commitMs, this.#transactor.commitStatementMs);
     this.#accept(batch, nowMs);
+    return outcomes;
+  }
+
+  #writeAll(group: readonly Append[], batch: Batch, nowMs: number): readonly Outcome[] {
+    const outcomes = group.map((append) => this.#write(append, batch, nowMs));
+    this.#postings.writeBlocks(batch.series);
     return outcomes;
   }
 
@@ -346,8 +352,8 @@ export class SqliteEventLog implements EventLog {
     for (const one of series) {
       one.count++;
       one.lastId = ++this.#head;
-      this.#postings.add(one, this.#head);
     }
+    this.#postings.addAll(series);
     this.#lastAtMs = nowMs;
     this.#listeners.call(events);
     if (this.#postings.needsSeal) this.#postings.seal().catch((error) => this.#health.failure(error));

@@ -2,6 +2,7 @@ import type { Database, Statement } from "bun:sqlite";
 import type { Bounds } from "./bounds.ts";
 import { nextTurn } from "./next-turn.ts";
 import { makeHistory } from "./sqlite.ts";
+import { TailCopy } from "./tail-copy.ts";
 
 /** What a slice may hold the loop for, in milliseconds. An append passes some turns of the loop, each with a slice in it. */
 const SLICE_MS = 2;
@@ -14,7 +15,7 @@ const CHUNK_SERIES = 64;
 const CHUNK_POSTINGS = 8;
 
 /** Tables that may be large, or that others depend on: each is copied in its own way. */
-const KNOWN_TABLES = ["meta", "series", "posting", "event", "idempotency_key"];
+const KNOWN_TABLES = ["meta", "series", "posting", "event", "tail", "idempotency_key"];
 
 interface EventRow {
   readonly id: number;
@@ -132,11 +133,15 @@ class Copy {
 
   async #copyEvents(floor: number, head: number): Promise<void> {
     using insert = this.#insertInto("event", 6);
+    const tail = new TailCopy(this.#target);
     using events = this.#source.prepare<EventRow, [number, number]>(
       "select * from event where id between ? and ? order by id",
     );
     for (let first = floor; first <= head; ) {
-      first = copyChunk(events, insert, first, Math.min(first + CHUNK_ROWS - 1, head));
+      first = eachOfChunk(events, first, Math.min(first + CHUNK_ROWS - 1, head), (row) => {
+        insert.run(row.id, row.series_id, row.created_at, row.head_checksum, row.checksum, row.data);
+        tail.see(row);
+      });
       await this.#yield(() => (first - floor) / (head - floor + 1));
     }
     this.#options.onProgress?.(1);
@@ -171,11 +176,16 @@ class Copy {
   }
 }
 
-/** Copies events until there are many bytes of them; returns the id to go on from. */
-function copyChunk(events: Statement<EventRow, [number, number]>, insert: Statement, first: number, last: number) {
+/** Calls back with events until there are many bytes of them; returns the id to go on from. */
+function eachOfChunk(
+  events: Statement<EventRow, [number, number]>,
+  first: number,
+  last: number,
+  copy: (row: EventRow) => void,
+): number {
   let bytes = 0;
   for (const row of events.iterate(first, last)) {
-    insert.run(row.id, row.series_id, row.created_at, row.head_checksum, row.checksum, row.data);
+    copy(row);
     bytes += row.data.length;
     if (bytes > CHUNK_BYTES) return row.id + 1;
   }

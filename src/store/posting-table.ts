@@ -52,7 +52,7 @@ export class PostingTable {
 
   /** Writes a posting in the transaction that is open; one that stands there already is written again. */
   insert(seriesId: number, segment: number, previous: number, offsets: readonly number[]): void {
-    const bytes = new Uint8Array(Uint16Array.from(offsets).buffer);
+    const bytes = new Uint8Array(new Uint16Array(offsets).buffer);
     this.#insert.run(seriesId, segment, previous, checksumOf(seriesId, segment, previous, bytes), bytes);
   }
 

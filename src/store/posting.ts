@@ -8,12 +8,12 @@ import { NO_SEGMENT, type Posting, PostingDamage, PostingTable, type StoredPosti
 import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
+import { Tail } from "./tail.ts";
+import { TailBlocks } from "./tail-blocks.ts";
 import type { Transactor } from "./transactor.ts";
 
 /** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
 export const SEAL_SLICE = 256;
-/** Events read at a time when the history is opened. */
-const TAIL_PAGE = 8192;
 
 export interface PostingIndexParts {
   readonly database: Database;
@@ -30,16 +30,17 @@ export interface PostingIndexParts {
 /**
  * Which events belong to a series: an inverted index written a segment at a time.
  *
- * Publishing must only ever append, or random index pages cost more than the events: so the ids of the newest,
- * unfinished segments are kept in memory, and a segment that is full is written at once, sorted by series. After a
- * crash the unfinished part is read again from the events, at most two segments of them.
+ * Publishing must only ever append, or random index pages cost more than the events: so whose the events of the newest,
+ * unfinished segments are is kept in memory, and a segment that is full is written at once, sorted by series. When the
+ * history is opened, the unfinished part, seldom more than two segments, is read from blocks that were written with the
+ * events, and from the events where there is no block.
  */
 export class PostingIndex {
   readonly #parts: PostingIndexParts;
   readonly #table: PostingTable;
   readonly #meta: Meta;
-  /** Unfinished segments, oldest first. */
-  readonly #tail = new Map<number, Map<Series, number[]>>();
+  readonly #tail: Tail;
+  readonly #blocks: TailBlocks;
   #indexedTo: number;
   #isTrusted = true;
   #isStopped = false;
@@ -50,8 +51,10 @@ export class PostingIndex {
     this.#table = new PostingTable(parts.database);
     this.#meta = new Meta(parts.database);
     this.#indexedTo = indexedTo;
+    this.#tail = new Tail(parts.segments, Math.max(indexedTo + 1, parts.bounds.floor));
+    this.#blocks = new TailBlocks(parts, this.#tail);
     if (parts.series.hasDamaged) this.#isTrusted = false;
-    this.#readTail();
+    for (const id of this.#blocks.read()) this.#distrust(`event ${id}: ${NOT_INTACT}`);
     this.#compareCounts();
   }
 
@@ -60,39 +63,28 @@ export class PostingIndex {
     return this.#isTrusted;
   }
 
-  /** Notes a committed event. */
-  add(series: Series, id: number): void {
-    const { segments } = this.#parts;
-    const segment = segments.of(id);
-    const postings = this.#tail.get(segment) ?? new Map<Series, number[]>();
-    this.#tail.set(segment, postings);
-    const offsets = postings.get(series);
-    if (offsets) offsets.push(segments.offsetOf(id));
-    else postings.set(series, [segments.offsetOf(id)]);
+  /** Notes the events that were committed next, of these series. */
+  addAll(series: readonly Series[]): void {
+    this.#tail.addAll(series);
+  }
+
+  /** Writes what makes opening fast with the next events, of these series, in the transaction that writes those. */
+  writeBlocks(series: readonly Series[]): void {
+    this.#blocks.write(series);
   }
 
   /** The first posting of the series in `segment` or above it. Undefined, too, when the index is not to be trusted. */
   up(series: Series, segment: number): Posting | undefined {
-    return this.#trusting(() => {
-      const stored = this.#storedUp(series, segment);
-      if (stored) return stored;
-      for (const [tailSegment, postings] of this.#tail) {
-        const offsets = tailSegment >= segment ? postings.get(series) : undefined;
-        if (offsets) return { segment: tailSegment, offsets };
-      }
-      return undefined;
-    });
+    return this.#trusting(
+      () => this.#storedUp(series, segment) ?? this.#tail.postings(series).find((one) => one.segment >= segment),
+    );
   }
 
   /** The last posting of the series in `segment` or below it. Undefined, too, when the index is not to be trusted. */
   down(series: Series, segment: number): Posting | undefined {
-    return this.#trusting(() => {
-      for (const [tailSegment, postings] of [...this.#tail].reverse()) {
-        const offsets = tailSegment <= segment ? postings.get(series) : undefined;
-        if (offsets) return { segment: tailSegment, offsets };
-      }
-      return this.#storedDown(series, segment);
-    });
+    return this.#trusting(
+      () => this.#tail.postings(series).findLast((one) => one.segment <= segment) ?? this.#storedDown(series, segment),
+    );
   }
 
   /** True unless the index is sure that the series has no event after `id`. */
@@ -115,14 +107,17 @@ export class PostingIndex {
     this.#table.delete(series.id);
   }
 
-  /** True when a segment is full and nobody is writing it. */
+  /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
   get needsSeal(): boolean {
-    return this.#sealing === undefined && this.#isSegmentFull;
+    return this.#sealing === undefined && (this.#isSegmentFull || this.#blocks.isLacking);
   }
 
-  /** Writes the segments that are full, a slice a turn of the loop. Rejects with what SQLite threw; may be called again. */
+  /**
+   * Writes the segments that are full, and then the blocks that are missing, a slice a turn of the loop. Rejects with what
+   * SQLite threw; may be called again.
+   */
   seal(): Promise<void> {
-    this.#sealing ??= this.#sealFull().finally(() => {
+    this.#sealing ??= this.#sealAll().finally(() => {
       this.#sealing = undefined;
     });
     return this.#sealing;
@@ -142,28 +137,39 @@ export class PostingIndex {
     return this.#parts.segments.of(this.#parts.bounds.floor);
   }
 
-  async #sealFull(): Promise<void> {
-    const { segments, transactor, bounds, sealSlice } = this.#parts;
-    while (this.#isSegmentFull) {
-      const segment = segments.of(this.#indexedTo + 1);
-      const postings = [...(this.#tail.get(segment) ?? [])];
-      for (let start = 0; start < postings.length; start += sealSlice) {
-        await nextTurn();
-        if (this.#isStopped) return;
-        this.#sealSlice(segment, postings.slice(start, start + sealSlice));
-      }
-      const indexedTo = segments.lastOf(segment);
-      transactor.run(() => {
-        this.#meta.set("indexed_to", indexedTo);
-        this.#meta.set("head", bounds.head);
-      });
-      this.#indexedTo = indexedTo;
-      this.#tail.delete(segment);
+  async #sealAll(): Promise<void> {
+    while (this.#isSegmentFull && !this.#isStopped)
+      await this.#sealSegment(this.#parts.segments.of(this.#indexedTo + 1));
+    while (this.#blocks.isLacking) {
+      await nextTurn();
+      if (this.#isStopped) return;
+      this.#blocks.writeLacking((write) => this.#parts.transactor.run(write));
     }
   }
 
-  #sealSlice(segment: number, postings: readonly (readonly [Series, readonly number[]])[]): void {
+  async #sealSegment(segment: number): Promise<void> {
+    const { segments, transactor, bounds, sealSlice } = this.#parts;
+    const series = this.#tail.seriesIn(segment);
+    for (let start = 0; start < series.length; start += sealSlice) {
+      await nextTurn();
+      if (this.#isStopped) return;
+      this.#sealSlice(segment, series.slice(start, start + sealSlice));
+    }
+    await nextTurn();
+    if (this.#isStopped) return;
+    const indexedTo = segments.lastOf(segment);
+    transactor.run(() => {
+      this.#blocks.deleteUpTo(indexedTo);
+      this.#meta.set("indexed_to", indexedTo);
+      this.#meta.set("head", bounds.head);
+    });
+    this.#indexedTo = indexedTo;
+    this.#blocks.drop(indexedTo);
+  }
+
+  #sealSlice(segment: number, slice: readonly Series[]): void {
     const { segments, series, transactor } = this.#parts;
+    const postings = slice.map((one) => [one, this.#tail.offsetsIn(one, segment)] as const);
     const lastIdOf = (offsets: readonly number[]) => segments.idAt(segment, offsets.at(-1) ?? 0);
     // A seal that was cut short is done again: the series that it reached are counted already.
     const open = postings.filter(([one, offsets]) => one.countedTo < lastIdOf(offsets) && series.get(one.id) === one);
@@ -179,7 +185,8 @@ export class PostingIndex {
       const previous = series.countedTo === 0 ? NO_SEGMENT : segments.of(series.countedTo);
       this.#table.insert(series.id, segment, previous, offsets);
     }
-    const kept = offsets.filter((offset) => segments.idAt(segment, offset) >= bounds.floor).length;
+    const keptFrom = bounds.floor - segments.firstOf(segment);
+    const kept = keptFrom <= 0 ? offsets.length : offsets.filter((offset) => offset >= keptFrom).length;
     this.#parts.series.countUpTo(series, lastId, kept);
   }
 
@@ -220,24 +227,6 @@ export class PostingIndex {
   #distrust(detail: string): void {
     this.#isTrusted = false;
     this.#parts.damage.note(detail);
-  }
-
-  #readTail(): void {
-    const { bounds, events } = this.#parts;
-    for (let first = Math.max(this.#indexedTo + 1, bounds.floor); first <= bounds.head; first += TAIL_PAGE) {
-      const last = Math.min(first + TAIL_PAGE - 1, bounds.head);
-      for (const [index, series] of events.seriesBetween(first, last).entries()) {
-        const id = first + index;
-        if (series === undefined) this.#distrust(`event ${id}: ${NOT_INTACT}`);
-        else this.#addStored(series, id);
-      }
-    }
-  }
-
-  #addStored(series: Series, id: number): void {
-    if (id > series.countedTo) series.count++;
-    series.lastId = Math.max(series.lastId, id);
-    this.add(series, id);
   }
 
   /** Ids have no holes, so the counts must add up to what is kept, or a series has been lost. */

@@ -15,6 +15,8 @@ export class Series extends SeriesName {
   lastId: number;
   /** The last id that the stored count includes. */
   countedTo: number;
+  /** The last id that was added to the tail; kept by it. */
+  tailId = 0;
 
   constructor(id: number, name: { topic: Topic; source: string }, stored: Partial<StoredState> = {}) {
     super(name.topic, name.source);

@@ -7,6 +7,7 @@ import { inUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
+import tail from "./tail.sql" with { type: "text" };
 import tokens from "./tokens.sql" with { type: "text" };
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
@@ -21,6 +22,9 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
   (database) => {
     database.run(tokens);
     insertMetaValue(database, "tokens", 0);
+  },
+  (database) => {
+    database.run(tail);
   },
 ];
 

@@ -126,6 +126,11 @@ describe("the check", () => {
       ["the index of series 1 in segment 3: missing", "the index of series 77 in segment 3: checksum mismatch"],
     ],
     [
+      "a block of the tail that changed",
+      "update tail set series = x'01000000' where first_id = 50",
+      ["the block of the index that begins with event 50: checksum mismatch"],
+    ],
+    [
       "a number of the whole",
       "update meta set value = 7 where name = 'pruned_to'",
       ["pruned_to in the table meta is damaged"],
@@ -151,6 +156,12 @@ describe("the check", () => {
       `update posting set offsets = x'${offsets.toString("hex")}', checksum = ${checksum} where series_id = 1 and segment = 3`,
     );
     expect(await findings()).toEqual(["the index of series 1 in segment 3: disagrees with the events"]);
+  });
+
+  test("names a block of the tail that tells what the events do not", async () => {
+    const checksum = Bun.hash.crc32(Buffer.from([1, 0, 0, 0]), Bun.hash.crc32("50,"));
+    change(`update tail set series = x'01000000', checksum = ${checksum} where first_id = 50`);
+    expect(await findings()).toEqual(["the block of the index that begins with event 50: disagrees with the events"]);
   });
 
   test("names broken pages, and the events that cannot be read for them", async () => {

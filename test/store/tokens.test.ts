@@ -84,7 +84,7 @@ describe("tokens in the file", () => {
     const before = open();
     await before.log.append(drafts(3));
     await before.log.close();
-    change("drop table token", "delete from meta where name = 'tokens'", "pragma user_version = 1");
+    change("drop table tail", "drop table token", "delete from meta where name = 'tokens'", "pragma user_version = 1");
     const { log, book } = open();
     expect(log.head).toBe(3);
     expect(book.isEmpty).toBe(true);
