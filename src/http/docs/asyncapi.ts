@@ -77,7 +77,9 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
         title: "A subscription",
         description: "One connection, which is one subscriber and may publish too. Text frames, both ways.",
         messages: Object.fromEntries(names().map((name) => [name, { $ref: `#/components/messages/${name}` }])),
-        bindings: { ws: { method: "GET", query: querySchema([...query, accessTokenParameter]), bindingVersion: "0.1.0" } },
+        bindings: {
+          ws: { method: "GET", query: querySchema([...query, accessTokenParameter]), bindingVersion: "0.1.0" },
+        },
       },
     },
     operations,
