@@ -3,7 +3,7 @@ import { BusError } from "../bus/errors.ts";
 import { parseTime } from "../bus/start.ts";
 import { type TokenBook, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
 import type { NewToken } from "../protocol/token.ts";
-import { json, pathOf } from "./answer.ts";
+import { DATA_HEADERS, json, pathOf } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { documented } from "./docs/route.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
@@ -43,7 +43,7 @@ function revoke(tokens: TokenBook, request: Request): Response {
   noQuery.read(request.url);
   const path = pathOf(request.url);
   tokens.revoke(decoded(path.slice(path.lastIndexOf("/") + 1)));
-  return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+  return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 
 /** What is no name is the name of no token. */

@@ -41,6 +41,19 @@ describe("a wrong method is refused with the right ones", () => {
   }
 });
 
+describe("nobody keeps an answer, and no browser takes it for a page:", () => {
+  const asked = addresses.filter(([, allow]) => allow.startsWith("GET")).map(([path]) => path);
+  test.each([...asked, "/metrics", "/api/backup", "/nope"])("%s", async (path) => {
+    for (const Accept of ["*/*", "application/x-ndjson"]) {
+      const answer = await fetch(service.url + path, { headers: { Accept } });
+      expect(answer.headers.get("cache-control")).toBe("no-store");
+      expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(answer.headers.get("content-type")).not.toContain("html");
+      await answer.body?.cancel();
+    }
+  });
+});
+
 describe("HEAD", () => {
   for (const path of [
     "/api/events/history",
