@@ -40,7 +40,7 @@ export function checkOrigin({ headers }: Request, rules: OriginRules): string | 
 
 /**
  * Refuses what a page of another origin embeds, as an image, a script or a frame: browsers send no `Origin` with these, but
- * Fetch Metadata. The page sees nothing of the answer, but a stream would take a subscriber's place and a backup the disk.
+ * Fetch Metadata (over HTTPS and to loopback). The page sees nothing of the answer, but a stream would take a subscriber's place and a backup the disk.
  * Links to the server may be followed.
  */
 function requireOwnPage(headers: Headers): void {
