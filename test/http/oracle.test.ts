@@ -203,6 +203,15 @@ describe("a replay of which retention has removed everything that may be seen", 
     expect(await socket.nextJson()).toEqual({ type: "gap", after: 1, next: 5 });
     expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
   });
+
+  test("says nothing that leads back before the gap, wherever it begins", async () => {
+    await using world = await worldOf(HIDDEN[0] ?? [], 1);
+    await world.service.bus.prune();
+    for (const since of ["4", "now", "all"]) {
+      using socket = await TestSocket.open(world.service.url, `since=${since}&access_token=${world.secret}`);
+      expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
+    }
+  });
 });
 
 /** What the second visible event would be called if there were no hidden ones. */
