@@ -82,7 +82,11 @@ export class Service {
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
     });
     try {
-      const tokens = new TokenBook(events.tokens, { clock: Date.now, hasOtherAdmins: jwt !== undefined });
+      const tokens = new TokenBook(events.tokens, {
+        clock: Date.now,
+        hasOtherAdmins: jwt !== undefined,
+        onChange: ({ kind, name, by }) => log.info({ name, by }, `token ${kind}`),
+      });
       const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);

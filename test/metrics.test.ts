@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Binary } from "./helpers/binary.ts";
-import { expectProblem, publish, publishMany } from "./helpers/http.ts";
+import { exchange, expectProblem, publish, publishMany, requestText } from "./helpers/http.ts";
 import { describeWith } from "./helpers/requires.ts";
 import { startService } from "./helpers/service.ts";
 import { TestSocket } from "./helpers/socket.ts";
@@ -145,6 +145,17 @@ describe("the log of the binary", () => {
       { method: "GET", path: "/nowhere", status: 404 },
     ]);
     expect(binary.stderr).not.toContain("hush");
+  });
+
+  test("has one line of a path, whatever is in it", async () => {
+    await using binary = await Binary.start();
+    for (const path of ["/a%0A%1B[31mfaked", "/a\u001b[31mfaked", "/a\tfaked"]) {
+      await exchange(binary.url, requestText(`GET ${path}`));
+    }
+    await binary.stop();
+    const lines = binary.stderr.split("\n").filter((line) => line.includes("faked"));
+    expect(lines.map((line) => line.replace(/.*path=(\S+) .*/, "$1"))).toEqual(["/a%0A%1B[31mfaked"]);
+    expect(binary.stderr).not.toContain("\u001b");
   });
 
   test("names refused requests, and no others, without it", async () => {

@@ -61,7 +61,7 @@ export class Cursor {
     if (start.kind !== "live") meter.replays++;
     this.#log = log;
     this.#scope = scope;
-    if (scope && (start.kind === "live" || start.kind === "now")) this.#told = log.lastId(scope);
+    if (scope && (start.kind === "live" || start.kind === "now")) this.#told = newestOf(log, scope);
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
     this.#position = positionOf(log, start, nowMs);
@@ -122,7 +122,7 @@ export class Cursor {
 
   /** Never before what was told already, should retention have removed every event of the scope. */
   #newestToTell(): number {
-    return this.#scope ? Math.max(this.#log.lastId(this.#scope), this.#told ?? 0) : this.#log.head;
+    return this.#scope ? Math.max(newestOf(this.#log, this.#scope), this.#told ?? 0) : this.#log.head;
   }
 
   /** A damaged event is a hole too. */
@@ -136,6 +136,14 @@ export class Cursor {
     const place = (item: Item) => ("type" in item ? (item.type === "gap" ? item.after + 1 : 0) : item.id);
     items.push(...[...events, ...gaps].sort((a, b) => place(a) - place(b)));
   }
+}
+
+/**
+ * The newest event of the scope. Never before the hole that retention has left at the beginning: whoever went on from
+ * there would be told of the hole again.
+ */
+function newestOf(log: EventLog, scope: TopicMatcher): number {
+  return Math.max(log.lastId(scope), log.floor - 1);
 }
 
 /** Ascending ids as runs of consecutive ones. */

@@ -37,11 +37,20 @@ export interface TokenStore {
   hashOf(secret: string): string;
 }
 
+/** A token that was made or revoked, and by whom: the name of the principal, empty while the bus is open. */
+interface TokenChange {
+  readonly kind: "made" | "revoked";
+  readonly name: string;
+  readonly by: string;
+}
+
 export interface TokenBookOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Somebody may be an admin without a token. */
   readonly hasOtherAdmins: boolean;
+  /** Told of each change once it is kept. */
+  readonly onChange?: (change: TokenChange) => void;
 }
 
 /** One token, and who it makes of its bearer. */
@@ -95,8 +104,10 @@ export class TokenBook {
    *
    * Throws `parameter_invalid` when the name is taken or is none, when the token would be allowed nothing or has expired
    * already, or when it is the first one and not an admin's; `pattern_invalid`; or what the store throws.
+   *
+   * @param by the name of the principal that makes it; default nobody's.
    */
-  create(spec: TokenSpec): { record: TokenRecord; secret: string } {
+  create(spec: TokenSpec, by = ""): { record: TokenRecord; secret: string } {
     this.#requireUsable(spec);
     const secret = this.#store.makeSecret();
     const record: TokenRecord = { ...spec, hash: this.#store.hashOf(secret), createdMs: this.#options.clock() };
@@ -105,15 +116,17 @@ export class TokenBook {
     this.#store.add(record);
     this.#add(entry);
     if (isFirst) this.#tell(undefined);
+    this.#options.onChange?.({ kind: "made", name: spec.name, by });
     return { record, secret };
   }
 
   /** Makes the token invalid at once. Throws `not_found`, or `parameter_invalid` when it is the last admin's. */
-  revoke(name: string): void {
+  revoke(name: string, by = ""): void {
     const entry = this.#byName.get(name);
     if (entry) this.#requireOtherAdmin(entry);
     const wasKept = this.#store.remove(name);
     if (!entry && !wasKept) throw new BusError("not_found", "there is no token of this name");
+    this.#options.onChange?.({ kind: "revoked", name, by });
     if (!entry) return;
     this.#byName.delete(name);
     this.#byHash.delete(entry.record.hash);

@@ -3,7 +3,7 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
-import { json } from "./answer.ts";
+import { DATA_HEADERS, json } from "./answer.ts";
 import { topicsDocs } from "./docs/history.ts";
 import { healthDocs, metricsDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
@@ -59,7 +59,7 @@ function stats(service: ServiceState, request: Request): Response {
 
 async function metrics({ metrics }: ServiceState, request: Request): Promise<Response> {
   noQuery.read(request.url);
-  const headers = { "Content-Type": metrics.contentType, "Cache-Control": "no-store" };
+  const headers = { "Content-Type": metrics.contentType, ...DATA_HEADERS };
   return new Response(await metrics.text(), { headers });
 }
 

@@ -4,8 +4,11 @@ export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
 /** What the log and the metrics call a request whose client left before it was whole, as nginx does; nobody gets it. */
 export const CLIENT_GONE = 499;
 
+/** Of every answer that says what is in the bus: nobody keeps it, no browser takes it for anything but what it is said to be. */
+export const DATA_HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
+
 /** Shared by all JSON answers: made once, as this is on the path of every publish. */
-const JSON_HEADERS = { "Content-Type": JSON_TYPE, "Cache-Control": "no-store" };
+const JSON_HEADERS = { "Content-Type": JSON_TYPE, ...DATA_HEADERS };
 
 /** Answers with text that is JSON already, or with a stream of it. */
 export function jsonText(text: string | ReadableStream, headers?: Record<string, string>): Response {

@@ -1,5 +1,6 @@
 import { Elysia } from "elysia";
 import { BusError } from "../bus/errors.ts";
+import { DATA_HEADERS } from "./answer.ts";
 import { backupDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
 import { problemResponse } from "./problem.ts";
@@ -55,7 +56,7 @@ function answer(copy: HistoryCopy, end: () => void): Response {
       "Content-Disposition": `attachment; filename="eventbus-${time}.db"`,
       // Bun sends a stream in chunks and leaves a Content-Length out.
       [SIZE_HEADER]: String(copy.size),
-      "Cache-Control": "no-store",
+      ...DATA_HEADERS,
     },
   });
 }

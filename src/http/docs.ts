@@ -7,7 +7,8 @@ import { PAGE_PATH, pageRoutes } from "./docs/page.ts";
 import { problemExamples } from "./docs/problems.ts";
 import { documented, operation, tags } from "./docs/route.ts";
 import { schemas } from "./docs/schemas.ts";
-import { ACCESS_TOKEN, noQuery } from "./query.ts";
+import { openApiSchemes } from "./docs/security.ts";
+import { noQuery } from "./query.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 
 const SPECIFICATION_PATH = `${PAGE_PATH}/json`;
@@ -56,26 +57,12 @@ export function docsRoutes(version: string) {
   );
 }
 
-const securitySchemes = {
-  bearer: {
-    type: "http" as const,
-    scheme: "bearer",
-    description: "A token of `eventbus token create`, or a JSON Web Token. Not needed as long as there is neither.",
-  },
-  accessToken: {
-    type: "apiKey" as const,
-    in: "query",
-    name: ACCESS_TOKEN,
-    description: "The same, where a browser cannot set headers: `WebSocket` and `EventSource`.",
-  },
-};
-
 function documentation(version: string) {
   return {
     info: { title: "eventbus", version, description: DESCRIPTION, license: { name: "MIT" } },
     servers: [{ url: "/", description: "This server" }],
     tags: [...tags],
     paths: { [SPECIFICATION_PATH]: { get: operation(specificationDocs) } },
-    components: { schemas: { ...schemas }, examples: problemExamples(), securitySchemes },
+    components: { schemas: { ...schemas }, examples: problemExamples(), securitySchemes: openApiSchemes },
   };
 }

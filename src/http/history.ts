@@ -7,7 +7,7 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { type Scope, within } from "../bus/scope.ts";
 import { parseSource } from "../bus/topic.ts";
-import { jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
+import { DATA_HEADERS, jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { documented } from "./docs/route.ts";
 import type { Callers } from "./gate.ts";
@@ -57,7 +57,7 @@ async function history(bus: Bus, request: Request, scope: Scope): Promise<Respon
   const query = pinned(readHistoryQuery(request.url, scope), bus.head);
   if (wantsLines(request)) {
     return new Response(stream(bus.pages(query), asLines), {
-      headers: { "Content-Type": NDJSON_TYPE, "Cache-Control": "no-store" },
+      headers: { "Content-Type": NDJSON_TYPE, ...DATA_HEADERS },
     });
   }
   const { lastId, hasMore, damaged, texts } = await look(bus, query);

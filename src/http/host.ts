@@ -24,6 +24,7 @@ export function isLoopbackName(name: string): boolean {
 export function checkOrigin({ headers }: Request, rules: OriginRules): string | undefined {
   const sentHost = headers.get("host") ?? "";
   const sentOrigin = headers.get("origin");
+  if (sentOrigin === null) requireOwnPage(headers);
   if (sentOrigin === null && goodHosts.get(rules) === sentHost) return undefined;
   const host = sentHost.toLowerCase();
   requireGoodHost(host, rules);
@@ -34,6 +35,21 @@ export function checkOrigin({ headers }: Request, rules: OriginRules): string | 
   throw new BusError(
     "origin_forbidden",
     "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+  );
+}
+
+/**
+ * Refuses what a page of another origin embeds, as an image, a script or a frame: browsers send no `Origin` with these, but
+ * Fetch Metadata (over HTTPS and to loopback). The page sees nothing of the answer, but a stream would take a subscriber's place and a backup the disk.
+ * Links to the server may be followed.
+ */
+function requireOwnPage(headers: Headers): void {
+  const site = headers.get("sec-fetch-site");
+  if (site === null || site === "same-origin" || site === "none") return;
+  if (headers.get("sec-fetch-dest") === "document") return;
+  throw new BusError(
+    "origin_forbidden",
+    "pages of another origin may link to the server, but not embed what it answers",
   );
 }
 

@@ -1,5 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
+import { DATA_HEADERS } from "./answer.ts";
 import { ACCESS_TOKEN } from "./query.ts";
 
 const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
@@ -38,7 +39,7 @@ export function problemResponse(error: BusError, headers: Record<string, string>
   const problem = toProblem(error);
   return new Response(JSON.stringify(problem), {
     status: problem.status,
-    headers: { "Content-Type": PROBLEM_TYPE, "Cache-Control": "no-store", ...headersOf(error), ...headers },
+    headers: { "Content-Type": PROBLEM_TYPE, ...DATA_HEADERS, ...headersOf(error), ...headers },
   });
 }
 

@@ -5,7 +5,7 @@ import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { within } from "../bus/scope.ts";
 import type { Start } from "../bus/start.ts";
-import { wantsLines } from "./answer.ts";
+import { DATA_HEADERS, wantsLines } from "./answer.ts";
 import { documented } from "./docs/route.ts";
 import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
@@ -92,7 +92,7 @@ export class Streams {
     const { contentType } = wantsLines(request) ? jsonLines : serverSentEvents;
     return new Response(stream.body, {
       // X-Accel-Buffering: nginx would keep events until its buffer is full.
-      headers: { "Content-Type": contentType, "Cache-Control": "no-store", "X-Accel-Buffering": "no" },
+      headers: { "Content-Type": contentType, ...DATA_HEADERS, "X-Accel-Buffering": "no" },
     });
   }
 }

@@ -3,7 +3,7 @@ import { BusError } from "../bus/errors.ts";
 import { parseTime } from "../bus/start.ts";
 import { type TokenBook, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
 import type { NewToken } from "../protocol/token.ts";
-import { json, pathOf } from "./answer.ts";
+import { DATA_HEADERS, json, pathOf } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { documented } from "./docs/route.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
@@ -22,7 +22,7 @@ export function tokenRoutes(tokens: TokenBook, callers: Callers) {
   return new Elysia()
     .get(TOKENS_PATH, ({ request }) => list(tokens, request), documented(listTokensDocs))
     .post(TOKENS_PATH, ({ request }) => create(tokens, request, callers), documented(createTokenDocs))
-    .delete(`${TOKENS_PATH}/:name`, ({ request }) => revoke(tokens, request), documented(revokeTokenDocs));
+    .delete(`${TOKENS_PATH}/:name`, ({ request }) => revoke(tokens, request, callers), documented(revokeTokenDocs));
 }
 
 function list(tokens: TokenBook, request: Request): Response {
@@ -34,16 +34,16 @@ async function create(tokens: TokenBook, request: Request, callers: Callers): Pr
   mediaTypeOf(request, ["json"]);
   noQuery.read(request.url);
   const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
-  callers.of(request);
-  const { record, secret } = tokens.create(parseTokenSpec(body));
+  const { name: by } = callers.of(request);
+  const { record, secret } = tokens.create(parseTokenSpec(body), by);
   return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
 }
 
-function revoke(tokens: TokenBook, request: Request): Response {
+function revoke(tokens: TokenBook, request: Request, callers: Callers): Response {
   noQuery.read(request.url);
   const path = pathOf(request.url);
-  tokens.revoke(decoded(path.slice(path.lastIndexOf("/") + 1)));
-  return new Response(null, { status: 204, headers: { "Cache-Control": "no-store" } });
+  tokens.revoke(decoded(path.slice(path.lastIndexOf("/") + 1)), callers.of(request).name);
+  return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 
 /** What is no name is the name of no token. */

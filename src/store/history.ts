@@ -63,11 +63,14 @@ export class HistoryReader {
     return this.#search(filter, before, limit, -1);
   }
 
-  /** Undefined when the event is not kept, or not one of these topics. Throws `internal` when it is damaged. */
+  /**
+   * Undefined when the event is not kept, or not one of these topics: with topics, that takes one look at the file whatever
+   * the reason is. Throws `internal` when the event is damaged.
+   */
   get(id: number, topics?: TopicMatcher): Event | undefined {
     const { bounds, events } = this.#parts;
-    if (!Number.isInteger(id) || id < bounds.floor || id > bounds.head) return undefined;
     if (topics && !this.#isOf(id, topics)) return undefined;
+    if (!Number.isInteger(id) || id < bounds.floor || id > bounds.head) return undefined;
     const event = events.load(id);
     if (event === undefined) throw new BusError("internal", `event ${id} is damaged on disk and is not served`);
     return event;

@@ -72,6 +72,12 @@ describe("eventbus token, through a running server,", () => {
     expect(last.exitCode).not.toBe(0);
     expect(last.stderr).toContain("last valid token of an admin");
     for (const secret of [root, shop]) expect(binary.stderr).not.toContain(secret);
+    const changes = binary.stderr.split("\n").filter((line) => line.includes("token "));
+    expect(changes.map((line) => line.replace(/.*info +/, ""))).toEqual([
+      "token made name=root by=",
+      "token made name=shop by=token root",
+      "token revoked name=shop by=token root",
+    ]);
   });
 
   test("says so when the token will not do, or nobody is there", async () => {

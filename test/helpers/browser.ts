@@ -14,9 +14,11 @@ const ARGUMENTS = [
 /**
  * Starts a Chromium without a window, which the caller closes. Playwright talks to it by a pipe, as it does by itself;
  * that works under Bun's test runner.
+ *
+ * @param more flags of Chromium's own.
  */
-export function launchChromium(executablePath: string): Promise<Browser> {
-  return chromium.launch({ executablePath, args: ARGUMENTS, headless: true });
+export function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
+  return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], headless: true });
 }
 
 /** What a page did since it was watched. */

@@ -1,3 +1,4 @@
+import type { BusError } from "../../src/bus/errors.ts";
 import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
 import type { OnLimit } from "../../src/http/limits.ts";
@@ -19,6 +20,8 @@ export interface EdgeOptions {
   /** Events a second that one address may publish. */
   readonly rateLimit?: number;
   readonly onLimit?: OnLimit;
+  /** Why the server is not ready; default: it is. */
+  readonly notReady?: () => BusError | undefined;
 }
 
 /** A bus and its network edge, without the service around them, so that a test can choose their limits. */
@@ -68,6 +71,7 @@ export function serve(
     idleTimeoutS,
     rateLimit,
     onLimit,
+    notReady = () => undefined,
   }: Omit<Partial<SubscriberLimits>, keyof EdgeOptions> & EdgeOptions = {},
   opened = openGate(),
 ): HttpServer {
@@ -79,7 +83,7 @@ export function serve(
     service: {
       metrics: { contentType: "text/plain", text: async () => "" },
       stats: () => ({}),
-      notReady: () => undefined,
+      notReady,
     },
     makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits: {

@@ -10,6 +10,8 @@ const MESSAGES: Readonly<Record<string, string>> = {
 export class FaultyConnection {
   /** Transactions that were committed through it. */
   commits = 0;
+  /** Statements that were run through it, but for those that iterate. */
+  readonly statements: string[] = [];
   #faults: { readonly sql: string; readonly code: string; readonly skipped: number }[] = [];
   #database: Database | undefined;
 
@@ -38,6 +40,7 @@ export class FaultyConnection {
         const member = memberOf(target, name);
         if (name !== "run" && name !== "values" && name !== "get") return member;
         return (...parameters: unknown[]) => {
+          this.statements.push(sql);
           this.#failIfTold(sql);
           const result = (member as (...parameters: unknown[]) => unknown)(...parameters);
           if (sql === "commit") this.commits++;

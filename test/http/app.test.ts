@@ -22,6 +22,8 @@ const addresses = [
   ["/readyz", "GET, HEAD"],
   ["/swagger/json", "GET, HEAD"],
 ] as const;
+const UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
+const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
 describe("a wrong method is refused with the right ones", () => {
@@ -39,6 +41,20 @@ describe("a wrong method is refused with the right ones", () => {
       });
     }
   }
+});
+
+describe("nobody keeps an answer, no browser takes it for a page, and it sets no cookie:", () => {
+  const asked = addresses.filter(([, allow]) => allow.startsWith("GET")).map(([path]) => path);
+  test.each([...asked, "/metrics", "/api/backup", "/nope"])("%s", async (path) => {
+    for (const Accept of ["*/*", "application/x-ndjson"]) {
+      const answer = await fetch(service.url + path, { headers: { Accept } });
+      expect(answer.headers.get("cache-control")).toBe("no-store");
+      expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(answer.headers.get("content-type")).not.toContain("html");
+      expect(answer.headers.get("set-cookie")).toBeNull();
+      await answer.body?.cancel();
+    }
+  });
 });
 
 describe("HEAD", () => {
@@ -89,8 +105,9 @@ describe("the address for WebSockets", () => {
   });
 
   const incomplete = [
-    ["no key", ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"]],
+    ["no key", UPGRADE],
     ["another protocol", ["Upgrade: h2c", "Connection: Upgrade"]],
+    ["the keys of Hixie 76", [...UPGRADE.slice(0, 2), "Sec-WebSocket-Key1: 4 @1 46", "Sec-WebSocket-Key2: 12 9"]],
   ] as const;
   for (const [situation, headers] of incomplete) {
     test(`says so when the upgrade has ${situation}`, async () => {
@@ -99,10 +116,22 @@ describe("the address for WebSockets", () => {
     });
   }
 
+  test("knows no version before that of RFC 6455", async () => {
+    const headers = [...UPGRADE.slice(0, 2), "Sec-WebSocket-Version: 8", KEY];
+    const answer = await exchange(service.url, requestText("GET /api/events/subscribe", headers));
+    expect(answer?.status).toBe(426);
+    expect(answer?.headers.get("sec-websocket-version")).toBe("13");
+  });
+
+  test("compresses nothing, whoever offers it", async () => {
+    const offer = "Sec-WebSocket-Extensions: permessage-deflate";
+    const answer = await exchange(service.url, requestText("GET /api/events/subscribe", [...UPGRADE, KEY, offer]));
+    expect(answer?.status).toBe(101);
+    expect(answer?.headers.get("sec-websocket-extensions")).toBeNull();
+  });
+
   test("is not upgraded elsewhere", async () => {
-    const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
-    const all = [...headers, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
-    const answer = await exchange(service.url, requestText("GET /api/events/history?last=1", all));
+    const answer = await exchange(service.url, requestText("GET /api/events/history?last=1", [...UPGRADE, KEY]));
     expect(answer?.status).toBe(200);
   });
 });

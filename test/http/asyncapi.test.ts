@@ -22,7 +22,9 @@ interface Operation {
 }
 
 interface AsyncApi {
-  readonly servers: Readonly<Record<string, { readonly host: string; readonly protocol: string }>>;
+  readonly servers: Readonly<
+    Record<string, { readonly host: string; readonly protocol: string; readonly security: readonly Ref[] }>
+  >;
   readonly channels: {
     readonly events: {
       readonly address: string;
@@ -75,7 +77,16 @@ describe("the AsyncAPI document", () => {
   test("has the query parameters that the server reads", () => {
     const { address, bindings } = document.channels.events;
     expect(address).toBe("/api/events/subscribe");
-    expect(Object.keys(bindings.ws.query.properties)).toEqual(subscribeQuery.documentation.map(({ name }) => name));
+    const names = subscribeQuery.documentation.map(({ name }) => name);
+    expect(Object.keys(bindings.ws.query.properties)).toEqual([...names, "access_token"]);
+  });
+
+  test("names both ways in which a token is taken", () => {
+    const schemes = document.servers["this"]?.security.map(({ $ref }) => resolve(document as unknown as OpenApi, $ref));
+    expect(schemes).toMatchObject([
+      { type: "http", scheme: "bearer" },
+      { type: "httpApiKey", in: "query", name: "access_token" },
+    ]);
   });
 
   test("has no reference that leads nowhere", () => {

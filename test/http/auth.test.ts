@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import { BusError } from "../../src/bus/errors.ts";
 import type { NewToken } from "../../src/protocol/token.ts";
+import { openEdge } from "../helpers/edge.ts";
 import { exchange, expectOk, expectProblem, publish, RawConnection, requestText } from "../helpers/http.ts";
 import { callsOf, type OpenApi } from "../helpers/openapi.ts";
 import { startService, type TestService } from "../helpers/service.ts";
@@ -73,6 +75,19 @@ describe("with no token", () => {
       if (access !== "publish" && access !== "admin") continue;
       const init = { method, headers: bearer(seer.secret) };
       await expectProblem(await fetch(`${service.url}${path.replace(/\{.*\}/, "1")}`, init), "scope_insufficient");
+    }
+  });
+
+  test("anybody is told why the server is not ready, and from the first token on only that it is not", async () => {
+    const full = new BusError("storage_full", "the disk of the history is full");
+    await using edge = openEdge({ notReady: () => full });
+    const before = await expectProblem(await get(edge.url, "/readyz"), "storage_full");
+    expect(before.detail).toBe(full.message);
+    const spec = { publish: [], subscribe: [], isAdmin: true, expiresMs: undefined };
+    const { secret } = edge.tokens.create({ name: "root", ...spec });
+    for (const one of [undefined, secret]) {
+      const { detail } = await expectProblem(await get(edge.url, "/readyz", one), "storage_full");
+      expect(detail).toBe("the server cannot take a publish: see its log");
     }
   });
 

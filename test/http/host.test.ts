@@ -114,6 +114,31 @@ describe("a server on loopback", () => {
     });
   }
 
+  const embedded = [
+    ["cross-site", "image"],
+    ["cross-site", "iframe"],
+    ["same-site", "script"],
+    ["cross-site", "empty"],
+  ] as const;
+  for (const [site, destination] of embedded) {
+    test(`refuses what a ${site} page embeds as ${destination}, of which a browser tells no Origin`, async () => {
+      const headers = [`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Dest: ${destination}`];
+      expectRawProblem(await exchange(service.url, requestText(TARGET, headers)), "origin_forbidden");
+    });
+  }
+
+  const ownOrLinked = [
+    ["same-origin", "empty"],
+    ["none", "document"],
+    ["cross-site", "document"],
+  ] as const;
+  for (const [site, destination] of ownOrLinked) {
+    test(`takes a request of ${site} for a ${destination}`, async () => {
+      const headers = [`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Dest: ${destination}`];
+      expect((await exchange(service.url, requestText(TARGET, headers)))?.status).toBe(200);
+    });
+  }
+
   test("refuses a foreign page's WebSocket before the upgrade", async () => {
     const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
     const all = [...headers, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Origin: http://evil.example"];

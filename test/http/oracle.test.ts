@@ -1,6 +1,8 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import type { NewToken } from "../../src/protocol/token.ts";
-import { startService, type TestService } from "../helpers/service.ts";
+import { startService, type TestService, temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
 /** A bus whose visible events are `a.x`, and whose others are what the case says; with the secret of who sees `a.*`. */
@@ -27,8 +29,8 @@ const HIDDEN: readonly Hidden[] = [
 const NONE: Hidden = [];
 
 /** Two visible events with the hidden ones between and after them. Times are told apart by their form, so they go. */
-async function worldOf(hidden: Hidden, maxHistory = 1000): Promise<World> {
-  const service = await startService({ maxHistory });
+async function worldOf(hidden: Hidden, maxHistory = 1000, db?: string): Promise<World> {
+  const service = await startService({ maxHistory, ...(db === undefined ? {} : { db }) });
   const made = await make(service, undefined, { name: "root", admin: true, publish: ["*"] });
   const { secret } = await make(service, made.secret, { name: "a", publish: ["a.*"], subscribe: ["a.*"] });
   const admin = made.secret;
@@ -43,6 +45,10 @@ async function make(service: TestService, by: string | undefined, spec: object):
   const headers: Record<string, string> = by === undefined ? {} : { Authorization: `Bearer ${by}` };
   const answer = await fetch(`${service.url}/api/tokens`, { method: "POST", headers, body: JSON.stringify(spec) });
   return (await answer.json()) as NewToken;
+}
+
+function bearer(secret: string): { headers: Record<string, string> } {
+  return { headers: { Authorization: `Bearer ${secret}` } };
 }
 
 async function send(service: TestService, secret: string, topic: string, data: string, source: string) {
@@ -156,6 +162,39 @@ describe("with hidden events and with none at all", () => {
   });
 });
 
+describe("damaged events", () => {
+  test("are named to those who may see them, and to all when nobody can tell their topic any more", async () => {
+    using folder = temporaryFolder();
+    const db = join(folder.path, "history.db");
+    const { admin, secret, service: first } = await worldOf(HIDDEN[0] ?? [], 1000, db);
+    await send(first, admin, "a.x", "6", "");
+    await first.stop();
+    const [hidden, unreadable, seen] = [2, 3, 6];
+    const file = new Database(db);
+    file.run("update event set data = data || ' ' where id in (?, ?)", [hidden, seen]);
+    file.run("update event set series_id = series_id + 1 where id = ?", [unreadable]);
+    file.close();
+    await using service = await startService({ db });
+    const named = async (by: string) =>
+      (await fetch(`${service.url}/api/events/history`, bearer(by))).headers.get("eventbus-damaged");
+    expect(await named(secret)).toBe(`${unreadable},${seen}`);
+    using socket = await TestSocket.open(service.url, `since=all&access_token=${secret}`);
+    const frames = await Promise.all([1, 2, 3, 4, 5].map(() => socket.nextJson()));
+    expect(frames).toMatchObject([
+      { id: 1 },
+      { type: "gap", after: unreadable - 1, next: unreadable + 1 },
+      { id: 4 },
+      { type: "gap", after: seen - 1, next: seen + 1 },
+      { type: "caught_up", id: seen },
+    ]);
+    const asked = (id: number) => fetch(`${service.url}/api/events/${id}`, bearer(secret));
+    const never = await wholeOf(await asked(999));
+    for (const id of [hidden, unreadable]) expect(await wholeOf(await asked(id))).toBe(never);
+    expect((await asked(seen)).status).toBe(500);
+    service.errors.length = 0;
+  });
+});
+
 describe("a replay of which retention has removed everything that may be seen", () => {
   test("tells the gap, and ends where the gap does", async () => {
     await using world = await worldOf(HIDDEN[0] ?? [], 1);
@@ -163,6 +202,15 @@ describe("a replay of which retention has removed everything that may be seen", 
     using socket = await TestSocket.open(world.service.url, `since=1&access_token=${world.secret}`);
     expect(await socket.nextJson()).toEqual({ type: "gap", after: 1, next: 5 });
     expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
+  });
+
+  test("says nothing that leads back before the gap, wherever it begins", async () => {
+    await using world = await worldOf(HIDDEN[0] ?? [], 1);
+    await world.service.bus.prune();
+    for (const since of ["4", "now", "all"]) {
+      using socket = await TestSocket.open(world.service.url, `since=${since}&access_token=${world.secret}`);
+      expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
+    }
   });
 });
 

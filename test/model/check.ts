@@ -69,6 +69,7 @@ class Check {
     if (event.json !== text) return `it was committed as ${event.json.slice(0, 200)}`;
     const mayCome = ({ notUpTo, pattern, endAnswered = Number.POSITIVE_INFINITY }: Wish) =>
       id > notUpTo && index < endAnswered && isIn(pattern, event.topic);
+    if (!isIn(this.#session.scope, event.topic)) return "its token may not see it";
     if (!this.#session.wishes.some(mayCome)) return "no pattern asks for it";
     return this.#advance(id - 1, index) ?? this.#advance(id, index, id);
   }
@@ -92,7 +93,8 @@ class Check {
 
   /** The subscriber has passed everything up to `to`: nothing that it was to get may lie there, but `received`. */
   #advance(to: number, index: number, received?: number): string | undefined {
-    if (to < this.#low) return `it lies before ${this.#low}, which has been passed`;
+    if (to < this.#low)
+      return this.#isNewestSeen(to) ? undefined : `it lies before ${this.#low}, which has been passed`;
     const from = Math.min(this.#high, to);
     this.#low = this.#high = to;
     for (let id = from + 1; id <= to; id++) {
@@ -101,9 +103,18 @@ class Check {
     return undefined;
   }
 
+  /** Whoever may not see all is told of the newest event that he may see, and not how far the bus is. */
+  #isNewestSeen(id: number): boolean {
+    for (let hidden = id + 1; hidden <= this.#low; hidden++) {
+      const topic = this.#history.get(hidden)?.topic;
+      if (topic === undefined || isIn(this.#session.scope, topic)) return false;
+    }
+    return true;
+  }
+
   #mustHaveCome(id: number, index: number): boolean {
     const event = this.#history.get(id);
-    if (event === undefined) return false;
+    if (event === undefined || !isIn(this.#session.scope, event.topic)) return false;
     return this.#session.wishes.some(({ pattern, surelyAfter, endAsked = Number.POSITIVE_INFINITY }) => {
       return id > surelyAfter && index < endAsked && isIn(pattern, event.topic);
     });

@@ -41,6 +41,8 @@ export interface LineOptions {
   readonly plan: ReaderPlan;
   readonly patterns: readonly PatternText[];
   readonly request: Request;
+  /** Of its token, if it has one. */
+  readonly secret: string | undefined;
 }
 
 export function openLine(options: LineOptions, listener: Listener): Line {
@@ -54,9 +56,9 @@ export function openLine(options: LineOptions, listener: Listener): Line {
   }
 }
 
-function openWebSocket({ url, patterns, request }: LineOptions, listener: Listener): Line {
+function openWebSocket({ url, patterns, request, secret }: LineOptions, listener: Listener): Line {
   let ending: Ending = "otherwise";
-  const socket = new RawWebSocket(url, queryOf(patterns, request), {
+  const socket = new RawWebSocket(url, queryOf(patterns, request, secret), {
     opened: ({ status }) => {
       if (status === 101) listener.opened();
     },
@@ -74,10 +76,10 @@ function openWebSocket({ url, patterns, request }: LineOptions, listener: Listen
   };
 }
 
-function openStream({ url, patterns, request, plan }: LineOptions, listener: Listener): Line {
+function openStream({ url, patterns, request, plan, secret }: LineOptions, listener: Listener): Line {
   const isLines = plan.transport === "lines";
   const resumes = request.kind === "after" ? plan.resumesBy : "since";
-  const query = resumes === "since" ? queryOf(patterns, request) : queryOf(patterns, { kind: "live" });
+  const query = queryOf(patterns, resumes === "since" ? request : { kind: "live" }, secret);
   const id = request.kind === "after" ? request.id : 0;
   let saidBye = isLines;
   const part = ({ text, fields }: StreamPart) => {
@@ -143,11 +145,12 @@ function tell(text: string, listener: Listener): void {
   else listener.answer(text);
 }
 
-function queryOf(patterns: readonly PatternText[], request: Request): string {
+function queryOf(patterns: readonly PatternText[], request: Request, secret: string | undefined): string {
   const query = new URLSearchParams(patterns.map((pattern) => ["pattern", pattern]));
   const { since, last } = optionsOf(request);
   if (since !== undefined) query.set("since", since);
   if (last !== undefined) query.set("last", String(last));
+  if (secret !== undefined) query.set("access_token", secret);
   return query.toString();
 }
 

@@ -25,6 +25,10 @@ export class Reader {
     this.#wanted = new Set(plan.patterns);
   }
 
+  get #scope(): PatternText {
+    return this.#plan.scope ?? "*";
+  }
+
   get isConnected(): boolean {
     return this.#line !== undefined;
   }
@@ -46,10 +50,17 @@ export class Reader {
     const patterns = [...this.#wanted];
     const session = this.#begin(request);
     this.#line = openLine(
-      { url: this.#world.url, bus: this.#world.bus, plan: this.#plan, patterns, request },
+      {
+        url: this.#world.url,
+        bus: this.#world.bus,
+        plan: this.#plan,
+        patterns,
+        request,
+        secret: this.#world.secretOf(this.#plan.scope),
+      },
       {
         opened: () => {
-          session.start.high = this.#world.positionOf(request, new Set(patterns));
+          session.start.high = this.#world.positionOf(request, new Set(patterns), this.#scope);
           this.#onChange();
         },
         event: (id, text) => this.#add(session, { kind: "event", id, text }),
@@ -112,7 +123,7 @@ export class Reader {
 
   /** Resolves when it has got all that was ever published and that it was to get. */
   async untilDrained(): Promise<void> {
-    const newest = this.#world.newestOf(this.#wanted);
+    const newest = this.#world.newestOf(this.#wanted, this.#scope);
     const session = this.#session;
     if (session === undefined) throw new Error("it is not connected");
     await this.#until(() => {
@@ -147,13 +158,14 @@ export class Reader {
   #describe({ start, wishes, items }: Session): string {
     const told = items.filter((item, index) => item.kind !== "passed" || items[index + 1]?.kind !== "passed");
     const short = told.map((item) => (item.kind === "event" ? item.id : item));
-    return JSON.stringify({ transport: this.#plan.transport, start, wishes, items: short });
+    return JSON.stringify({ transport: this.#plan.transport, scope: this.#plan.scope, start, wishes, items: short });
   }
 
   #begin(request: Request): Session {
-    const low = this.#world.positionOf(request, this.#wanted);
+    const low = this.#world.positionOf(request, this.#wanted, this.#scope);
     const session: Session = {
       items: [],
+      scope: this.#scope,
       wishes: [...this.#wanted].map((pattern) => ({ pattern, notUpTo: 0, surelyAfter: 0 })),
       start: { gapLow: request.kind === "last" ? this.#world.floor - 1 : low, low, high: Number.POSITIVE_INFINITY },
       isReplay: request.kind !== "live",

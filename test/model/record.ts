@@ -24,6 +24,8 @@ export interface Wish {
 export interface Session {
   readonly items: Item[];
   readonly wishes: Wish[];
+  /** Nothing else may come, whatever is wanted. */
+  readonly scope: PatternText;
   /**
    * Where in the history it starts: after an id not below `low` and not above `high`. A gap at the very start may tell
    * of more that was lost, from `gapLow` on.

@@ -1,4 +1,5 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
+import { Scope } from "../../src/bus/scope.ts";
 import { Connection } from "../../src/http/connection.ts";
 import { runCases } from "./run.ts";
 import { patternSabotages, sabotages } from "./sabotage.ts";
@@ -17,6 +18,16 @@ describe("the model sees it when", () => {
     },
     60_000,
   );
+
+  test("nobody looks at what a token may see", async () => {
+    const matches = spyOn(Scope.prototype, "matches").mockReturnValue(true);
+    try {
+      const failure = await runCases(1, MAX_CASES, { patienceMs: PATIENCE_MS });
+      expect(failure?.breach).toMatch(/its token may not see it|the history tells/);
+    } finally {
+      matches.mockRestore();
+    }
+  }, 60_000);
 
   test.each(Object.entries(patternSabotages))(
     "%s",

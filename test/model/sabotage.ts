@@ -173,8 +173,9 @@ class BusOfCursors extends Bus {
     this.#cursor = cursor;
   }
 
-  override cursor(...[topics, start = { kind: "live" }]: Parameters<Bus["cursor"]>): Cursor {
-    return new this.#cursor(this.#log, topics, start, this.#clock());
+  override cursor(...[topics, start = { kind: "live" }, scope]: Parameters<Bus["cursor"]>): Cursor {
+    const limited = scope?.isEverything ? undefined : scope;
+    return new this.#cursor(this.#log, topics, start, this.#clock(), { scope: limited });
   }
 }
 

@@ -54,7 +54,14 @@ export interface ReaderPlan {
   readonly start: StartPlan;
   /** How a stream says on reconnecting what it got last. */
   readonly resumesBy: "header" | "last_event_id" | "since";
+  /** What its token may see; undefined when the bus is open to all. */
+  readonly scope: PatternText | undefined;
 }
+
+type UnscopedPlan = Omit<ReaderPlan, "scope">;
+
+/** Makes other random numbers of a seed for the tokens, so that they change nothing else about its scenario. */
+const SCOPES = 0x5c09e;
 
 /** One case, whole: what happens is said here, and only when exactly is left to the machine. */
 export interface Scenario {
@@ -72,7 +79,8 @@ export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);
   // Now and then events are so large that the kernels' buffers fill up, and a paused reader really stops its sender.
   const isHeavy = random.chance(0.04);
-  const readers = random.list(random.whole(1, 4), () => readerPlan(random));
+  const plans = random.list(random.whole(1, 4), () => readerPlan(random));
+  const readers = scoped(new Random(seed ^ SCOPES), plans);
   let token = 0;
   const event = (): PlannedEvent => ({
     topic: random.pick(topics),
@@ -105,7 +113,17 @@ function tuningOf(random: Random): Partial<Tuning> {
   };
 }
 
-function readerPlan(random: Random): ReaderPlan {
+/** In some cases everybody has a token, and most a limited one; but for the library, which has no tokens. */
+function scoped(random: Random, plans: readonly UnscopedPlan[]): ReaderPlan[] {
+  const isGuarded = random.chance(0.3);
+  const scope = () => (random.chance(0.7) ? random.pick(patternTexts) : "*");
+  return plans.map((plan) => {
+    if (!isGuarded) return { ...plan, scope: undefined };
+    return { ...plan, scope: plan.transport === "library" ? "*" : scope() };
+  });
+}
+
+function readerPlan(random: Random): UnscopedPlan {
   return {
     transport: random.weighted({ websocket: 4, sse: 2, lines: 2, library: 2 }),
     patterns: random.list(random.pick([1, 1, 2, 3]), () => random.pick(patternTexts)),

@@ -5,6 +5,7 @@ import type { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
+import { openGate } from "../helpers/gate.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 import { type Committed, isIn } from "./check.ts";
 import type { Request } from "./line.ts";
@@ -34,6 +35,9 @@ export class World implements AsyncDisposable {
   readonly #scenario: Scenario;
   readonly #makeBus: MakeBus;
   readonly #folder = temporaryFolder();
+  readonly #opened = openGate();
+  /** Of the tokens, by what they may see. All may publish everything. */
+  readonly #secrets = new Map<PatternText, string>();
   readonly #path: string;
   /** Every event that was ever committed, by id, as the log itself told it. */
   readonly history = new Map<number, Committed & { readonly createdMs: number }>();
@@ -51,6 +55,7 @@ export class World implements AsyncDisposable {
     this.#path = scenario.steps.some((step) => step.do === "restart") ? `${this.#folder.path}/history.db` : ":memory:";
     [this.#log, this.#bus] = this.#open();
     this.#server = this.#serve();
+    if (scenario.readers.some(({ scope }) => scope !== undefined)) this.#makeTokens();
     this.readers = scenario.readers.map((plan) => new Reader(plan, this));
   }
 
@@ -60,6 +65,11 @@ export class World implements AsyncDisposable {
 
   get bus(): Bus {
     return this.#bus;
+  }
+
+  /** The secret of a token that may see this. */
+  secretOf(scope: PatternText | undefined): string | undefined {
+    return this.#secrets.get(scope ?? "*");
   }
 
   get floor(): number {
@@ -114,7 +124,7 @@ export class World implements AsyncDisposable {
   }
 
   /** The id after which a connection starts that is made now. */
-  positionOf(request: Request, wanted: ReadonlySet<PatternText>): number {
+  positionOf(request: Request, wanted: ReadonlySet<PatternText>, scope: PatternText): number {
     const { head, floor } = this;
     switch (request.kind) {
       case "live":
@@ -129,15 +139,16 @@ export class World implements AsyncDisposable {
       case "ago":
         return this.#lastBefore(this.#nowMs - request.seconds * 1000);
       case "last": {
-        const matching = [...this.history].filter(([id, { topic }]) => id >= floor && isWanted(wanted, topic));
+        const isMatch = (topic: Topic) => isWanted(wanted, topic) && isIn(scope, topic);
+        const matching = [...this.history].filter(([id, { topic }]) => id >= floor && isMatch(topic));
         return (matching.at(-request.count)?.[0] ?? floor) - 1;
       }
     }
   }
 
-  /** The newest id under a topic that is wanted. */
-  newestOf(wanted: ReadonlySet<PatternText>): number | undefined {
-    return [...this.history].findLast(([, { topic }]) => isWanted(wanted, topic))?.[0];
+  /** The newest id under a topic that is wanted and may be seen. */
+  newestOf(wanted: ReadonlySet<PatternText>, scope: PatternText): number | undefined {
+    return [...this.history].findLast(([, { topic }]) => isWanted(wanted, topic) && isIn(scope, topic))?.[0];
   }
 
   /** What is wrong with the answers that publishers got, or with the history as it can be asked for. */
@@ -167,7 +178,20 @@ export class World implements AsyncDisposable {
 
   #serve(): HttpServer {
     const { pageTurns } = this.#scenario;
-    return serve(this.#bus, pageTurns === 0 ? {} : { spareTime: new SlowTime(pageTurns) });
+    return serve(this.#bus, pageTurns === 0 ? {} : { spareTime: new SlowTime(pageTurns) }, this.#opened);
+  }
+
+  #makeTokens(): void {
+    const scopes = new Set<PatternText>(["*", ...this.#scenario.readers.map(({ scope = "*" }) => scope)]);
+    for (const [index, scope] of [...scopes].entries()) {
+      const spec = { name: `t${index}`, publish: ["*"], subscribe: [scope], isAdmin: true, expiresMs: undefined };
+      this.#secrets.set(scope, this.#opened.tokens.create(spec).secret);
+    }
+  }
+
+  #authorization(scope: PatternText): Record<string, string> {
+    const secret = this.#secrets.get(scope);
+    return secret === undefined ? {} : { Authorization: `Bearer ${secret}` };
   }
 
   #note({ id, topic, json, created_at }: Event): void {
@@ -222,7 +246,7 @@ export class World implements AsyncDisposable {
   async #post(body: string, type: string): Promise<string> {
     const response = await fetch(`${this.url}/api/events/publish`, {
       method: "POST",
-      headers: { "Content-Type": type },
+      headers: { "Content-Type": type, ...this.#authorization("*") },
       body,
     });
     const text = await response.text();
@@ -249,14 +273,19 @@ export class World implements AsyncDisposable {
     return undefined;
   }
 
-  /** Everything that was committed and not pruned is there, in order, to the letter. */
+  /** Everything that was committed, not pruned and may be seen is there, in order, to the letter. */
   async #breachOfHistory(): Promise<string | undefined> {
-    const response = await fetch(`${this.url}/api/events/history?after=0&last=10000`, {
-      headers: { Accept: "application/x-ndjson" },
-    });
-    const kept = [...this.history].filter(([id]) => id >= this.floor).map(([, { json }]) => `${json}\n`);
-    const told = await response.text();
-    return told === kept.join("") ? undefined : `the history tells ${told.slice(0, 1000)}`;
+    for (const scope of new Set<PatternText>(["*", ...this.#secrets.keys()])) {
+      const response = await fetch(`${this.url}/api/events/history?after=0&last=10000`, {
+        headers: { Accept: "application/x-ndjson", ...this.#authorization(scope) },
+      });
+      const kept = [...this.history].filter(([id, { topic }]) => id >= this.floor && isIn(scope, topic));
+      const told = await response.text();
+      if (told !== kept.map(([, { json }]) => `${json}\n`).join("")) {
+        return `the history tells who may see ${scope} ${told.slice(0, 1000)}`;
+      }
+    }
+    return undefined;
   }
 }
 

@@ -4,6 +4,7 @@ import type { EventLog, Filter } from "../../src/bus/ports.ts";
 import { SqliteEventLog, type StoreInternals } from "../../src/store/event-log.ts";
 import { draft, drafts, idsOf, range, readAll, readAllBack, startingWith, walk } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
+import { FaultyConnection } from "../helpers/fault.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 let folder: TempFolder;
@@ -173,5 +174,24 @@ describe("a series whose name is damaged", () => {
     await change("pragma user_version");
     expect(damage).toEqual([]);
     expectToFind({ topics: startingWith("a") }, [3]);
+  });
+});
+
+describe("an event by its id, for who may see some topics", () => {
+  test("takes the same one look at the file whether it is hidden, large, pruned or was never there", async () => {
+    const connection = new FaultyConnection();
+    await log.close();
+    open({ connect: connection.connect });
+    await log.append([draft("b", 1), draft("b", 2), draft("b", "x".repeat(100_000)), draft("a", 4)]);
+    await log.prune({ maxHistory: 3 }, 0);
+    const statementsFor = (id: number) => {
+      connection.statements.length = 0;
+      expect(log.get(id, startingWith("a"))).toBeUndefined();
+      return [...connection.statements];
+    };
+    const [hidden, ...others] = [2, 3, 1, 5, 999_999].map(statementsFor);
+    expect(hidden).toHaveLength(1);
+    for (const other of others) expect(other).toEqual(hidden ?? []);
+    expect(log.get(4, startingWith("a"))?.data).toBe(4);
   });
 });

@@ -2,6 +2,7 @@ import { closeCode } from "../../protocol/frames.ts";
 import { answerFrames, caughtUp, clientFrames, gap, orderEvent } from "./examples.ts";
 import type { Schema } from "./openapi.ts";
 import { schemas } from "./schemas.ts";
+import { accessTokenParameter, asyncApiSchemes } from "./security.ts";
 import { PROMISE } from "./subscribe.ts";
 
 /** Where programs find the document. */
@@ -76,11 +77,13 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
         title: "A subscription",
         description: "One connection, which is one subscriber and may publish too. Text frames, both ways.",
         messages: Object.fromEntries(names().map((name) => [name, { $ref: `#/components/messages/${name}` }])),
-        bindings: { ws: { method: "GET", query: querySchema(query), bindingVersion: "0.1.0" } },
+        bindings: {
+          ws: { method: "GET", query: querySchema([...query, accessTokenParameter]), bindingVersion: "0.1.0" },
+        },
       },
     },
     operations,
-    components: { messages, schemas: usedSchemas() },
+    components: { messages, schemas: usedSchemas(), securitySchemes: asyncApiSchemes },
   };
 }
 
@@ -88,7 +91,9 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
 export function serversFor(request: Request): object {
   const host = request.headers.get("host") ?? "";
   const protocol = request.url.startsWith("https:") ? "wss" : "ws";
-  return { this: { host, protocol, description: "This server, where it was asked for this." } };
+  // One of them is enough.
+  const security = Object.keys(asyncApiSchemes).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
+  return { this: { host, protocol, description: "This server, where it was asked for this.", security } };
 }
 
 function names(): MessageName[] {
