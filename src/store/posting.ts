@@ -13,7 +13,15 @@ import { TailBlocks } from "./tail-blocks.ts";
 import type { Transactor } from "./transactor.ts";
 
 /** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
-export const SEAL_SLICE = 256;
+export const SEAL_SLICE = 32;
+/**
+ * Between two slices, this many times its length goes to everything else: a slice takes a commit, whose pages lie all over the
+ * index, and now and then a checkpoint. A publisher must not meet one in each of the turns that he needs.
+ */
+const REST_FACTOR = 3;
+/** With so many full segments waiting, publishing is faster than sealing: rests get shorter. */
+const MANY_SEGMENTS = 8;
+const SHORT_REST_FACTOR = 1;
 
 export interface PostingIndexParts {
   readonly database: Database;
@@ -133,6 +141,11 @@ export class PostingIndex {
     return this.#parts.bounds.head >= this.#indexedTo + this.#parts.segments.size;
   }
 
+  get #restFactor(): number {
+    const waiting = (this.#parts.bounds.head - this.#indexedTo) / this.#parts.segments.size;
+    return waiting > MANY_SEGMENTS ? SHORT_REST_FACTOR : REST_FACTOR;
+  }
+
   get #floorSegment(): number {
     return this.#parts.segments.of(this.#parts.bounds.floor);
   }
@@ -150,10 +163,13 @@ export class PostingIndex {
   async #sealSegment(segment: number): Promise<void> {
     const { segments, transactor, bounds, sealSlice } = this.#parts;
     const series = this.#tail.seriesIn(segment);
+    let tookMs = 0;
     for (let start = 0; start < series.length; start += sealSlice) {
-      await nextTurn();
+      await (start === 0 ? nextTurn() : Bun.sleep(tookMs * this.#restFactor));
       if (this.#isStopped) return;
+      const startMs = performance.now();
       this.#sealSlice(segment, series.slice(start, start + sealSlice));
+      tookMs = performance.now() - startMs;
     }
     await nextTurn();
     if (this.#isStopped) return;
