@@ -19,8 +19,8 @@ export const SEAL_SLICE = 32;
  * index, and now and then a checkpoint. A publisher must not meet one in each of the turns that he needs.
  */
 const REST_FACTOR = 3;
-/** With so many full segments waiting, publishing is faster than sealing: rests get shorter. */
-const MANY_SEGMENTS = 8;
+/** With so many full segments waiting, some 70 MB of memory, publishing is faster than sealing: rests get shorter. */
+const MANY_SEGMENTS = 64;
 const SHORT_REST_FACTOR = 1;
 
 export interface PostingIndexParts {
