@@ -16,7 +16,7 @@ export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswer
       path,
       status,
       duration_ms: Math.round(durationMs * 1000) / 1000,
-      bytes: answered.bytes,
+      bytes: Number(answered.request.headers.get("content-length") ?? 0),
     });
     if (isEach) log.info(fields(), "request");
     if (status === CLIENT_GONE) return;

@@ -10,8 +10,8 @@ export interface Answered {
   readonly status: number;
   /** Until the head of the answer was ready. */
   readonly durationMs: number;
-  /** Of the request's body, as its Content-Length says; 0 without one. */
-  readonly bytes: number;
+  /** What was answered. */
+  readonly request: Request;
 }
 
 export type OnAnswered = (answered: Answered) => void;
@@ -54,10 +54,7 @@ export function observed<Server>(
         route: routes.of(path),
         status: response?.status ?? 101,
         durationMs: performance.now() - startMs,
-        // Rarely asked for.
-        get bytes() {
-          return Number(request.headers.get("content-length") ?? 0);
-        },
+        request,
       });
       return response;
     };

@@ -193,6 +193,8 @@ export class PostingIndex {
       for (const [one, offsets] of open) this.#sealOne(segment, one, offsets, lastIdOf(offsets));
     });
     for (const [one, offsets] of open) one.countedTo = lastIdOf(offsets);
+    // A little each time: the pages of an index lie scattered, and hundreds of them take longer than a publish may wait.
+    this.#parts.database.run("pragma wal_checkpoint(passive)");
   }
 
   #sealOne(segment: number, series: Series, offsets: readonly number[], lastId: number): void {
