@@ -19,9 +19,8 @@ export const SEAL_SLICE = 32;
  * index, and now and then a checkpoint. A publisher must not meet one in each of the turns that he needs.
  */
 const REST_FACTOR = 3;
-/** With so many full segments waiting, some 70 MB of memory, publishing is faster than sealing: rests get shorter. */
-const MANY_SEGMENTS = 64;
-const SHORT_REST_FACTOR = 1;
+/** Postings in one transaction, without a rest, as long as events come faster than they are sealed. */
+const HURRIED_SLICE = 256;
 
 export interface PostingIndexParts {
   readonly database: Database;
@@ -141,11 +140,6 @@ export class PostingIndex {
     return this.#parts.bounds.head >= this.#indexedTo + this.#parts.segments.size;
   }
 
-  get #restFactor(): number {
-    const waiting = (this.#parts.bounds.head - this.#indexedTo) / this.#parts.segments.size;
-    return waiting > MANY_SEGMENTS ? SHORT_REST_FACTOR : REST_FACTOR;
-  }
-
   get #floorSegment(): number {
     return this.#parts.segments.of(this.#parts.bounds.floor);
   }
@@ -163,13 +157,17 @@ export class PostingIndex {
   async #sealSegment(segment: number): Promise<void> {
     const { segments, transactor, bounds, sealSlice } = this.#parts;
     const series = this.#tail.seriesIn(segment);
-    let tookMs = 0;
-    for (let start = 0; start < series.length; start += sealSlice) {
-      await (start === 0 ? nextTurn() : Bun.sleep(tookMs * this.#restFactor));
+    let [restMs, size] = [0, sealSlice];
+    for (let start = 0; start < series.length; start += size) {
+      const headBefore = bounds.head;
+      await (restMs === 0 ? nextTurn() : Bun.sleep(restMs));
       if (this.#isStopped) return;
+      const came = bounds.head - headBefore;
+      const isBehind = came > (segments.size * size) / series.length;
+      size = isBehind ? Math.max(sealSlice, HURRIED_SLICE) : sealSlice;
       const startMs = performance.now();
-      this.#sealSlice(segment, series.slice(start, start + sealSlice));
-      tookMs = performance.now() - startMs;
+      this.#sealSlice(segment, series.slice(start, start + size));
+      restMs = isBehind ? 0 : (performance.now() - startMs) * REST_FACTOR;
     }
     await nextTurn();
     if (this.#isStopped) return;
@@ -193,8 +191,6 @@ export class PostingIndex {
       for (const [one, offsets] of open) this.#sealOne(segment, one, offsets, lastIdOf(offsets));
     });
     for (const [one, offsets] of open) one.countedTo = lastIdOf(offsets);
-    // A little each time: the pages of an index lie scattered, and hundreds of them take longer than a publish may wait.
-    this.#parts.database.run("pragma wal_checkpoint(passive)");
   }
 
   #sealOne(segment: number, series: Series, offsets: readonly number[], lastId: number): void {
