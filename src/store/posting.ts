@@ -39,7 +39,7 @@ export interface PostingIndexParts {
  *
  * Publishing must only ever append, or random index pages cost more than the events: so whose the events of the newest,
  * unfinished segments are is kept in memory, and a segment that is full is written at once, sorted by series. When the
- * history is opened, the unfinished part, seldom more than two segments, is read from blocks that were written with the
+ * history is opened, the unfinished part is read from blocks that were written with the
  * events, and from the events where there is no block.
  */
 export class PostingIndex {
