@@ -180,12 +180,6 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/**
- * What was published becomes garbage several times as large, most of it buffers, whose bytes the runtime takes no account
- * of when it decides to collect: so it is told to, each time so much was published. That takes a few milliseconds.
- */
-const COLLECT_CHARACTERS = 16 * 1024 * 1024;
-
 /** Publishes the batches of one run, one after the other, and keeps account of them. */
 class LineRun {
   readonly #bus: EventBusClient;
@@ -196,8 +190,6 @@ class LineRun {
   #line: number;
   #events = 0;
   #bytes = 0;
-  /** Published since the last collection. */
-  #uncollected = 0;
 
   constructor(bus: EventBusClient, { key: given, skip }: PublishFlags, stop: AbortSignal) {
     this.#bus = bus;
@@ -219,15 +211,7 @@ class LineRun {
     }
     this.#line = lastLine;
     this.#bytes += text.length;
-    this.#collect(text.length);
     this.#progress.show(this.#account());
-  }
-
-  #collect(characters: number): void {
-    this.#uncollected += characters;
-    if (this.#uncollected < COLLECT_CHARACTERS) return;
-    this.#uncollected = 0;
-    Bun.gc(true);
   }
 
   async finish(): Promise<void> {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { spawnBinary, withDeadline } from "./binary.ts";
 import { Inbox, until } from "./inbox.ts";
 import { temporaryFolder } from "./service.ts";
@@ -26,9 +27,13 @@ export class RunningCommand implements AsyncDisposable {
     return this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** The most memory it had, in MiB; known once it has ended. */
+  /**
+   * The most memory it has had so far, in MiB; while it runs. Of a process that has ended, Linux tells a `ru_maxrss` that
+   * includes what its parent held when it started it.
+   */
   get peakMiB(): number {
-    return (this.#process.resourceUsage()?.maxRSS ?? Number.NaN) / 2 ** 20;
+    const status = readFileSync(`/proc/${this.#process.pid}/status`, "utf8");
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
   }
 
   /** Resolves when it has said on standard error what matches. */
