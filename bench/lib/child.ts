@@ -54,6 +54,12 @@ export class Child {
     return readFileSync(this.#logFile, "utf8").slice(-2000);
   }
 
+  /** Whether it runs, or how it ended, as a verb. */
+  get state(): string {
+    const { exitCode, signalCode } = this.#process;
+    return signalCode === null && exitCode === null ? "is running" : `ended with ${signalCode ?? exitCode}`;
+  }
+
   send(message: unknown): void {
     this.#process.send(message);
   }

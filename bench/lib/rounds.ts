@@ -39,14 +39,19 @@ async function undisturbed<T>(measure: () => Promise<T>, onAgain: (why: string) 
   }
 }
 
-/** Does the work with a server or program, and ends it whatever comes. */
-export async function using<R extends { stop(): Promise<void> }, T>(
+/** Does the work with a server or program, and ends it whatever comes. An error says what was wrong with it, too. */
+export async function using<R extends { stop(): Promise<void>; readonly lastWords?: string }, T>(
   opening: R | Promise<R>,
   work: (resource: R) => Promise<T>,
 ): Promise<T> {
   const resource = await opening;
   try {
     return await work(resource);
+  } catch (error) {
+    const words = resource.lastWords ?? "";
+    throw words === ""
+      ? error
+      : new Error(`${error instanceof Error ? error.message : error} (${words})`, { cause: error });
   } finally {
     await resource.stop();
   }

@@ -59,6 +59,11 @@ export class Server {
     return `http://127.0.0.1:${this.port}`;
   }
 
+  /** How it ended, if it did, and what it logged. */
+  get lastWords(): string {
+    return `the server ${this.#child.state}: ${this.#child.log}`;
+  }
+
   cpuSeconds(): number {
     return this.#child.cpuSeconds();
   }

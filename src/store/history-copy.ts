@@ -1,6 +1,8 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Bounds } from "./bounds.ts";
+import { readMeta } from "./meta.ts";
 import { nextTurn } from "./next-turn.ts";
+import { Segments } from "./segment.ts";
 import { makeHistory } from "./sqlite.ts";
 import { TailCopy } from "./tail-copy.ts";
 
@@ -74,9 +76,10 @@ class Copy {
     // What the index tells of itself comes before the index, which may only be further.
     this.#copyWhole("meta");
     for (const table of this.#otherTables()) this.#copyWhole(table);
-    await this.#copySeries();
+    const countedTo = await this.#copySeries();
     // No turn of the loop has passed since the last series: every event up to here is of one that was copied.
     const { floor, head } = bounds;
+    await this.#copyPostings(countedTo);
     await this.#copyEvents(floor, head);
     await this.#copyKeys(head);
     this.#target.run("commit");
@@ -96,37 +99,43 @@ class Copy {
     for (const row of rows) insert.run(...(row as never[]));
   }
 
-  /**
-   * What is counted of a series and what is indexed of it must agree: so how far its postings go is looked up in the turn
-   * that reads the series. Up to there they do not change any more.
-   */
-  async #copySeries(): Promise<void> {
+  /** Answers the last id that each series counts as its own, by series id. */
+  async #copySeries(): Promise<Map<number, number>> {
+    const countedTo = new Map<number, number>();
     using insert = this.#insertInto("series", 6);
-    using insertPosting = this.#insertInto("posting", 5);
-    using series = this.#source.prepare(`select * from series where id > ? order by id limit ${CHUNK_SERIES}`);
-    using lastSegment = this.#source.prepare("select max(segment) from posting where series_id = ?");
-    using postings = this.#source.prepare(
-      `select * from posting where series_id = ? and segment > ? and segment <= ? order by segment limit ${CHUNK_POSTINGS}`,
+    using series = this.#source.prepare<unknown, [number]>(
+      `select * from series where id > ? order by id limit ${CHUNK_SERIES}`,
     );
     for (let last = 0; ; ) {
       const rows = series.values(last);
-      if (rows.length === 0) return;
-      for (const row of rows) insert.run(...(row as never[]));
-      const ends = rows.map(([id]) => [Number(id), lastSegment.values(id as number)[0]?.[0]] as const);
-      for (const [id, end] of ends) {
-        if (end !== null) await this.#copyPostings(postings, insertPosting, [id, Number(end)]);
-        last = id;
+      if (rows.length === 0) return countedTo;
+      for (const row of rows) {
+        insert.run(...(row as never[]));
+        last = Number(row[0]);
+        countedTo.set(last, Number(row[5]));
       }
       await this.#yield();
     }
   }
 
-  async #copyPostings(postings: Statement, insert: Statement, [id, end]: readonly [number, number]): Promise<void> {
-    for (let last = -1; last < end; ) {
-      const rows = postings.values(id, last, end);
+  /** What is counted of a series and what is indexed of it must agree: so what was written since then is left out. */
+  async #copyPostings(countedTo: ReadonlyMap<number, number>): Promise<void> {
+    const { segment_size } = readMeta(this.#target);
+    const segments = new Segments(segment_size);
+    const lastSegment = segments.of(countedTo.values().reduce((last, id) => Math.max(last, id), 0));
+    using insert = this.#insertInto("posting", 5);
+    using postings = this.#source.prepare<unknown, [number, number, number]>(
+      `select * from posting where (segment, series_id) > (?, ?) and segment <= ?
+        order by segment, series_id limit ${CHUNK_POSTINGS}`,
+    );
+    for (let last: [number, number] = [-1, 0]; ; ) {
+      const rows = postings.values(...last, lastSegment);
       if (rows.length === 0) return;
-      for (const row of rows) insert.run(...(row as never[]));
-      last = Number(rows.at(-1)?.[1]);
+      for (const row of rows) {
+        const [segment, seriesId] = row as [number, number];
+        if (segment <= segments.of(countedTo.get(seriesId) ?? 0)) insert.run(...(row as never[]));
+        last = [segment, seriesId];
+      }
       await this.#yield();
     }
   }

@@ -90,8 +90,8 @@ export class IndexCheck implements EventWitness {
 
   #rowOf(series: Series, segment: number): unknown[] | undefined {
     return this.#parts.database
-      .query("select segment, previous, checksum, offsets from posting where series_id = ? and segment = ?")
-      .values(series.id, segment)[0];
+      .query("select segment, previous, checksum, offsets from posting where segment = ? and series_id = ?")
+      .values(segment, series.id)[0];
   }
 
   /** Looks at the rows in their own order: each names the one before it, and there is one for each series of a segment. */
@@ -100,7 +100,7 @@ export class IndexCheck implements EventWitness {
     const floorSegment = segments.of(this.#floor);
     const lastOf = new Map<number, number>();
     const rowsIn = new Map<number, number>();
-    const rows = database.query<PostingRow, []>("select * from posting order by series_id, segment").iterate();
+    const rows = database.query<PostingRow, []>("select * from posting order by segment, series_id").iterate();
     for (const row of rows) {
       if (row.segment < floorSegment) continue;
       this.#compareRow(row, lastOf.get(row.series_id) ?? NO_SEGMENT, floorSegment);

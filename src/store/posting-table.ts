@@ -14,56 +14,56 @@ export interface StoredPosting extends Posting {
 /** In the place of `previous` when there is no posting before. */
 export const NO_SEGMENT = -1;
 
-/** The rows of the index. Throws `PostingDamage` for one that does not match its checksum. */
+/** Rows that are dropped in one go. */
+const SLICE_ROWS = 512;
+
+/** The rows of the index, a segment after another. Throws `PostingDamage` for one that does not match its checksum. */
 export class PostingTable {
-  readonly #up: Statement;
-  readonly #down: Statement;
-  readonly #previousUp: Statement;
+  readonly #get: Statement;
+  readonly #previous: Statement;
   readonly #insert: Statement;
-  readonly #deleteBelow: Statement;
   readonly #delete: Statement;
+  readonly #below: Statement;
+  readonly #deleteTo: Statement;
 
   constructor(database: Database) {
-    const columns = "select segment, previous, checksum, offsets from posting where series_id = ?";
-    this.#up = database.prepare(`${columns} and segment >= ? order by segment limit 1`);
-    this.#down = database.prepare(`${columns} and segment <= ? order by segment desc limit 1`);
-    this.#previousUp = database.prepare(
-      "select previous from posting where series_id = ? and segment >= ? order by segment limit 1",
-    );
+    const one = "from posting where segment = ? and series_id = ?";
+    this.#get = database.prepare(`select segment, previous, checksum, offsets ${one}`);
+    this.#previous = database.prepare(`select previous ${one}`);
     this.#insert = database.prepare("insert or replace into posting values (?, ?, ?, ?, ?)");
-    this.#deleteBelow = database.prepare("delete from posting where series_id = ? and segment < ?");
-    this.#delete = database.prepare("delete from posting where series_id = ?");
+    this.#delete = database.prepare(`delete ${one}`);
+    this.#below = database.prepare(
+      `select segment, series_id from (
+         select segment, series_id from posting where segment < ? order by segment, series_id limit ${SLICE_ROWS}
+       ) order by segment desc, series_id desc limit 1`,
+    );
+    this.#deleteTo = database.prepare("delete from posting where (segment, series_id) <= (?, ?)");
   }
 
-  /** The first posting of the series in `segment` or above it. */
-  up(seriesId: number, segment: number): StoredPosting | undefined {
-    return decode(seriesId, this.#up.values(seriesId, segment)[0]);
+  get(seriesId: number, segment: number): StoredPosting | undefined {
+    return decode(seriesId, this.#get.values(segment, seriesId)[0]);
   }
 
-  /** The last posting of the series in `segment` or below it. */
-  down(seriesId: number, segment: number): StoredPosting | undefined {
-    return decode(seriesId, this.#down.values(seriesId, segment)[0]);
-  }
-
-  /** What `up` would answer as `previous`, without reading the offsets. */
-  previousUp(seriesId: number, segment: number): number | undefined {
-    return this.#previousUp.values(seriesId, segment)[0]?.[0] as number | undefined;
+  /** What `get` would answer as `previous`, without reading the offsets, and unchecked. */
+  previous(seriesId: number, segment: number): number | undefined {
+    return this.#previous.values(segment, seriesId)[0]?.[0] as number | undefined;
   }
 
   /** Writes a posting in the transaction that is open; one that stands there already is written again. */
   insert(seriesId: number, segment: number, previous: number, offsets: readonly number[]): void {
     const bytes = new Uint8Array(new Uint16Array(offsets).buffer);
-    this.#insert.run(seriesId, segment, previous, checksumOf(seriesId, segment, previous, bytes), bytes);
+    this.#insert.run(segment, seriesId, previous, checksumOf(seriesId, segment, previous, bytes), bytes);
   }
 
-  /** Drops the postings of a series below a segment, in the transaction that is open. */
-  deleteBelow(seriesId: number, segment: number): void {
-    this.#deleteBelow.run(seriesId, segment);
+  delete(seriesId: number, segment: number): void {
+    this.#delete.run(segment, seriesId);
   }
 
-  /** Drops every posting of a series, in the transaction that is open. */
-  delete(seriesId: number): void {
-    this.#delete.run(seriesId);
+  /** Drops postings below a segment, the oldest ones, as many as fit into a slice. False when there were none. */
+  deleteBelow(segment: number): boolean {
+    const [last] = this.#below.values(segment);
+    if (last) this.#deleteTo.run(...(last as [number, number]));
+    return last !== undefined;
   }
 }
 

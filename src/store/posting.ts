@@ -12,15 +12,12 @@ import { Tail } from "./tail.ts";
 import { TailBlocks } from "./tail-blocks.ts";
 import type { Transactor } from "./transactor.ts";
 
-/** Postings written in one transaction unless a test says otherwise: about 2 ms of work. */
-export const SEAL_SLICE = 32;
-/**
- * Between two slices, this many times its length goes to everything else: a slice takes a commit, whose pages lie all over the
- * index, and now and then a checkpoint. A publisher must not meet one in each of the turns that he needs.
- */
+/** Postings written in one transaction unless a test says otherwise: about a millisecond of work. */
+export const SEAL_SLICE = 64;
+/** Between two slices, this many times its length goes to everything else, or a publisher would meet one in each turn. */
 const REST_FACTOR = 3;
-/** Postings in one transaction, without a rest, as long as events come faster than they are sealed. */
-const HURRIED_SLICE = 256;
+/** As long as events come faster than that, what they will take is sealed in their own turn, and so much more of the rest. */
+const HURRY_FACTOR = 1.5;
 
 export interface PostingIndexParts {
   readonly database: Database;
@@ -104,14 +101,16 @@ export class PostingIndex {
     return posting !== undefined || !this.#isTrusted;
   }
 
-  /** Drops the postings of a series that lie wholly below the floor, in the transaction that is open. */
-  deleteBelowFloor(series: Series): void {
-    this.#table.deleteBelow(series.id, this.#floorSegment);
+  /** Drops a slice of the postings that lie wholly below the floor, in the transaction that is open. False when none were left. */
+  deleteBelowFloor(): boolean {
+    return this.#table.deleteBelow(this.#floorSegment);
   }
 
-  /** Drops every posting of a series, in the transaction that is open. */
+  /** Drops every posting of a series that does not lie wholly below the floor, in the transaction that is open. */
   delete(series: Series): void {
-    this.#table.delete(series.id);
+    const { segments, bounds } = this.#parts;
+    const last = Math.min(this.#lastStored(series), segments.of(bounds.head));
+    for (let segment = this.#floorSegment; segment <= last; segment++) this.#table.delete(series.id, segment);
   }
 
   /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
@@ -155,19 +154,20 @@ export class PostingIndex {
   }
 
   async #sealSegment(segment: number): Promise<void> {
-    const { segments, transactor, bounds, sealSlice } = this.#parts;
+    const { segments, transactor, bounds } = this.#parts;
     const series = this.#tail.seriesIn(segment);
-    let [restMs, size] = [0, sealSlice];
-    for (let start = 0; start < series.length; start += size) {
+    let [start, restMs] = [0, 0];
+    while (start < series.length) {
       const headBefore = bounds.head;
       await (restMs === 0 ? nextTurn() : Bun.sleep(restMs));
       if (this.#isStopped) return;
-      const came = bounds.head - headBefore;
-      const isBehind = came > (segments.size * size) / series.length;
-      size = isBehind ? Math.max(sealSlice, HURRIED_SLICE) : sealSlice;
+      const due = Math.ceil((HURRY_FACTOR * series.length * (bounds.head - headBefore)) / segments.size);
+      const isBehind = due > this.#parts.sealSlice;
+      const end = start + Math.max(due, this.#parts.sealSlice);
       const startMs = performance.now();
-      this.#sealSlice(segment, series.slice(start, start + size));
+      this.#sealSlice(segment, series.slice(start, end));
       restMs = isBehind ? 0 : (performance.now() - startMs) * REST_FACTOR;
+      start = end;
     }
     await nextTurn();
     if (this.#isStopped) return;
@@ -206,20 +206,35 @@ export class PostingIndex {
 
   #storedUp(series: Series, segment: number): StoredPosting | undefined {
     const from = Math.max(segment, this.#floorSegment);
-    const found = this.#table.up(series.id, from);
-    const isExpected = this.#lastStored(series) >= from;
-    if ((found !== undefined) !== isExpected || (found && found.previous >= from)) throw missingFrom(series, from);
+    if (this.#lastStored(series) < from) return undefined;
+    const found = this.#firstFrom(series, from);
+    if (found === undefined || found.previous >= from) throw missingFrom(series, from);
     return found;
+  }
+
+  /**
+   * Looked for from both ends at once: segment by segment upwards, which finds a series that has many postings, and from
+   * the last one down along what each names as the one before it, which finds a series that has few.
+   */
+  #firstFrom(series: Series, from: number): StoredPosting | undefined {
+    let above = this.#lastStored(series);
+    for (let below = from; below < above; below++) {
+      const found = this.#table.get(series.id, below);
+      if (found) return found;
+      const previous = this.#table.previous(series.id, above) ?? NO_SEGMENT;
+      if (previous < from) break;
+      above = previous;
+    }
+    return this.#table.get(series.id, above);
   }
 
   #storedDown(series: Series, segment: number): StoredPosting | undefined {
     const last = this.#lastStored(series);
-    const expected = segment >= last ? last : (this.#table.previousUp(series.id, segment + 1) ?? last);
-    const found = this.#table.down(series.id, segment);
-    const kept = found && found.segment >= this.#floorSegment ? found : undefined;
-    const isExpected = expected >= this.#floorSegment;
-    if ((kept !== undefined) !== isExpected || (kept && kept.segment !== expected)) throw missingFrom(series, expected);
-    return kept;
+    const expected = segment >= last ? last : (this.#storedUp(series, segment + 1)?.previous ?? NO_SEGMENT);
+    if (expected < this.#floorSegment) return undefined;
+    const found = this.#table.get(series.id, expected);
+    if (found === undefined) throw missingFrom(series, expected);
+    return found;
   }
 
   /** The segment of the last posting that was written for the series. */

@@ -20,8 +20,6 @@ const MIN_SLICE_EVENTS = 20;
 export const MAX_SLICE_EVENTS = 1000;
 /** Bytes of data in one slice, unless its first event alone has more. */
 const MAX_SLICE_BYTES = 1024 * 1024;
-/** Series whose postings one slice drops. */
-const SLICE_SERIES = 128;
 /** Pages that one slice gives back: about 3 ms of work. */
 const MAX_SLICE_PAGES = 256;
 const MIN_SLICE_PAGES = 8;
@@ -69,8 +67,6 @@ export class Pruner {
   readonly #pageSize: number;
   readonly #oldest: Statement;
   readonly #delete: Statement;
-  /** Series that lost events since postings were dropped. */
-  readonly #touched = new Set<Series>();
   #sliceEvents = FIRST_SLICE_EVENTS;
   #slicePages = MAX_SLICE_PAGES;
   #isFirstSlice = true;
@@ -133,14 +129,8 @@ export class Pruner {
     const startMs = performance.now();
     const slice = this.#planSlice(Math.min(upTo, this.#parts.log.head));
     this.#parts.transactor.run(() => this.#writeSlice(slice));
-    for (const [series, ids] of slice.removed) {
-      series.count -= ids.length;
-      this.#touched.add(series);
-    }
-    for (const series of slice.emptied) {
-      this.#parts.series.forget(series);
-      this.#touched.delete(series);
-    }
+    for (const [series, ids] of slice.removed) series.count -= ids.length;
+    for (const series of slice.emptied) this.#parts.series.forget(series);
     this.#parts.log.advanceFloor(slice.reached + 1);
     this.#isFirstSlice = false;
     this.#parts.meter.slice(performance.now() - startMs);
@@ -212,14 +202,7 @@ export class Pruner {
   /** Drops what the floor has left behind in the index. What a crash leaves undone is dropped with the next segment. */
   async #dropPostings(isClosing: () => boolean): Promise<void> {
     const { transactor, postings } = this.#parts;
-    while (this.#touched.size > 0 && !isClosing()) {
-      const slice = [...this.#touched.values().take(SLICE_SERIES)];
-      transactor.run(() => {
-        for (const series of slice) postings.deleteBelowFloor(series);
-      });
-      for (const series of slice) this.#touched.delete(series);
-      await nextTurn();
-    }
+    while (!isClosing() && transactor.run(() => postings.deleteBelowFloor())) await nextTurn();
   }
 
   async #giveSpaceBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {

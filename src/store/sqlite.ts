@@ -4,6 +4,7 @@ import { BusError } from "../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
 import { insertMeta, insertMetaValue } from "./meta.ts";
 import { inUse, openError } from "./open-error.ts";
+import posting from "./posting.sql" with { type: "text" };
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
@@ -25,6 +26,9 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
   },
   (database) => {
     database.run(tail);
+  },
+  (database) => {
+    database.run(posting);
   },
 ];
 

@@ -72,7 +72,7 @@ export class Tail {
     return this.postings(series).find((posting) => posting.segment === segment)?.offsets ?? [];
   }
 
-  /** Every series that has events in the segment, once. */
+  /** Every series that has events in the segment, once, by id. */
   seriesIn(segment: number): Series[] {
     const first = this.#segments.firstOf(segment);
     const end = Math.min(this.#segments.lastOf(segment) + 1, this.next);
@@ -81,7 +81,7 @@ export class Tail {
       const series = this.at(id);
       if (series && (this.#previous[id - this.#first] ?? 0) < first) found.push(series);
     }
-    return found;
+    return found.sort((a, b) => a.id - b.id);
   }
 
   /** Forgets the ids up to this one. */

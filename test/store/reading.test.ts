@@ -84,6 +84,27 @@ describe("a page", () => {
     );
   });
 
+  test("finds a topic whose events stand in heaps far apart", async () => {
+    await log.close();
+    folder[Symbol.dispose]();
+    folder = new TempFolder();
+    open({ segmentSize: 4 });
+    const heaps = [...range(1, 3), ...range(41, 90), 200, ...range(390, 520), 900];
+    await log.append(range(1, 1000).map((id) => draft(heaps.includes(id) ? "heap" : `other.${id % 5}`)));
+    while (isSealing()) await new Promise((resolve) => setImmediate(resolve));
+    const topics = startingWith("heap");
+    for (const id of range(0, 1001)) {
+      expect(idsOf(log.read({ topics }, id, 2).events)).toEqual(heaps.filter((heap) => heap > id).slice(0, 2));
+      expect(idsOf(log.readBack({ topics }, id, 2).events)).toEqual(
+        heaps
+          .filter((heap) => heap < id)
+          .slice(-2)
+          .reverse(),
+      );
+    }
+    expect(damage).toEqual([]);
+  });
+
   /** The file grows as long as the index is being written. */
   function isSealing(): boolean {
     const before = sizes.at(-1);

@@ -1,0 +1,66 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, expect, test } from "bun:test";
+import { checkFile } from "../../src/store/check.ts";
+import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { SCHEMA_VERSION } from "../../src/store/sqlite.ts";
+import { draft, idsOf, range, readAll, readAllBack, startingWith } from "../contract/log-driver.ts";
+import { TempFolder } from "../helpers/temp.ts";
+
+/** By version: what takes from a file of the next one what that brought. */
+const STEPS_BACK: Readonly<Record<number, readonly string[]>> = {
+  1: ["drop table token", "delete from meta where name = 'tokens'"],
+  2: ["drop table tail"],
+  3: [
+    "alter table posting rename to by_segment",
+    `create table posting (
+       series_id integer not null,
+       segment   integer not null,
+       previous  integer not null,
+       checksum  integer not null,
+       offsets   blob    not null,
+       primary key (series_id, segment)
+     ) strict, without rowid`,
+    "insert into posting select series_id, segment, previous, checksum, offsets from by_segment",
+    "drop table by_segment",
+  ],
+};
+const EVENTS = 100;
+const SERIES = 7;
+
+let folder: TempFolder;
+beforeEach(async () => {
+  folder = new TempFolder();
+  const log = new SqliteEventLog(folder.file(), { durability: "os" }, { segmentSize: 16 });
+  await log.append(range(1, EVENTS).map((id) => draft(`topic.${id % SERIES}`, id)));
+  // Enough for the index to be written.
+  for (const _ of range(1, 100)) await Bun.sleep(1);
+  await log.close();
+});
+afterEach(() => folder[Symbol.dispose]());
+
+function takeBackTo(version: number): void {
+  using database = new Database(folder.file());
+  for (let step = SCHEMA_VERSION - 1; step >= version; step--) {
+    for (const sql of STEPS_BACK[step] ?? []) database.run(sql);
+  }
+  database.run(`pragma user_version = ${version}`);
+  expect(database.query("select count(*) from posting").values()).toEqual([[Math.floor(EVENTS / 16) * SERIES]]);
+}
+
+for (const version of range(1, SCHEMA_VERSION - 1)) {
+  test(`a file of schema version ${version} is brought up to date, and nothing of it is lost`, async () => {
+    takeBackTo(version);
+    const damage: string[] = [];
+    const log = new SqliteEventLog(folder.file(), { onDamage: (detail) => void damage.push(detail) });
+    for (const remainder of range(0, SERIES - 1)) {
+      const topics = startingWith(`topic.${remainder}`);
+      const expected = range(1, EVENTS).filter((id) => id % SERIES === remainder);
+      expect(idsOf(readAll(log, { topics }))).toEqual(expected);
+      expect(idsOf(readAllBack(log, { topics }))).toEqual(expected.toReversed());
+    }
+    expect((await log.append([draft("new")])).events[0]?.id).toBe(EVENTS + 1);
+    await log.close();
+    const report = await checkFile(folder.file(), { onDamage: (detail) => void damage.push(detail) });
+    expect([report.isSound, damage]).toEqual([true, []]);
+  });
+}
