@@ -68,7 +68,7 @@ export class Pruner {
   readonly #oldest: Statement;
   readonly #delete: Statement;
   #sliceEvents = FIRST_SLICE_EVENTS;
-  #slicePages = MAX_SLICE_PAGES;
+  #slicePages = MIN_SLICE_PAGES;
   #isFirstSlice = true;
 
   constructor(parts: PrunerParts) {
@@ -236,8 +236,8 @@ export class Pruner {
   }
 }
 
-/** As much as would have taken `SLICE_MS`, within the bounds. */
+/** As much as would have taken `SLICE_MS`, but no more than twice as much, within the bounds. */
 function nextSize(size: number, startMs: number, [low, high]: readonly [number, number]): number {
   const tookMs = Math.max(performance.now() - startMs, 0.01);
-  return Math.min(Math.max(Math.floor((size * SLICE_MS) / tookMs), low), high);
+  return Math.min(Math.max(Math.floor(size * Math.min(SLICE_MS / tookMs, 2)), low), high);
 }
