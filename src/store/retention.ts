@@ -12,16 +12,16 @@ import type { Series, SeriesTable } from "./series.ts";
 import { pragma } from "./sqlite.ts";
 import type { Transactor } from "./transactor.ts";
 
-/** What a slice may hold the loop for, in milliseconds: under half of the 10 that are promised. */
-const SLICE_MS = 4;
+/** What a slice may hold the loop for, in milliseconds: a quarter of the 10 that are promised, as a checkpoint may come with it. */
+const SLICE_MS = 2.5;
 /** Events in the first slice; the next ones are as large as the last one's time allows, within these bounds. */
 const FIRST_SLICE_EVENTS = 200;
 const MIN_SLICE_EVENTS = 20;
 export const MAX_SLICE_EVENTS = 1000;
 /** Bytes of data in one slice, unless its first event alone has more. */
 const MAX_SLICE_BYTES = 1024 * 1024;
-/** Pages that one slice gives back: about 3 ms of work. */
-const MAX_SLICE_PAGES = 256;
+/** Pages that one slice gives back: about a millisecond of work, but the checkpoint after some of them has all that they touched. */
+const MAX_SLICE_PAGES = 64;
 const MIN_SLICE_PAGES = 8;
 /** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
 const SPARE_FRACTION = 0.1;
