@@ -47,6 +47,7 @@ answerCommands(commands);
 class Steady {
   readonly answeredMs: number[] = [];
   readonly deliveredMs: number[] = [];
+  /** Used in turn: a server cuts a connection that nothing comes on. */
   readonly #idle: HttpConnection[] = [];
   /** When the events were due that wait for a connection. */
   readonly #due: number[] = [];
@@ -82,7 +83,7 @@ class Steady {
 
   #sendDue(): void {
     while (this.#due.length > 0) {
-      const connection = this.#idle.pop();
+      const connection = this.#idle.shift();
       if (connection === undefined) return;
       this.#send(connection, this.#due.shift() ?? 0);
     }
