@@ -1,14 +1,14 @@
 /** A slice of such work, in milliseconds: what a live event may have to wait for it. */
 const SLICE_MS = 0.5;
 /** After a slice, this many times its length goes to everything else, if there is anything else. */
-const SHARE_OF_OTHERS = 19;
+const SHARE_OF_OTHERS = 39;
 /** A turn of the loop in which everything else took less than this was idle: that time may as well be used. */
 const IDLE_MS = 0.05;
 
 /**
  * Runs work that must not slow down what is live: the reading of history for subscribers who are behind.
  *
- * While the loop has other things to do, such work gets a twentieth of the time, in short slices; when it has none, all
+ * While the loop has other things to do, such work gets a fortieth of the time, in short slices; when it has none, all
  * of it. The tasks take turns.
  */
 export class SpareTime {
