@@ -28,7 +28,8 @@ export class EventStream implements LiveStream, Guest {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
-  #pushedId = 0;
+  /** The newest id that the client was given or told of while live. */
+  #passedId = 0;
   #isEnding = false;
   #isStarted = false;
   #spokeMs = performance.now();
@@ -57,7 +58,7 @@ export class EventStream implements LiveStream, Guest {
   }
 
   push(bytes: Uint8Array, lastId: number): void {
-    this.#pushedId = lastId;
+    this.#passedId = lastId;
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     if (this.#waitingBytes > this.#parts.tuning.maxWaitingBytes) this.#follower.fallBehind(lastId);
@@ -148,8 +149,9 @@ export class EventStream implements LiveStream, Guest {
     this.#wake = undefined;
     if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
     const { format, newestId, cursor } = this.#parts;
-    // Retention may have removed what was sent: an id never goes back.
-    return encode(format.keepAlive(Math.max(newestId(), this.#pushedId, cursor.position ?? 0)));
+    // Retention may have removed what was sent or told: an id never goes back.
+    this.#passedId = Math.max(newestId(), this.#passedId, cursor.position ?? 0);
+    return encode(format.keepAlive(this.#passedId));
   }
 
   #wakeUp(): void {

@@ -1,6 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import type { TokenBook } from "../../src/bus/tokens.ts";
 import { openEdge } from "../helpers/edge.ts";
+import { StreamSubscriber } from "../helpers/raw-stream.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
 const TOPICS = ["a.x", "a.y", "b.x", "b.y", "c"];
@@ -49,6 +50,25 @@ describe("a subscriber of limited scope", () => {
       expect({ asked, start, got: await until(socket) }).toEqual({ asked, start, got: [...replayed, ...live] });
       socket.close();
     }
+  });
+
+  test("is told of no id by a stream that lies before one it was told of, should retention remove what it may see", async () => {
+    await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
+    const secret = secretOf(edge.tokens, "reader", "a.x");
+    using stream = await StreamSubscriber.open(edge.url, { query: `pattern=b.*&access_token=${secret}` });
+    const ids: number[] = [];
+    const listenUntil = async (isHeard: () => boolean) => {
+      while (!isHeard()) ids.push(Number(/id: (\d+)/.exec((await stream.nextPart()).text)?.[1]));
+    };
+    await edge.bus.publish("a.x", 0);
+    await listenUntil(() => ids.at(-1) === 1);
+    await edge.bus.publish("c", 0);
+    await edge.bus.prune();
+    const heard = ids.length;
+    await listenUntil(() => ids.length === heard + 50);
+    await edge.bus.publish("a.x", 0);
+    await listenUntil(() => ids.at(-1) === 3);
+    expect(ids).toEqual(ids.toSorted((a, b) => a - b));
   });
 
   test("shares one delivery with those of equal scope, whatever their token", async () => {
