@@ -6,8 +6,9 @@ import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
-import { publish } from "../helpers/http.ts";
+import { expectOk, post, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
+import { runShell } from "../helpers/shell.ts";
 
 setDefaultTimeout(60_000);
 
@@ -158,6 +159,30 @@ describeWith("chromium", "the views", (chromium) => {
       expect(new URL(page.url()).hash).toBe("#/history?topic=orders.created");
     });
 
+    test("health shows another span, and the values of a moment in each plot", async () => {
+      await using dashboard = await openDashboard(browser, url, "#/health");
+      const { page } = dashboard;
+      await ready["#/health"]?.(page);
+      await tabTo(page, ".choice:text-is('1 h')");
+      await page.keyboard.press("Enter");
+      await page.locator(".choice[aria-pressed=true]:text-is('1 h')").waitFor();
+      // Two answers of the server at least, so that there is a moment before the newest.
+      await page.locator(".plots [role=slider]:not([aria-valuemax='0'])").first().waitFor();
+      for (const title of ["Throughput", "Commits", "Time of a commit", "Subscribers", "Storage", "Events kept"]) {
+        const plot = page.getByRole("figure", { name: title });
+        const slider = plot.getByRole("slider", { name: `${title}, moment` });
+        await page.keyboard.press("Tab");
+        expect(await slider.evaluate((element) => element === document.activeElement)).toBe(true);
+        await page.keyboard.press("Home");
+        await plot.locator("[aria-valuenow='0']").waitFor();
+        await page.keyboard.press("ArrowRight");
+        await plot.locator("[aria-valuenow='1']").waitFor();
+        const said = (await slider.getAttribute("aria-valuetext")) ?? "";
+        expect(said).toMatch(/^\d\d:\d\d(:\d\d)?: /);
+        for (const line of await plot.getByRole("listitem").allTextContents()) expect(said).toContain(line);
+      }
+    });
+
     test("an event is published, the fault of its data found", async () => {
       await using own = await ServerProcess.start();
       await using dashboard = await openDashboard(browser, own.url, "#/publish");
@@ -200,18 +225,32 @@ describeWith("chromium", "the views", (chromium) => {
     await page.getByText("50 events").waitFor();
   });
 
-  test("an event is copied as the command that publishes it", async () => {
-    await using dashboard = await openDashboard(browser, url, "#/event/1", {
+  test.each([
+    ["with everything that a shell could take for its own", `{"a": 1.10, "b'": "$HOME \`id\` \\"!\\\\ %s @é😀", "c": 12345678901234567890}`],
+    ["longer than an argument may be", JSON.stringify("it's long ".repeat(20_000))],
+  ])("an event %s is copied as a command that publishes it again", async (_, data) => {
+    await using own = await ServerProcess.start();
+    await expectOk(await post(own.url, `{"topic":"it's.$HOME","data":${data},"source":"'\\\\n"}`));
+    await using dashboard = await openDashboard(browser, own.url, "#/event/1", {
       permissions: ["clipboard-read", "clipboard-write"],
     });
     const { page } = dashboard;
-    await page.getByRole("button", { name: "Copy as curl" }).click();
+    await page.getByRole("button", { name: "Copy as curl (publishes it again)" }).click();
     await page.getByText("Copied").waitFor();
     const command = await page.evaluate(() => navigator.clipboard.readText());
-    expect(command).toStartWith(`curl '${url}/api/events/publish' \\\n`);
-    expect(command).toContain('"topic":"orders.created"');
+    const { exitCode, output } = await runShell(command);
+    expect(exitCode, output).toBe(0);
+    const [first, second] = await Promise.all([1, 2].map((id) => textOf(`${own.url}/api/events/${id}`)));
+    expect(second?.replace('"id":2', '"id":1').replace(TIME, "")).toBe(first?.replace(TIME, ""));
+    expect(first).toContain(data);
   });
 });
+
+const TIME = /"created_at":"[^"]*"/;
+
+async function textOf(address: string): Promise<string> {
+  return (await fetch(address)).text();
+}
 
 /** How much wider the page is than its window. */
 function overflowOf(page: Page): Promise<number> {

@@ -50,9 +50,9 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
       <div class="buttons">
         <CopyButton label="Copy JSON" text={() => json} title="The whole event, as it was sent" />
         <CopyButton
-          label="Copy as curl"
+          label="Copy as curl (publishes it again)"
           text={() => toCurl(url, { topic, source, data }, hasToken)}
-          title="The command that publishes the same again"
+          title="A command that publishes a new event with the same topic, source and data"
         />
       </div>
       <JsonTree key={key} text={data} />

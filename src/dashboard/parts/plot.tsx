@@ -24,7 +24,10 @@ export interface PlotProps {
   readonly steps?: readonly number[] | undefined;
 }
 
-/** Curves over time. The values at the pointer, or the newest, stand above them in words. */
+/**
+ * Curves over time. The values at the pointer, or the newest, stand above them in words. With the keyboard it is a slider
+ * over the moments.
+ */
 export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
@@ -51,7 +54,20 @@ export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
     plot.current?.setData([[...times], ...lines.map(({ values }) => [...values])], false);
     plot.current?.setScale("x", { min: span[0], max: span[1] });
   });
-  const at = pointed ?? times.length - 1;
+  const newest = times.length - 1;
+  const at = Math.min(pointed ?? newest, newest);
+  const words = lines.map(({ label, values }) => `${label} ${shown(values[at], format)}`).join(", ");
+  const point = (index: number | undefined) => {
+    const time = index === undefined ? undefined : times[index];
+    const left = time === undefined ? -1 : (plot.current?.valToPos(time, "x") ?? -1);
+    plot.current?.setCursor({ left, top: left });
+  };
+  const press = (key: KeyboardEvent) => {
+    const target = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: newest }[key.key];
+    if (target === undefined || key.ctrlKey || key.metaKey || key.altKey) return;
+    key.preventDefault();
+    point(Math.min(newest, Math.max(0, target)));
+  };
   return (
     <figure class="plot">
       <figcaption>
@@ -65,7 +81,19 @@ export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
           ))}
         </ul>
       </figcaption>
-      <div ref={box} class="canvas" aria-hidden="true" />
+      <div
+        ref={box}
+        class="canvas"
+        role="slider"
+        tabIndex={0}
+        aria-label={`${title}, moment`}
+        aria-valuemin={0}
+        aria-valuemax={Math.max(0, newest)}
+        aria-valuenow={Math.max(0, at)}
+        aria-valuetext={`${timeOf(times[at] ?? span[1])}: ${words}`}
+        onKeyDown={press}
+        onBlur={() => point(undefined)}
+      />
     </figure>
   );
 }

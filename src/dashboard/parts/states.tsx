@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
-import { EventBusError } from "../../client/index.ts";
+import type { EventBusError } from "../../client/index.ts";
+import { isUnreachable } from "../state/answer.ts";
 
 /** Instead of content: nothing yet, nothing found, not allowed, failed. */
 export function Notice({
@@ -30,9 +31,8 @@ export function Loading({ what }: { readonly what: string }) {
 
 /** What went wrong, in the server's words if it has any; and a way to try again. */
 export function Failure({ error, onRetry }: { readonly error: unknown; readonly onRetry?: () => void }) {
-  const isUnreachable = error instanceof EventBusError && error.status === undefined && error.code === "network";
   return (
-    <Notice title={isUnreachable ? "The server does not answer" : "That did not work"} mood="bad">
+    <Notice title={isUnreachable(error) ? "The server does not answer" : "That did not work"} mood="bad">
       <p>{error instanceof Error ? sentence(error.message) : "Something failed."}</p>
       {onRetry && (
         <button type="button" onClick={onRetry}>
@@ -41,6 +41,11 @@ export function Failure({ error, onRetry }: { readonly error: unknown; readonly 
       )}
     </Notice>
   );
+}
+
+/** Above content that may no longer be true. */
+export function StaleBanner({ error }: { readonly error: EventBusError }) {
+  return <p class="banner">No answer from the server: {sentence(error.message)} This is what it said last.</p>;
 }
 
 /** A detail begins small, as it stands after a code or a name elsewhere. */

@@ -7,9 +7,12 @@ export type Answer<T> =
   | { readonly kind: "there"; readonly value: T }
   | { readonly kind: "failed"; readonly error: unknown };
 
+/** Between two questions to a server that did not answer, in milliseconds. */
+const RETRY_MS = 2000;
+
 /**
- * Asks the server, anew whenever one of `reasons` changes or there is another token. `again` asks once more; what was
- * answered before stays until the next answer is there.
+ * Asks the server, anew whenever one of `reasons` changes or there is another token, and again and again while it cannot
+ * be reached. `again` asks once more; what was answered before stays until the next answer is there.
  */
 export function useAnswer<T>(
   session: Session,
@@ -33,5 +36,15 @@ export function useAnswer<T>(
     );
     return () => controller.abort();
   }, [...reasons, round]);
+  useEffect(() => {
+    if (answer.kind !== "failed" || !isUnreachable(answer.error)) return;
+    const timer = setTimeout(again, RETRY_MS);
+    return () => clearTimeout(timer);
+  }, [answer]);
   return [answer, again];
+}
+
+/** Nothing came back at all. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof EventBusError && error.status === undefined && error.code === "network";
 }

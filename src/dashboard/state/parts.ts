@@ -25,11 +25,15 @@ export function startParts(): Parts {
   const { pattern = "*", source = "" } = view === "live" ? query : {};
   const tail = new LiveTail(session, journal, { pattern, source });
   const monitor = new Monitor(session, journal);
-  // The server answers again: no need to wait until the tail tries by itself.
+  const topics = new TopicWatch(session);
+  let wasUnreachable = false;
+  // The server answers again: no need to wait until the others try by themselves.
   monitor.onChange(() => {
     const { connection } = tail;
     if (monitor.error === undefined && connection.kind === "waiting" && connection.error.code === "network")
       tail.retry();
+    if (monitor.error === undefined && wasUnreachable) topics.retry();
+    wasUnreachable = monitor.isUnreachable;
   });
-  return { session, journal, tail, monitor, topics: new TopicWatch(session) };
+  return { session, journal, tail, monitor, topics };
 }

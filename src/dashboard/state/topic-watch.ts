@@ -4,8 +4,8 @@ import { Store } from "./store.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
-/** After the server said that this token may not ask. */
-const REFUSED_POLL_MS = 30_000;
+/** After the server refused or did not answer. */
+const FAILED_POLL_MS = 30_000;
 /** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
 const LOAD_SHARE = 0.02;
 /** Polls that the curve shows: two minutes. */
@@ -50,7 +50,15 @@ export class TopicWatch extends Store {
     void this.#poll();
   }
 
+  /** Asks at once, if the last question had no answer and the next one is not under way. */
+  retry(): void {
+    if (this.#error === undefined || this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    void this.#poll();
+  }
+
   async #poll(): Promise<void> {
+    this.#timer = undefined;
     const startedMs = performance.now();
     try {
       const found = await this.#session.client.topics();
@@ -64,15 +72,12 @@ export class TopicWatch extends Store {
       this.#error = error;
     }
     this.changed();
-    const tookMs = performance.now() - startedMs;
-    this.#timer = setTimeout(
-      () => void this.#poll(),
-      Math.max(this.#isRefused ? REFUSED_POLL_MS : POLL_MS, tookMs / LOAD_SHARE),
-    );
+    this.#timer = setTimeout(() => void this.#poll(), this.#pauseMs(performance.now() - startedMs));
   }
 
-  get #isRefused(): boolean {
-    return this.#error?.status === 401 || this.#error?.status === 403;
+  /** How long a failure took says nothing of the server's load: most of it is waiting for a server that is away. */
+  #pauseMs(tookMs: number): number {
+    return this.#error === undefined ? Math.max(POLL_MS, tookMs / LOAD_SHARE) : FAILED_POLL_MS;
   }
 
   /** A count that went down says nothing of the rate: retention removed more than was published. */

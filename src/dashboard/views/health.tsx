@@ -1,7 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { Plot, type PlotProps } from "../parts/plot.tsx";
-import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { Failure, Loading, Notice, StaleBanner } from "../parts/states.tsx";
 import type { Journal } from "../state/journal.ts";
 import type { FullStats, Monitor, Sample } from "../state/monitor.ts";
 import type { Parts } from "../state/parts.ts";
@@ -33,7 +33,7 @@ function Measurements({ monitor }: { readonly monitor: Monitor }) {
     return error ? <Failure error={error} /> : <Loading what="what the server says of itself" />;
   return (
     <>
-      {error && <p class="banner">No answer from the server: {error.message}. This is what it said last.</p>}
+      {error && <StaleBanner error={error} />}
       <Facts stats={latest} />
       <div class="buttons spans">
         {Object.keys(SPANS).map((name) => (

@@ -1,11 +1,11 @@
 import { useEffect, useState } from "preact/hooks";
 import { Sparkline } from "../parts/sparkline.tsx";
-import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { Failure, Loading, Notice, StaleBanner } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import type { ViewProps } from "../state/parts.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
-import { RATE_SLOTS, type WatchedTopic } from "../state/topic-watch.ts";
+import { RATE_SLOTS, type TopicWatch, type WatchedTopic } from "../state/topic-watch.ts";
 import { count, counted, dateAndClock, duration, measure } from "../text/format.ts";
 
 /** More lines make the page slow; a filter finds the others. */
@@ -27,29 +27,44 @@ interface Order {
 /** Every topic that history keeps an event of. */
 export function TopicsView({ topics: watch }: ViewProps) {
   useStores(watch);
+  useEffect(() => watch.start(), [watch]);
+  return (
+    <section class="view topics">
+      <h1 class="offscreen">Topics</h1>
+      <WatchedTopics watch={watch} />
+    </section>
+  );
+}
+
+function WatchedTopics({ watch: { topics, error } }: { readonly watch: TopicWatch }) {
+  if (error?.status === 403) return <NotForThisToken />;
+  if (topics === undefined) return error ? <Failure error={error} /> : <Loading what="topics" />;
+  return (
+    <>
+      {error && <StaleBanner error={error} />}
+      {topics.length === 0 ? <NoTopics /> : <FoundTopics topics={topics} />}
+    </>
+  );
+}
+
+function NoTopics() {
+  return (
+    <Notice title="No topics yet">
+      <p>
+        A topic is there as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
+      </p>
+    </Notice>
+  );
+}
+
+function FoundTopics({ topics }: { readonly topics: readonly WatchedTopic[] }) {
   const [part, setPart] = useState("");
   const [order, setOrder] = useState<Order>({ column: "last", isReversed: false });
-  useEffect(() => watch.start(), [watch]);
-  const { topics, error } = watch;
-  if (error?.status === 403) return <NotForThisToken />;
-  if (topics === undefined) {
-    return error === undefined ? <Loading what="topics" /> : <Failure error={error} />;
-  }
-  if (topics.length === 0) {
-    return (
-      <Notice title="No topics yet">
-        <p>
-          A topic is there as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
-        </p>
-      </Notice>
-    );
-  }
   const { compare } = columns[order.column];
   const found = topics.filter(({ topic }) => topic.includes(part)).sort(compare);
   const shown = (order.isReversed ? found.reverse() : found).slice(0, MAX_LINES);
   return (
-    <section class="view topics">
-      <h1 class="offscreen">Topics</h1>
+    <>
       <div class="tools">
         <label class="find">
           Find
@@ -57,7 +72,6 @@ export function TopicsView({ topics: watch }: ViewProps) {
         </label>
         <span class="summary">{counted(found.length, "topic")}</span>
       </div>
-      {error && <p class="banner">No answer from the server; this is what it said last.</p>}
       {found.length > MAX_LINES && (
         <p class="dropped">The first {count(MAX_LINES)} are shown: find the others by a part.</p>
       )}
@@ -66,7 +80,7 @@ export function TopicsView({ topics: watch }: ViewProps) {
       ) : (
         <TopicTable topics={shown} order={order} onOrder={setOrder} />
       )}
-    </section>
+    </>
   );
 }
 

@@ -1,0 +1,121 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import { ServerProcess } from "../client/server-process.ts";
+import { launchChromium } from "../helpers/browser.ts";
+import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
+import { publish } from "../helpers/http.ts";
+import { describeWith } from "../helpers/requires.ts";
+
+setDefaultTimeout(60_000);
+
+const LAST_KNOWN = /No answer from the server: .+ This is what it said last\./;
+
+const untilDisconnected = (page: Page) => page.getByRole("status").getByText("Disconnected").waitFor();
+const untilConnected = (page: Page) => page.getByRole("status").getByText("Connected", { exact: true }).waitFor();
+
+describeWith("chromium", "the views without a server", (chromium) => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await launchChromium(chromium);
+  });
+  afterAll(() => browser?.close());
+
+  test("history says that nobody answers, and shows all there is when the server is back", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 3);
+    await using dashboard = await openDashboard(browser, server.url, "#/history");
+    const { page } = dashboard;
+    await page.getByText("3 events", { exact: true }).waitFor();
+    await server.stop();
+    await untilDisconnected(page);
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByRole("alert").getByRole("heading", { name: "The server does not answer" }).waitFor();
+    expect(await page.getByRole("listbox").count()).toBe(0);
+    await server.start();
+    await publishNumbers(server.url, 4);
+    await page.getByText("7 events", { exact: true }).waitFor();
+    expect(await page.getByRole("alert").count()).toBe(0);
+    expect(await shownIds(page)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    await untilConnected(page);
+  });
+
+  test("topics say that nobody answers and show what was known, then all there is", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 3, "before");
+    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    const { page } = dashboard;
+    await page.getByRole("row", { name: /^before/ }).waitFor();
+    await server.stop();
+    await untilDisconnected(page);
+    await page.getByText(LAST_KNOWN).waitFor();
+    expect(await page.getByRole("row", { name: /^before 3/ }).count()).toBe(1);
+    await server.start();
+    await publishNumbers(server.url, 2, "before");
+    await publish(server.url, "after", 1);
+    await page.getByRole("row", { name: /^after 1/ }).waitFor();
+    await page.getByRole("row", { name: /^before 5/ }).waitFor();
+    await page.getByText(LAST_KNOWN).waitFor({ state: "detached" });
+    await untilConnected(page);
+  });
+
+  test("topics and health do not call a bus empty that does not answer", async () => {
+    await using server = await ServerProcess.start();
+    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    const { page } = dashboard;
+    await page.getByRole("heading", { name: "No topics yet" }).waitFor();
+    await server.stop();
+    await page.getByText(LAST_KNOWN).waitFor();
+    await page.getByRole("link", { name: "Health" }).click();
+    await page.getByText(LAST_KNOWN).waitFor();
+    await server.start();
+    await page.getByText(LAST_KNOWN).waitFor({ state: "detached" });
+  });
+});
+
+describeWith("chromium", "the views without an event", (chromium) => {
+  let browser: Browser;
+  let server: ServerProcess;
+  beforeAll(async () => {
+    browser = await launchChromium(chromium);
+    server = await ServerProcess.start();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  describe.each([
+    ["#/live", "Nothing yet", "Waiting for events that match *. Publish one:"],
+    ["#/live?pattern=a.*&source=shop", "Nothing yet", "Waiting for events that match a.* from shop. Publish one:"],
+    ["#/history", "History is empty", "Events stay here from the moment they are published"],
+    ["#/history?topic=a.*", "No event matches", "History keeps nothing that matches all of these filters"],
+    ["#/event/1", "There is no event 1", "no event 1"],
+    ["#/topics", "No topics yet", "A topic is there as soon as an event is published to it."],
+    ["#/publish", "Sent from this tab", "Nothing yet. What you publish is listed here until the tab is closed."],
+  ])("%s", (hash, heading, words) => {
+    test("says so, and what to do", async () => {
+      await using dashboard = await openDashboard(browser, server.url, hash);
+      const view = dashboard.page.getByRole("main");
+      await view.getByRole("heading", { name: heading, exact: true }).waitFor();
+      expect((await view.textContent())?.replaceAll(/\s+/g, " ")).toContain(words);
+      expect(await view.getByRole("option").count()).toBe(0);
+    });
+  });
+
+  test("health shows noughts", async () => {
+    await using dashboard = await openDashboard(browser, server.url, "#/health");
+    const { page } = dashboard;
+    await page.locator("dl.figures").waitFor();
+    const facts = await page.locator("dl.figures > div").allTextContents();
+    expect(facts.find((fact) => fact.startsWith("Events kept"))).toBe("Events kept0");
+    expect(facts.find((fact) => fact.startsWith("Published"))).toBe("Published0since the server started");
+    await page.getByRole("figure", { name: "Events kept" }).getByText("kept 0").waitFor();
+  });
+
+  test("an empty history leads to the form that publishes", async () => {
+    await using dashboard = await openDashboard(browser, server.url, "#/history");
+    const { page } = dashboard;
+    await page.getByRole("link", { name: "Publish one" }).click();
+    await page.getByRole("form", { name: "Publish an event" }).waitFor();
+  });
+});
