@@ -22,7 +22,7 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
   return (
     <article class="detail" aria-label={`Event ${key}`}>
       <header>
-        <h2>
+        <h2 class="whole">
           <a href={routeToEvent(key)} title="The address of this event">
             #{key}
           </a>

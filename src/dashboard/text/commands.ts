@@ -7,7 +7,7 @@ export interface Draft {
   readonly data: string;
 }
 
-/** A longer one goes through standard input, in UTF-16 code units: Linux takes an argument of up to 128 KiB. */
+/** A longer one goes through standard input, in UTF-16 code units: Linux takes an argument of up to 128 KiB, a unit is up to 3 bytes. */
 const MAX_ARGUMENT = 32 * 1024;
 
 /** The command that publishes it, for a POSIX shell. A token is named by its variable, never shown. */

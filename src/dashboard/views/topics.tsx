@@ -133,7 +133,7 @@ function TopicLine({ topic: { topic, count: events, last_id, last_at, rates } }:
   const rate = rates.at(-1);
   return (
     <tr>
-      <th scope="row">
+      <th scope="row" class="whole">
         <a href={routeTo("live", { pattern: topic })} title={`${topic}, live`}>
           <TopicName topic={topic} />
         </a>
