@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 import { toPalette } from "./palette-png.mjs";
 import { build, program, root, say } from "./toolchain.mjs";
 
-const PORT = 9871;
+const PORT = Number(process.env.PORT ?? 9871);
 const URL = `http://127.0.0.1:${PORT}`;
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 360, height: 760 };
@@ -35,6 +35,7 @@ const target = folder ?? join(root, "docs", "screenshots");
 mkdirSync(target, { recursive: true });
 await build();
 const home = mkdtempSync(join(tmpdir(), "eventbus-screenshots-"));
+if (await fetch(`${URL}/livez`).catch(() => undefined)) throw new Error(`another server answers at ${URL}`);
 const server = spawn(program, ["--port", String(PORT), "--db", join(home, "eventbus.db")], { stdio: "ignore" });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
 try {

@@ -117,7 +117,8 @@ function optionsOf(
   return {
     width: box.clientWidth || 300,
     height: HEIGHT_PX,
-    padding: [8, 8, 0, 0],
+    // At the right half of a time has room.
+    padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
