@@ -106,6 +106,8 @@ export const settings = {
   },
   jwtPublicKey: given("--jwt-public-key", "file", "public key (PEM) of the JSON Web Tokens that are accepted"),
   jwksUrl: given("--jwks-url", "url", "where the public keys (JWKS) of the JSON Web Tokens that are accepted are"),
+  jwtIssuer: given("--jwt-issuer", "text", "what the claim iss of every JSON Web Token must be"),
+  jwtAudience: given("--jwt-audience", "text", "what must be among the claim aud of every JSON Web Token"),
   logLevel: choice(
     "--log-level",
     ["debug", "info", "warn", "error", "silent"],

@@ -90,6 +90,7 @@ export class Service {
       const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
+      warnOfAnyAudience(config, log);
       this.#server = this.#listen(config, version, { events, tokens, gate, page, tls });
     } catch (error) {
       void this.#bus.stop();
@@ -258,6 +259,15 @@ function refuseOpenBind({ host, allowAnonymous, db }: Config, isOpen: boolean): 
 function warnOfNoAdmin({ db }: Config, log: Logger): void {
   log.warn(
     `no valid token is an admin's: to make one, stop the server and run eventbus token create NAME --admin --db ${db}`,
+  );
+}
+
+/** An authority makes tokens for others too, and with the same keys. */
+function warnOfAnyAudience({ jwksUrl, jwtAudience }: Config, log: Logger): void {
+  if (jwksUrl === undefined || jwtAudience !== undefined) return;
+  log.warn(
+    "--jwks-url without --jwt-audience: any token of that authority that has an eventbus claim is accepted, " +
+      "whomever it was made for",
   );
 }
 

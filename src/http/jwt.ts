@@ -6,6 +6,7 @@ import {
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
+  type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
 import { BusError } from "../bus/errors.ts";
@@ -19,6 +20,10 @@ export interface JwtSettings {
   /** A PEM file. */
   readonly jwtPublicKey: string | undefined;
   readonly jwksUrl: string | undefined;
+  /** What `iss` must be; any, or none, when left out. Needs a key. */
+  readonly jwtIssuer: string | undefined;
+  /** What must be among the `aud`; any, or none, when left out. Needs a key. */
+  readonly jwtAudience: string | undefined;
 }
 
 export interface JwtOptions {
@@ -48,7 +53,10 @@ interface Verification {
   readonly key: Uint8Array | KeyObject | JWTVerifyGetKey;
 }
 
-/** What accepts JSON Web Tokens, or undefined when none are. Throws `parameter_invalid` for a key that will not do. */
+/**
+ * What accepts JSON Web Tokens, or undefined when none are. Throws `parameter_invalid` for a key that will not do, and for
+ * an issuer or an audience without a key.
+ */
 export function jwtVerifierOf(settings: JwtSettings, options: JwtOptions): JwtVerifier | undefined {
   const { jwtSecret, jwtPublicKey, jwksUrl } = settings;
   if (jwtPublicKey !== undefined && jwksUrl !== undefined) {
@@ -59,16 +67,40 @@ export function jwtVerifierOf(settings: JwtSettings, options: JwtOptions): JwtVe
     ...(jwtPublicKey === undefined ? [] : [withPublicKey(jwtPublicKey)]),
     ...(jwksUrl === undefined ? [] : [withKeySet(jwksUrl)]),
   ];
-  return verifications.length === 0 ? undefined : new KeyedVerifier(verifications, options);
+  if (verifications.length > 0) return new KeyedVerifier(verifications, requiredClaims(settings), options);
+  refuseClaimsWithoutKey(settings);
+  return undefined;
+}
+
+/** What jose checks of the claims of every token. */
+type ClaimChecks = Pick<JWTVerifyOptions, "requiredClaims" | "issuer" | "audience">;
+
+function requiredClaims({ jwtIssuer, jwtAudience }: JwtSettings): ClaimChecks {
+  return {
+    requiredClaims: ["exp"],
+    ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
+    ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
+  };
+}
+
+function refuseClaimsWithoutKey({ jwtIssuer, jwtAudience }: JwtSettings): void {
+  if (jwtIssuer === undefined && jwtAudience === undefined) return;
+  const flag = jwtIssuer === undefined ? "--jwt-audience" : "--jwt-issuer";
+  throw new BusError(
+    "parameter_invalid",
+    `${flag} needs a key for JSON Web Tokens beside it: --jwt-secret, --jwt-public-key or --jwks-url`,
+  );
 }
 
 class KeyedVerifier implements JwtVerifier {
   readonly #verifications: readonly Verification[];
+  readonly #claims: ClaimChecks;
   readonly #options: JwtOptions;
   readonly #known = new Map<string, Principal>();
 
-  constructor(verifications: readonly Verification[], options: JwtOptions) {
+  constructor(verifications: readonly Verification[], claims: ClaimChecks, options: JwtOptions) {
     this.#verifications = verifications;
+    this.#claims = claims;
     this.#options = options;
   }
 
@@ -80,8 +112,8 @@ class KeyedVerifier implements JwtVerifier {
     const { algorithms, key } = this.#verificationOf(jwt);
     try {
       const options = {
+        ...this.#claims,
         algorithms: [...algorithms],
-        requiredClaims: ["exp"],
         currentDate: new Date(this.#options.clock()),
       };
       const { payload } = await (typeof key === "function"
@@ -111,16 +143,22 @@ class KeyedVerifier implements JwtVerifier {
   #refusalOf(error: unknown): BusError {
     if (error instanceof BusError) return error;
     if (error instanceof errors.JWTExpired) return invalid("the token has expired");
+    if (error instanceof errors.JWTClaimValidationFailed) return claimInvalid(error);
     if (error instanceof errors.JOSEError && !isUnreachable(error)) {
-      return invalid("the token does not hold: its signature, its key or one of its claims is not valid");
+      return invalid("the token does not hold: its form, its signature or its key is not valid");
     }
     this.#options.onError(error);
     return new BusError("unavailable", "the keys of tokens cannot be had now: try again later", { cause: error });
   }
 }
 
+/** Only the claim's name: what it should be is for who makes tokens to know. Signatures are checked before claims. */
+function claimInvalid({ claim, reason }: errors.JWTClaimValidationFailed): BusError {
+  return invalid(`the claim ${claim} of the token is ${reason === "missing" ? "missing" : "not what it must be"}`);
+}
+
 /** Tokens without a key id may be of any key of the set. */
-async function verifyBySet(jwt: string, key: JWTVerifyGetKey, options: Parameters<typeof jwtVerify>[2]) {
+async function verifyBySet(jwt: string, key: JWTVerifyGetKey, options: JWTVerifyOptions) {
   try {
     return await jwtVerify(jwt, key, options);
   } catch (error) {

@@ -35,6 +35,11 @@ function publish(url: string, jwt: string, topic: string): Promise<Response> {
   return fetch(`${url}/api/events/publish`, init);
 }
 
+/** Why the token is refused. */
+async function refusal(url: string, jwt: string): Promise<string> {
+  return (await expectProblem(await ask(url, jwt), "token_invalid")).detail;
+}
+
 const unsigned = (claims: object) =>
   `${[{ alg: "none" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".")}.`;
 
@@ -70,10 +75,8 @@ describe("a JSON Web Token of a shared secret", () => {
 
   test("is refused when anything about it is not as it must be", async () => {
     const other = new TextEncoder().encode(SECRET.replace("0", "1"));
-    const noExpiry = new SignJWT({ eventbus: claim }).setProtectedHeader({ alg: "HS256" });
     const wrong = [
       await sign({ alg: "HS256", key: other }),
-      await sign({ alg: "HS512", key: new TextEncoder().encode(SECRET + SECRET) }),
       await sign({ alg: "HS256", key, seconds: -10 }),
       await sign({ alg: "HS256", key, claims: {} }),
       await sign({ alg: "HS256", key, claims: { eventbus: "*" } }),
@@ -81,12 +84,36 @@ describe("a JSON Web Token of a shared secret", () => {
       await sign({ alg: "HS256", key, claims: { eventbus: { publish: ["["] } } }),
       await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, admin: "yes" } } }),
       await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, publsih: ["*"] } } }),
-      await noExpiry.sign(key),
-      unsigned({ eventbus: { admin: true }, exp: 4_000_000_000 }),
       "a.b.c",
       "x".repeat(9000),
     ];
     for (const jwt of wrong) await expectProblem(await ask(binary.url, jwt), "token_invalid");
+  });
+
+  test("is refused for an algorithm that is not the secret's, whatever it is signed with", async () => {
+    const { privateKey } = await generateKeyPair("RS256");
+    const wrong = [
+      unsigned({ eventbus: { admin: true }, exp: 4_000_000_000 }),
+      await sign({ alg: "RS256", key: privateKey }),
+      await sign({ alg: "HS512", key: new TextEncoder().encode(SECRET + SECRET) }),
+    ];
+    const why = "the token is neither one of this server nor a JSON Web Token that it has a key for";
+    for (const jwt of wrong) expect(await refusal(binary.url, jwt)).toBe(why);
+  });
+
+  test("is refused without exp, and before its nbf, with the claim named", async () => {
+    const noExpiry = await new SignJWT({ eventbus: claim }).setProtectedHeader({ alg: "HS256" }).sign(key);
+    expect(await refusal(binary.url, noExpiry)).toBe("the claim exp of the token is missing");
+    const inOneHour = Math.floor(Date.now() / 1000) + 3600;
+    const early = await sign({ alg: "HS256", key, claims: { eventbus: claim, nbf: inOneHour }, seconds: 7200 });
+    expect(await refusal(binary.url, early)).toBe("the claim nbf of the token is not what it must be");
+    await expectOk(await ask(binary.url, await sign({ alg: "HS256", key, claims: { eventbus: claim, nbf: 1 } })));
+  });
+
+  test("may be of any issuer and for any audience as long as none is asked for", async () => {
+    const claims = { eventbus: claim, iss: "https://issuer.example", aud: ["other"] };
+    await expectOk(await ask(binary.url, await sign({ alg: "HS256", key, claims })));
+    expect(binary.stderr).not.toContain("--jwt-audience");
   });
 });
 
@@ -108,6 +135,7 @@ describe("a JSON Web Token of a public key", () => {
     await expectProblem(await ask(binary.url, await sign({ alg, key: stranger.privateKey })), "token_invalid");
     const confused = await sign({ alg: "HS256", key: new TextEncoder().encode(pem) });
     await expectProblem(await ask(binary.url, confused), "token_invalid");
+    await expectProblem(await ask(binary.url, unsigned({ eventbus: claim, exp: 4_000_000_000 })), "token_invalid");
   });
 
   test("a key that will not do is refused at the start", async () => {
@@ -119,12 +147,57 @@ describe("a JSON Web Token of a public key", () => {
       ["--jwt-public-key", join(folder.path, "missing.pem")],
       ["--jwks-url", "ftp://example.com"],
       ["--jwks-url", "http://example.com", "--jwt-public-key", file],
+      ["--jwt-secret", SECRET, "--jwt-issuer", ""],
+      ["--jwt-secret", SECRET, "--jwt-audience", "one", "--jwt-audience", "two"],
     ];
     for (const args of wrong) {
       const { exitCode, stderr } = await runBinary(["--port", "0", ...args]);
       expect({ args, exitCode }).toEqual({ args, exitCode: 2 });
       expect(stderr).toMatch(/^eventbus: --j[^\n]+\n$/);
     }
+  });
+});
+
+describe("a JSON Web Token where an issuer and an audience are asked for", () => {
+  const key = new TextEncoder().encode(SECRET);
+  const issuer = "https://issuer.example";
+  const signed = (claims: object) => sign({ alg: "HS256", key, claims: { eventbus: claim, ...claims } });
+  let binary: Binary;
+  beforeAll(async () => {
+    const env = { EVENTBUS_JWT_SECRET: SECRET, EVENTBUS_JWT_ISSUER: issuer, EVENTBUS_JWT_AUDIENCE: "bus" };
+    binary = await Binary.start({ env });
+  });
+  afterAll(() => binary[Symbol.asyncDispose]());
+
+  test.each([["bus"], [["bus"]], [["other", "bus"]]])("is accepted with both, and aud %j", async (aud) => {
+    await expectOk(await ask(binary.url, await signed({ iss: issuer, aud })));
+  });
+
+  test.each([
+    ["iss", "missing", { aud: "bus" }],
+    ["iss", "not what it must be", { aud: "bus", iss: `${issuer}/` }],
+    ["iss", "not what it must be", { aud: "bus", iss: [issuer] }],
+    ["aud", "missing", { iss: issuer }],
+    ["aud", "not what it must be", { iss: issuer, aud: "BUS" }],
+    ["aud", "not what it must be", { iss: issuer, aud: [] }],
+    ["aud", "not what it must be", { iss: issuer, aud: ["bus-2", "other"] }],
+  ])("is refused with %s %s: %j", async (name, why, claims) => {
+    expect(await refusal(binary.url, await signed(claims))).toBe(`the claim ${name} of the token is ${why}`);
+  });
+
+  test("tells nothing of its claims when its signature is wrong", async () => {
+    const other = new TextEncoder().encode(SECRET.replace("0", "1"));
+    const forged = await sign({ alg: "HS256", key: other, claims: { eventbus: claim, iss: "other" } });
+    expect(await refusal(binary.url, forged)).toBe(
+      "the token does not hold: its form, its signature or its key is not valid",
+    );
+  });
+
+  test.each(["--jwt-issuer", "--jwt-audience"])("%s is refused at the start without a key", async (flag) => {
+    const { exitCode, stderr } = await runBinary(["--port", "0", flag, "bus"]);
+    const keys = "--jwt-secret, --jwt-public-key or --jwks-url";
+    const said = `eventbus: ${flag} needs a key for JSON Web Tokens beside it: ${keys}\n`;
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: said });
   });
 });
 
@@ -161,5 +234,28 @@ describe("a JSON Web Token of a set of keys", () => {
     await expectProblem(await ask(binary.url, old), "token_invalid");
     const confused = await sign({ alg: "HS256", key: new TextEncoder().encode(JSON.stringify(keys[0])), kid: "2" });
     await expectProblem(await ask(binary.url, confused), "token_invalid");
+  });
+
+  test("must be for the audience, and without one a warning says who is let in", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("ES256");
+    // Without key ids each of the two is tried.
+    const keys = [await exportJWK((await generateKeyPair("ES256")).publicKey), await exportJWK(publicKey)];
+    using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json({ keys }) });
+    const forOther = await sign({ alg: "ES256", key: privateKey, claims: { eventbus: claim, aud: "other" } });
+    const args = ["--jwks-url", `${server.url}keys`];
+    const warning =
+      "--jwks-url without --jwt-audience: any token of that authority that has an eventbus claim is accepted";
+    {
+      await using binary = await Binary.start({ args: [...args, "--jwt-issuer", "somebody"] });
+      expect(binary.stderr).toContain(` warn  ${warning}`);
+    }
+    await using open = await Binary.start({ args });
+    expect(open.stderr).toContain(` warn  ${warning}`);
+    await expectOk(await ask(open.url, forOther));
+    await using strict = await Binary.start({ args: [...args, "--jwt-audience", "bus"] });
+    expect(strict.stderr).not.toContain("--jwt-audience");
+    expect(await refusal(strict.url, forOther)).toBe("the claim aud of the token is not what it must be");
+    const forBus = await sign({ alg: "ES256", key: privateKey, claims: { eventbus: claim, aud: "bus" } });
+    await expectOk(await ask(strict.url, forBus));
   });
 });

@@ -31,8 +31,9 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
     remedy: "Send `Authorization: Bearer …`, or `?access_token=…` where a browser cannot set headers.",
   },
   token_invalid: {
-    meaning: "The token is unknown, revoked, expired, or not signed by a key that the server trusts.",
-    remedy: "Get a new token. Sending the same one again does not help.",
+    meaning: "The token is unknown, revoked, expired, not signed by a key that the server trusts, or not made for it.",
+    remedy:
+      "Get a new token. Sending the same one again does not help. Where a claim of a JSON Web Token is wrong, `detail` names it.",
   },
   scope_insufficient: {
     meaning: "The token is good, but not for this.",
