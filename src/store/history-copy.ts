@@ -102,7 +102,7 @@ class Copy {
   /** Answers the last id that each series counts as its own, by series id. */
   async #copySeries(): Promise<Map<number, number>> {
     const countedTo = new Map<number, number>();
-    using insert = this.#insertInto("series", 6);
+    using insert = this.#insertInto("series", 7);
     using series = this.#source.prepare<unknown, [number]>(
       `select * from series where id > ? order by id limit ${CHUNK_SERIES}`,
     );

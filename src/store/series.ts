@@ -10,6 +10,8 @@ export class Series extends SeriesName {
   readonly id: number;
   /** Its name is not what it was: nobody can tell which reader its events are for. */
   readonly isDamaged: boolean;
+  /** What the file says of `countedTo` is not what was written: nobody can tell where its index ends. */
+  readonly isEndDamaged: boolean;
   /** Events that history keeps. */
   count: number;
   lastId: number;
@@ -22,6 +24,7 @@ export class Series extends SeriesName {
     super(name.topic, name.source);
     this.id = id;
     this.isDamaged = stored.isDamaged ?? false;
+    this.isEndDamaged = stored.isEndDamaged ?? false;
     this.count = stored.count ?? 0;
     this.lastId = stored.lastId ?? 0;
     this.countedTo = this.lastId;
@@ -32,8 +35,15 @@ export class Series extends SeriesName {
   }
 }
 
+/** id, topic, source, checksum, count, last_id, end_checksum. */
+type StoredSeries = [number, Topic, string, number, number, number, number];
+
+/** In the place of a checksum; no CRC-32 is negative. */
+const DAMAGED_END = -1;
+
 interface StoredState {
   readonly isDamaged: boolean;
+  readonly isEndDamaged: boolean;
   readonly count: number;
   readonly lastId: number;
 }
@@ -61,15 +71,18 @@ export class SeriesTable {
   readonly #selections = new WeakMap<object, Selection>();
   #removals = 0;
   #damaged = 0;
+  #isEndDamaged = false;
   #nextId = 1;
 
   constructor(database: Database, damage: Damage) {
-    this.#insert = database.prepare("insert into series values (?, ?, ?, ?, 0, 0)");
+    this.#insert = database.prepare("insert into series values (?, ?, ?, ?, 0, 0, ?)");
     this.#delete = database.prepare("delete from series where id = ?");
     this.#addCount = database.prepare("update series set count = count + ? where id = ?");
-    this.#setCounted = database.prepare("update series set count = count + ?, last_id = ? where id = ?");
-    const rows = database.query("select id, topic, source, checksum, count, last_id from series order by id").values();
-    for (const row of rows as [number, Topic, string, number, number, number][]) this.#addStored(row, damage);
+    this.#setCounted = database.prepare(
+      "update series set count = count + ?, last_id = ?, end_checksum = ? where id = ?",
+    );
+    const rows = database.query("select * from series order by id").values();
+    for (const row of rows as StoredSeries[]) this.#addStored(row, damage);
   }
 
   /** Series whose names are intact. */
@@ -77,9 +90,9 @@ export class SeriesTable {
     return this.#byId.size - this.#damaged;
   }
 
-  /** Names were damaged when the history was opened. */
+  /** Names, or the ends of what is indexed, were damaged when the history was opened. */
   get hasDamaged(): boolean {
-    return this.#damaged > 0;
+    return this.#damaged > 0 || this.#isEndDamaged;
   }
 
   get(id: number): Series | undefined {
@@ -113,7 +126,7 @@ export class SeriesTable {
   create(topic: Topic, source: string): Series {
     // Copies: a slice would keep the whole request that it was cut from in memory.
     const series = new Series(this.#nextId, { topic: structuredClone(topic), source: structuredClone(source) });
-    this.#insert.run(series.id, topic, source, series.checksum);
+    this.#insert.run(series.id, topic, source, series.checksum, endChecksumOf(series.id, 0));
     this.#add(series);
     return series;
   }
@@ -141,9 +154,10 @@ export class SeriesTable {
     this.#addCount.run(difference, series.id);
   }
 
-  /** Adds events up to `lastId` to the stored count, in the transaction that is open. */
+  /** Adds events up to `lastId` to the stored count, in the transaction that is open. An end that is damaged stays so. */
   countUpTo(series: Series, lastId: number, added: number): void {
-    this.#setCounted.run(added, lastId, series.id);
+    const checksum = series.isEndDamaged ? DAMAGED_END : endChecksumOf(series.id, lastId);
+    this.#setCounted.run(added, lastId, checksum, series.id);
   }
 
   /** The series whose events pass the topic and source tests of the filter. */
@@ -170,11 +184,17 @@ export class SeriesTable {
     return selection.series;
   }
 
-  #addStored(row: [number, Topic, string, number, number, number], damage: Damage): void {
-    const [id, topic, source, checksum, count, lastId] = row;
+  #addStored(row: StoredSeries, damage: Damage): void {
+    const [id, topic, source, checksum, count, lastId, endChecksum] = row;
     const isDamaged = new Series(id, { topic, source }).checksum !== checksum;
     if (isDamaged) damage.note(`series ${id}: checksum mismatch, its topic or source is damaged`);
-    this.#add(new Series(id, { topic, source }, { isDamaged, count: countOf(count), lastId: countOf(lastId) }));
+    const isEndDamaged = endChecksumOf(id, lastId) !== endChecksum;
+    if (isEndDamaged) {
+      this.#isEndDamaged = true;
+      damage.note(`series ${id}: checksum mismatch, the end of its index is damaged`);
+    }
+    const stored = { isDamaged, isEndDamaged, count: countOf(count), lastId: countOf(lastId) };
+    this.#add(new Series(id, { topic, source }, stored));
   }
 
   #add(series: Series): void {
@@ -188,6 +208,11 @@ export class SeriesTable {
     if (ofTopic) ofTopic.set(series.source, series);
     else this.#byTopic.set(series.topic, new Map([[series.source, series]]));
   }
+}
+
+/** CRC-32 of where the index of a series ends. */
+export function endChecksumOf(id: number, lastId: number): number {
+  return Bun.hash.crc32(`${id},${lastId}`);
 }
 
 /** Damage can put anything in the place of a number. */

@@ -7,6 +7,7 @@ import { inUse, openError } from "./open-error.ts";
 import posting from "./posting.sql" with { type: "text" };
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
+import { protectEnds } from "./series-ends.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
 import tail from "./tail.sql" with { type: "text" };
 import tokens from "./tokens.sql" with { type: "text" };
@@ -30,6 +31,7 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
   (database) => {
     database.run(posting);
   },
+  protectEnds,
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -105,6 +105,30 @@ describe("a page", () => {
     expect(damage).toEqual([]);
   });
 
+  test("misses nothing of a topic whose end is damaged, then or after more was published", async () => {
+    await log.close();
+    folder[Symbol.dispose]();
+    folder = new TempFolder();
+    open({ segmentSize: 4 });
+    const isRare = (id: number) => id % 40 === 30;
+    const append = (first: number, last: number) =>
+      log.append(range(first, last).map((id) => draft(isRare(id) ? "rare" : "other")));
+    const sealed = async () => {
+      while (isSealing()) await new Promise((resolve) => setImmediate(resolve));
+    };
+    await append(1, 400);
+    await sealed();
+    await change("update series set last_id = 30 where topic = 'rare'");
+    for (const last of [600, 800]) {
+      expect(damage).toContain("series 2: checksum mismatch, the end of its index is damaged");
+      expectToFind({ topics: startingWith("rare") }, range(1, log.head).filter(isRare));
+      await append(log.head + 1, last);
+      sizes.length = 0;
+      await sealed();
+      await change("pragma user_version");
+    }
+  });
+
   /** The file grows as long as the index is being written. */
   function isSealing(): boolean {
     const before = sizes.at(-1);

@@ -23,6 +23,7 @@ const STEPS_BACK: Readonly<Record<number, readonly string[]>> = {
     "insert into posting select series_id, segment, previous, checksum, offsets from by_segment",
     "drop table by_segment",
   ],
+  4: ["alter table series drop column end_checksum"],
 };
 const EVENTS = 100;
 const SERIES = 7;
@@ -64,3 +65,14 @@ for (const version of range(1, SCHEMA_VERSION - 1)) {
     expect([report.isSound, damage]).toEqual([true, []]);
   });
 }
+
+test("a series whose index ends later than the older schema says is told of", async () => {
+  takeBackTo(4);
+  using database = new Database(folder.file());
+  database.run("update series set last_id = 17 where id = 3");
+  database.close(true);
+  const damage: string[] = [];
+  const log = new SqliteEventLog(folder.file(), { onDamage: (detail) => void damage.push(detail) });
+  expect(damage).toEqual(["series 3: checksum mismatch, the end of its index is damaged"]);
+  await log.close();
+});
