@@ -16,7 +16,7 @@ import type { Transactor } from "./transactor.ts";
 export const SEAL_SLICE = 64;
 /** Between two slices, this many times its length goes to everything else, or a publisher would meet one in each turn. */
 const REST_FACTOR = 3;
-/** As long as events come faster than that, what they will take is sealed in their own turn, and so much more of the rest. */
+/** Postings that are written for each one that the events which came meanwhile will need: sealing catches up, however fast they come. */
 const HURRY_FACTOR = 1.5;
 
 export interface PostingIndexParts {
@@ -161,7 +161,8 @@ export class PostingIndex {
       const headBefore = bounds.head;
       await (restMs === 0 ? nextTurn() : Bun.sleep(restMs));
       if (this.#isStopped) return;
-      const due = Math.ceil((HURRY_FACTOR * series.length * (bounds.head - headBefore)) / segments.size);
+      const came = bounds.head - headBefore;
+      const due = Math.ceil((HURRY_FACTOR * came * series.length) / segments.size);
       const isBehind = due > this.#parts.sealSlice;
       const end = start + Math.max(due, this.#parts.sealSlice);
       const startMs = performance.now();

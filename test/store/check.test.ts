@@ -103,7 +103,10 @@ describe("the check", () => {
     [
       "a wrong last event",
       "update series set last_id = 47 where id = 1",
-      ["series 1: checksum mismatch, the end of its index is damaged", "event 47, which is counted last, is not one of its events"],
+      [
+        "series 1: checksum mismatch, the end of its index is damaged",
+        "event 47, which is counted last, is not one of its events",
+      ],
     ],
     [
       "an index row that changed",

@@ -18,7 +18,9 @@ const DAMAGES = [
   "update series set last_id = $value where id = 1 + $row % 4",
   ...["segment", "series_id", "previous"].map((column) => `update or ignore posting set ${column} = $value where $is`),
   "delete from posting where $is",
-].map((sql) => sql.replace("$is", "(segment, series_id) = (select segment, series_id from posting limit 1 offset $row)"));
+].map((sql) =>
+  sql.replace("$is", "(segment, series_id) = (select segment, series_id from posting limit 1 offset $row)"),
+);
 
 function topicOf(id: number): string {
   if (id === 200) return "once";

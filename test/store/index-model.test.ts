@@ -132,7 +132,9 @@ class Run {
 
   async #append(clumps: readonly Clump[]): Promise<void> {
     const next = this.#topics.length;
-    const topics = clumps.flatMap(({ name, count }, index) => Array<string>(count).fill(name ?? `once.${next}.${index}`));
+    const topics = clumps.flatMap(({ name, count }, index) =>
+      Array<string>(count).fill(name ?? `once.${next}.${index}`),
+    );
     await this.#log.append(topics.map((topic) => draft(topic)));
     this.#topics.push(...topics);
   }
