@@ -23,6 +23,7 @@ ENV EVENTBUS_HOST=0.0.0.0 EVENTBUS_DB=/data/eventbus.db
 USER 65532:65532
 VOLUME /data
 EXPOSE 9800
-# Without TLS and on the port above; with --tls-cert or another --port give `docker run` a --health-cmd of your own.
+# Without TLS and on the port above: with --tls-cert or another --port it would call a healthy server ill. There is no shell
+# for a --health-cmd, so turn it off with --no-healthcheck, or give Compose a `healthcheck` whose test begins with "CMD".
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["wget", "-q", "-O", "-", "http://127.0.0.1:9800/healthz"]
 ENTRYPOINT ["eventbus"]

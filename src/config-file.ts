@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { parse, TomlDate, TomlError, type TomlTable, type TomlValue } from "smol-toml";
 import { BusError } from "./bus/errors.ts";
-import { type FileValues, fileKey, type Setting, settings } from "./config.ts";
+import { CONFIG_FLAG, type FileValues, fileKey, type Setting, settings } from "./config.ts";
 import { nearest } from "./http/nearest.ts";
+import { readFailure } from "./http/read-failure.ts";
 
 /**
  * Reads a configuration file in TOML: the names are the flags without their dashes, such as `max-history = 1000`.
@@ -37,7 +38,7 @@ function parseToml(path: string): TomlTable {
   try {
     text = readFileSync(path, "utf8");
   } catch (error) {
-    throw invalid(`${path} cannot be read: ${error instanceof Error ? error.message : error}`);
+    throw invalid(`${CONFIG_FLAG} ${path} cannot be read: ${readFailure(error)}`);
   }
   try {
     return parse(text);

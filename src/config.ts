@@ -92,11 +92,13 @@ export const settings = {
   allowedOrigins: list(
     "--allowed-origin",
     "origin",
+    originOf,
     "origin of browser pages that may use the server, beside its own; repeatable",
   ),
   allowedHosts: list(
     "--allowed-host",
     "name",
+    hostName,
     "Host that is accepted on a loopback address, beside loopback names; repeatable",
   ),
   allowAnonymous: flag("--allow-anonymous", "let everybody publish and read, on any address"),
@@ -253,12 +255,32 @@ function optionalText(flag: string, unit: string, help: string): Setting<string 
   return { ...text(flag, unit, "", help), default: undefined, defaultText: "none" };
 }
 
-function list(flag: string, unit: string, help: string): Setting<readonly string[]> {
+function list(
+  flag: string,
+  unit: string,
+  parseOne: (text: string) => string,
+  help: string,
+): Setting<readonly string[]> {
   const parse = (value: string) => {
     const parts = value.split(",").map((one) => one.trim().toLowerCase().replace(/\/$/, ""));
-    return parts.filter((one) => one !== "");
+    return parts.filter((one) => one !== "").map(parseOne);
   };
   return { flag, unit, help, default: [], defaultText: "none", isRepeatable: true, parse };
+}
+
+/** As a browser sends it: without the port that its scheme has anyway. Another text would never match. */
+function originOf(value: string): string {
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@*]+$/.test(value) || !URL.canParse(value)) {
+    throw invalid("must be an origin such as https://app.example.com: scheme, host and port, no path and no *");
+  }
+  const { origin } = new URL(value);
+  // What a scheme that is not of the web has.
+  return origin === "null" ? value : origin;
+}
+
+function hostName(value: string): string {
+  if (/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)$/.test(value)) return value;
+  throw invalid("must be a name or an address such as bus.example.com, without a scheme, a port or *");
 }
 
 function flag(name: string, help: string): Setting<boolean> {

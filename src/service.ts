@@ -279,11 +279,12 @@ function listenError({ host, port }: Config, error: unknown): BusError {
       `port ${port} of ${host} is in use: stop what listens there, or choose another with --port`,
     );
   }
-  return new BusError(
-    "unavailable",
-    `cannot listen on ${host}:${port}: ${error instanceof Error ? error.message : error}`,
-    {
-      cause: error,
-    },
-  );
+  const reason = LISTEN_REASONS[String(code)] ?? (error instanceof Error ? error.message : String(error));
+  return new BusError("unavailable", `cannot listen on ${host}:${port}: ${reason}`, { cause: error });
 }
+
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "no such host is known; name an address of this machine with --host",
+  EADDRNOTAVAIL: "it is not an address of this machine; name one with --host",
+  EACCES: "this user may not use the port; choose one from 1024 on with --port",
+};

@@ -2,6 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BusError } from "./bus/errors.ts";
 import type { TlsIdentity } from "./http/listener.ts";
+import { readFailure } from "./http/read-failure.ts";
 
 /** How often the files are read again, in milliseconds: a renewed certificate is used within this time. */
 const LOOK_AGAIN_MS = 10_000;
@@ -86,18 +87,11 @@ export class TlsWatch {
   }
 }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "there is no such file",
-  EACCES: "this user may not read it",
-  EISDIR: "it is a folder",
-};
-
 function read(flag: string, file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    throw invalid(`${flag} ${file} cannot be read: ${REASONS[code] ?? code}`, error);
+    throw invalid(`${flag} ${file} cannot be read: ${readFailure(error)}`, error);
   }
 }
 

@@ -19,7 +19,8 @@ const rows = Object.entries(settings) as [Key, Setting<unknown>][];
 
 /** Three texts that differ from one another and are right for a setting of this unit. */
 function texts({ unit, isRepeatable }: Setting<unknown>): [string, string, string] {
-  if (isRepeatable) return ["http://a.example", "http://b.example", "http://c.example"];
+  if (unit === "origin") return ["http://a.example", "http://b.example", "http://c.example"];
+  if (isRepeatable) return ["a.example", "b.example", "c.example"];
   if (unit === undefined) return ["true", "false", "true"];
   if (unit === "number") return ["11", "12", "13"];
   if (unit === "size") return ["11MiB", "12MiB", "13MiB"];
@@ -77,6 +78,14 @@ describe("a configuration file is refused", () => {
     ["allow-anonymous = 1", "allow-anonymous must be true or false, not the number 1"],
     ["allowed-origin = [1]", "allowed-origin must be an array of strings"],
     ["durability = { a = 1 }", "durability must be a string, not a table"],
+    [
+      'allowed-origin = ["https://a.example/", "*"]',
+      "allowed-origin must be an origin such as https://app.example.com",
+    ],
+    ['allowed-origin = ["app.example.com"]', "scheme, host and port"],
+    ['allowed-origin = ["https://a.example/app"]', "no path"],
+    ['allowed-host = ["bus.example:9800"]', "allowed-host must be a name or an address such as bus.example.com"],
+    ['allowed-host = ["http://bus.example"]', "without a scheme"],
     ["port = 1\nport = 2", "line 2"],
     ["port =", "is not TOML: line 1, column"],
   ])("%p", (content, words) => {
@@ -84,13 +93,20 @@ describe("a configuration file is refused", () => {
   });
 
   test("that is not there", () => {
-    expect(() => readConfigFile("/no/such/eventbus.toml")).toThrow("/no/such/eventbus.toml cannot be read");
+    expect(() => readConfigFile("/no/such/eventbus.toml")).toThrow(
+      "--config /no/such/eventbus.toml cannot be read: there is no such file",
+    );
   });
 });
 
 test("a file may give sizes as numbers, and turn a rule off", () => {
   const { config } = resolveConfig({}, {}, fileOf('max-body = 2048\nmax-history = "off"\nallowed-host = []\n'));
   expect(config).toMatchObject({ maxBody: 2048, maxHistory: undefined, allowedHosts: [] });
+});
+
+test("origins are kept as browsers send them", () => {
+  const { config } = resolveConfig({ "--allowed-origin": ["https://App.example:443/", "http://[::1]:80,app://x"] }, {});
+  expect(config.allowedOrigins).toEqual(["https://app.example", "http://[::1]", "app://x"]);
 });
 
 test("secrets are masked when the configuration is printed", () => {

@@ -3,6 +3,7 @@ import { createWriteStream, existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { environmentName, settings } from "../config.ts";
+import { writeError } from "../store/open-error.ts";
 import { copyFile, WholeFile } from "../store/whole-file.ts";
 import { ProgressLine } from "./progress-line.ts";
 
@@ -40,8 +41,8 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   };
   refuseExisting();
   const progress = new ProgressLine();
-  using copy = new WholeFile(file);
   try {
+    using copy = new WholeFile(file);
     const onProgress = (what: string, done: number) => progress.show(`${file}: ${what} ${Math.floor(done * 100)} %`);
     const fromFile = () => copyFile(options.db, copy.unfinished, onProgress);
     const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
@@ -52,6 +53,8 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
     progress.clear();
     const range = events === 0 ? `none kept, the next id is ${head + 1}` : `ids ${floor} to ${head}`;
     process.stdout.write(`${file} is a sound copy: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
+  } catch (error) {
+    throw writeError(file, error);
   } finally {
     progress.clear();
   }

@@ -13,6 +13,7 @@ import { BusError } from "../bus/errors.ts";
 import type { Principal } from "../bus/principal.ts";
 import { type Scope, scopeOf } from "../bus/scope.ts";
 import type { JwtVerifier } from "./gate.ts";
+import { readFailure } from "./read-failure.ts";
 
 /** What says which tokens are accepted. At most one of the two for public keys. */
 export interface JwtSettings {
@@ -209,7 +210,7 @@ function readPublicKey(path: string): KeyObject {
   try {
     pem = readFileSync(path, "utf8");
   } catch (error) {
-    throw keyInvalid(path, "it cannot be read", error);
+    throw keyInvalid(path, `it cannot be read: ${readFailure(error)}`, error);
   }
   if (pem.includes("PRIVATE KEY"))
     throw keyInvalid(path, "it holds a private key, which must stay where tokens are made");

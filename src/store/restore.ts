@@ -6,7 +6,7 @@ import type { CheckReport } from "./check.ts";
 import { Damage } from "./damage.ts";
 import { inspectFile, realPath } from "./file-inspection.ts";
 import { readMeta } from "./meta.ts";
-import { inUse } from "./open-error.ts";
+import { inUse, writeError } from "./open-error.ts";
 import { isInUseElsewhere, openSnapshot } from "./snapshot.ts";
 import { refuseOpenHere, SCHEMA_VERSION } from "./sqlite.ts";
 import { isInUse, isSqliteError } from "./sqlite-error.ts";
@@ -38,12 +38,16 @@ export async function restoreFile(
   if (realPath(copy) === path) throw new BusError("unavailable", `${copy} is the history itself, not a copy of it`);
   refuseInUse(path);
   await requireSound(copy, onProgress);
-  using file = new WholeFile(path);
-  await copyFile(copy, file.unfinished, onProgress);
-  file.inherit();
-  const report = await file.check(onProgress);
-  const replacedHead = existsSync(path) ? headOf(path) : undefined;
-  return { report, aside: replace(file, aside), replacedHead };
+  try {
+    using file = new WholeFile(path);
+    await copyFile(copy, file.unfinished, onProgress);
+    file.inherit();
+    const report = await file.check(onProgress);
+    const replacedHead = existsSync(path) ? headOf(path) : undefined;
+    return { report, aside: replace(file, aside), replacedHead };
+  } catch (error) {
+    throw writeError(path, error);
+  }
 }
 
 /** Returns where what was there is now, if anything was. */

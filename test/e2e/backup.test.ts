@@ -74,6 +74,13 @@ describe("eventbus backup", () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
+  test("says when the folder of the copy is not there", async () => {
+    await using server = await Binary.start();
+    const made = await runBinary(["backup", "none/copy.db", "--url", server.url], { folder: server.folder });
+    expect(made.exitCode).toBe(1);
+    expect(made.stderr).toContain("eventbus: none/copy.db cannot be written: there is no folder ");
+  });
+
   test("shows bytes and per cent on a terminal", async () => {
     await using server = await Binary.start();
     await publishMany(server.url, BATCH);

@@ -130,9 +130,14 @@ describe("the binary does not start, and says why, when", () => {
     }
   });
 
-  test("its address is not one of this machine", async () => {
-    const { exitCode, stderr } = await runBinary(["--port", "0", "--host", "192.0.2.1", "--allow-anonymous"]);
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("cannot listen on") });
+  test("its address is not one of this machine, or of none", async () => {
+    for (const [host, words] of [
+      ["192.0.2.1", "cannot listen on 192.0.2.1:0: it is not an address of this machine; name one with --host"],
+      ["nowhere.invalid", "cannot listen on nowhere.invalid:0: no such host is known"],
+    ] as const) {
+      const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host, "--allow-anonymous"]);
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(words) });
+    }
   });
 });
 
