@@ -6,6 +6,7 @@ import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { drafts } from "../contract/log-driver.ts";
 import { busErrorOf } from "../helpers/bus-error.ts";
 import { TempFolder } from "../helpers/temp.ts";
+import { makeOlder } from "./older-schema.ts";
 
 const root = { name: "root", publish: ["*"], subscribe: ["a.*", "b"], isAdmin: true, expiresMs: 4_000_000_000_000 };
 const shop = { ...root, name: "shop", isAdmin: false, expiresMs: undefined };
@@ -84,7 +85,7 @@ describe("tokens in the file", () => {
     const before = open();
     await before.log.append(drafts(3));
     await before.log.close();
-    change("drop table tail", "drop table token", "delete from meta where name = 'tokens'", "pragma user_version = 1");
+    makeOlder(folder.file(), 1);
     const { log, book } = open();
     expect(log.head).toBe(3);
     expect(book.isEmpty).toBe(true);
