@@ -1,10 +1,11 @@
-import type { BusError } from "../bus/errors.ts";
+import { BusError } from "../bus/errors.ts";
 
 /**
  * Each limit of the server, as metrics name it:
  *
  * * `connections`: `--max-connections` subscribers are there.
  * * `descriptors`: too few file descriptors are left for one more connection.
+ * * `headers`: more than `MAX_HEADER_FIELDS` in one request; Bun itself cuts larger heads, which cannot be counted.
  * * `patterns`: more than `--max-patterns` in one subscriber.
  * * `body`: a body, or a line of one, is too large.
  * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.
@@ -17,6 +18,7 @@ import type { BusError } from "../bus/errors.ts";
 export type LimitName =
   | "connections"
   | "descriptors"
+  | "headers"
   | "patterns"
   | "body"
   | "frame"
@@ -25,6 +27,10 @@ export type LimitName =
   | "unanswered"
   | "stall"
   | "silence";
+
+/** Fields in the head of a request, those of one name counted once. Browsers behind proxies send some thirty. */
+export const MAX_HEADER_FIELDS = 100;
+const HEADERS = "headers";
 
 /** Told each time a limit strikes. Must not throw. */
 export type OnLimit = (limit: LimitName) => void;
@@ -39,7 +45,15 @@ function limitOf({ code, members }: BusError): LimitName | undefined {
   if (code === "too_many_connections") return members.limit === undefined ? "descriptors" : "connections";
   if (code === "rate_limited") return "rate";
   if (code === "payload_too_large") return "body";
-  return code === "parameter_invalid" && members.parameter === "pattern" && members.limit !== undefined
-    ? "patterns"
-    : undefined;
+  if (code !== "parameter_invalid" || members.limit === undefined) return undefined;
+  if (members.parameter === HEADERS) return "headers";
+  return members.parameter === "pattern" ? "patterns" : undefined;
+}
+
+/** Throws `parameter_invalid` when the request has too many header fields. */
+export function requireFewHeaders({ headers }: Request): void {
+  if (headers.count <= MAX_HEADER_FIELDS) return;
+  throw new BusError("parameter_invalid", `a request may have ${MAX_HEADER_FIELDS} header fields, this one has more`, {
+    members: { parameter: HEADERS, limit: MAX_HEADER_FIELDS },
+  });
 }

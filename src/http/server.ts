@@ -8,7 +8,7 @@ import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
-import { tellLimit } from "./limits.ts";
+import { requireFewHeaders, tellLimit } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
 import { type Answered, type OnAnswered, observed, RouteTemplates } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
@@ -128,6 +128,7 @@ export class HttpServer {
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     try {
+      requireFewHeaders(request);
       const origin = checkOrigin(request, this.#options.origins);
       if (origin === undefined) return this.#answer(request, server);
       if (request.method === "OPTIONS") return preflightResponse(origin);

@@ -180,10 +180,20 @@ describe("a request head", () => {
     ["of 16 KiB", [`X: ${"x".repeat(16 * 1024)}`], 431],
     ["of less", [`X: ${"x".repeat(15 * 1024)}`], 200],
     ["with 250 fields", Array.from({ length: 250 }, (_, index) => `X${index}: 1`), 431],
-    ["with 150 fields", Array.from({ length: 150 }, (_, index) => `X${index}: 1`), 200],
+    ["with 120 fields", Array.from({ length: 120 }, (_, index) => `X${index}: 1`), 400],
+    ["with 90 fields", Array.from({ length: 90 }, (_, index) => `X${index}: 1`), 200],
   ])("%s", async (_, headers, status) => {
     await using edge = openEdge();
     expect((await exchange(edge.url, requestText("GET /healthz", headers)))?.status).toBe(status);
+  });
+
+  test("of too many fields is told why, and counted", async () => {
+    const { edge, struck } = openLimited();
+    await using _ = edge;
+    const headers = new Headers(Array.from({ length: 120 }, (_, index) => [`x-${index}`, "1"]));
+    const problem = await expectProblem(await fetch(`${edge.url}/healthz`, { headers }), "parameter_invalid");
+    expect([problem.parameter, problem.limit]).toEqual(["headers", 100]);
+    expect(struck).toEqual(["headers"]);
   });
 
   test("with a long address", async () => {
