@@ -29,7 +29,7 @@ export type LimitName =
   | "silence";
 
 /** Fields in the head of a request, those of one name counted once. Browsers behind proxies send some thirty. */
-export const MAX_HEADER_FIELDS = 100;
+const MAX_HEADER_FIELDS = 100;
 const HEADERS = "headers";
 
 /** Told each time a limit strikes. Must not throw. */
