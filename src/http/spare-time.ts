@@ -19,7 +19,7 @@ export class SpareTime {
   /** What the others are owed before the next slice. */
   #owedMs = 0;
   #lookedMs = 0;
-  /** Since when every turn was idle, but for slices. */
+  /** For how long every turn was idle, but for slices. */
   #quietMs = 0;
 
   /** Runs the task once, in a later turn of the loop. */

@@ -14,7 +14,10 @@ const PAGE_BYTES = 1024 * 1024;
 const STEPS_PER_LOOKUP = 10;
 /** Events that one call walks along at the most: about a millisecond. */
 const MAX_STEPS = 4096;
-/** Index look-ups that one call makes at the most, beside the first one for each series: about 5 ms. */
+/**
+ * Index look-ups that one call makes at the most, beside the first one for each series: about 5 ms, and several times that
+ * when the postings of a series lie many segments apart, as each look-up steps from one segment to the next.
+ */
 const MAX_LOOKUPS = 1024;
 
 type Direction = 1 | -1;
