@@ -32,7 +32,8 @@ export class Connection implements LiveSocket, Guest {
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   #topics: KeyedMatcher;
-  #isEnded = false;
+  /** How to close it, once it was decided that it ends. */
+  #farewell: { readonly code: number; readonly reason: string } | undefined;
   #socket: ServerWebSocket<Connection> | undefined;
   /** Characters that were sent before it became live, and where its topic stood then. */
   #sentCharacters = 0;
@@ -101,7 +102,7 @@ export class Connection implements LiveSocket, Guest {
 
   /** Nothing that still comes from the client counts any more. */
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#farewell !== undefined;
   }
 
   /** The peer did something. */
@@ -125,7 +126,7 @@ export class Connection implements LiveSocket, Guest {
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
-    if (this.#isEnded) this.expel();
+    if (this.isEnded) this.expel();
     else this.#pump();
   }
 
@@ -135,13 +136,14 @@ export class Connection implements LiveSocket, Guest {
     this.heard();
     this.#goOn();
     this.#schedulePump();
+    this.#closeWhenSent();
   }
 
-  /** Closes the socket, after what was sent to it. */
+  /** Closes the socket, once what was sent to it is on its way. How it was ended first counts. */
   end(code: number, reason: string): void {
-    this.#isEnded = true;
+    this.#farewell ??= { code, reason };
     this.#follower.close();
-    this.#socket?.close(code, reason);
+    this.#closeWhenSent();
   }
 
   /** The token is not valid any more. A peer that does not read on to the close frame is cut a second later. */
@@ -192,6 +194,12 @@ export class Connection implements LiveSocket, Guest {
     });
   }
 
+  /** A socket that is closed before counts as gone for Bun at once: a server that stops would cut what still waits in it. */
+  #closeWhenSent(): void {
+    if (this.#farewell === undefined || this.bufferedBytes > 0) return;
+    this.#socket?.close(this.#farewell.code, this.#farewell.reason);
+  }
+
   #room(): Promise<void> {
     return new Promise((resolve) => {
       this.#goOn = resolve;
@@ -205,7 +213,7 @@ export class Connection implements LiveSocket, Guest {
   }
 
   #schedulePump(): void {
-    if (this.#isPumpScheduled || this.isLive) return;
+    if (this.#isPumpScheduled || this.isLive || this.isEnded) return;
     this.#isPumpScheduled = true;
     this.#spareTime.run(() => {
       this.#isPumpScheduled = false;
@@ -216,7 +224,8 @@ export class Connection implements LiveSocket, Guest {
   /** Sends one page of history if the socket has room for it; the next one in another turn. */
   #pump(): void {
     const socket = this.#socket;
-    if (socket === undefined || this.isLive || this.bufferedBytes > this.#tuning.resumeBytes) return;
+    if (socket === undefined || this.isLive || this.isEnded) return;
+    if (this.bufferedBytes > this.#tuning.resumeBytes) return;
     const items = this.#follower.read(this.#tuning.pageEvents);
     socket.cork(() => {
       for (const item of items) {

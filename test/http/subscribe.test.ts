@@ -4,7 +4,7 @@ import { type LiveSocket, LiveTopics } from "../../src/http/live.ts";
 import { type Edge, openEdge } from "../helpers/edge.ts";
 import { exchange, expectRawProblem, publish, publishMany, requestText } from "../helpers/http.ts";
 import { openMemoryBus, publishCounted, range } from "../helpers/memory-bus.ts";
-import { HANDSHAKE } from "../helpers/raw-web-socket.ts";
+import { HANDSHAKE, RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
 /** The next so many frames: ids for events, the whole message for the rest. */
@@ -103,6 +103,20 @@ describe("a WebSocket", () => {
     await edge.server.stop();
     expect(await frames).toHaveLength(4);
     expect((await socket.closed).code).toBe(1012);
+  });
+
+  test("gets 1012 when the server stops, also when it is slow and much waits for it", async () => {
+    await using edge = openEdge();
+    using slow = await RawSubscriber.open(edge.url);
+    slow.pause();
+    const padding = "x".repeat(1_000_000);
+    // Until the kernels' buffers are full.
+    while (edge.server.subscribers.websocket.live === 1) await edge.bus.publish("a", padding);
+    const stopped = edge.server.stop();
+    slow.resume();
+    await stopped;
+    expect((await slow.nextJson())["id"]).toBe(1);
+    expect(await slow.closed).toBe(1012);
   });
 
   test("is answered what it asked for before the server stops", async () => {
