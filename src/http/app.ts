@@ -7,7 +7,7 @@ import { adminRoutes, type ServiceState } from "./admin.ts";
 import { CLIENT_GONE, pathOf } from "./answer.ts";
 import { backupRoutes, type MakeCopy } from "./backup.ts";
 import { PAGE_PATH } from "./docs/page.ts";
-import { ACCESS_MEMBER, documented } from "./docs/route.ts";
+import { documented } from "./docs/route.ts";
 import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
@@ -18,6 +18,7 @@ import { type PageFiles, pageRoutes } from "./page.ts";
 import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
 
 import { type PublishLimits, publishRoutes } from "./publish.ts";
+import { type Route, RouteTable } from "./route-table.ts";
 import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 import { tokenRoutes } from "./tokens.ts";
@@ -34,45 +35,50 @@ export interface AppOptions {
   readonly version: string;
   /** The requests come by HTTPS. */
   readonly isTls?: boolean;
-  /** Told once of the templates of all routes. */
-  readonly onRoutes?: (templates: readonly string[]) => void;
   /** What is at `/`; nothing when left out. */
   readonly page?: PageFiles | undefined;
   /** Told of every request that failed without anybody's purpose. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
-/** All HTTP routes, as one Elysia app that does not listen: its `fetch` answers a request. Never rejects. */
-export function createApp(options: AppOptions): (request: Request) => Promise<Response> | Response {
+/** All HTTP routes, without what listens. */
+export interface App {
+  readonly routes: RouteTable;
+  /** Answers a request, or throws, or rejects, with what `fail` takes. */
+  answer(request: Request): Response | Promise<Response>;
+  /** The answer to a request that failed with this error. */
+  fail(error: unknown, request: Request): Response;
+}
+
+/** Makes an Elysia app of all routes, and puts the gate before it. */
+export function createApp(options: AppOptions): App {
+  const { gate, isTls = false } = options;
   // Elysia looks for the path from the 8th character on, which finds a slash of `https://`, or from the 12th.
-  const app = new Elysia({ handler: { standardHostname: options.isTls === true }, strictPath: true })
-    .onError(({ error, request, code }) => {
-      if (isDisconnect(error)) return new Response(null, { status: CLIENT_GONE });
-      const busError = code === "NOT_FOUND" ? noSuchAddress() : asBusError(error);
-      if (busError.code === "not_found") return missing(busError, table.methodsOf(pathOf(request.url)), request.method);
-      if (busError.code === "internal") options.onError(error, request);
-      tellLimit(busError, options.limits.onLimit);
-      return problemResponse(busError);
-    })
+  const app = new Elysia({ handler: { standardHostname: isTls }, strictPath: true })
+    .onError(({ error, request, code }) => fail(code === "NOT_FOUND" ? noSuchAddress() : error, request))
     .use(appRoutes(options));
-  const table = new RouteTable(app.routes);
-  options.onRoutes?.(app.routes.map(({ path }) => path));
-  const { gate } = options;
-  const refuse = (error: unknown) => {
+  const routes = new RouteTable(app.routes);
+  const fail = (error: unknown, request: Request): Response => {
+    if (isDisconnect(error)) return new Response(null, { status: CLIENT_GONE });
     const busError = asBusError(error);
-    if (busError.code === "internal") options.onError(error, undefined);
+    if (busError.code === "not_found") return missing(busError, routes.methodsOf(pathOf(request.url)), request.method);
+    if (busError.code === "internal") options.onError(error, request);
+    tellLimit(busError, options.limits.onLimit);
     return problemResponse(busError);
   };
-  const admitAndHandle = (request: Request) => {
-    try {
-      const admitted = gate.admit(request, table.accessOf(request.method, pathOf(request.url)));
-      if (admitted instanceof Promise) return admitted.then(() => app.fetch(request)).catch(refuse);
-      return app.fetch(request);
-    } catch (error) {
-      return refuse(error);
-    }
+  const answer = (request: Request): Response | Promise<Response> => {
+    const path = pathOf(request.url);
+    const route = routes.find(request.method, path);
+    const call = () => route?.handle?.({ request }) ?? app.fetch(isTls ? withLongHost(request) : request);
+    const admitted = gate.admit(request, accessOf(route, path));
+    return admitted instanceof Promise ? admitted.then(call) : call();
   };
-  return options.isTls === true ? (request) => admitAndHandle(withLongHost(request)) : admitAndHandle;
+  return { routes, answer, fail };
+}
+
+/** Where there is no route there is nothing to see. */
+function accessOf(route: Route | undefined, path: string): Access {
+  return route === undefined ? "public" : (route.access ?? undeclared(path));
 }
 
 /** A path that begins before the 12th character, behind a Host of one or two letters, is not found by Elysia. */
@@ -98,49 +104,6 @@ export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limit
 
 function upgradeRequired(): never {
   throw new BusError("upgrade_required", "this address is for WebSockets: connect with ws:// or wss://");
-}
-
-/** What Elysia tells of a route. */
-interface Route {
-  readonly method: string;
-  readonly path: string;
-  readonly hooks: { readonly detail?: { readonly [ACCESS_MEMBER]?: Access } };
-}
-
-/** Which methods each path takes (Elysia itself answers 404 to a wrong one), and who may call them. */
-class RouteTable {
-  readonly #byPath = new Map<string, Map<string, Access>>();
-
-  constructor(routes: readonly Route[]) {
-    for (const { method, path, hooks } of routes) {
-      const methods = this.#byPath.get(path) ?? new Map<string, Access>();
-      const access = hooks.detail?.[ACCESS_MEMBER] ?? undeclared(path);
-      this.#byPath.set(path, methods.set(method, access));
-      if (method === "GET") methods.set("HEAD", access);
-    }
-  }
-
-  /** Empty when there is no such path. */
-  methodsOf(path: string): string[] {
-    return [...(this.#methodsAt(path)?.keys() ?? [])];
-  }
-
-  /** Where there is no route there is nothing to see. */
-  accessOf(method: string, path: string): Access {
-    return this.#byPath.get(path)?.get(method) ?? this.#withParameter(path)?.get(method) ?? "public";
-  }
-
-  #methodsAt(path: string): ReadonlyMap<string, Access> | undefined {
-    return this.#byPath.get(path) ?? this.#withParameter(path);
-  }
-
-  #withParameter(path: string): ReadonlyMap<string, Access> | undefined {
-    const cut = path.lastIndexOf("/") + 1;
-    for (const [pattern, methods] of this.#byPath) {
-      if (pattern.startsWith(`${path.slice(0, cut)}:`) && path.length > cut) return methods;
-    }
-    return undefined;
-  }
 }
 
 /** The page of the documentation is for everybody; whatever else forgot to say is for nobody but an admin. */

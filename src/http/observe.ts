@@ -18,47 +18,40 @@ export type OnAnswered = (answered: Answered) => void;
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** The routes of one server by their templates, so that what is counted by route stays bounded. */
-export class RouteTemplates {
-  readonly #exact: ReadonlySet<string>;
-  readonly #patterns: readonly { readonly template: string; readonly regexp: RegExp }[];
-
-  constructor(templates: readonly string[]) {
-    this.#exact = new Set(templates);
-    this.#patterns = templates
-      .filter((template) => template.includes(":"))
-      .map((template) => ({ template, regexp: new RegExp(`^${template.replaceAll(/:[^/]+/g, "[^/]+")}$`) }));
-  }
-
-  of(path: string): string {
-    if (this.#exact.has(path)) return path;
-    return this.#patterns.find(({ regexp }) => regexp.test(path))?.template ?? "other";
-  }
-}
-
 type Answer = Response | undefined;
 
-/** Tells of each answer once its head is ready; an upgrade to a WebSocket is a 101. */
-export function observed<Server>(
-  answer: (request: Request, server: Server) => Answer | Promise<Answer>,
-  routes: RouteTemplates,
-  onAnswered: OnAnswered,
-): (request: Request, server: Server) => Answer | Promise<Answer> {
-  return (request, server) => {
+export interface Observed<Server> {
+  /** Undefined stands for an upgrade to a WebSocket. */
+  answer(request: Request, server: Server): Answer | Promise<Answer>;
+  /** The answer when that one throws or rejects. */
+  fail(error: unknown, request: Request): Response;
+  /** The template of the route at a path, if there is one, so that what is counted by route stays bounded. */
+  templateOf(path: string): string | undefined;
+  onAnswered(answered: Answered): void;
+}
+
+/** Answers every request, and tells of it once the head of its answer is ready; an upgrade to a WebSocket is a 101. */
+export function observed<Server>({ answer, fail, templateOf, onAnswered }: Observed<Server>) {
+  return (request: Request, server: Server): Answer | Promise<Answer> => {
     const startMs = performance.now();
-    const tell = (response: Answer): Answer => {
+    const told = (response: Answer): Answer => {
       const path = pathOf(request.url);
       onAnswered({
         method: METHODS.includes(request.method) ? request.method : "other",
         path,
-        route: routes.of(path),
+        route: templateOf(path) ?? "other",
         status: response?.status ?? 101,
         durationMs: performance.now() - startMs,
         request,
       });
       return response;
     };
-    const response = answer(request, server);
-    return response instanceof Promise ? response.then(tell) : tell(response);
+    const failed = (error: unknown) => told(fail(error, request));
+    try {
+      const response = answer(request, server);
+      return response instanceof Promise ? response.then(told, failed) : told(response);
+    } catch (error) {
+      return failed(error);
+    }
   };
 }

@@ -3,14 +3,14 @@ import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
 import { CLIENT_GONE, pathOf } from "./answer.ts";
-import { type AppOptions, createApp } from "./app.ts";
+import { type App, type AppOptions, createApp } from "./app.ts";
 import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
-import { requireFewHeaders, tellLimit } from "./limits.ts";
+import { requireFewHeaders } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
-import { type Answered, type OnAnswered, observed, RouteTemplates } from "./observe.ts";
+import { type Answered, type OnAnswered, observed } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import type { PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
@@ -58,7 +58,7 @@ export class HttpServer {
   readonly #streams: Streams;
   readonly #expiry: ReturnType<typeof setInterval>;
   readonly #options: ServerOptions;
-  readonly #app: (request: Request) => Response | Promise<Response>;
+  readonly #app: App;
   readonly #idleTimeoutS: number;
   #isStopping = false;
 
@@ -69,26 +69,23 @@ export class HttpServer {
     this.#idleTimeoutS = idleTimeoutS;
     this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
     this.#streams = new Streams(bus, limits, gate);
-    let templates: readonly string[] = [];
     this.#app = createApp({
       ...options,
       bus,
       streams: this.#streams,
       isTls: options.tls !== undefined,
       limits: { ...limits, ...this.#publishMeter(options) },
-      onRoutes: (all) => {
-        templates = all;
-      },
     });
     this.#listener = new Listener({
       ...options,
       idleTimeoutS,
-      fetch: observed(
-        (request: Request, server: Server<Connection>) => this.#fetch(request, server),
-        new RouteTemplates(templates),
-        (answered) => this.#answered(answered),
-      ),
-      error: (error) => this.#fail(error),
+      fetch: observed<Server<Connection>>({
+        answer: (request, server) => this.#fetch(request, server),
+        fail: this.#app.fail,
+        templateOf: (path) => this.#app.routes.templateOf(path),
+        onAnswered: (answered) => this.#answered(answered),
+      }),
+      error: (error) => this.#unforeseen(error),
       websocket: this.#subscriptions.websocket,
     });
     this.#expiry = setInterval(() => gate.guests.expelExpired(), EXPIRY_SWEEP_MS);
@@ -127,18 +124,20 @@ export class HttpServer {
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    requireFewHeaders(request);
+    const origin = checkOrigin(request, this.#options.origins);
+    if (origin === undefined) return this.#answer(request, server);
+    if (request.method === "OPTIONS") return preflightResponse(origin);
+    return this.#allow(origin, request, server);
+  }
+
+  /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
+  async #allow(origin: string, request: Request, server: Server<Connection>): Promise<Response | undefined> {
     try {
-      requireFewHeaders(request);
-      const origin = checkOrigin(request, this.#options.origins);
-      if (origin === undefined) return this.#answer(request, server);
-      if (request.method === "OPTIONS") return preflightResponse(origin);
-      return allowing(
-        origin,
-        () => this.#answer(request, server),
-        (error) => this.#fail(error),
-      );
+      const response = await this.#answer(request, server);
+      return response && withCors(response, origin);
     } catch (error) {
-      return this.#fail(error);
+      return withCors(this.#app.fail(error, request), origin);
     }
   }
 
@@ -155,7 +154,7 @@ export class HttpServer {
   }
 
   #answerByApp(request: Request): Response | Promise<Response> {
-    return request.method === "HEAD" ? headOf(this.#app, request) : this.#app(request);
+    return request.method === "HEAD" ? headOf(this.#app, request) : this.#app.answer(request);
   }
 
   /** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
@@ -169,16 +168,13 @@ export class HttpServer {
   #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
     const admitted = this.#options.gate.admit(request, "subscribe");
     if (!(admitted instanceof Promise)) return this.#subscriptions.upgrade(request, server, admitted);
-    return admitted
-      .then((caller) => this.#subscriptions.upgrade(request, server, caller))
-      .catch((error) => this.#fail(error));
+    return admitted.then((caller) => this.#subscriptions.upgrade(request, server, caller));
   }
 
-  #fail(error: unknown): Response {
-    const busError = asBusError(error);
-    if (busError.code === "internal") this.#options.onError(error, undefined);
-    tellLimit(busError, this.#options.limits.onLimit);
-    return problemResponse(busError);
+  /** Bun could not send an answer that was made. */
+  #unforeseen(error: unknown): Response {
+    this.#options.onError(error, undefined);
+    return problemResponse(asBusError(error));
   }
 
   #publishMeter({ gate, limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
@@ -200,22 +196,8 @@ function tooFewDescriptors(): BusError {
 }
 
 /** The answer that GET would get, without its body: an endless one is not even begun. */
-async function headOf(app: (request: Request) => Response | Promise<Response>, request: Request): Promise<Response> {
-  const { status, headers, body } = await app(new Request(request, { method: "GET" }));
+async function headOf(app: App, request: Request): Promise<Response> {
+  const { status, headers, body } = await app.answer(new Request(request, { method: "GET" }));
   await body?.cancel();
   return new Response(null, { status, headers });
-}
-
-/** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
-async function allowing(
-  origin: string,
-  answer: () => Response | Promise<Response | undefined> | undefined,
-  fail: (error: unknown) => Response,
-): Promise<Response | undefined> {
-  try {
-    const response = await answer();
-    return response && withCors(response, origin);
-  } catch (error) {
-    return withCors(fail(error), origin);
-  }
 }

@@ -38,7 +38,15 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     version: "0.0.0-test",
     onError: (error) => void errors.push(error),
   });
-  return { errors, get: (path: string, init?: RequestInit) => app(new Request(`http://127.0.0.1${path}`, init)) };
+  const get = async (path: string, init?: RequestInit) => {
+    const request = new Request(`http://127.0.0.1${path}`, init);
+    try {
+      return await app.answer(request);
+    } catch (error) {
+      return app.fail(error, request);
+    }
+  };
+  return { errors, get };
 }
 
 const publish = { method: "POST", body: '{"topic":"a"}' };
