@@ -93,7 +93,8 @@ export class Cursor {
     this.#told = page.events.at(-1)?.id ?? this.#told;
     if (page.done && this.#owesCaughtUp) {
       this.#owesCaughtUp = false;
-      items.push({ type: "caught_up", id: this.#newestToTell() });
+      this.#told = this.#newestToTell();
+      items.push({ type: "caught_up", id: this.#told });
     }
     return { items, isAtEnd: page.done };
   }

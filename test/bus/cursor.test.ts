@@ -3,6 +3,7 @@ import { Cursor } from "../../src/bus/cursor.ts";
 import { Event } from "../../src/bus/event.ts";
 import { PatternSet } from "../../src/bus/pattern-set.ts";
 import type { EventLog, Page } from "../../src/bus/ports.ts";
+import { scopeOf } from "../../src/bus/scope.ts";
 import type { Start } from "../../src/bus/start.ts";
 import type { Bus } from "../../src/index.ts";
 import { openMemoryBus, publishCounted, range } from "../helpers/memory-bus.ts";
@@ -84,6 +85,16 @@ describe("the end of a replay", () => {
     await publishCounted(memory.bus, 3);
     const unmatched = memory.bus.cursor(PatternSet.parse(["none"]), { kind: "all" });
     expect(takeOf(unmatched).items).toEqual([{ type: "caught_up", id: 3 }]);
+  });
+
+  test("is where a reader of limited scope goes on from, whatever retention removes after it", async () => {
+    await using memory = openMemoryBus({ maxHistory: 1 });
+    await memory.bus.publish("seen", 0);
+    const cursor = memory.bus.cursor(PatternSet.parse(["other"]), { kind: "all" }, scopeOf(["seen"]));
+    expect(takeOf(cursor).items).toEqual([{ type: "caught_up", id: 1 }]);
+    await memory.bus.publish("hidden", 0);
+    await memory.bus.prune();
+    expect(cursor.position).toBe(1);
   });
 
   test("is not told to those who asked for no replay", async () => {
