@@ -1,6 +1,6 @@
 import type { TopicSummary } from "../protocol/event.ts";
 import type { ControlMessage } from "../protocol/frames.ts";
-import { Cursor } from "./cursor.ts";
+import { Cursor, newestOf } from "./cursor.ts";
 import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest.ts";
@@ -181,9 +181,12 @@ export class Bus {
     });
   }
 
-  /** The newest event that somebody of this scope may know of; 0 when there is none. */
+  /**
+   * Where somebody of this scope who is up to date stands: at the newest event that he may know of, and never before the
+   * hole that retention has left at the beginning, or he would be told of it when he comes back.
+   */
   newestId(scope: Scope): number {
-    return scope.isEverything ? this.#log.head : this.#log.lastId(scope);
+    return scope.isEverything ? this.#log.head : newestOf(this.#log, scope);
   }
 
   /** The newest `last` events (1 to 10,000) whose topic matches, newest first. Rejects with `pattern_invalid`. */

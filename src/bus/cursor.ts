@@ -143,7 +143,7 @@ export class Cursor {
  * The newest event of the scope. Never before the hole that retention has left at the beginning: whoever went on from
  * there would be told of the hole again.
  */
-function newestOf(log: EventLog, scope: TopicMatcher): number {
+export function newestOf(log: EventLog, scope: TopicMatcher): number {
   return Math.max(log.lastId(scope), log.floor - 1);
 }
 

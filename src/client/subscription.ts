@@ -20,8 +20,8 @@ export interface SubscribeOptions {
   signal?: AbortSignal | undefined;
   /**
    * Called in the place of events that are missing because retention removed them, once for each hole; what it throws,
-   * the loop throws. Without it a hole goes by unnoticed. A hole from 0 on may also mean that the server's history was
-   * replaced, by a backup for instance: its ids went back.
+   * the loop throws. Without it a hole goes by unnoticed. A hole from 0 on may also mean that the ids went back: the
+   * server's history was replaced, by a backup for instance, or the token may see less than the one before it.
    */
   onGap?: ((gap: Gap) => void) | undefined;
   /** Called once, when the replay that `since` or `last` asked for has reached the live events; `id` is the newest then. */

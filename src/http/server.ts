@@ -15,11 +15,9 @@ import { asBusError, problemResponse } from "./problem.ts";
 import type { PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
-import { SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
+import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
 import type { SubscriberLimits } from "./subscriber-limits.ts";
 
-/** How long `stop` waits for requests that are under way, in milliseconds. */
-const DRAIN_MS = 3000;
 /**
  * Seconds after which an idle connection is cut, and a request that is not there yet: neither a head nor a body gains
  * time by coming in drops. A body that is larger must come at some 20 KiB a second; then Bun lets it go on.

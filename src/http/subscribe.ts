@@ -29,6 +29,8 @@ const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
 const SWEEPS_PER_STALL = 8;
 /** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
 const SWEEPS_PER_PING = 30;
+/** How long a server that stops waits for peers to take what is theirs, in milliseconds. */
+export const DRAIN_MS = 3000;
 /** What Bun says when it closes a socket with 1009. */
 const FRAME_TOO_BIG = "Received too big message";
 /**
@@ -54,6 +56,7 @@ export class Subscriptions {
   readonly websocket: WebSocketHandler<Connection>;
   readonly #pingMs: number;
   readonly #sweep: ReturnType<typeof setInterval>;
+  #cutting: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
   constructor(bus: Bus, limits: SubscriberLimits, guests: Guests) {
@@ -103,10 +106,15 @@ export class Subscriptions {
     return undefined;
   }
 
-  /** Tells every subscriber, once its frames are answered, that the server stops; and accepts no more. */
+  /** Tells every subscriber, once its frames are answered, that the server stops; and accepts no more. May be called twice. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#sweep);
+    if (this.#connections.size === 0) return;
+    this.#cutting = setTimeout(() => {
+      for (const connection of this.#connections) connection.terminate();
+    }, DRAIN_MS);
     for (const connection of this.#connections) {
       const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
       void connection.answered.then(end);
@@ -144,6 +152,7 @@ export class Subscriptions {
         this.#guests.delete(socket.data.principal, socket.data);
         this.#limits.slots.free();
         socket.data.closed();
+        if (this.#connections.size === 0) clearTimeout(this.#cutting);
       },
       maxPayloadLength: MAX_FRAME_BYTES,
       // `Heartbeat` sees what these do not: a peer that answers nothing while messages flow to it.

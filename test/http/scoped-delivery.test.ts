@@ -71,6 +71,21 @@ describe("a subscriber of limited scope", () => {
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
   });
 
+  test("is told of no hole by a stream that it passed while it was up to date", async () => {
+    await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
+    const secret = secretOf(edge.tokens, "reader", "a.x");
+    const query = `access_token=${secret}`;
+    await edge.bus.publish("a.x", 0);
+    using stream = await StreamSubscriber.open(edge.url, { query });
+    await stream.nextPart();
+    for (let index = 0; index < 3; index++) await edge.bus.publish("c", index);
+    await edge.bus.prune();
+    let id = "";
+    while (id !== "3") id = /id: (\d+)/.exec((await stream.nextPart()).text)?.[1] ?? "";
+    using again = await StreamSubscriber.open(edge.url, { query: `${query}&last_event_id=${id}` });
+    expect((await again.next()).text).toContain("caught_up");
+  });
+
   test("shares one delivery with those of equal scope, whatever their token", async () => {
     await using edge = openEdge();
     const added = spyOn(edge.bus, "addInterest");

@@ -66,6 +66,19 @@ describe("serveSubscribe", () => {
     await RawSubscriber.open(own.url).catch(() => {});
   });
 
+  test("cuts who takes nothing of what waits for it, so that the server can stop", async () => {
+    await using memory = openMemoryBus();
+    const handler = serveSubscribe(memory.bus, console);
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", ...handler });
+    using stuck = await RawSubscriber.open(server.url.href.replace(/\/$/, ""));
+    stuck.pause();
+    // More than the kernels' buffers hold.
+    for (let megabytes = 0; megabytes < 10; megabytes++) await memory.bus.publish("a", "x".repeat(1_000_000));
+    handler.close();
+    await server.stop();
+    expect(server.pendingWebSockets).toBe(0);
+  });
+
   test("serves two servers at a time from one handler", async () => {
     await using memory = openMemoryBus();
     const handler = serveSubscribe(memory.bus, console);
