@@ -66,10 +66,11 @@ export function createApp(options: AppOptions): App {
     tellLimit(busError, options.limits.onLimit);
     return problemResponse(busError);
   };
-  const answer = (request: Request): Response | Promise<Response> => {
+  const answer = (sent: Request): Response | Promise<Response> => {
+    const request = isTls ? withLongHost(sent) : sent;
     const path = pathOf(request.url);
     const route = routes.find(request.method, path);
-    const call = () => route?.handle?.({ request }) ?? app.fetch(isTls ? withLongHost(request) : request);
+    const call = () => route?.handle?.({ request }) ?? app.fetch(request);
     const admitted = gate.admit(request, accessOf(route, path));
     return admitted instanceof Promise ? admitted.then(call) : call();
   };
