@@ -26,14 +26,12 @@ export function startParts(): Parts {
   const tail = new LiveTail(session, journal, { pattern, source });
   const monitor = new Monitor(session, journal);
   const topics = new TopicWatch(session);
-  let wasUnreachable = false;
-  // The server answers again: no need to wait until the others try by themselves.
+  // The server answers: no need to wait until those who found none try by themselves.
   monitor.onChange(() => {
+    if (monitor.error !== undefined) return;
     const { connection } = tail;
-    if (monitor.error === undefined && connection.kind === "waiting" && connection.error.code === "network")
-      tail.retry();
-    if (monitor.error === undefined && wasUnreachable) topics.retry();
-    wasUnreachable = monitor.isUnreachable;
+    if (connection.kind === "waiting" && connection.error.code === "network") tail.retry();
+    topics.retry();
   });
   return { session, journal, tail, monitor, topics };
 }

@@ -1,4 +1,5 @@
 import { EventBusError, type TopicSummary } from "../../client/index.ts";
+import { isUnreachable } from "./answer.ts";
 import type { Session } from "./session.ts";
 import { Store } from "./store.ts";
 
@@ -50,9 +51,9 @@ export class TopicWatch extends Store {
     void this.#poll();
   }
 
-  /** Asks at once, if the last question had no answer and the next one is not under way. */
+  /** Asks at once, if the last question found no server and the next one is not under way. */
   retry(): void {
-    if (this.#error === undefined || this.#timer === undefined) return;
+    if (!isUnreachable(this.#error) || this.#timer === undefined) return;
     clearTimeout(this.#timer);
     void this.#poll();
   }
