@@ -7,6 +7,7 @@ import { isKeyIntact, type KeyRow } from "./idempotency.ts";
 import { IndexCheck } from "./index-check.ts";
 import { type MetaValues, readMeta } from "./meta.ts";
 import { nextTurn } from "./next-turn.ts";
+import { leaveOutRemoved } from "./removed.ts";
 import { Segments } from "./segment.ts";
 import { type Series, SeriesTable } from "./series.ts";
 import { openSnapshot } from "./snapshot.ts";
@@ -102,6 +103,8 @@ async function checkHistory(
 ): Promise<void> {
   const series = new SeriesTable(database, damage);
   const parts = { database, series, damage, meta, segments: new Segments(meta.segment_size) };
+  // What is damaged in the index is told of when all of it is looked at.
+  attempt("the counts", damage, () => leaveOutRemoved(parts, meta.pruned_to + 1, () => {}));
   const index = new IndexCheck(parts);
   const blocks = attempt("the blocks of the index", damage, () => new TailCheck(parts));
   const witnesses = blocks ? [index, blocks] : [index];

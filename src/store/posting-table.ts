@@ -24,6 +24,7 @@ export class PostingTable {
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #below: Statement;
+  readonly #lowest: Statement;
   readonly #deleteTo: Statement;
 
   constructor(database: Database) {
@@ -33,10 +34,10 @@ export class PostingTable {
     this.#insert = database.prepare("insert or replace into posting values (?, ?, ?, ?, ?)");
     this.#delete = database.prepare(`delete ${one}`);
     this.#below = database.prepare(
-      `select segment, series_id from (
-         select segment, series_id from posting where segment < ? order by segment, series_id limit ${SLICE_ROWS}
-       ) order by segment desc, series_id desc limit 1`,
+      `select segment, series_id, octet_length(offsets) / 2 from posting where segment < ?
+        order by segment, series_id limit ${SLICE_ROWS}`,
     );
+    this.#lowest = database.prepare("select min(segment) from posting");
     this.#deleteTo = database.prepare("delete from posting where (segment, series_id) <= (?, ?)");
   }
 
@@ -59,11 +60,17 @@ export class PostingTable {
     this.#delete.run(segment, seriesId);
   }
 
-  /** Drops postings below a segment, the oldest ones, as many as fit into a slice. False when there were none. */
-  deleteBelow(segment: number): boolean {
-    const [last] = this.#below.values(segment);
-    if (last) this.#deleteTo.run(...(last as [number, number]));
-    return last !== undefined;
+  /** The lowest segment that has a posting. */
+  get lowest(): number | undefined {
+    return (this.#lowest.values()[0]?.[0] ?? undefined) as number | undefined;
+  }
+
+  /** Drops postings below a segment, the oldest ones, as many as fit into a slice; answers whose, and how many ids each had. */
+  deleteBelow(segment: number): [seriesId: number, ids: number][] {
+    const rows = this.#below.values(segment) as [number, number, number][];
+    const last = rows.at(-1);
+    if (last) this.#deleteTo.run(last[0], last[1]);
+    return rows.map(([, seriesId, ids]) => [seriesId, ids]);
   }
 }
 

@@ -5,6 +5,7 @@ import { type EventTable, NOT_INTACT } from "./event-table.ts";
 import { Meta } from "./meta.ts";
 import { nextTurn } from "./next-turn.ts";
 import { NO_SEGMENT, type Posting, PostingDamage, PostingTable, type StoredPosting } from "./posting-table.ts";
+import { leaveOutRemoved } from "./removed.ts";
 import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
@@ -58,6 +59,7 @@ export class PostingIndex {
     this.#tail = new Tail(parts.segments, Math.max(indexedTo + 1, parts.bounds.floor));
     this.#blocks = new TailBlocks(parts, this.#tail);
     if (parts.series.hasDamaged) this.#isTrusted = false;
+    this.#uncountRemoved();
     for (const id of this.#blocks.read()) this.#distrust(`event ${id}: ${NOT_INTACT}`);
     this.#compareCounts();
   }
@@ -103,14 +105,17 @@ export class PostingIndex {
 
   /** Drops a slice of the postings that lie wholly below the floor, in the transaction that is open. False when none were left. */
   deleteBelowFloor(): boolean {
-    return this.#table.deleteBelow(this.#floorSegment);
+    const dropped = this.#table.deleteBelow(this.#floorSegment);
+    for (const [seriesId, ids] of dropped) this.#parts.series.uncount(seriesId, ids);
+    return dropped.length > 0;
   }
 
-  /** Drops every posting of a series that does not lie wholly below the floor, in the transaction that is open. */
+  /** Drops every posting of a series, in the transaction that is open. */
   delete(series: Series): void {
     const { segments, bounds } = this.#parts;
+    const first = this.#table.lowest ?? 0;
     const last = Math.min(this.#lastStored(series), segments.of(bounds.head));
-    for (let segment = this.#floorSegment; segment <= last; segment++) this.#table.delete(series.id, segment);
+    for (let segment = first; segment <= last; segment++) this.#table.delete(series.id, segment);
   }
 
   /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
@@ -195,14 +200,13 @@ export class PostingIndex {
   }
 
   #sealOne(segment: number, series: Series, offsets: readonly number[], lastId: number): void {
-    const { segments, bounds } = this.#parts;
-    if (segment >= this.#floorSegment) {
+    const { segments } = this.#parts;
+    const isKept = segment >= this.#floorSegment;
+    if (isKept) {
       const previous = series.countedTo === 0 ? NO_SEGMENT : segments.of(series.countedTo);
       this.#table.insert(series.id, segment, previous, offsets);
     }
-    const keptFrom = bounds.floor - segments.firstOf(segment);
-    const kept = keptFrom <= 0 ? offsets.length : offsets.filter((offset) => offset >= keptFrom).length;
-    this.#parts.series.countUpTo(series, lastId, kept);
+    this.#parts.series.countUpTo(series, lastId, isKept ? offsets.length : 0);
   }
 
   #storedUp(series: Series, segment: number): StoredPosting | undefined {
@@ -243,7 +247,7 @@ export class PostingIndex {
     return series.countedTo === 0 ? NO_SEGMENT : this.#parts.segments.of(series.countedTo);
   }
 
-  #trusting(look: () => Posting | undefined): Posting | undefined {
+  #trusting<T>(look: () => T): T | undefined {
     try {
       return look();
     } catch (error) {
@@ -257,6 +261,10 @@ export class PostingIndex {
   #distrust(detail: string): void {
     this.#isTrusted = false;
     this.#parts.damage.note(detail);
+  }
+
+  #uncountRemoved(): void {
+    this.#trusting(() => leaveOutRemoved(this.#parts, this.#parts.bounds.floor, (detail) => this.#distrust(detail)));
   }
 
   /** Ids have no holes, so the counts must add up to what is kept, or a series has been lost. */

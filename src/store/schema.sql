@@ -2,8 +2,9 @@
 -- For people: `select * from events` and `select * from topics`.
 -- Every table has a checksum a row, as SQLite itself does not notice most flipped bits. All of them are CRC-32.
 
--- A topic and a source that events share. count tells how many of its events up to last_id are kept; later ones
--- are counted when the file is opened. checksum is that of {"id":…,"topic":…,"source":…}.
+-- A topic and a source that events share. count tells how many of its ids up to last_id stand in posting, or, in a
+-- file of a schema before 6, how many of those are kept; later ones are counted when the file is opened. checksum is
+-- that of {"id":…,"topic":…,"source":…}.
 create table series (
   id       integer primary key,
   topic    text    not null,

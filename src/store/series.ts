@@ -66,7 +66,7 @@ export class SeriesTable {
   readonly #byTopic = new Map<string, Map<string, Series>>();
   readonly #insert: Statement;
   readonly #delete: Statement;
-  readonly #addCount: Statement;
+  readonly #uncount: Statement;
   readonly #setCounted: Statement;
   readonly #selections = new WeakMap<object, Selection>();
   #removals = 0;
@@ -77,7 +77,7 @@ export class SeriesTable {
   constructor(database: Database, damage: Damage) {
     this.#insert = database.prepare("insert into series values (?, ?, ?, ?, 0, 0, ?)");
     this.#delete = database.prepare("delete from series where id = ?");
-    this.#addCount = database.prepare("update series set count = count + ? where id = ?");
+    this.#uncount = database.prepare("update series set count = count - ? where id = ?");
     this.#setCounted = database.prepare(
       "update series set count = count + ?, last_id = ?, end_checksum = ? where id = ?",
     );
@@ -149,12 +149,12 @@ export class SeriesTable {
     if (ofTopic?.size === 0) this.#byTopic.delete(series.topic);
   }
 
-  /** Changes the stored count, in the transaction that is open. */
-  addToCount(series: Series, difference: number): void {
-    this.#addCount.run(difference, series.id);
+  /** Takes so many ids, which leave the index, from the stored count of a series, in the transaction that is open. */
+  uncount(seriesId: number, removed: number): void {
+    this.#uncount.run(removed, seriesId);
   }
 
-  /** Adds events up to `lastId` to the stored count, in the transaction that is open. An end that is damaged stays so. */
+  /** Adds ids up to `lastId` to the stored count, in the transaction that is open. An end that is damaged stays so. */
   countUpTo(series: Series, lastId: number, added: number): void {
     const checksum = series.isEndDamaged ? DAMAGED_END : endChecksumOf(series.id, lastId);
     this.#setCounted.run(added, lastId, checksum, series.id);

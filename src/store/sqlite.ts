@@ -5,6 +5,7 @@ import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-i
 import { insertMeta, insertMetaValue } from "./meta.ts";
 import { inUse, openError } from "./open-error.ts";
 import posting from "./posting.sql" with { type: "text" };
+import { countRemoved } from "./removed.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { protectEnds } from "./series-ends.ts";
@@ -32,6 +33,7 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
     database.run(posting);
   },
   protectEnds,
+  countRemoved,
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -98,7 +98,7 @@ describe("the check", () => {
     [
       "a wrong count",
       "update series set count = 99 where id = 1",
-      ['topic topic.1, source "": the stored count is 99, of 14 events up to 46'],
+      ['topic topic.1, source "": the stored count is 97, of 14 events up to 46'],
     ],
     [
       "a wrong last event",

@@ -19,6 +19,7 @@ const STEPS_BACK: Readonly<Record<number, readonly string[]>> = {
     "drop table by_segment",
   ],
   4: ["alter table series drop column end_checksum"],
+  5: ["update series set count = (select count(*) from event where series_id = series.id and event.id <= last_id)"],
 };
 
 /** Makes of a closed history one of an older schema, as an older program would have left it. */

@@ -41,6 +41,22 @@ function rowsOf(table: string): number {
   return Number(connection.database.query(`select count(*) from ${table}`).values()[0]?.[0]);
 }
 
+/** How often the file was told something new of a topic. */
+function updatesOfSeries(): number {
+  return connection.statements.filter((sql) => sql.startsWith("update series")).length;
+}
+
+async function reopenEmpty(internals: StoreInternals): Promise<void> {
+  await log.close();
+  folder[Symbol.dispose]();
+  folder = new TempFolder();
+  open(internals);
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
 /** How far the floor moved in each turn of the loop until `until` resolves. */
 async function stepsOfFloor(until: Promise<unknown>): Promise<number[]> {
   const steps: number[] = [];
@@ -94,10 +110,7 @@ describe("pruning", () => {
   });
 
   test("leaves nothing of what is gone", async () => {
-    await log.close();
-    folder[Symbol.dispose]();
-    folder = new TempFolder();
-    open({ segmentSize: 16 });
+    await reopenEmpty({ segmentSize: 16 });
     for (const round of range(1, 20)) {
       await log.append([...drafts(20, `topic.${round}`), ...drafts(5, "steady")]);
       await log.prune({ maxHistory: 30 }, clock.nowMs);
@@ -105,6 +118,45 @@ describe("pruning", () => {
     await log.prune({ maxHistory: 10 }, clock.nowMs);
     expect([rowsOf("event"), rowsOf("series")]).toEqual([10, 2]);
     expect(rowsOf("posting")).toBeLessThanOrEqual(4);
+  });
+
+  test("writes to the topics in the file only when a segment of the index goes", async () => {
+    await reopenEmpty({ segmentSize: 64 });
+    await log.append(range(1, 200).map((id) => draft(`topic.${id % 10}`)));
+    await turns(20);
+    connection.statements.length = 0;
+    await log.prune({ maxHistory: 150 }, clock.nowMs);
+    expect(updatesOfSeries()).toBe(0);
+    expect(log.topics().map(({ count }) => count)).toEqual(Array(10).fill(15));
+    await log.prune({ maxHistory: 130 }, clock.nowMs);
+    expect(updatesOfSeries()).toBe(10);
+    await log.close();
+    open();
+    expect(log.topics().map(({ count }) => count)).toEqual(Array(10).fill(13));
+  });
+
+  test("leaves nothing of a topic that its successor by number would be taken for", async () => {
+    await reopenEmpty({ segmentSize: 4 });
+    await log.append(["a", "z", "a", "z", "a", "z", "a", "a", "a"].map((topic) => draft(topic)));
+    await turns(20);
+    const pruning = log.prune({ maxHistory: 5 }, clock.nowMs);
+    while (log.floor === 1) await turns(1);
+    await log.close();
+    await pruning;
+    open();
+    // The first segment was to go next.
+    expect([log.floor, rowsOf("posting where segment = 0")]).toEqual([5, 2]);
+    await log.prune({ maxHistory: 3 }, clock.nowMs);
+    expect(log.topics().map(({ topic }) => topic)).toEqual(["a"]);
+    await log.close();
+    open();
+    await log.append([draft("new"), draft("new"), draft("new")]);
+    await turns(20);
+    await log.prune({ maxHistory: 3 }, clock.nowMs);
+    await log.close();
+    open();
+    expect(log.topics()).toMatchObject([{ topic: "new", count: 3 }]);
+    expect(log.health()).toEqual({ state: "ok" });
   });
 
   test("forgets idempotency keys of which nobody may remember, a slice at a time", async () => {
