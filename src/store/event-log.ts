@@ -205,7 +205,7 @@ export class SqliteEventLog implements EventLog {
 
   /**
    * A copy of the history as it is about now; publishing goes on, and pruning waits. Rejects with `storage_full` when
-   * there is no space for it, and with `shutting_down` once the signal is aborted or the log is closing.
+   * there is no space for it, with the signal's reason once that is aborted, and with `shutting_down` once the log is closing.
    */
   async backup(signal: AbortSignal): Promise<BackupFile> {
     if (this.#closing) throw shuttingDown();
@@ -291,7 +291,8 @@ export class SqliteEventLog implements EventLog {
 
   #backUp(signal: AbortSignal): Promise<BackupFile> {
     const checkGoOn = () => {
-      if (signal.aborted || this.#closing) throw shuttingDown();
+      signal.throwIfAborted();
+      if (this.#closing) throw shuttingDown();
     };
     checkGoOn();
     return BackupFile.make(this.#path, this.size().usedBytes, (path) =>

@@ -72,7 +72,9 @@ describe("HEAD", () => {
         exchange(service.url, requestText(`HEAD ${path}`)),
       ]);
       expect(head?.status).toBe(get?.status ?? 0);
-      expect(head?.headers.get("content-type")).toBe(get?.headers.get("content-type") ?? "");
+      for (const name of ["content-type", "content-length"]) {
+        expect(head?.headers.get(name)).toBe(get?.headers.get(name) ?? "missing");
+      }
       expect(head?.body).toBe("");
     });
   }

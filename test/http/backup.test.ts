@@ -3,7 +3,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { checkFile } from "../../src/store/check.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
-import { expectProblem, publish, publishMany } from "../helpers/http.ts";
+import { expectProblem, publish, publishMany, RawConnection, requestText } from "../helpers/http.ts";
 import { startService } from "../helpers/service.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
@@ -41,6 +41,21 @@ describe("GET /api/backup", () => {
       else if ((await third.bytes()).length > 8_000_000) break;
       else throw new Error("the copy is too small");
     }
+  });
+
+  test("is the doing of the client when it leaves before there is an answer", async () => {
+    await using service = await startService({ maxBody: 2 ** 20 });
+    for (let round = 0; round < 5; round++) await publishMany(service.url, LARGE);
+    const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
+    {
+      using leaving = await RawConnection.open(service.url);
+      leaving.write(requestText("GET /api/backup"));
+      await metrics();
+    }
+    const counted = /_count.*route="\/api\/backup",status="(\d+)"/;
+    let status: string | undefined;
+    while (status === undefined) status = counted.exec(await metrics())?.[1];
+    expect(status).toBe("499");
   });
 
   test("leaves no file behind, be it read or not", async () => {
