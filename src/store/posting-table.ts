@@ -24,7 +24,6 @@ export class PostingTable {
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #below: Statement;
-  readonly #lowest: Statement;
   readonly #deleteTo: Statement;
 
   constructor(database: Database) {
@@ -37,7 +36,6 @@ export class PostingTable {
       `select segment, series_id, octet_length(offsets) / 2 from posting where segment < ?
         order by segment, series_id limit ${SLICE_ROWS}`,
     );
-    this.#lowest = database.prepare("select min(segment) from posting");
     this.#deleteTo = database.prepare("delete from posting where (segment, series_id) <= (?, ?)");
   }
 
@@ -58,11 +56,6 @@ export class PostingTable {
 
   delete(seriesId: number, segment: number): void {
     this.#delete.run(segment, seriesId);
-  }
-
-  /** The lowest segment that has a posting. */
-  get lowest(): number | undefined {
-    return (this.#lowest.values()[0]?.[0] ?? undefined) as number | undefined;
   }
 
   /** Drops postings below a segment, the oldest ones, as many as fit into a slice; answers whose, and how many ids each had. */

@@ -5,10 +5,10 @@ import { type EventTable, NOT_INTACT } from "./event-table.ts";
 import { Meta } from "./meta.ts";
 import { nextTurn } from "./next-turn.ts";
 import { NO_SEGMENT, type Posting, PostingDamage, PostingTable, type StoredPosting } from "./posting-table.ts";
-import { leaveOutRemoved } from "./removed.ts";
 import type { Segments } from "./segment.ts";
 import type { Series, SeriesTable } from "./series.ts";
 import { isSqliteError } from "./sqlite-error.ts";
+import { leaveOutRemoved } from "./stored-counts.ts";
 import { Tail } from "./tail.ts";
 import { TailBlocks } from "./tail-blocks.ts";
 import type { Transactor } from "./transactor.ts";
@@ -59,7 +59,7 @@ export class PostingIndex {
     this.#tail = new Tail(parts.segments, Math.max(indexedTo + 1, parts.bounds.floor));
     this.#blocks = new TailBlocks(parts, this.#tail);
     if (parts.series.hasDamaged) this.#isTrusted = false;
-    this.#uncountRemoved();
+    this.#unincludeRemoved();
     for (const id of this.#blocks.read()) this.#distrust(`event ${id}: ${NOT_INTACT}`);
     this.#compareCounts();
   }
@@ -110,12 +110,11 @@ export class PostingIndex {
     return dropped.length > 0;
   }
 
-  /** Drops every posting of a series, in the transaction that is open. */
+  /** Drops every posting of a series that does not lie wholly below the floor, in the transaction that is open. */
   delete(series: Series): void {
     const { segments, bounds } = this.#parts;
-    const first = this.#table.lowest ?? 0;
     const last = Math.min(this.#lastStored(series), segments.of(bounds.head));
-    for (let segment = first; segment <= last; segment++) this.#table.delete(series.id, segment);
+    for (let segment = this.#floorSegment; segment <= last; segment++) this.#table.delete(series.id, segment);
   }
 
   /** True when something is to be written and nobody writes it: a segment that is full, or blocks that are missing. */
@@ -263,7 +262,7 @@ export class PostingIndex {
     this.#parts.damage.note(detail);
   }
 
-  #uncountRemoved(): void {
+  #unincludeRemoved(): void {
     this.#trusting(() => leaveOutRemoved(this.#parts, this.#parts.bounds.floor, (detail) => this.#distrust(detail)));
   }
 

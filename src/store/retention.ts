@@ -23,7 +23,7 @@ const MAX_SLICE_BYTES = 1024 * 1024;
 /** Pages that one slice gives back: about a millisecond of work, but the checkpoint after some of them has all that they touched. */
 const MAX_SLICE_PAGES = 64;
 const MIN_SLICE_PAGES = 8;
-/** Pages after which the file is cut, 16 MiB: the operating system takes about 3 ms for them, in which nothing else is served. */
+/** Pages after which the file is cut, 16 MiB: the more they are, the longer the operating system takes, and nothing is served meanwhile. */
 const MAX_CUT_PAGES = 4096;
 /** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
 const SPARE_FRACTION = 0.1;
@@ -89,6 +89,8 @@ export class Pruner {
    */
   async prune(rules: Retention, nowMs: number, isClosing: () => boolean): Promise<number> {
     let pruned = 0;
+    // What a crash, or closing, has left of it: a later series may get the number of one that goes now.
+    await this.#dropPostings(isClosing);
     const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
     while (!isClosing()) {
       const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes));
@@ -192,7 +194,7 @@ export class Pruner {
     return series.isDamaged || !this.#parts.postings.reachesBeyond(series, reached);
   }
 
-  /** Drops what the floor has left behind in the index. What a crash leaves undone is dropped with the next segment. */
+  /** Drops what the floor has left behind in the index. */
   async #dropPostings(isClosing: () => boolean): Promise<void> {
     const { transactor, postings } = this.#parts;
     while (!isClosing() && transactor.run(() => postings.deleteBelowFloor())) await nextTurn();

@@ -5,11 +5,11 @@ import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-i
 import { insertMeta, insertMetaValue } from "./meta.ts";
 import { inUse, openError } from "./open-error.ts";
 import posting from "./posting.sql" with { type: "text" };
-import { countRemoved } from "./removed.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "./segment.ts";
 import { protectEnds } from "./series-ends.ts";
 import { isInUseElsewhere } from "./snapshot.ts";
+import { includeRemoved } from "./stored-counts.ts";
 import tail from "./tail.sql" with { type: "text" };
 import tokens from "./tokens.sql" with { type: "text" };
 
@@ -33,7 +33,7 @@ const migrations: readonly ((database: Database, segmentSize: number) => void)[]
     database.run(posting);
   },
   protectEnds,
-  countRemoved,
+  includeRemoved,
 ];
 
 export const SCHEMA_VERSION = migrations.length;

@@ -28,7 +28,7 @@ export function leaveOutRemoved(
  * Brings the stored counts to what stands in the index, in the transaction that is open: a schema before this one took
  * each event that was removed from its count, which wrote to rows all over the table with every slice of a pruning.
  */
-export function countRemoved(database: Database): void {
+export function includeRemoved(database: Database): void {
   const { segment_size, pruned_to } = readMeta(database);
   const index = { database, segments: new Segments(segment_size) };
   using add = database.prepare("update series set count = count + ? where id = ?");
