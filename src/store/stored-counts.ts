@@ -11,7 +11,8 @@ interface Index {
 
 /**
  * The index drops a segment only when the floor has left all of it, and until then the stored counts include what is
- * removed of it: this takes that out of the counts in memory. `onDamage` is told of each posting that nobody can tell it of.
+ * removed of it: this takes that out of the counts in memory. `onDamage` is told of each posting that is damaged; its
+ * events are counted instead.
  */
 export function leaveOutRemoved(
   index: Index & { readonly series: SeriesTable },
@@ -46,16 +47,26 @@ function* removedOf(
   yield* left.values(lowest) as [number, number][];
   const keptFrom = segments.offsetOf(floor);
   if (keptFrom === 0) return;
-  const begun = database.query("select segment, previous, checksum, offsets, series_id from posting where segment = ?");
+  const begun = database.query(
+    "select segment, previous, checksum, offsets, series_id, octet_length(offsets) / 2 from posting where segment = ?",
+  );
+  let kept: ReadonlyMap<number, number> | undefined;
   for (const row of begun.values(lowest)) {
-    const seriesId = Number(row[4]);
+    const [seriesId, size] = row.slice(4) as [number, number];
     try {
       yield [seriesId, countBelow(keptFrom, decode(seriesId, row)?.offsets ?? [])];
     } catch (error) {
       if (!(error instanceof PostingDamage)) throw error;
       onDamage(error.message);
+      kept ??= eventsBySeries(database, floor, segments.lastOf(lowest));
+      yield [seriesId, size - (kept.get(seriesId) ?? 0)];
     }
   }
+}
+
+function eventsBySeries(database: Database, first: number, last: number): Map<number, number> {
+  const counts = database.query("select series_id, count(*) from event where id between ? and ? group by series_id");
+  return new Map(counts.values(first, last) as [number, number][]);
 }
 
 /** How many of some ascending offsets are below one. */

@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
+import { checkFile } from "../../src/store/check.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { draft, idsOf, range, readAll, readAllBack, startingWith } from "../contract/log-driver.ts";
 import { randomFrom } from "../helpers/load.ts";
@@ -74,6 +75,23 @@ test("a number of the index that is damaged hides no event, neither then nor aft
   }
   expect(missed).toEqual([]);
 }, 60_000);
+
+test("an index that is damaged where the history begins is told of, and what topics have is still right", async () => {
+  using folder = new TempFolder();
+  await makeHistory(folder.file());
+  using database = new Database(folder.file());
+  database.run("update posting set offsets = zeroblob(octet_length(offsets)) where segment = 2");
+  database.close(true);
+  const damage: string[] = [];
+  const log = new SqliteEventLog(folder.file(), { onDamage: (detail) => void damage.push(detail) });
+  const counts = TOPICS.toSorted().map((topic) => range(FLOOR, HEAD).filter((id) => topicOf(id) === topic).length);
+  expect(log.topics().map(({ count }) => count)).toEqual(counts);
+  await log.close();
+  expect(damage).toEqual(["the index of series 1 in segment 2: checksum mismatch"]);
+  const found: string[] = [];
+  await checkFile(folder.file(), { onDamage: (detail) => void found.push(detail) });
+  expect(found).toEqual(damage);
+});
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
