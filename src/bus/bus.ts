@@ -17,6 +17,7 @@ import type {
   Retention,
   StorageSize,
   TopicMatcher,
+  TopicQuery,
 } from "./ports.ts";
 import type { Scope } from "./scope.ts";
 import { parseSince, type Start } from "./start.ts";
@@ -254,9 +255,27 @@ export class Bus {
     throw new BusError("not_found", `there is no event ${id}: the newest one is ${this.#log.head}`);
   }
 
-  /** Every topic that history keeps an event of, by name. */
-  topics(): TopicSummary[] {
-    return this.#log.topics();
+  /** The topics that history keeps an event of and that match, by name, page by page; the loop is free between two. */
+  async *topicPages(query: TopicQuery): AsyncGenerator<readonly TopicSummary[]> {
+    this.#refuseWhenStopped();
+    let missing = query.limit;
+    let after = query.after ?? "";
+    while (missing > 0) {
+      const page = this.#log.topics({ ...query, after, limit: missing });
+      yield page.topics;
+      missing -= page.topics.length;
+      after = page.end;
+      if (page.done) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Every topic that history keeps an event of and that matches the pattern, by name. Rejects with `pattern_invalid`. */
+  async topics(pattern = "*"): Promise<TopicSummary[]> {
+    const topics: TopicSummary[] = [];
+    const query = { topics: PatternSet.parse([pattern]), limit: Number.POSITIVE_INFINITY };
+    for await (const page of this.topicPages(query)) topics.push(...page);
+    return topics;
   }
 
   /** Applies the retention rules now; resolves with the number of events removed. */

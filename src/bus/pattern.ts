@@ -1,6 +1,7 @@
 import { type PatternBranch, parsePatternGrammar, patternInvalid } from "./pattern-grammar.ts";
 import { type Alternative, expandBraces, regExpOf } from "./pattern-regexp.ts";
 import { walkMatches } from "./pattern-walk.ts";
+import { type TopicRange, unionOf } from "./topic-range.ts";
 
 /** What a topic must look like. Only {@link parsePattern} makes one, so whoever holds one may trust it. */
 export type Pattern = ParsedPattern;
@@ -37,12 +38,15 @@ class ParsedPattern {
   readonly text: string;
   /** Whether there is no topic that does not match, because the pattern is `*`, or has it for an alternative. */
   readonly matchesEverything: boolean;
+  /** The literal prefix of each alternative. */
+  readonly ranges: readonly TopicRange[];
   readonly #matches: (topic: string) => boolean;
 
   constructor(text: string, grammar: PatternBranch) {
     const alternatives = expandBraces(grammar);
     this.text = text;
     this.matchesEverything = alternatives.some(isLoneStar);
+    this.ranges = unionOf(alternatives.map(rangeOf));
     this.#matches = matcherOf(grammar, alternatives);
   }
 
@@ -50,6 +54,17 @@ class ParsedPattern {
   matches(topic: string): boolean {
     return this.#matches(topic);
   }
+}
+
+/** What comes before the first part that more than one character, or none, can match. */
+function rangeOf(alternative: Alternative): TopicRange {
+  let prefix = "";
+  for (const part of alternative) {
+    const [range, ...others] = part.kind === "character" ? part.set : [];
+    if (range === undefined || others.length > 0 || range.first !== range.last) return { prefix, isWhole: false };
+    prefix += String.fromCodePoint(range.first);
+  }
+  return { prefix, isWhole: true };
 }
 
 function isLoneStar(alternative: Alternative): boolean {

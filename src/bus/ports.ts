@@ -2,6 +2,7 @@ import type { TopicSummary } from "../protocol/event.ts";
 import type { Event } from "./event.ts";
 import type { RawJson } from "./json.ts";
 import type { Topic } from "./topic.ts";
+import type { TopicRange } from "./topic-range.ts";
 
 /** An event before it is committed: checked, without an id and a time. */
 export interface Draft {
@@ -23,6 +24,26 @@ export interface Filter {
 
 export interface TopicMatcher {
   matches(topic: string): boolean;
+  /** Where the topics that match lie: each is in one of these. Empty when none can match. MUST NOT change. */
+  readonly ranges: readonly TopicRange[];
+}
+
+/** Which topics are asked for. */
+export interface TopicQuery {
+  readonly topics?: TopicMatcher;
+  /** Only topics after this one, in code point order. */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** A stretch of the topics that was searched, and what was found in it. */
+export interface TopicPage {
+  /** In code point order of their names. */
+  readonly topics: readonly TopicSummary[];
+  /** The last name that the search has passed; go on after it. */
+  readonly end: string;
+  /** Nothing that matches lies beyond `end`, as of now. */
+  readonly done: boolean;
 }
 
 /** A stretch of the log that was searched, and what was found in it. */
@@ -98,8 +119,8 @@ export interface EventLog {
   lastId(topics: TopicMatcher): number;
   /** The id of the newest event whose time is before this one; `floor - 1` when none is. */
   idBefore(timeMs: number): number;
-  /** Every topic that history keeps an event of, by name. */
-  topics(): TopicSummary[];
+  /** The topics that history keeps an event of, by name. MUST examine a bounded number of topics a call. */
+  topics(query: TopicQuery): TopicPage;
   /**
    * Removes what the rules no longer keep, oldest first, without holding the caller's thread for long.
    * Resolves with the number of events removed.
@@ -109,6 +130,8 @@ export interface EventLog {
   readonly head: number;
   /** The oldest id that is kept; `head + 1` when none is. */
   readonly floor: number;
+  /** Events from this id on are read without a look at the disk; `head + 1` when none is. */
+  readonly recentFrom: number;
   size(): StorageSize;
   /** Finds out whether an append could be taken now. */
   health(): Health;

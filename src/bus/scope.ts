@@ -1,6 +1,7 @@
 import { type Pattern, parsePattern } from "./pattern.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type { TopicMatcher } from "./ports.ts";
+import { intersectionOf, type TopicRange } from "./topic-range.ts";
 
 /** A matcher that can be told from others: two with the same key want the same topics. */
 export interface KeyedMatcher extends TopicMatcher {
@@ -28,6 +29,7 @@ export class Scope implements KeyedMatcher {
   readonly patterns: readonly string[];
   readonly isEverything: boolean;
   readonly isNothing: boolean;
+  readonly ranges: readonly TopicRange[];
   readonly #set: PatternSet;
   readonly #known = new Map<string, boolean>();
 
@@ -38,6 +40,7 @@ export class Scope implements KeyedMatcher {
     this.patterns = patterns.map(({ text }) => text);
     this.isEverything = patterns.some(({ matchesEverything }) => matchesEverything);
     this.isNothing = patterns.length === 0;
+    this.ranges = this.#set.ranges;
   }
 
   matches(topic: string): boolean {
@@ -74,6 +77,7 @@ export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {
   if (scope.isEverything) return asked;
   return {
     key: `${asked.key} within ${scope.key}`,
+    ranges: intersectionOf(scope.ranges, asked.ranges),
     matches: (topic) => scope.matches(topic) && asked.matches(topic),
   };
 }

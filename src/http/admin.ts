@@ -45,11 +45,10 @@ async function prune(bus: Bus, request: Request): Promise<Response> {
   return json({ pruned: await bus.prune() });
 }
 
-function topics(bus: Bus, request: Request): Response {
+async function topics(bus: Bus, request: Request): Promise<Response> {
   const { pattern } = topicsQuery.read(request.url);
-  const wanted = pattern.length === 0 ? undefined : new PatternSet(pattern);
-  const all = bus.topics();
-  return json(wanted === undefined ? all : all.filter(({ topic }) => wanted.matches(topic)));
+  const query = { ...(pattern.length > 0 && { topics: new PatternSet(pattern) }), limit: Number.POSITIVE_INFINITY };
+  return json((await Array.fromAsync(bus.topicPages(query))).flat());
 }
 
 function stats(service: ServiceState, request: Request): Response {

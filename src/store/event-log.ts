@@ -13,8 +13,9 @@ import type {
   Retention,
   StorageSize,
   TopicMatcher,
+  TopicPage,
+  TopicQuery,
 } from "../bus/ports.ts";
-import type { TopicSummary } from "../protocol/event.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
 import { BackupFile } from "./backup-file.ts";
 import { readBounds } from "./bounds.ts";
@@ -160,6 +161,10 @@ export class SqliteEventLog implements EventLog {
     return this.#floor;
   }
 
+  get recentFrom(): number {
+    return this.#head + 1;
+  }
+
   append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
     if (this.#closing) return Promise.reject(shuttingDown());
     return this.#queue.add({ drafts, idempotencyKey: options.idempotencyKey });
@@ -191,9 +196,12 @@ export class SqliteEventLog implements EventLog {
     return this.#reader.idBefore(timeMs);
   }
 
-  topics(): TopicSummary[] {
+  topics({ topics, after = "", limit }: TopicQuery): TopicPage {
     const reader = this.#reader;
-    return this.#series.summaries((id) => formatTime(reader.timeAt(id)));
+    const all = this.#series.summaries((id) => formatTime(reader.timeAt(id)));
+    const found = all.filter(({ topic }) => topic > after && topics?.matches(topic) !== false);
+    const page = found.slice(0, limit);
+    return { topics: page, end: page.at(-1)?.topic ?? after, done: page.length === found.length };
   }
 
   async prune(rules: Retention, nowMs: number): Promise<number> {

@@ -1,7 +1,8 @@
 import type { Event } from "../../src/bus/event.ts";
 import { type RawJson, toRawJson } from "../../src/bus/json.ts";
-import type { Draft, EventLog, Filter, Page, TopicMatcher } from "../../src/bus/ports.ts";
+import type { Draft, EventLog, Filter, Page, TopicMatcher, TopicQuery } from "../../src/bus/ports.ts";
 import { parseTopic } from "../../src/bus/topic.ts";
+import type { TopicSummary } from "../../src/protocol/event.ts";
 
 export function draft(topic: string, data: unknown = null, source = ""): Draft {
   return { topic: parseTopic(topic), data: toRawJson(data), source };
@@ -23,7 +24,7 @@ export async function appendEach(log: EventLog, topics: readonly string[]): Prom
 }
 
 export function startingWith(prefix: string): TopicMatcher {
-  return { matches: (topic) => topic.startsWith(prefix) };
+  return { matches: (topic) => topic.startsWith(prefix), ranges: [{ prefix, isWhole: false }] };
 }
 
 /** Reads upwards page by page until nothing more is to come. */
@@ -34,6 +35,18 @@ export function readAll(log: EventLog, filter: Filter = {}, after = 0, limit = 1
 /** Reads downwards page by page until nothing more is to come. */
 export function readAllBack(log: EventLog, filter: Filter = {}, before = Infinity, limit = 1000): Event[] {
   return eventsOf(walk((from) => log.readBack(filter, from, limit), before));
+}
+
+/** The topics of the whole log, page by page. */
+export function topicsOf(log: EventLog, query: Partial<TopicQuery> = {}, limit = 1000): TopicSummary[] {
+  const topics: TopicSummary[] = [];
+  let after = query.after ?? "";
+  for (;;) {
+    const page = log.topics({ ...query, after, limit });
+    topics.push(...page.topics);
+    if (page.done) return topics;
+    after = page.end;
+  }
 }
 
 export function* walk(read: (from: number) => Page, start: number): Generator<Page> {

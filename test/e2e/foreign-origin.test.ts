@@ -177,7 +177,7 @@ describeWith("chromium", "a page in a real browser", (chromiumPath) => {
       for (const [way, attempt] of Object.entries({ ...publishing, ...neverPublishing })) {
         test(`publishes nothing by ${way}`, async () => {
           await attemptIn(page, attempt, service.url);
-          expect(service.bus.topics().map(({ topic }) => topic)).toEqual(["secret"]);
+          expect((await service.bus.topics()).map(({ topic }) => topic)).toEqual(["secret"]);
         });
       }
 
@@ -240,7 +240,7 @@ describeWith("chromium", "a page in a real browser", (chromiumPath) => {
         const answer = await page.evaluate(async (asked) => (await fetch(asked)).text(), path);
         expect(JSON.parse(answer)).toMatchObject({ status: 403, code: "origin_forbidden" });
       }
-      expect(service.bus.topics().map(({ topic }) => topic)).toEqual(["secret"]);
+      expect((await service.bus.topics()).map(({ topic }) => topic)).toEqual(["secret"]);
       await page.close();
     });
 

@@ -11,6 +11,8 @@ import type {
   Retention,
   StorageSize,
   TopicMatcher,
+  TopicPage,
+  TopicQuery,
 } from "../../src/bus/ports.ts";
 import type { TopicSummary } from "../../src/protocol/event.ts";
 
@@ -37,6 +39,10 @@ export class MemoryEventLog implements EventLog {
 
   get floor(): number {
     return this.head - this.#kept.length + 1;
+  }
+
+  get recentFrom(): number {
+    return this.floor;
   }
 
   async append(drafts: readonly Draft[], { idempotencyKey }: AppendOptions = {}): Promise<Appended> {
@@ -80,7 +86,13 @@ export class MemoryEventLog implements EventLog {
     return this.#kept.findLast(({ atMs }) => atMs < timeMs)?.event.id ?? this.floor - 1;
   }
 
-  topics(): TopicSummary[] {
+  topics({ topics, after = "", limit }: TopicQuery): TopicPage {
+    const found = this.#summaries().filter(({ topic }) => topic > after && topics?.matches(topic) !== false);
+    const page = found.slice(0, limit);
+    return { topics: page, end: page.at(-1)?.topic ?? after, done: page.length === found.length };
+  }
+
+  #summaries(): TopicSummary[] {
     const byTopic = Map.groupBy(this.#kept, ({ event }) => event.topic);
     const summaries = [...byTopic].map(([topic, entries]) => {
       const last = entries.at(-1)?.event;

@@ -228,7 +228,7 @@ describe("a token", () => {
     await fetch(`${service.url}/api/tokens/shop`, { method: "DELETE", headers: bearer(admin) });
     connection.write(text.slice(-3));
     expect((await connection.answer())?.status).toBe(401);
-    expect(service.bus.topics().map(({ topic }) => topic)).toEqual(["marker"]);
+    expect((await service.bus.topics()).map(({ topic }) => topic)).toEqual(["marker"]);
   });
 
   test("closes, as the first one, the connections of those who came without", async () => {

@@ -2,7 +2,17 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { EventLog, Filter } from "../../src/bus/ports.ts";
 import { SqliteEventLog, type StoreInternals } from "../../src/store/event-log.ts";
-import { draft, drafts, idsOf, range, readAll, readAllBack, startingWith, walk } from "../contract/log-driver.ts";
+import {
+  draft,
+  drafts,
+  idsOf,
+  range,
+  readAll,
+  readAllBack,
+  startingWith,
+  topicsOf,
+  walk,
+} from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
 import { FaultyConnection } from "../helpers/fault.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -151,7 +161,7 @@ describe("a segment of 65,536 ids", () => {
     expectToFind(filter, edges.slice(2));
     await change("pragma user_version");
     expectToFind(filter, edges.slice(2));
-    expect(log.topics().map(({ topic, count }) => [topic, count])).toEqual([
+    expect(topicsOf(log).map(({ topic, count }) => [topic, count])).toEqual([
       ["edge", 5],
       ["other", 74_460],
     ]);

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { formatTime } from "../../src/bus/event.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
-import { draft, drafts, idsOf, range, rawDraft, readAll, startingWith } from "../contract/log-driver.ts";
+import { draft, drafts, idsOf, range, rawDraft, readAll, startingWith, topicsOf } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
@@ -69,7 +69,7 @@ describe("a history that is opened again", () => {
     await log.append([draft("b"), draft("a")]);
     await reopen();
     expect(idsOf(readAll(log, { topics: startingWith("a") }))).toEqual([1, 4]);
-    expect(log.topics().map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([
+    expect(topicsOf(log).map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([
       ["a", 2, 4],
       ["b", 2, 3],
     ]);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { checkFile } from "../../src/store/check.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { busErrorCodeOf } from "../contract/bus-error-code.ts";
-import { draft, drafts, idsOf, range, readAll, readAllBack, startingWith } from "../contract/log-driver.ts";
+import { draft, drafts, idsOf, range, readAll, readAllBack, startingWith, topicsOf } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
 import { FaultyConnection } from "../helpers/fault.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -86,7 +86,7 @@ describe("a history that is opened", () => {
     await append(50);
     await change("update event set series_id = 99 where id <= 48");
     expect(damage).toEqual([]);
-    expect(log.topics().map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([
+    expect(topicsOf(log).map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([
       ["topic.0", 16, 48],
       ["topic.1", 17, 49],
       ["topic.2", 17, 50],
@@ -103,7 +103,7 @@ describe("a history that is opened", () => {
     for (const _ of range(1, 10)) await append(1);
     expect(blocks()).toEqual([1, 5, 9]);
     await change("update event set series_id = 99 where id <= 12");
-    expect(log.topics().map(({ count }) => count)).toEqual([4, 5, 4]);
+    expect(topicsOf(log).map(({ count }) => count)).toEqual([4, 5, 4]);
   });
 
   test("knows it when its process was killed", async () => {
@@ -113,7 +113,7 @@ describe("a history that is opened", () => {
     folder.copyDatabase(folder.file("held.db"), "history.db");
     await change("update event set series_id = 99 where id <= 4096");
     expect([log.head, blocks(), damage]).toEqual([4200, [1], []]);
-    expect(log.topics().map(({ count }) => count)).toEqual(Array(7).fill(600));
+    expect(topicsOf(log).map(({ count }) => count)).toEqual(Array(7).fill(600));
   });
 
   test("forgets what was removed of a block, and the topics that went with it", async () => {

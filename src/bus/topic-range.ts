@@ -1,0 +1,51 @@
+/** A stretch of the topics in code point order: the topic itself, or every topic that begins with a prefix. */
+export interface TopicRange {
+  readonly prefix: string;
+  /** Only the topic that equals `prefix`, instead of all that begin with it. */
+  readonly isWhole: boolean;
+}
+
+/** Every topic there can be. */
+export const EVERY_TOPIC: readonly TopicRange[] = [{ prefix: "", isWhole: false }];
+
+/** Pairs compared to intersect two lists; with more, the shorter list is returned, which is a superset. */
+const MAX_COMPARED_PAIRS = 4096;
+
+/** The union of some ranges, without those that another one covers. */
+export function unionOf(ranges: readonly TopicRange[]): readonly TopicRange[] {
+  const sorted = [...ranges].sort(byPrefix);
+  const union: TopicRange[] = [];
+  for (const range of sorted) {
+    const last = union.at(-1);
+    if (last === undefined || !covers(last, range)) union.push(range);
+  }
+  return union;
+}
+
+/** A superset of the topics that lie in both unions of ranges, and exactly those unless the lists are very long. */
+export function intersectionOf(a: readonly TopicRange[], b: readonly TopicRange[]): readonly TopicRange[] {
+  if (a.length * b.length > MAX_COMPARED_PAIRS) return a.length < b.length ? a : b;
+  const both = a.flatMap((one) => b.flatMap((other) => intersectTwo(one, other)));
+  return unionOf(both);
+}
+
+/** Whether the topic lies in the range. */
+export function isWithin(range: TopicRange, topic: string): boolean {
+  return range.isWhole ? topic === range.prefix : topic.startsWith(range.prefix);
+}
+
+function intersectTwo(a: TopicRange, b: TopicRange): readonly TopicRange[] {
+  if (covers(a, b)) return [b];
+  return covers(b, a) ? [a] : [];
+}
+
+/** Whether every topic of `inner` lies in `outer`. */
+function covers(outer: TopicRange, inner: TopicRange): boolean {
+  return outer.isWhole ? inner.isWhole && inner.prefix === outer.prefix : inner.prefix.startsWith(outer.prefix);
+}
+
+/** A range comes before those that it covers. The order by UTF-16 code units is enough for that. */
+function byPrefix(a: TopicRange, b: TopicRange): number {
+  if (a.prefix === b.prefix) return Number(a.isWhole) - Number(b.isWhole);
+  return a.prefix < b.prefix ? -1 : 1;
+}
