@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { parse, TomlDate, TomlError, type TomlTable, type TomlValue } from "smol-toml";
 import { BusError } from "./bus/errors.ts";
 import { CONFIG_FLAG, type FileValues, fileKey, type Setting, settings } from "./config.ts";
-import { nearest } from "./http/nearest.ts";
-import { readFailure } from "./http/read-failure.ts";
+import { nearest } from "./text/nearest.ts";
+import { readFailure } from "./text/read-failure.ts";
 
 /**
  * Reads a configuration file in TOML: the names are the flags without their dashes, such as `max-history = 1000`.

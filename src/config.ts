@@ -1,5 +1,5 @@
 import { BusError } from "./bus/errors.ts";
-import { nearest } from "./http/nearest.ts";
+import { nearest } from "./text/nearest.ts";
 
 /** How one setting is read and shown. */
 export interface Setting<T> {

@@ -14,7 +14,7 @@ import { serveCommand } from "./cli/serve.ts";
 import { subscribeCommand } from "./cli/subscribe.ts";
 import { tokenCommand } from "./cli/token.ts";
 import { pruneCommand, topicsCommand } from "./cli/topics.ts";
-import { nearest } from "./http/nearest.ts";
+import { nearest } from "./text/nearest.ts";
 
 if (import.meta.main) {
   await run(Bun.argv.slice(2));

@@ -2,7 +2,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { BusError } from "./bus/errors.ts";
 import type { TlsIdentity } from "./http/listener.ts";
-import { readFailure } from "./http/read-failure.ts";
+import { readFailure } from "./text/read-failure.ts";
 
 /** How often the files are read again, in milliseconds: a renewed certificate is used within this time. */
 const LOOK_AGAIN_MS = 10_000;

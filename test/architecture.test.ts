@@ -16,6 +16,7 @@ const ranks: Readonly<Record<string, number>> = {
   client: 2,
   bus: 1,
   protocol: 0,
+  text: 0,
 };
 
 /** Folders that may import less than their rank allows. */

@@ -12,8 +12,8 @@ import {
 import { BusError } from "../bus/errors.ts";
 import type { Principal } from "../bus/principal.ts";
 import { type Scope, scopeOf } from "../bus/scope.ts";
+import { readFailure } from "../text/read-failure.ts";
 import type { JwtVerifier } from "./gate.ts";
-import { readFailure } from "./read-failure.ts";
 
 /** What says which tokens are accepted. At most one of the two for public keys. */
 export interface JwtSettings {

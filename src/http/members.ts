@@ -1,7 +1,7 @@
 import { BusError } from "../bus/errors.ts";
 import { type RawJson, requireEnd, toOneLine } from "../bus/json.ts";
 import { scanColon, scanJson, scanName, skipSpace, unexpected } from "../bus/json-scanner.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../text/nearest.ts";
 
 /**
  * Members of one object that are kept; the rest is only checked to be JSON. No message knows more than five names, so

@@ -1,6 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { parseTime } from "../bus/start.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../text/nearest.ts";
 
 /** What OpenAPI says of one value of a parameter. */
 interface ValueSchema {

@@ -1,4 +1,4 @@
-/** The candidate that a misspelt name most likely means, or undefined when none is close: a third of it may differ, and two letters of four. */
+/** The candidate that a misspelt name most likely means, or undefined when none is close: a third of its letters may differ, and two of four. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3));
   let best: string | undefined;
