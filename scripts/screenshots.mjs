@@ -1,11 +1,10 @@
-// Takes the pictures of the dashboard in docs/screenshots/, of a server that GitHub's own examples of webhooks were
-// published to. With a folder as the argument it puts every view there, light and dark, wide and narrow. Needs Chromium.
+// Takes the pictures of the dashboard in docs/screenshots/ from a server that GitHub's own webhook examples are
+// published to. With a folder as the argument, every view goes there: light and dark, wide and narrow. Needs Chromium.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { toPalette } from "./palette-png.mjs";
 import { build, program, root, say } from "./toolchain.mjs";
 
 const PORT = Number(process.env.PORT ?? 9871);
@@ -35,7 +34,7 @@ const target = folder ?? join(root, "docs", "screenshots");
 mkdirSync(target, { recursive: true });
 await build();
 const home = mkdtempSync(join(tmpdir(), "eventbus-screenshots-"));
-if (await fetch(`${URL}/livez`).catch(() => undefined)) throw new Error(`another server answers at ${URL}`);
+if (await fetch(`${URL}/healthz`).catch(() => undefined)) throw new Error(`another server is listening at ${URL}: set PORT`);
 const server = spawn(program, ["--port", String(PORT), "--db", join(home, "eventbus.db")], { stdio: "ignore" });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
 try {
@@ -77,7 +76,7 @@ async function take(page, view, theme, size) {
   await prepare?.(page, size);
   await page.waitForTimeout(400);
   const name = `${view}-${theme}-${size === WIDE ? "wide" : "narrow"}.png`;
-  writeFileSync(join(target, name), await toPalette(browser, await page.screenshot()));
+  writeFileSync(join(target, name), await page.screenshot());
   say(name);
 }
 
