@@ -1,5 +1,8 @@
-// Compiles the program for every platform into dist/release/, with checksums. Bun fetches its other builds from the npm
-// registry, once. In Bun 1.4.5 the baseline build, for x64 without AVX2, is the same file as the other; people look for it.
+// Compiles the program for every platform into dist/release/, with checksums. Refuses to unless the tree is clean, its
+// commit has the tag of the version in package.json, and CHANGELOG.md says what is in that version; --dry-run compiles
+// all the same. Bun fetches its other builds from the npm registry, once. In Bun 1.4.5 the baseline build, for x64
+// without AVX2, is the same file as the other; people look for it.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,6 +20,9 @@ const platforms = [
   "windows-arm64",
 ];
 
+const obstacles = obstaclesToRelease();
+for (const obstacle of obstacles) say(`not ready for a release: ${obstacle}`);
+if (obstacles.length > 0 && !process.argv.includes("--dry-run")) process.exit(1);
 await install();
 const folder = join(root, "dist", "release");
 rmSync(folder, { recursive: true, force: true });
@@ -30,3 +36,25 @@ for (const platform of platforms) {
   say(`${name}, ${Math.round(bytes.length / 1e6)} MB`);
 }
 writeFileSync(join(folder, "SHA256SUMS"), sums);
+
+function obstaclesToRelease() {
+  const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  const obstacles = [];
+  if (git("status", "--porcelain") !== "") obstacles.push("there are changes that are not committed");
+  if (!git("tag", "--points-at", "HEAD").split("\n").includes(`v${version}`)) {
+    obstacles.push(`the commit has no tag v${version}`);
+  }
+  if (changesOf(version) === "") obstacles.push(`CHANGELOG.md says nothing under "## ${version}"`);
+  return obstacles;
+}
+
+/** What stands under the heading of a version, which may have a date behind it. */
+function changesOf(version) {
+  const sections = readFileSync(join(root, "CHANGELOG.md"), "utf8").split(/^## /m);
+  const section = sections.find((text) => text.startsWith(`${version}\n`) || text.startsWith(`${version} `));
+  return section?.slice(section.indexOf("\n")).trim() ?? "";
+}
+
+function git(...args) {
+  return execFileSync("git", args, { cwd: root, encoding: "utf8" }).trim();
+}

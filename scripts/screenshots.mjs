@@ -34,7 +34,8 @@ const target = folder ?? join(root, "docs", "screenshots");
 mkdirSync(target, { recursive: true });
 await build();
 const home = mkdtempSync(join(tmpdir(), "eventbus-screenshots-"));
-if (await fetch(`${URL}/healthz`).catch(() => undefined)) throw new Error(`another server is listening at ${URL}: set PORT`);
+if (await fetch(`${URL}/healthz`).catch(() => undefined))
+  throw new Error(`another server is listening at ${URL}: set PORT`);
 const server = spawn(program, ["--port", String(PORT), "--db", join(home, "eventbus.db")], { stdio: "ignore" });
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
 try {

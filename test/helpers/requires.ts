@@ -8,6 +8,7 @@ const programs = {
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], get: "apt-get install chromium" },
   curl: { names: ["curl"], get: "apt-get install curl" },
   fish: { names: ["fish"], get: "apt-get install fish" },
+  git: { names: ["git"], get: "apt-get install git" },
   go: { names: ["go"], get: "apt-get install golang-go" },
   "nats-server": { names: ["nats-server"], get: "apt-get install nats-server" },
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
