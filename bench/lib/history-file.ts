@@ -64,7 +64,7 @@ async function fill(context: Context, server: Server, events: number): Promise<v
 /** Changes whenever the code does that wrote the histories. */
 async function storeHash(): Promise<string> {
   const root = join(import.meta.dir, "../../src");
-  const files = [...new Bun.Glob("store/*").scanSync(root), "bus/event.ts"].sort();
+  const files = [...new Bun.Glob("store/**").scanSync(root), "bus/event.ts"].sort();
   const hasher = new Bun.CryptoHasher("sha256");
   for (const file of [...files.map((name) => join(root, name)), import.meta.path]) {
     hasher.update(await Bun.file(file).bytes());

@@ -3,8 +3,8 @@ import { createWriteStream, existsSync } from "node:fs";
 import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { environmentName, settings } from "../config.ts";
-import { writeError } from "../store/open-error.ts";
-import { copyFile, WholeFile } from "../store/whole-file.ts";
+import { copyFile, WholeFile } from "../store/copy/whole-file.ts";
+import { writeError } from "../store/file/open-error.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 interface Options {

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { environmentName, settings } from "../config.ts";
-import { checkFile } from "../store/check.ts";
+import { checkFile } from "../store/check/check.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 /** The command that looks for damage in a history file. */

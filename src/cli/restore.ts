@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { environmentName, settings } from "../config.ts";
-import { type Restored, restoreFile } from "../store/restore.ts";
+import { type Restored, restoreFile } from "../store/copy/restore.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 /** The command that puts a checked copy in the place of the history. */

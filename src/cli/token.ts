@@ -8,7 +8,7 @@ import { environmentName, settings } from "../config.ts";
 import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
-import { isInUse } from "../store/sqlite-error.ts";
+import { isInUse } from "../store/file/sqlite-error.ts";
 import { Table } from "./table.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:9800";

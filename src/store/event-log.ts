@@ -17,24 +17,24 @@ import type {
   TopicQuery,
 } from "../bus/ports.ts";
 import { type Append, AppendQueue, type Outcome } from "./append-queue.ts";
-import { BackupFile } from "./backup-file.ts";
-import { readBounds } from "./bounds.ts";
 import { CommitListeners } from "./commit-listeners.ts";
-import { Damage } from "./damage.ts";
-import { EventTable } from "./event-table.ts";
+import { BackupFile } from "./copy/backup-file.ts";
+import { copyHistory } from "./copy/history-copy.ts";
+import { readBounds } from "./events/bounds.ts";
+import { EventTable } from "./events/event-table.ts";
+import { PostingIndex, SEAL_SLICE } from "./events/posting.ts";
+import { SEGMENT_SIZE, Segments } from "./events/segment.ts";
+import { type Series, SeriesTable } from "./events/series.ts";
+import { Damage } from "./file/damage.ts";
+import { Meta, readMeta } from "./file/meta.ts";
+import { openError } from "./file/open-error.ts";
+import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
+import { Transactor } from "./file/transactor.ts";
+import { WriteHealth } from "./file/write-health.ts";
 import { HistoryReader } from "./history.ts";
-import { copyHistory } from "./history-copy.ts";
-import { IdempotencyKeys } from "./idempotency.ts";
-import { Meta, readMeta } from "./meta.ts";
-import { openError } from "./open-error.ts";
-import { PostingIndex, SEAL_SLICE } from "./posting.ts";
+import { IdempotencyKeys } from "./keys/idempotency.ts";
+import { TokenTable } from "./keys/tokens.ts";
 import { Pruner } from "./retention.ts";
-import { SEGMENT_SIZE, Segments } from "./segment.ts";
-import { type Series, SeriesTable } from "./series.ts";
-import { type Durability, type OpenFile, openDatabase } from "./sqlite.ts";
-import { TokenTable } from "./tokens.ts";
-import { Transactor } from "./transactor.ts";
-import { WriteHealth } from "./write-health.ts";
 
 export type { Durability };
 

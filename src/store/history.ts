@@ -1,12 +1,12 @@
 import { BusError } from "../bus/errors.ts";
 import type { Event } from "../bus/event.ts";
 import type { Filter, Page, TopicMatcher } from "../bus/ports.ts";
-import type { Bounds } from "./bounds.ts";
-import type { EventTable } from "./event-table.ts";
-import type { PostingIndex } from "./posting.ts";
-import type { Posting } from "./posting-table.ts";
-import type { Segments } from "./segment.ts";
-import type { Series, SeriesTable } from "./series.ts";
+import type { Bounds } from "./events/bounds.ts";
+import type { EventTable } from "./events/event-table.ts";
+import type { PostingIndex } from "./events/posting.ts";
+import type { Posting } from "./events/posting-table.ts";
+import type { Segments } from "./events/segment.ts";
+import type { Series, SeriesTable } from "./events/series.ts";
 
 /** What one call may read, so that a reader of large events does not hold the memory or the loop. */
 const PAGE_BYTES = 1024 * 1024;

@@ -1,16 +1,16 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Meter } from "../bus/meter.ts";
 import type { Retention, StorageSize } from "../bus/ports.ts";
-import type { Bounds } from "./bounds.ts";
-import { isIntact } from "./event-table.ts";
+import type { Bounds } from "./events/bounds.ts";
+import { isIntact } from "./events/event-table.ts";
+import type { PostingIndex } from "./events/posting.ts";
+import type { Segments } from "./events/segment.ts";
+import type { Series, SeriesTable } from "./events/series.ts";
+import { Meta } from "./file/meta.ts";
+import { nextTurn } from "./file/next-turn.ts";
+import { pragma } from "./file/sqlite.ts";
+import type { Transactor } from "./file/transactor.ts";
 import type { HistoryReader } from "./history.ts";
-import { Meta } from "./meta.ts";
-import { nextTurn } from "./next-turn.ts";
-import type { PostingIndex } from "./posting.ts";
-import type { Segments } from "./segment.ts";
-import type { Series, SeriesTable } from "./series.ts";
-import { pragma } from "./sqlite.ts";
-import type { Transactor } from "./transactor.ts";
 
 /** What a slice may hold the loop for, in milliseconds: a quarter of the 10 that are promised, as a checkpoint may come with it. */
 const SLICE_MS = 2.5;

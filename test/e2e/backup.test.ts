@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { checkFile } from "../../src/store/check.ts";
+import { checkFile } from "../../src/store/check/check.ts";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { history, publish, publishMany } from "../helpers/http.ts";
 import { temporaryFolder } from "../helpers/service.ts";

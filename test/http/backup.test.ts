@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { checkFile } from "../../src/store/check.ts";
+import { checkFile } from "../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { expectProblem, publish, publishMany, RawConnection, requestText } from "../helpers/http.ts";
 import { startService } from "../helpers/service.ts";

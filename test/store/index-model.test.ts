@@ -3,9 +3,9 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { TopicMatcher } from "../../src/bus/ports.ts";
 import { EVERY_TOPIC } from "../../src/bus/topic-range.ts";
-import { checkFile } from "../../src/store/check.ts";
+import { checkFile } from "../../src/store/check/check.ts";
+import { copyHistory } from "../../src/store/copy/history-copy.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
-import { copyHistory } from "../../src/store/history-copy.ts";
 import { draft, idsOf, startingWith, topicsOf } from "../contract/log-driver.ts";
 import { TempFolder } from "../helpers/temp.ts";
 

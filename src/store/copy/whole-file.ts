@@ -1,0 +1,110 @@
+import { chmodSync, chownSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { BusError } from "../../bus/errors.ts";
+import { type CheckReport, checkFile } from "../check/check.ts";
+import { readBounds } from "../events/bounds.ts";
+import { Damage } from "../file/damage.ts";
+import { inspectFile, realPath } from "../file/file-inspection.ts";
+import { readMeta } from "../file/meta.ts";
+import { openSnapshot } from "../file/snapshot.ts";
+import { pragma, SCHEMA_VERSION } from "../file/sqlite.ts";
+import { copyHistory } from "./history-copy.ts";
+
+/** Told what is being done, and how much of it: 0 to 1. */
+export type OnProgress = (what: string, done: number) => void;
+
+/** What an interrupted command ends with: 128 and the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * A file that appears under its name whole, on the disk and checked, or not at all. Until then it has another name
+ * beside it, which only `kill -9` leaves behind: on a signal that asks to end it is removed, and the process ends.
+ */
+export class WholeFile implements Disposable {
+  readonly path: string;
+  /** What to write to. */
+  readonly unfinished: string;
+
+  constructor(path: string) {
+    this.path = path;
+    this.unfinished = `${path}.unfinished-${process.pid}`;
+    rmSync(this.unfinished, { force: true });
+    process.on("SIGINT", this.#onSignal);
+    process.on("SIGTERM", this.#onSignal);
+  }
+
+  /** Gives it the owner and the rights of the file whose place it takes, or else the owner of the folder. */
+  inherit(): void {
+    const there = statSync(this.path, { throwIfNoEntry: false });
+    if (there) chmodSync(this.unfinished, there.mode & 0o777);
+    if (process.getuid?.() !== 0) return;
+    const { uid, gid } = there ?? statSync(dirname(this.path));
+    chownSync(this.unfinished, uid, gid);
+  }
+
+  /** Syncs and checks what was written. Throws `unavailable`, with what is damaged, when it is not sound. */
+  async check(onProgress: OnProgress): Promise<CheckReport> {
+    sync(this.unfinished);
+    return await requireSound(this.unfinished, onProgress);
+  }
+
+  /** Gives it its name, in the place of a file that has it. It survives a power cut when this returns. */
+  appear(): void {
+    renameSync(this.unfinished, this.path);
+    sync(dirname(this.path));
+  }
+
+  [Symbol.dispose](): void {
+    process.off("SIGINT", this.#onSignal);
+    process.off("SIGTERM", this.#onSignal);
+    rmSync(this.unfinished, { force: true });
+  }
+
+  readonly #onSignal = (signal: keyof typeof EXIT_CODES): void => {
+    this[Symbol.dispose]();
+    process.exit(EXIT_CODES[signal]);
+  };
+}
+
+/** Copies a history that nobody has open, its write-ahead log included, without changing it. */
+export async function copyFile(name: string, target: string, onProgress: OnProgress): Promise<void> {
+  const path = realPath(name);
+  if (inspectFile(path, SCHEMA_VERSION).isNew) throw new BusError("unavailable", `${path} is missing or empty`);
+  const source = openSnapshot(path);
+  try {
+    if (Number(pragma(source, "user_version")) !== SCHEMA_VERSION) {
+      throw new BusError("unavailable", `${path} has an older schema: start the server on it once, which renews it`);
+    }
+    const damage = new Damage(() => {});
+    const [floor, head] = readBounds(source, readMeta(source), damage);
+    if (damage.isFound) throw damaged(path, damage.summary);
+    await copyHistory(source, { floor, head }, target, { onProgress: (done) => onProgress("copying", done) });
+  } finally {
+    source.close(true);
+  }
+}
+
+/** Checks all of a history that nobody has open. Throws `unavailable`, with what is damaged, when it is not sound. */
+export async function requireSound(path: string, onProgress: OnProgress): Promise<CheckReport> {
+  const found: string[] = [];
+  const report = await checkFile(path, {
+    onDamage: (detail) => void found.push(detail),
+    onProgress: (what, done) => onProgress(`checking ${what}`, done),
+  });
+  if (!report.isSound) throw damaged(path, found.slice(0, 5).join("; ") + (found.length > 5 ? "; …" : ""));
+  return report;
+}
+
+function damaged(path: string, what: string): BusError {
+  return new BusError("unavailable", `${path} is damaged: ${what}`);
+}
+
+/** Brings a file, or the names in a folder, to the disk. */
+function sync(path: string): void {
+  const file = openSync(path, "r");
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}

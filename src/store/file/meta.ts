@@ -1,0 +1,53 @@
+import type { Database, Statement } from "bun:sqlite";
+import { BusError } from "../../bus/errors.ts";
+
+/** Those of the first schema. */
+const FIRST_NAMES = ["segment_size", "pruned_to", "pruned_at", "indexed_to", "head"] as const;
+const NAMES = [...FIRST_NAMES, "tokens"] as const;
+export type MetaName = (typeof NAMES)[number];
+export type MetaValues = Readonly<Record<MetaName, number>>;
+
+/** The numbers that the history as a whole is described by. */
+export class Meta {
+  readonly #update: Statement;
+
+  constructor(database: Database) {
+    this.#update = database.prepare("update meta set value = ?, checksum = ? where name = ?");
+  }
+
+  /** Sets a number in the transaction that is open. */
+  set(name: MetaName, value: number): void {
+    this.#update.run(value, checksumOf(name, value), name);
+  }
+}
+
+/** Writes the numbers of an empty history. */
+export function insertMeta(database: Database, segmentSize: number): void {
+  for (const name of FIRST_NAMES) insertMetaValue(database, name, name === "segment_size" ? segmentSize : 0);
+}
+
+/** Writes one number for the first time, as a later schema needs. */
+export function insertMetaValue(database: Database, name: MetaName, value: number): void {
+  database.query("insert into meta values (?, ?, ?)").run(name, value, checksumOf(name, value));
+}
+
+/**
+ * Reads every number. Throws `unavailable` when one of them is damaged: without them nobody knows which ids were
+ * given and which events were removed on purpose.
+ */
+export function readMeta(database: Database): MetaValues {
+  const values: Partial<Record<MetaName, number>> = {};
+  const rows = database.query("select name, value, checksum from meta").values() as [string, number, number][];
+  for (const [name, value, checksum] of rows) {
+    const known = NAMES.find((one) => one === name);
+    if (known && checksumOf(name, value) === checksum) values[known] = value;
+  }
+  for (const name of NAMES) {
+    if (values[name] === undefined) throw new BusError("unavailable", `${name} in the table meta is damaged`);
+  }
+  return values as MetaValues;
+}
+
+function checksumOf(name: string, value: number): number {
+  return Bun.hash.crc32(`${name}=${value}`);
+}

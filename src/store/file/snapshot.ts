@@ -1,0 +1,59 @@
+import { constants, Database } from "bun:sqlite";
+import { existsSync, linkSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { BusError } from "../../bus/errors.ts";
+import { openError } from "./open-error.ts";
+import { isInUse } from "./sqlite-error.ts";
+
+/**
+ * Opens a history for reading, its write-ahead log included, without changing anything of it, and keeps everybody from
+ * opening it for writing until the answer is closed. Throws `unavailable` when somebody has it open.
+ *
+ * SQLite makes files beside the one that it opens, and carries out the write-ahead log when it closes it. So it is given
+ * another name of the same file, in a folder of its own, and may not write.
+ */
+export function openSnapshot(path: string): Database {
+  const folder = secondNames(path);
+  let database: Database | undefined;
+  try {
+    database = new Database(join(folder, "history.db"), constants.SQLITE_OPEN_READONLY);
+    database.run("pragma busy_timeout = 0");
+    // One transaction for all that follows: it opens the write-ahead log, too, so the names are not needed any more.
+    database.run("begin");
+    database.query("select count(*) from sqlite_schema").values();
+    return database;
+  } catch (error) {
+    database?.close(true);
+    throw openError(path, error);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Whether another process has the file open. Where that cannot be found out, SQLite finds it out later. */
+export function isInUseElsewhere(path: string): boolean {
+  try {
+    openSnapshot(path).close(true);
+    return false;
+  } catch (error) {
+    return error instanceof BusError && isInUse(error.cause);
+  }
+}
+
+function secondNames(path: string): string {
+  let folder: string | undefined;
+  try {
+    folder = mkdtempSync(`${path}-check-`);
+    linkSync(path, join(folder, "history.db"));
+    if (existsSync(`${path}-wal`)) linkSync(`${path}-wal`, join(folder, "history.db-wal"));
+    return folder;
+  } catch (error) {
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BusError(
+      "unavailable",
+      `${path} cannot be checked where it is (${reason}): copy it, and ${path}-wal if there is one, to a folder where files can be made, and check the copy`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,222 @@
+import { Database } from "bun:sqlite";
+import { realpathSync, statSync, writeFileSync } from "node:fs";
+import { BusError } from "../../bus/errors.ts";
+import posting from "../events/posting.sql" with { type: "text" };
+import { SEGMENT_SIZE } from "../events/segment.ts";
+import { protectEnds } from "../events/series-ends.ts";
+import { includeRemoved } from "../events/stored-counts.ts";
+import tail from "../events/tail.sql" with { type: "text" };
+import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
+import { insertMeta, insertMetaValue } from "./meta.ts";
+import { inUse, openError } from "./open-error.ts";
+import schema from "./schema.sql" with { type: "text" };
+import { isInUseElsewhere } from "./snapshot.ts";
+import tokens from "./tokens.sql" with { type: "text" };
+
+/** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
+export type Durability = "fsync" | "os";
+
+/** One step a version; a file of version n gets the steps from n on. A step that was released is never edited. */
+const migrations: readonly ((database: Database, segmentSize: number) => void)[] = [
+  (database, segmentSize) => {
+    database.run(schema);
+    insertMeta(database, segmentSize);
+  },
+  (database) => {
+    database.run(tokens);
+    insertMetaValue(database, "tokens", 0);
+  },
+  (database) => {
+    database.run(tail);
+  },
+  (database) => {
+    database.run(posting);
+  },
+  protectEnds,
+  includeRemoved,
+];
+
+export const SCHEMA_VERSION = migrations.length;
+
+/** Pages of 4 KiB. A checkpoint of 2 MiB passes in 4 ms, and larger ones make publishing no faster. */
+const CHECKPOINT_PAGES = 500;
+/** What the WAL file shrinks to after a checkpoint, in bytes. */
+const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
+/** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of common size. */
+const CACHE_KIB = -32 * 1024;
+/** The same of a copy that is being made, of which nothing is read again. */
+const COPY_CACHE_KIB = -4 * 1024;
+/** A name that SQLite knows: a database that keeps nothing. */
+const IN_MEMORY = ":memory:";
+/** Commits in a broken write-ahead log of which at least one had been acknowledged. */
+const ACKNOWLEDGED_COMMITS = 2;
+
+/** A history file that is open, and locked for this process. */
+export interface OpenFile {
+  readonly database: Database;
+  /** Bytes of the write-ahead log, which stands in a file of its own. */
+  walBytes(): number;
+  /** Finalizes every statement and releases the lock. May be called twice. */
+  close(): void;
+}
+
+/**
+ * Files that this process has open. SQLite's lock keeps other processes out, but the operating system drops it when the
+ * process that holds it closes any other descriptor of the file: so nothing here may so much as look into one of these.
+ */
+const openFiles = new Set<string>();
+
+/**
+ * Opens the history file, makes it when there is none, and brings an older schema up to date.
+ *
+ * The file is locked for this process until it is closed. Throws `unavailable`, and leaves the file untouched, when
+ * it is not an eventbus file, has a newer schema, is in use, cannot be read or written, or when its write-ahead log is
+ * damaged in such a way that acknowledged commits would be lost. The last is no reason with `os`, where a power cut can
+ * do that, too.
+ */
+export function openDatabase(name: string, durability: Durability, segmentSize: number): OpenFile {
+  const path = name === IN_MEMORY ? name : realPath(name);
+  let database: Database | undefined;
+  try {
+    const isNew = path === IN_MEMORY || inspect(path, durability).isNew;
+    database = new Database(path, { create: true, readwrite: true, strict: true });
+    configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
+    migrate(database, segmentSize);
+    return opened(database, path);
+  } catch (error) {
+    database?.close(true);
+    throw openError(path, error);
+  }
+}
+
+/** Throws `unavailable` when this process has the file open. */
+export function refuseOpenHere(path: string): void {
+  const key = keyOf(path);
+  if (key !== undefined && openFiles.has(key)) throw inUse(path);
+}
+
+function opened(database: Database, path: string): OpenFile {
+  const key = keyOf(path);
+  if (key !== undefined) openFiles.add(key);
+  return {
+    database,
+    walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
+    close() {
+      database.close(true);
+      if (key !== undefined) openFiles.delete(key);
+    },
+  };
+}
+
+function inspect(path: string, durability: Durability): Inspection {
+  refuseOpenHere(path);
+  const inspection = inspectFile(path, SCHEMA_VERSION);
+  if (durability === "os" || !losesCommits(inspection)) return inspection;
+  // What another process is writing may look broken while it is read.
+  if (isInUseElsewhere(path)) throw inUse(path);
+  const { wal } = inspectFile(path, SCHEMA_VERSION);
+  if (wal === undefined || !losesCommits({ wal })) return inspection;
+  throw new BusError(
+    "unavailable",
+    `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
+      `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
+  );
+}
+
+function losesCommits({ wal }: Pick<Inspection, "wal">): boolean {
+  return wal !== undefined && wal.lostCommits >= ACKNOWLEDGED_COMMITS;
+}
+
+interface Configuration {
+  readonly durability: Durability;
+  readonly isNew: boolean;
+  readonly isInMemory: boolean;
+}
+
+function configure(database: Database, { durability, isNew, isInMemory }: Configuration): void {
+  database.run("pragma busy_timeout = 0");
+  database.run("pragma locking_mode = exclusive");
+  if (isNew) {
+    // Both must be in the main file before it becomes a WAL database.
+    database.run("pragma auto_vacuum = incremental");
+    database.run(`pragma application_id = ${APPLICATION_ID}`);
+  }
+  setRequired(database, "journal_mode", isInMemory ? "memory" : "wal");
+  setRequired(database, "synchronous", durability === "fsync" ? 2 : 1);
+  database.run(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  database.run(`pragma journal_size_limit = ${WAL_SIZE_LIMIT}`);
+  database.run(`pragma cache_size = ${CACHE_KIB}`);
+  database.run("pragma foreign_keys = off");
+  // The lock is taken by the first statement that needs it: take it now.
+  database.run("begin immediate");
+  database.run("commit");
+}
+
+/** Sets a pragma that acknowledged events depend on, and makes sure that it was taken. */
+function setRequired(database: Database, name: string, value: string | number): void {
+  database.run(`pragma ${name} = ${value}`);
+  if (pragma(database, name) === value) return;
+  throw new BusError("unavailable", `SQLite does not take ${name} = ${value} for it`);
+}
+
+/**
+ * Makes an empty history for a copy that is synced and checked later: no write to it waits for the disk, and a crash
+ * leaves nothing that is of use. A file that is there is written over; one that is made is for its owner alone.
+ */
+export function makeHistory(path: string): Database {
+  writeFileSync(path, "", { mode: 0o600 });
+  const database = new Database(path, { readwrite: true, strict: true });
+  try {
+    database.run("pragma auto_vacuum = incremental");
+    database.run(`pragma application_id = ${APPLICATION_ID}`);
+    database.run("pragma locking_mode = exclusive");
+    database.run("pragma synchronous = off");
+    database.run("pragma journal_mode = off");
+    database.run(`pragma cache_size = ${COPY_CACHE_KIB}`);
+    migrate(database, SEGMENT_SIZE);
+    return database;
+  } catch (error) {
+    database.close(true);
+    throw error;
+  }
+}
+
+function migrate(database: Database, segmentSize: number): void {
+  const from = Number(pragma(database, "user_version"));
+  for (const [index, step] of migrations.entries()) {
+    if (index < from) continue;
+    database.transaction(() => {
+      step(database, segmentSize);
+      database.run(`pragma user_version = ${index + 1}`);
+    })();
+  }
+}
+
+/** Tells one file from another, by whatever name it goes; undefined when there is none. */
+function keyOf(path: string): string | undefined {
+  if (path === IN_MEMORY) return undefined;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && `${stats.dev}:${stats.ino}:${stats.ino === 0 ? realpathSync(path) : ""}`;
+}
+
+/** The SQL of every table, index and view of an up-to-date file, by name. */
+export function schemaOf(database: Database): Map<string, string> {
+  const rows = database.query("select name, sql from sqlite_schema where sql is not null order by name").values();
+  return new Map(rows as [string, string][]);
+}
+
+/** What `schemaOf` answers for a file that was just made. */
+export function freshSchema(): Map<string, string> {
+  const database = new Database(":memory:");
+  try {
+    migrate(database, SEGMENT_SIZE);
+    return schemaOf(database);
+  } finally {
+    database.close(true);
+  }
+}
+
+/** The value of a pragma that answers with one. */
+export function pragma(database: Database, name: string): unknown {
+  return database.query<Record<string, unknown>, []>(`pragma ${name}`).values()[0]?.[0];
+}

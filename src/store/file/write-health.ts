@@ -1,0 +1,62 @@
+import { BusError } from "../../bus/errors.ts";
+import type { Health } from "../../bus/ports.ts";
+import type { Damage } from "./damage.ts";
+import { isDamage, isFull } from "./sqlite-error.ts";
+
+/** Whether the history can be written, as the last failure tells. */
+export class WriteHealth {
+  readonly #damage: Damage;
+  readonly #onFailure: (error: unknown) => void;
+  #state: Health = { state: "ok" };
+
+  /** `onFailure` is told once of a write whose outcome is unknown. */
+  constructor(damage: Damage, onFailure: (error: unknown) => void) {
+    this.#damage = damage;
+    this.#onFailure = onFailure;
+  }
+
+  get current(): Health {
+    return this.#state;
+  }
+
+  /** A write has gone well. */
+  recover(): void {
+    if (this.#state.state === "full") this.#state = { state: "ok" };
+  }
+
+  /** Throws when an earlier write failed for good. */
+  requireWritable(): void {
+    if (this.#state.state !== "failed") return;
+    throw new BusError(
+      "unavailable",
+      "a write to the history failed earlier: it takes nothing more, and this was not kept",
+    );
+  }
+
+  /**
+   * Notes a failed write and answers with what to tell its caller.
+   *
+   * A full disk, and a file whose structures are broken, have rolled back. After anything else nobody knows what the
+   * disk holds.
+   */
+  failure(error: unknown): BusError {
+    if (error instanceof BusError) return error;
+    if (isFull(error)) {
+      this.#state = { state: "full", detail: "the disk of the history is full" };
+      return new BusError("storage_full", "the disk of the history is full: nothing was written", { cause: error });
+    }
+    if (isDamage(error)) {
+      this.#damage.note(`the history cannot be written: ${(error as Error).message}`);
+      return new BusError("internal", "the history is damaged on disk: nothing was written", { cause: error });
+    }
+    if (this.#state.state !== "failed") {
+      this.#state = { state: "failed", detail: "a write to the history failed" };
+      this.#onFailure(error);
+    }
+    return new BusError(
+      "unavailable",
+      "the history could not be written; whether this was kept is unknown: publish again with the same Idempotency-Key",
+      { cause: error },
+    );
+  }
+}

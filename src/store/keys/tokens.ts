@@ -1,0 +1,134 @@
+import type { Database, Statement } from "bun:sqlite";
+import { BusError } from "../../bus/errors.ts";
+import type { TokenRecord, TokenStore } from "../../bus/tokens.ts";
+import type { Damage } from "../file/damage.ts";
+import { Meta } from "../file/meta.ts";
+
+/** Bytes from the system's random source; as hard to guess as the hash is to turn back. */
+const SECRET_BYTES = 32;
+
+export interface TokenRow {
+  readonly name: string;
+  readonly hash: Uint8Array;
+  readonly publish: string;
+  readonly subscribe: string;
+  readonly admin: number;
+  readonly created_at: number;
+  readonly expires_at: number | null;
+  readonly checksum: number;
+}
+
+export interface TokenTableParts {
+  readonly database: Database;
+  readonly damage: Damage;
+  /** Runs the work in a transaction, and commits it durably. Throws the `BusError` for what goes wrong. */
+  readonly write: (work: () => void) => void;
+}
+
+/** The tokens in the history file, beside the events. */
+export class TokenTable implements TokenStore {
+  readonly #parts: TokenTableParts;
+  readonly #insert: Statement;
+  readonly #delete: Statement;
+  readonly #meta: Meta;
+  readonly #records: readonly TokenRecord[];
+  #isUsed: boolean;
+  #count: number;
+
+  /** `expected` is the number of tokens that the file says it has. */
+  constructor(parts: TokenTableParts, expected: number) {
+    const { database, damage } = parts;
+    this.#parts = parts;
+    this.#insert = database.prepare("insert into token values (?, ?, ?, ?, ?, ?, ?, ?)");
+    this.#delete = database.prepare("delete from token where name = ?");
+    this.#meta = new Meta(database);
+    const rows = database.query<TokenRow, []>("select * from token").all();
+    this.#count = rows.length;
+    this.#isUsed = rows.length > 0 || expected > 0;
+    if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
+    this.#records = rows.flatMap((row) => {
+      if (isTokenIntact(row)) return [recordOf(row)];
+      damage.note("a token does not match its checksum: it is not accepted");
+      return [];
+    });
+  }
+
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
+  /** Those that were there when the file was opened. */
+  all(): readonly TokenRecord[] {
+    return this.#records;
+  }
+
+  add({ name, hash, publish, subscribe, isAdmin, createdMs, expiresMs }: TokenRecord): void {
+    const row = {
+      name,
+      hash: Buffer.from(hash, "hex"),
+      publish: JSON.stringify(publish),
+      subscribe: JSON.stringify(subscribe),
+      admin: Number(isAdmin),
+      created_at: createdMs,
+      expires_at: expiresMs ?? null,
+    };
+    this.#change(() => {
+      this.#insert.run(...Object.values(row), checksumOf(row));
+      return 1;
+    });
+    this.#isUsed = true;
+  }
+
+  remove(name: string): boolean {
+    return this.#change(() => -this.#delete.run(name).changes) < 0;
+  }
+
+  makeSecret(): string {
+    const bytes = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
+    return `ebt_${Buffer.from(bytes).toString("base64url")}`;
+  }
+
+  /** A fast hash is enough: nobody can try 2^256 secrets, as he could try passwords. */
+  hashOf(secret: string): string {
+    return Bun.CryptoHasher.hash("sha256", secret, "hex");
+  }
+
+  /** `work` answers, as this does, by how many tokens there are more. */
+  #change(work: () => number): number {
+    let difference = 0;
+    this.#parts.write(() => {
+      difference = work();
+      this.#meta.set("tokens", this.#count + difference);
+    });
+    this.#count += difference;
+    return difference;
+  }
+}
+
+export function isTokenIntact(row: TokenRow): boolean {
+  return row.hash instanceof Uint8Array && checksumOf(row) === row.checksum;
+}
+
+function recordOf(row: TokenRow): TokenRecord {
+  return {
+    name: row.name,
+    hash: Buffer.from(row.hash).toString("hex"),
+    publish: patternsOf(row.publish),
+    subscribe: patternsOf(row.subscribe),
+    isAdmin: row.admin === 1,
+    createdMs: row.created_at,
+    expiresMs: row.expires_at ?? undefined,
+  };
+}
+
+function patternsOf(json: string): string[] {
+  const patterns: unknown = JSON.parse(json);
+  if (Array.isArray(patterns)) return patterns.map(String);
+  throw new BusError("unavailable", "a token in the file has no list of patterns");
+}
+
+function checksumOf(row: Omit<TokenRow, "checksum">): number {
+  const { name, hash, publish, subscribe, admin, created_at, expires_at } = row;
+  const hex = Buffer.from(hash).toString("hex");
+  return Bun.hash.crc32(JSON.stringify([name, hex, publish, subscribe, admin, created_at, expires_at]));
+}

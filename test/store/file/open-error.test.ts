@@ -1,0 +1,49 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openError, writeError } from "../../../src/store/file/open-error.ts";
+import { temporaryFolder } from "../../helpers/service.ts";
+
+function errorOf(work: () => unknown): unknown {
+  try {
+    work();
+  } catch (error) {
+    return error;
+  }
+  throw new Error("nothing failed");
+}
+
+describe("a file that cannot be opened or written is told with what to do, when", () => {
+  test("the disk is full", () => {
+    using database = new Database(":memory:");
+    database.run("pragma max_page_count = 1");
+    const error = errorOf(() => database.run("create table a (b)"));
+    expect(openError("bus.db", error).message).toBe("bus.db cannot be opened: the disk is full; make space on it");
+    expect(writeError("bus.db", error)).toMatchObject({
+      message: "bus.db cannot be written: the disk is full; make space on it",
+    });
+  });
+
+  test("it is for reading alone", () => {
+    using folder = temporaryFolder();
+    const path = join(folder.path, "bus.db");
+    new Database(path, { create: true }).close();
+    using database = new Database(path, { readonly: true });
+    const error = errorOf(() => database.run("create table a (b)"));
+    expect(openError(path, error).message).toBe(`${path} cannot be opened: this user may not write to it`);
+  });
+
+  test("its folder is not there", () => {
+    const path = "/no/such/bus.db";
+    const error = errorOf(() => writeFileSync(path, ""));
+    expect(writeError(path, error)).toMatchObject({
+      message: `${path} cannot be written: there is no folder /no/such`,
+    });
+  });
+
+  test("what has words of its own keeps them", () => {
+    const error = openError("bus.db", new Error("odd"));
+    expect(writeError("copy.db", error)).toBe(error);
+  });
+});

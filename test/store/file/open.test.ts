@@ -1,0 +1,238 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { BusError } from "../../../src/bus/errors.ts";
+import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import { APPLICATION_ID } from "../../../src/store/file/file-inspection.ts";
+import { drafts } from "../../contract/log-driver.ts";
+import { busErrorOf } from "../../helpers/bus-error.ts";
+import { TempFolder } from "../../helpers/temp.ts";
+import { eventbus, holdInAnotherProcess } from "../other-process.ts";
+
+let folder: TempFolder;
+
+beforeEach(() => {
+  folder = new TempFolder();
+});
+
+afterEach(() => folder[Symbol.dispose]());
+
+/** What opening says; the files must be what they were before. */
+function refusalOf(path: string): string {
+  const before = folder.fingerprint();
+  const { code, message } = busErrorOf(() => new SqliteEventLog(path));
+  expect(code).toBe("unavailable");
+  expect(folder.fingerprint()).toEqual(before);
+  return message;
+}
+
+/** A closed history of three events. */
+async function makeHistory(name = "history.db"): Promise<string> {
+  const log = new SqliteEventLog(folder.file(name));
+  await log.append(drafts(3));
+  await log.close();
+  return folder.file(name);
+}
+
+describe("opening makes a history", () => {
+  test("where there is no file", async () => {
+    expect(existsSync(await makeHistory())).toBe(true);
+  });
+
+  test("in an empty file", async () => {
+    writeFileSync(folder.file(), "");
+    expect(readFileSync(await makeHistory()).toString("latin1", 0, 15)).toBe("SQLite format 3");
+  });
+
+  test("in a SQLite database without a table", async () => {
+    const database = new Database(folder.file(), { create: true });
+    database.run("vacuum");
+    database.close(true);
+    const log = new SqliteEventLog(await makeHistory());
+    expect(log.head).toBe(3);
+    await log.close();
+  });
+
+  test("in a file whose making was cut short", async () => {
+    const database = new Database(folder.file(), { create: true });
+    database.run(`pragma application_id = ${APPLICATION_ID}`);
+    database.run("pragma journal_mode = wal");
+    database.close(true);
+    const log = new SqliteEventLog(await makeHistory());
+    expect(log.head).toBe(3);
+    await log.close();
+  });
+
+  test("that is durable and locked", async () => {
+    const names = ["journal_mode", "synchronous", "locking_mode", "auto_vacuum"];
+    let values: unknown[] = [];
+    const connect = (database: Database) => {
+      values = names.map((name) => database.query(`pragma ${name}`).values()[0]?.[0]);
+      return database;
+    };
+    await new SqliteEventLog(folder.file(), {}, { connect }).close();
+    expect(values).toEqual(["wal", 2, "exclusive", 2]);
+  });
+});
+
+describe("opening refuses, and leaves untouched,", () => {
+  test("a text file", () => {
+    writeFileSync(folder.file(), "a shopping list: bread, milk\n".repeat(100));
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+  });
+
+  test("a short text file", () => {
+    writeFileSync(folder.file(), "hi");
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+  });
+
+  test("the database of another program", () => {
+    const database = new Database(folder.file(), { create: true });
+    database.run("create table bread (milk)");
+    database.close(true);
+    expect(refusalOf(folder.file())).toContain("is a SQLite database of another program");
+  });
+
+  test("the database of another program whose tables only stand in its write-ahead log", () => {
+    const database = new Database(folder.file("live.db"), { create: true });
+    database.run("pragma journal_mode = wal");
+    database.run("create view bread as select 1 as milk");
+    folder.copyDatabase(folder.file("live.db"), "history.db");
+    database.close(true);
+    expect(refusalOf(folder.file())).toContain("is a SQLite database of another program");
+  });
+
+  test("a header that is cut off", async () => {
+    truncateSync(await makeHistory(), 50);
+    expect(refusalOf(folder.file())).toEndWith("is cut off after 50 bytes: restore a backup");
+  });
+
+  test("a file that is cut off", async () => {
+    const path = await makeHistory();
+    truncateSync(path, 8192);
+    expect(refusalOf(path)).toMatch(/is cut off: 8192 bytes of \d+: restore a backup$/);
+  });
+
+  test("a folder", () => {
+    mkdirSync(folder.file("folder"));
+    const { message } = busErrorOf(() => new SqliteEventLog(folder.file("folder")));
+    expect(message).toEndWith("is a folder: name a file with --db");
+  });
+
+  test("a file in a folder that does not exist", () => {
+    const path = join(folder.path, "nowhere", "history.db");
+    expect(refusalOf(path)).toEndWith(`cannot be made: there is no folder ${join(folder.path, "nowhere")}`);
+  });
+
+  test("a missing file whose events stand in a write-ahead log", async () => {
+    await using holder = await holdInAnotherProcess(folder.file(), 3);
+    await holder.kill();
+    rmSync(folder.file());
+    expect(refusalOf(folder.file())).toContain("is missing or empty, but events stand in");
+  });
+
+  test("a newer schema", async () => {
+    const path = await makeHistory();
+    const database = new Database(path);
+    database.run("pragma user_version = 99");
+    database.close(true);
+    expect(refusalOf(path)).toMatch(/has schema version 99, newer than the \d+ that this eventbus knows/);
+  });
+
+  test("a newer schema behind a link", async () => {
+    const database = new Database(await makeHistory());
+    database.run("pragma user_version = 99");
+    folder.copyDatabase(folder.file(), "copy.db");
+    database.close(true);
+    symlinkSync(folder.file("copy.db"), folder.file("link.db"));
+    expect(refusalOf(folder.file("link.db"))).toContain("has schema version 99");
+  });
+
+  test("a newer schema that only stands in the write-ahead log", async () => {
+    const path = await makeHistory("live.db");
+    const database = new Database(path);
+    database.run("pragma user_version = 99");
+    folder.copyDatabase(path, "history.db");
+    database.close(true);
+    expect(existsSync(`${folder.file()}-wal`)).toBe(true);
+    expect(refusalOf(folder.file())).toContain("has schema version 99");
+  });
+
+  test("a file whose numbers are damaged", async () => {
+    const path = await makeHistory();
+    const database = new Database(path);
+    database.run("update meta set value = 2 where name = 'pruned_to'");
+    database.close(true);
+    const { message } = busErrorOf(() => new SqliteEventLog(path));
+    expect(message).toContain("cannot be opened: pruned_to in the table meta is damaged");
+  });
+});
+
+describe("an open history is locked", () => {
+  test("for this process, by any name of the file, until it is closed", async () => {
+    const path = await makeHistory();
+    const log = new SqliteEventLog(path);
+    for (const name of [path, join(folder.path, ".", "history.db")]) {
+      expect(busErrorOf(() => new SqliteEventLog(name)).message).toContain("is in use by another process");
+    }
+    await log.close();
+    await new SqliteEventLog(path).close();
+  });
+
+  test("by whatever link it is reached", async () => {
+    const path = await makeHistory();
+    symlinkSync(path, folder.file("link.db"));
+    const log = new SqliteEventLog(folder.file("link.db"));
+    expect(() => new SqliteEventLog(path)).toThrow("is in use by another process");
+    await log.close();
+  });
+
+  test("for another process, also after a second attempt in this one", async () => {
+    const path = await makeHistory();
+    const log = new SqliteEventLog(path);
+    expect(() => new SqliteEventLog(path)).toThrow(BusError);
+    const { exitCode, stderr } = await eventbus("serve", "--port", "0", "--db", path);
+    expect([exitCode, stderr]).toEqual([
+      1,
+      `eventbus: ${path} is in use by another process: stop it, or name another file with --db\n`,
+    ]);
+    await log.close();
+  });
+
+  test("by another process, until that is killed; then nothing is missing", async () => {
+    await using holder = await holdInAnotherProcess(folder.file(), 20);
+    expect(busErrorOf(() => new SqliteEventLog(folder.file())).message).toContain("is in use by another process");
+    await holder.kill();
+    const log = new SqliteEventLog(folder.file());
+    expect([log.head, log.read({}, 0, 100).events.length]).toEqual([20, 20]);
+    await log.close();
+  });
+
+  test("and released when opening fails half-way", async () => {
+    const path = await makeHistory();
+    const connect = () => {
+      throw new Error("no");
+    };
+    expect(() => new SqliteEventLog(path, {}, { connect })).toThrow("cannot be opened: no");
+    await new SqliteEventLog(path).close();
+  });
+
+  test("and closed without a trace beside it", async () => {
+    const path = await makeHistory();
+    expect(Object.keys(folder.fingerprint())).toEqual(["history.db"]);
+    copyFileSync(path, folder.file("copy.db"));
+    const copy = new SqliteEventLog(folder.file("copy.db"));
+    expect(copy.head).toBe(3);
+    await copy.close();
+  });
+});

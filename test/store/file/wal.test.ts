@@ -1,0 +1,157 @@
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { BusError } from "../../../src/bus/errors.ts";
+import type { Event } from "../../../src/bus/event.ts";
+import { checkFile } from "../../../src/store/check/check.ts";
+import { type Durability, SqliteEventLog } from "../../../src/store/event-log.ts";
+import { walkWal } from "../../../src/store/file/wal.ts";
+import { readAll } from "../../contract/log-driver.ts";
+import { busErrorOf } from "../../helpers/bus-error.ts";
+import { randomFrom } from "../../helpers/load.ts";
+import { TempFolder } from "../../helpers/temp.ts";
+import { flipped } from "../flip.ts";
+import { holdInAnotherProcess } from "../other-process.ts";
+
+const FLIPS = 200;
+const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
+const COMMITS = 60;
+const HEADER_BYTES = 32;
+const FRAME_BYTES = 24 + 4096;
+
+let folder: TempFolder;
+let main: Buffer;
+let wal: Buffer;
+let original: Event[];
+
+/** What a process leaves behind that is killed after its sixtieth commit. */
+beforeAll(async () => {
+  folder = new TempFolder();
+  await using holder = await holdInAnotherProcess(folder.file("killed.db"), COMMITS);
+  await holder.kill();
+  main = readFileSync(folder.file("killed.db"));
+  wal = readFileSync(folder.file("killed.db-wal"));
+  const log = new SqliteEventLog(restore(main, wal));
+  original = readAll(log);
+  await log.close();
+});
+
+afterAll(() => folder[Symbol.dispose]());
+
+function restore(mainBytes: Uint8Array, walBytes: Uint8Array): string {
+  writeFileSync(folder.file(), mainBytes);
+  writeFileSync(`${folder.file()}-wal`, walBytes);
+  return folder.file();
+}
+
+/** The events that a file has; an error when it is refused. */
+async function eventsOf(path: string, durability: Durability = "fsync"): Promise<Event[] | BusError> {
+  try {
+    const log = new SqliteEventLog(path, { durability });
+    const events = readAll(log);
+    await log.close();
+    return events;
+  } catch (error) {
+    if (error instanceof BusError) return error;
+    throw error;
+  }
+}
+
+async function findings(path: string): Promise<string[]> {
+  const found: string[] = [];
+  await checkFile(path, { onDamage: (detail) => void found.push(detail) });
+  return found;
+}
+
+/** The offset of a byte of a frame, counted from 1, or from the end if negative. */
+function inFrame(frame: number, byte: number): number {
+  const frames = Math.floor((wal.length - HEADER_BYTES) / FRAME_BYTES);
+  return HEADER_BYTES + (frame > 0 ? frame - 1 : frames + frame) * FRAME_BYTES + byte;
+}
+
+describe("the write-ahead log of a killed process", () => {
+  test("is read as SQLite reads it", async () => {
+    const report = walkWal(`${restore(main, wal)}-wal`, 4096);
+    expect(report).toMatchObject({ brokenFrame: undefined, lostCommits: 0 });
+    expect(report?.commits).toBeGreaterThanOrEqual(COMMITS);
+    expect(report?.firstPage?.readUInt32BE(60)).toBeGreaterThan(0);
+    expect(original).toHaveLength(COMMITS);
+    expect(await findings(restore(main, wal))).toEqual([]);
+  });
+
+  test("is no damage when it ends in the middle of a commit", async () => {
+    const path = restore(main, wal);
+    truncateSync(`${path}-wal`, wal.length - 100);
+    expect(await findings(path)).toEqual([]);
+    expect(await eventsOf(path)).toHaveLength(COMMITS - 1);
+  });
+
+  test("is no damage when frames of an earlier round follow", async () => {
+    const old = Buffer.from(wal.subarray(HEADER_BYTES));
+    for (let offset = 8; offset < old.length; offset += FRAME_BYTES) old.writeUInt32BE(7, offset);
+    const path = restore(main, Buffer.concat([wal, old]));
+    expect(await findings(path)).toEqual([]);
+    expect(await eventsOf(path)).toHaveLength(COMMITS);
+  });
+
+  test("may be torn in its last commit, which nobody was told of", async () => {
+    const path = restore(main, flipped(wal, inFrame(-1, 500) * 8));
+    expect(await findings(path)).toEqual([expect.stringContaining("its last commit would be lost")]);
+    expect(await eventsOf(path)).toHaveLength(COMMITS - 1);
+  });
+
+  test("is refused, and left as it is, when commits that were acknowledged would be lost", async () => {
+    const path = restore(main, flipped(wal, inFrame(-9, 500) * 8));
+    const before = folder.fingerprint();
+    const { message } = busErrorOf(() => new SqliteEventLog(path));
+    expect(message).toMatch(/-wal is damaged, and \d+ commits after the damage would be lost: run "eventbus check/);
+    expect(message).toContain(`move ${path}-wal away to go on without any of the`);
+    expect(folder.fingerprint()).toEqual(before);
+  });
+
+  test("can be moved away", async () => {
+    const path = restore(main, flipped(wal, inFrame(-9, 500) * 8));
+    rmSync(`${path}-wal`);
+    expect(await eventsOf(path)).toEqual([]);
+  });
+
+  test("is carried out as far as it goes where a power cut may leave it so", async () => {
+    const path = restore(main, flipped(wal, inFrame(-9, 500) * 8));
+    const events = await eventsOf(path, "os");
+    const kept = Array.isArray(events) ? events.length : 0;
+    expect(kept).toBeGreaterThan(COMMITS - 10);
+    expect(kept).toBeLessThan(COMMITS - 1);
+    expect(events).toEqual(original.slice(0, kept));
+  });
+
+  test.each([
+    ["header", 5],
+    ["salt", 17],
+    ["checksum of the header", 25],
+  ])("is refused when its %s is damaged", async (_, offset) => {
+    const path = restore(main, flipped(wal, offset * 8));
+    expect(await findings(path)).toEqual([expect.stringContaining("its header is damaged")]);
+    expect(await eventsOf(path)).toBeInstanceOf(BusError);
+  });
+});
+
+describe(`${FLIPS} flipped bits in the write-ahead log of a killed process`, () => {
+  test("lose no commit quietly but the last, and are found by the check", async () => {
+    const random = randomFrom(SEED);
+    const bad: string[] = [];
+    const counts = { refused: 0, lostLast: 0, harmless: 0 };
+    for (let flip = 0; flip < FLIPS; flip++) {
+      const bit = Math.floor(random() * wal.length * 8);
+      const found = await findings(restore(main, flipped(wal, bit)));
+      const events = await eventsOf(restore(main, flipped(wal, bit)));
+      const kept = events instanceof BusError ? 0 : events.length;
+      if (events instanceof BusError) counts.refused++;
+      else if (!Bun.deepEquals(events, original.slice(0, kept))) bad.push(`bit ${bit}: an event is not what it was`);
+      else if (kept === COMMITS) counts.harmless++;
+      else if (kept === COMMITS - 1) counts.lostLast++;
+      else bad.push(`bit ${bit}: only ${kept} events`);
+      if (kept < COMMITS && found.length === 0) bad.push(`bit ${bit}: the check finds nothing`);
+    }
+    console.log(`seed ${SEED}:`, counts);
+    expect(bad).toEqual([]);
+  }, 120_000);
+});

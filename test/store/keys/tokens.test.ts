@@ -1,0 +1,135 @@
+import { Database } from "bun:sqlite";
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { TokenBook } from "../../../src/bus/tokens.ts";
+import { checkFile } from "../../../src/store/check/check.ts";
+import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import { drafts } from "../../contract/log-driver.ts";
+import { busErrorOf } from "../../helpers/bus-error.ts";
+import { TempFolder } from "../../helpers/temp.ts";
+import { makeOlder } from "../file/older-schema.ts";
+
+const root = { name: "root", publish: ["*"], subscribe: ["a.*", "b"], isAdmin: true, expiresMs: 4_000_000_000_000 };
+const shop = { ...root, name: "shop", isAdmin: false, expiresMs: undefined };
+
+let folder: TempFolder;
+let damage: string[];
+
+beforeEach(() => {
+  folder = new TempFolder();
+  damage = [];
+});
+
+afterEach(() => folder[Symbol.dispose]());
+
+function open(path = folder.file()): { log: SqliteEventLog; book: TokenBook } {
+  const log = new SqliteEventLog(path, { onDamage: (detail) => damage.push(detail) });
+  return { log, book: new TokenBook(log.tokens, { clock: () => 1_000_000_000_000, hasOtherAdmins: false }) };
+}
+
+/** A closed file with two tokens; returns the admin's secret. */
+async function makeFile(): Promise<string> {
+  const { log, book } = open();
+  const { secret } = book.create(root);
+  book.create(shop);
+  await log.close();
+  return secret;
+}
+
+function change(...statements: string[]): void {
+  const database = new Database(folder.file());
+  for (const statement of statements) database.run(statement);
+  database.close(true);
+}
+
+async function faults(): Promise<string[]> {
+  const found: string[] = [];
+  await checkFile(folder.file(), { onDamage: (detail) => found.push(detail) });
+  return found;
+}
+
+describe("tokens in the file", () => {
+  test("are there again when it is opened, and the secret is nowhere", async () => {
+    const secret = await makeFile();
+    const { log, book } = open();
+    expect(book.list()).toMatchObject([root, shop]);
+    expect(book.find(secret)).toMatchObject({ name: "token root", isAdmin: true });
+    expect(book.find(`${secret}x`)).toBeUndefined();
+    expect(book.isEmpty).toBe(false);
+    await log.close();
+    const bytes = await Bun.file(folder.file()).bytes();
+    expect(Buffer.from(bytes).includes(secret)).toBe(false);
+    expect(await faults()).toEqual([]);
+  });
+
+  test("that are revoked stay so", async () => {
+    const secret = await makeFile();
+    const first = open();
+    first.book.create({ ...root, name: "second" });
+    first.book.revoke("root");
+    await first.log.close();
+    const { log, book } = open();
+    expect(book.list().map(({ name }) => name)).toEqual(["second", "shop"]);
+    expect(book.find(secret)).toBeUndefined();
+    await log.close();
+    expect(await faults()).toEqual([]);
+  });
+
+  test("are kept in memory when nothing is kept", async () => {
+    const { log, book } = open(":memory:");
+    const { secret } = book.create(root);
+    expect(book.find(secret)?.isAdmin).toBe(true);
+    await log.close();
+  });
+
+  test("come to a file of the first schema, whose events stay", async () => {
+    const before = open();
+    await before.log.append(drafts(3));
+    await before.log.close();
+    makeOlder(folder.file(), 1);
+    const { log, book } = open();
+    expect(log.head).toBe(3);
+    expect(book.isEmpty).toBe(true);
+    book.create(root);
+    await log.close();
+    expect(await faults()).toEqual([]);
+  });
+});
+
+describe("a token that is damaged in the file", () => {
+  test.each([
+    "update token set subscribe = '[\"*\"]' where name = 'shop'",
+    "update token set admin = 1 where name = 'shop'",
+    "update token set expires_at = 1 where name = 'shop'",
+    "update token set hash = x'00' where name = 'shop'",
+  ])("is not accepted, and is told: %s", async (statement) => {
+    await makeFile();
+    change(statement);
+    expect(await faults()).toEqual(['token "shop": checksum mismatch']);
+    const { log, book } = open();
+    expect(book.list()).toMatchObject([root]);
+    expect(damage).toHaveLength(1);
+    book.revoke("shop");
+    await log.close();
+    expect(await faults()).toEqual([]);
+  });
+
+  test("does not open the bus to everybody, not even when all of them are lost", async () => {
+    await makeFile();
+    change("delete from token");
+    expect(await faults()).toEqual(["of 2 tokens there are 0"]);
+    const { log, book } = open();
+    expect(book.isEmpty).toBe(false);
+    await log.close();
+  });
+});
+
+describe("a change that cannot be written", () => {
+  test("is none: the token is not valid", async () => {
+    const { log, book } = open();
+    book.create(root);
+    await log.close();
+    expect(busErrorOf(() => book.create(shop)).code).toBe("shutting_down");
+    expect(book.list()).toHaveLength(1);
+    expect(busErrorOf(() => book.revoke("nobody")).code).toBe("shutting_down");
+  });
+});
