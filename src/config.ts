@@ -1,4 +1,5 @@
 import { BusError } from "./bus/errors.ts";
+import { DEFAULT_MAX_WAITING_BYTES } from "./http/waiting.ts";
 import { nearest } from "./text/nearest.ts";
 
 /** How one setting is read and shown. */
@@ -78,6 +79,13 @@ export const settings = {
   ),
   maxConnections: whole("--max-connections", 1, 1e6, 10_000, "subscribers at a time"),
   maxPatterns: whole("--max-patterns", 1, 1024, 64, "patterns of one subscriber"),
+  maxWaiting: size(
+    "--max-waiting",
+    2 ** 20,
+    2 ** 40,
+    DEFAULT_MAX_WAITING_BYTES,
+    "all that may wait in the server for readers; those with the most waiting are served from history first",
+  ),
   rateLimit: optional(
     whole(
       "--rate-limit",

@@ -16,6 +16,7 @@ import { PublishRates } from "./http/publish-rates.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
+import { Waiting } from "./http/waiting.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
@@ -181,6 +182,7 @@ export class Service {
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
           slots: new SubscriberSlots(maxConnections),
           spareTime: new SpareTime(),
+          waiting: new Waiting(config.maxWaiting),
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,
           rates: config.rateLimit === undefined ? undefined : new PublishRates(config.rateLimit),

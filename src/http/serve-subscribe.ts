@@ -7,6 +7,7 @@ import { asBusError, problemResponse } from "./problem.ts";
 import { SpareTime } from "./spare-time.ts";
 import { Subscriptions } from "./subscribe.ts";
 import { SubscriberSlots } from "./subscriber-limits.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What a handler of subscriptions tells its owner. `console` is one. */
 export interface SubscribeLogger {
@@ -48,6 +49,7 @@ export function serveSubscribe(
     {
       slots: new SubscriberSlots(maxConnections),
       spareTime: new SpareTime(),
+      waiting: new Waiting(),
       maxPatterns,
       stallMs: STALL_MS,
     },

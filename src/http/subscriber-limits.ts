@@ -2,11 +2,14 @@ import { BusError } from "../bus/errors.ts";
 import type { OnLimit } from "./limits.ts";
 import type { PublishRates } from "./publish-rates.ts";
 import type { SpareTime } from "./spare-time.ts";
+import type { Waiting } from "./waiting.ts";
 
 /** What all subscribers by network share. */
 export interface SubscriberLimits {
   readonly slots: SubscriberSlots;
   readonly spareTime: SpareTime;
+  /** What waits for readers, under one bound. */
+  readonly waiting: Waiting;
   /** Patterns of one subscriber. */
   readonly maxPatterns: number;
   /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */

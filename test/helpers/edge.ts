@@ -6,6 +6,7 @@ import { PublishRates } from "../../src/http/publish-rates.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
+import { Waiting } from "../../src/http/waiting.ts";
 import { Bus } from "../../src/index.ts";
 import { openGate } from "./gate.ts";
 
@@ -67,6 +68,7 @@ export function serve(
     stallMs = 60_000,
     maxPatterns = 64,
     spareTime = new SpareTime(),
+    waiting = new Waiting(),
     pingMs = 30_000,
     idleTimeoutS,
     rateLimit,
@@ -91,6 +93,7 @@ export function serve(
       maxNdjsonBytes: 10 * 1024 * 1024,
       slots: new SubscriberSlots(maxConnections),
       spareTime,
+      waiting,
       maxPatterns,
       stallMs,
       pingMs,

@@ -6,6 +6,7 @@ import { exampleOf } from "../../src/http/docs/problems.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
+import { Waiting } from "../../src/http/waiting.ts";
 import { type ErrorCode, problems } from "../../src/protocol/problem.ts";
 import { openGate } from "../helpers/gate.ts";
 import {
@@ -204,6 +205,7 @@ function routes(): string[] {
   const limits = {
     slots: new SubscriberSlots(1),
     spareTime: new SpareTime(),
+    waiting: new Waiting(),
     maxPatterns: 1,
     maxBodyBytes: 1,
     maxNdjsonBytes: 1,

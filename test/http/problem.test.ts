@@ -5,6 +5,7 @@ import { createApp } from "../../src/http/app.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
 import { Streams } from "../../src/http/stream.ts";
 import { SubscriberSlots } from "../../src/http/subscriber-limits.ts";
+import { Waiting } from "../../src/http/waiting.ts";
 import type { ErrorCode } from "../../src/protocol/problem.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { openGate } from "../helpers/gate.ts";
@@ -21,7 +22,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const bus = new Bus(log, { clock: Date.now });
   const errors: unknown[] = [];
   const opened = openGate();
-  const limits = { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime() };
+  const limits = { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime(), waiting: new Waiting() };
   const app = createApp({
     ...opened,
     bus,

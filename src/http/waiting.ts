@@ -1,0 +1,62 @@
+/** Default of `maxBytes`: 512 readers at the bound of each, and four thousand at 64 KiB. */
+export const DEFAULT_MAX_WAITING_BYTES = 256 * 1024 * 1024;
+/**
+ * One reader may have this part of what is still free. Few readers thus reach the bound of each, many share what there
+ * is, and some is always left for the next one. With n readers at their limit, n / (n + 512) of the bound is used.
+ */
+const PART_OF_FREE = 512;
+
+/**
+ * All that waits in the server for readers to take it, under one bound: events in sockets and streams, answers.
+ *
+ * Memory is not reserved. Readers report what waits for them, and stop making more when `limitBytes` is reached. The limit
+ * of each sinks as the sum grows, so those with the most waiting stop first.
+ */
+export class Waiting {
+  readonly maxBytes: number;
+  #bytes = 0;
+
+  constructor(maxBytes = DEFAULT_MAX_WAITING_BYTES) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** What waits now, of all readers. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** How much may wait for one reader now; a reader has a bound of its own beside it, and the smaller one counts. */
+  get limitBytes(): number {
+    return Math.max(0, Math.floor((this.maxBytes - this.#bytes) / PART_OF_FREE));
+  }
+
+  /** So much more waits. */
+  reserve(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  /** So much waits no longer: it was taken, or its reader is gone. */
+  release(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
+/** What waits for one reader. Must be set to 0 when the reader is gone. */
+export class WaitingAccount {
+  readonly #waiting: Waiting;
+  #bytes = 0;
+
+  constructor(waiting: Waiting) {
+    this.#waiting = waiting;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Corrects the sum by what has changed since the last call. */
+  set(bytes: number): void {
+    this.#waiting.reserve(bytes - this.#bytes);
+    this.#bytes = bytes;
+  }
+}
