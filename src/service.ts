@@ -7,8 +7,7 @@ import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import type { ServiceState } from "./http/admin.ts";
 import { Gate } from "./http/gate.ts";
 import { isLoopbackName } from "./http/host.ts";
-import { jwtVerifierOf } from "./http/jwt.ts";
-
+import { KeyedVerifier } from "./http/jwt.ts";
 import type { TlsIdentity } from "./http/listener.ts";
 import type { PageFiles } from "./http/page.ts";
 import { PublishRates } from "./http/publish-rates.ts";
@@ -17,6 +16,7 @@ import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { SubscriberSlots } from "./http/subscriber-limits.ts";
 import { Waiting } from "./http/waiting.ts";
+import { jwtKeysOf } from "./jwt-keys.ts";
 import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { Rates } from "./rates.ts";
@@ -48,6 +48,19 @@ interface Parts {
   readonly tls: TlsIdentity | undefined;
 }
 
+/** Undefined when there is no key for JSON Web Tokens. */
+function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
+  const verifications = jwtKeysOf(config);
+  if (verifications.length === 0) return undefined;
+  return new KeyedVerifier({
+    verifications,
+    issuer: config.jwtIssuer,
+    audience: config.jwtAudience,
+    clock: Date.now,
+    onError: (error) => log.warn({ err: error }, "the signing keys of JSON Web Tokens could not be fetched"),
+  });
+}
+
 /** The whole service: history, bus, network. Starting is making one. */
 export class Service {
   readonly #bus: Bus;
@@ -59,10 +72,7 @@ export class Service {
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
   constructor({ config, log, version, page, onFailure }: ServiceOptions) {
-    const jwt = jwtVerifierOf(config, {
-      clock: Date.now,
-      onError: (error) => log.warn({ err: error }, "the keys of JSON Web Tokens cannot be had"),
-    });
+    const jwt = jwtVerifierOf(config, log);
     this.#log = log;
     const tlsFiles = tlsFilesOf(config);
     const tls = tlsFiles && readTls(tlsFiles);

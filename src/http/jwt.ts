@@ -1,7 +1,6 @@
-import { createPublicKey, type KeyObject } from "node:crypto";
-import { readFileSync } from "node:fs";
+import type { KeyObject } from "node:crypto";
 import {
-  createRemoteJWKSet,
+  base64url,
   decodeProtectedHeader,
   errors,
   type JWTPayload,
@@ -12,36 +11,22 @@ import {
 import { BusError } from "../bus/errors.ts";
 import type { Principal } from "../bus/principal.ts";
 import { type Scope, scopeOf } from "../bus/scope.ts";
-import { readFailure } from "../text/read-failure.ts";
 import type { JwtVerifier } from "./gate.ts";
 
-/** What says which tokens are accepted. At most one of the two for public keys. */
-export interface JwtSettings {
-  readonly jwtSecret: string | undefined;
-  /** A PEM file. */
-  readonly jwtPublicKey: string | undefined;
-  readonly jwksUrl: string | undefined;
-  /** What `iss` must be; any, or none, when left out. Needs a key. */
-  readonly jwtIssuer: string | undefined;
-  /** What must be among the `aud`; any, or none, when left out. Needs a key. */
-  readonly jwtAudience: string | undefined;
-}
-
 export interface JwtOptions {
+  readonly verifications: readonly Verification[];
+  /** What `iss` must be; any, or none, when left out. */
+  readonly issuer?: string | undefined;
+  /** What must be among the `aud`; any, or none, when left out. */
+  readonly audience?: string | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
-  /** Told when keys could not be fetched. */
+  /** Called when the signing keys could not be fetched. */
   readonly onError: (error: unknown) => void;
 }
 
-/** RFC 7518, section 3.2: a key of HS256 has at least as many bits as the hash. */
-const MIN_SECRET_BYTES = 32;
-const MIN_RSA_BITS = 2048;
-/** Keys are fetched again when they are older, in milliseconds. */
-const MAX_KEY_AGE_MS = 10 * 60 * 1000;
-/** A token of a key that is not known fetches the keys anew, but no more often than this, in milliseconds. */
-const REFETCH_PAUSE_MS = 1000;
-const FETCH_TIMEOUT_MS = 5000;
+/** The clocks of two machines differ by a few seconds: a token that is not valid yet, or has just expired, is accepted. */
+const CLOCK_TOLERANCE_SECONDS = 5;
 /** Longer ones are none of ours: 128 patterns fit. */
 const MAX_JWT_CHARACTERS = 16_384;
 const MAX_PATTERNS = 64;
@@ -49,59 +34,17 @@ const MAX_PATTERNS = 64;
 const MAX_REMEMBERED = 10_000;
 
 /** A key, or what finds it, and the algorithms that it may be used with and no other. */
-interface Verification {
+export interface Verification {
   readonly algorithms: readonly string[];
   readonly key: Uint8Array | KeyObject | JWTVerifyGetKey;
 }
 
-/**
- * What accepts JSON Web Tokens, or undefined when none are. Throws `parameter_invalid` for a key that will not do, and for
- * an issuer or an audience without a key.
- */
-export function jwtVerifierOf(settings: JwtSettings, options: JwtOptions): JwtVerifier | undefined {
-  const { jwtSecret, jwtPublicKey, jwksUrl } = settings;
-  if (jwtPublicKey !== undefined && jwksUrl !== undefined) {
-    throw new BusError("parameter_invalid", "--jwt-public-key and --jwks-url exclude each other: give at most one");
-  }
-  const verifications = [
-    ...(jwtSecret === undefined ? [] : [withSecret(jwtSecret)]),
-    ...(jwtPublicKey === undefined ? [] : [withPublicKey(jwtPublicKey)]),
-    ...(jwksUrl === undefined ? [] : [withKeySet(jwksUrl)]),
-  ];
-  if (verifications.length > 0) return new KeyedVerifier(verifications, requiredClaims(settings), options);
-  refuseClaimsWithoutKey(settings);
-  return undefined;
-}
-
-/** What jose checks of the claims of every token. */
-type ClaimChecks = Pick<JWTVerifyOptions, "requiredClaims" | "issuer" | "audience">;
-
-function requiredClaims({ jwtIssuer, jwtAudience }: JwtSettings): ClaimChecks {
-  return {
-    requiredClaims: ["exp"],
-    ...(jwtIssuer === undefined ? {} : { issuer: jwtIssuer }),
-    ...(jwtAudience === undefined ? {} : { audience: jwtAudience }),
-  };
-}
-
-function refuseClaimsWithoutKey({ jwtIssuer, jwtAudience }: JwtSettings): void {
-  if (jwtIssuer === undefined && jwtAudience === undefined) return;
-  const flag = jwtIssuer === undefined ? "--jwt-audience" : "--jwt-issuer";
-  throw new BusError(
-    "parameter_invalid",
-    `${flag} needs a key for JSON Web Tokens beside it: --jwt-secret, --jwt-public-key or --jwks-url`,
-  );
-}
-
-class KeyedVerifier implements JwtVerifier {
-  readonly #verifications: readonly Verification[];
-  readonly #claims: ClaimChecks;
+/** Accepts the JSON Web Tokens of some keys. */
+export class KeyedVerifier implements JwtVerifier {
   readonly #options: JwtOptions;
   readonly #known = new Map<string, Principal>();
 
-  constructor(verifications: readonly Verification[], claims: ClaimChecks, options: JwtOptions) {
-    this.#verifications = verifications;
-    this.#claims = claims;
+  constructor(options: JwtOptions) {
     this.#options = options;
   }
 
@@ -112,10 +55,14 @@ class KeyedVerifier implements JwtVerifier {
   async #verifyNew(jwt: string): Promise<Principal> {
     const { algorithms, key } = this.#verificationOf(jwt);
     try {
-      const options = {
-        ...this.#claims,
+      const { issuer, audience, clock } = this.#options;
+      const options: JWTVerifyOptions = {
+        requiredClaims: ["exp"],
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
         algorithms: [...algorithms],
-        currentDate: new Date(this.#options.clock()),
+        currentDate: new Date(clock()),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
       };
       const { payload } = await (typeof key === "function"
         ? verifyBySet(jwt, key, options)
@@ -128,7 +75,7 @@ class KeyedVerifier implements JwtVerifier {
 
   #verificationOf(jwt: string): Verification {
     const algorithm = jwt.length <= MAX_JWT_CHARACTERS ? algorithmOf(jwt) : undefined;
-    const found = this.#verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
+    const found = this.#options.verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
     if (found) return found;
     throw invalid("the token is neither one of this server nor a JSON Web Token that it has a key for");
   }
@@ -146,15 +93,18 @@ class KeyedVerifier implements JwtVerifier {
     if (error instanceof errors.JWTExpired) return invalid("the token has expired");
     if (error instanceof errors.JWTClaimValidationFailed) return claimInvalid(error);
     if (error instanceof errors.JOSEError && !isUnreachable(error)) {
-      return invalid("the token does not hold: its form, its signature or its key is not valid");
+      return invalid("the token is invalid: its form, its signature or its key is not accepted");
     }
     this.#options.onError(error);
-    return new BusError("unavailable", "the keys of tokens cannot be had now: try again later", { cause: error });
+    return new BusError("unavailable", "the signing keys could not be fetched: try again later", { cause: error });
   }
 }
 
-/** Only the claim's name: what it should be is for who makes tokens to know. Signatures are checked before claims. */
+/** Names the claim only, not what it should be. Signatures are checked before claims. */
 function claimInvalid({ claim, reason }: errors.JWTClaimValidationFailed): BusError {
+  if (claim === "nbf" && reason === "check_failed") {
+    return invalid("the token is not valid yet: its nbf lies ahead of this server's clock");
+  }
   return invalid(`the claim ${claim} of the token is ${reason === "missing" ? "missing" : "not what it must be"}`);
 }
 
@@ -183,75 +133,36 @@ function algorithmOf(jwt: string): string | undefined {
   }
 }
 
-/** The set of keys was not answered, or not with one. */
+/** The key set could not be fetched, or is none. */
 function isUnreachable(error: errors.JOSEError): boolean {
   return (
     error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === "ERR_JOSE_GENERIC"
   );
 }
 
-function withSecret(secret: string): Verification {
-  const key = new TextEncoder().encode(secret);
-  if (key.length >= MIN_SECRET_BYTES) return { algorithms: ["HS256"], key };
-  throw new BusError("parameter_invalid", `--jwt-secret must have ${MIN_SECRET_BYTES} bytes or more (RFC 7518)`);
-}
-
-function withPublicKey(path: string): Verification {
-  const key = readPublicKey(path);
-  const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
-  if (key.asymmetricKeyType === "rsa" && modulusLength >= MIN_RSA_BITS) return { algorithms: ["RS256"], key };
-  if (key.asymmetricKeyType === "ec" && namedCurve === "prime256v1") return { algorithms: ["ES256"], key };
-  if (key.asymmetricKeyType === "ed25519") return { algorithms: ["EdDSA"], key };
-  throw keyInvalid(path, `its key is none of RSA with ${MIN_RSA_BITS} bits or more, EC P-256 or Ed25519`);
-}
-
-function readPublicKey(path: string): KeyObject {
-  let pem: string;
-  try {
-    pem = readFileSync(path, "utf8");
-  } catch (error) {
-    throw keyInvalid(path, `it cannot be read: ${readFailure(error)}`, error);
-  }
-  if (pem.includes("PRIVATE KEY"))
-    throw keyInvalid(path, "it holds a private key, which must stay where tokens are made");
-  try {
-    return createPublicKey(pem);
-  } catch (error) {
-    throw keyInvalid(path, "it holds no public key as PEM", error);
-  }
-}
-
-function keyInvalid(path: string, why: string, cause?: unknown): BusError {
-  return new BusError("parameter_invalid", `--jwt-public-key ${path}: ${why}`, { cause });
-}
-
-function withKeySet(url: string): Verification {
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new BusError("parameter_invalid", "--jwks-url must be an address that starts with https:// or http://");
-  }
-  const key = createRemoteJWKSet(new URL(url), {
-    cacheMaxAge: MAX_KEY_AGE_MS,
-    cooldownDuration: REFETCH_PAUSE_MS,
-    timeoutDuration: FETCH_TIMEOUT_MS,
-  });
-  return { algorithms: ["RS256", "ES256", "EdDSA"], key };
-}
-
-/** Who the claims make of the bearer. Without a subject each token stands for itself. */
+/**
+ * Who the claims say the bearer is. Without a subject, tokens of the same claims are one principal: the bytes of a token
+ * say less, as base64url and signatures can be written in several ways.
+ */
 function principalOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
   const claim = typeof eventbus === "object" && eventbus !== null && !Array.isArray(eventbus) ? eventbus : undefined;
   if (claim === undefined) throw invalid('the token needs a claim "eventbus":{"publish":[…],"subscribe":[…]}');
   const { publish, subscribe, admin = false, ...rest } = claim as Record<string, unknown>;
   if (typeof admin !== "boolean") throw invalid("eventbus.admin in the token must be true or false");
   if (Object.keys(rest).length > 0) throw invalid("eventbus in the token knows publish, subscribe and admin only");
-  const who = sub === undefined ? jwt : JSON.stringify([iss, sub]);
+  const who = sub === undefined ? claimsOf(jwt) : JSON.stringify([iss, sub]);
   return {
     name: `jwt ${Bun.CryptoHasher.hash("sha256", who, "hex")}`,
     publish: claimedScope("publish", publish),
     subscribe: claimedScope("subscribe", subscribe),
     isAdmin: admin,
-    expiresMs: exp * 1000,
+    expiresMs: (exp + CLOCK_TOLERANCE_SECONDS) * 1000,
   };
+}
+
+/** The claims of a verified token, decoded. */
+function claimsOf(jwt: string): Uint8Array {
+  return base64url.decode(jwt.split(".")[1] ?? "");
 }
 
 function claimedScope(name: string, value: unknown = []): Scope {
