@@ -30,6 +30,8 @@ export const MAX_HISTORY_LIMIT = 10_000;
 export const DEFAULT_HISTORY_LIMIT = 50;
 /** Events read in one go; between two the loop is free. */
 const PAGE_EVENTS = 500;
+/** Topics read in one go. */
+const PAGE_TOPICS = 500;
 
 export interface BusOptions extends Retention {
   /** Milliseconds since 1970; used for `maxAgeMs` and for starts that name a duration. */
@@ -255,13 +257,16 @@ export class Bus {
     throw new BusError("not_found", `there is no event ${id}: the newest one is ${this.#log.head}`);
   }
 
-  /** The topics that history keeps an event of and that match, by name, page by page; the loop is free between two. */
+  /**
+   * The topics that history keeps an event of and that match, by name (in code point order), page by page; the loop is
+   * free between two. What is kept from beginning to end comes once, whatever is published and pruned meanwhile.
+   */
   async *topicPages(query: TopicQuery): AsyncGenerator<readonly TopicSummary[]> {
     this.#refuseWhenStopped();
     let missing = query.limit;
     let after = query.after ?? "";
     while (missing > 0) {
-      const page = this.#log.topics({ ...query, after, limit: missing });
+      const page = this.#log.topics({ ...query, after, limit: Math.min(missing, PAGE_TOPICS) });
       yield page.topics;
       missing -= page.topics.length;
       after = page.end;

@@ -1,14 +1,22 @@
 import { Command } from "commander";
-import { type ConnectionOptions, connectTo, withConnection } from "./connection.ts";
+import type { TopicSummary } from "../client/index.ts";
+import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
 import { outputOption } from "./history.ts";
 import { print } from "./output.ts";
 import { Table } from "./table.ts";
 
 interface TopicsFlags extends ConnectionOptions {
+  readonly limit?: number;
   readonly output?: "json" | "table";
 }
 
+/** Topics asked for at once, as long as so many are wanted: an answer is held in memory as a whole. */
+const PAGE = 1000;
+
 const TOPICS_EXAMPLES = `
+By name, in the order of their code points. They are printed page by page, so
+their number does not matter.
+
 Examples:
   $ eventbus topics
   $ eventbus topics 'orders.*' --output json | jq -r .topic`;
@@ -25,15 +33,28 @@ export function topicsCommand(): Command {
   const command = new Command("topics")
     .description("list the topics that history keeps events of")
     .argument("[patterns...]", "which topics; all when left out")
+    .option("--limit <n>", "the most topics to print; all when left out", wholeNumber(1))
     .addOption(outputOption())
     .addHelpText("after", TOPICS_EXAMPLES);
   return withConnection(command).action(async (patterns: string[], flags: TopicsFlags) => {
-    const topics = await connectTo(flags).topics(patterns);
-    const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
-    const cells = topics.map((one) => [one.topic, String(one.count), String(one.last_id), one.last_at]);
-    if (isTable) await print(new Table("TOPIC", "COUNT", "LAST_ID", "LAST_AT").text(cells));
-    else await print(topics.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    await printTopics(patterns, flags);
   });
+}
+
+async function printTopics(patterns: readonly string[], flags: TopicsFlags): Promise<void> {
+  let left = flags.limit ?? Number.POSITIVE_INFINITY;
+  const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
+  const table = new Table("TOPIC", "COUNT", "LAST_ID", "LAST_AT");
+  for await (const page of connectTo(flags).topicPages(patterns, { limit: Math.min(left, PAGE) })) {
+    const topics = page.slice(0, left);
+    await print(isTable ? table.text(topics.map(cellsOf)) : topics.map((one) => `${JSON.stringify(one)}\n`).join(""));
+    left -= topics.length;
+    if (left === 0) return;
+  }
+}
+
+function cellsOf({ topic, count, last_id, last_at }: TopicSummary): string[] {
+  return [topic, String(count), String(last_id), last_at];
 }
 
 /** The command that applies the rules of retention. */

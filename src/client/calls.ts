@@ -6,6 +6,12 @@ import { pause, within } from "./waiting.ts";
 /** One try may take this part of the time of the call, so that a try that hangs leaves time for another. */
 const TRY_SHARE = 0.5;
 
+/** An answer that was read to its end. */
+export interface Answer {
+  readonly body: string;
+  readonly headers: Headers;
+}
+
 /** Requests with a short answer: tried again, within a time, after failures that may pass. */
 export class Calls {
   readonly #http: Http;
@@ -18,12 +24,17 @@ export class Calls {
     this.#closed = closed;
   }
 
+  /** The body of the answer; otherwise as `answer`. */
+  async send(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
+    return (await this.answer(request, signal)).body;
+  }
+
   /**
-   * The body of the answer. The request must be one that may be sent twice.
+   * The answer. The request must be one that may be sent twice.
    *
    * Rejects with the last try's error when the next one would come too late, or could not mend it.
    */
-  async send(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
+  async answer(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<Answer> {
     // The wall clock: it goes on while a device sleeps, and the server forgets an idempotency key in that time.
     const deadlineMs = Date.now() + this.#timeoutMs;
     for (let failures = 1; ; failures++) {
@@ -40,14 +51,14 @@ export class Calls {
   }
 
   /** As `send`, but for a request that must not be sent twice. */
-  sendOnce(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
-    return this.#try(request, this.#timeoutMs, signal);
+  async sendOnce(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
+    return (await this.#try(request, this.#timeoutMs, signal)).body;
   }
 
-  #try(request: Omit<HttpRequest, "signal">, limitMs: number, signal: AbortSignal | undefined): Promise<string> {
+  #try(request: Omit<HttpRequest, "signal">, limitMs: number, signal: AbortSignal | undefined): Promise<Answer> {
     return within(limitMs, [this.#closed, signal], async (either) => {
       const response = await this.#http.send({ ...request, signal: either });
-      return response.text();
+      return { body: await response.text(), headers: response.headers };
     });
   }
 }

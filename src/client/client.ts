@@ -2,7 +2,7 @@ import type { TopicSummary } from "../protocol/event.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
 import { EventBusError } from "./errors.ts";
-import { Http } from "./http.ts";
+import { Http, type Parameters } from "./http.ts";
 import type {
   CallOptions,
   ConnectOptions,
@@ -12,7 +12,9 @@ import type {
   PublishedRange,
   PublishOneOptions,
   PublishOptions,
+  TopicPagesOptions,
 } from "./options.ts";
+import { nextQuery } from "./paging.ts";
 import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
 import type { Stats } from "./stats.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
@@ -23,8 +25,12 @@ const TIMEOUT_MS = 30_000;
 /** The server remembers an `Idempotency-Key` for ten minutes: whatever is tried again must have arrived by then. */
 const MAX_TIMEOUT_MS = 9 * 60 * 1000;
 
+/** Topics that the server puts on a page at most. */
+const MAX_TOPICS_LIMIT = 10_000;
+
 const PUBLISH_PATH = "/api/events/publish";
 const HISTORY_PATH = "/api/events/history";
+const TOPICS_PATH = "/api/topics";
 const TOKENS_PATH = "/api/tokens";
 const JSON_TYPE = "application/json";
 const LINES_TYPE = "application/x-ndjson";
@@ -109,10 +115,34 @@ export class EventBusClient {
     return parseEvent(await this.#calls.send({ path: `/api/events/${id}` }, signal));
   }
 
-  /** Every topic that history keeps an event of and that matches one of the patterns; default `*`. */
+  /**
+   * Every topic that history keeps an event of and that matches one of the patterns, by name; default `*`. Asks for one
+   * page after another, each within `timeoutMs`. Where there may be very many topics, see `topicPages`.
+   */
   async topics(patterns: string | readonly string[] = [], { signal }: CallOptions = {}): Promise<TopicSummary[]> {
-    const query = { pattern: [patterns].flat() };
-    return parseJson(await this.#calls.send({ path: "/api/topics", query }, signal)) as TopicSummary[];
+    const topics: TopicSummary[] = [];
+    const options = { signal, limit: MAX_TOPICS_LIMIT };
+    for await (const page of this.topicPages(patterns, options)) for (const one of page) topics.push(one);
+    return topics;
+  }
+
+  /**
+   * As `topics`, a page at a time: holds no more than that page, and asks for the next one only when it is wanted. A
+   * topic that is kept all the while comes once, whatever is published and pruned meanwhile.
+   *
+   * @example
+   * for await (const page of bus.topicPages("orders.*")) for (const { topic, count } of page) console.log(topic, count);
+   */
+  async *topicPages(
+    patterns: string | readonly string[] = [],
+    { signal, after, limit }: TopicPagesOptions = {},
+  ): AsyncGenerator<TopicSummary[], void, undefined> {
+    let query: Parameters | undefined = { pattern: [patterns].flat(), after, limit };
+    while (query !== undefined) {
+      const { body, headers } = await this.#calls.answer({ path: TOPICS_PATH, query }, signal);
+      yield parseJson(body) as TopicSummary[];
+      query = nextQuery(headers.get("link"));
+    }
   }
 
   /** Applies the retention rules now; resolves with the number of events that went. */

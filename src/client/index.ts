@@ -15,6 +15,7 @@ export type {
   PublishedRange,
   PublishOneOptions,
   PublishOptions,
+  TopicPagesOptions,
 } from "./options.ts";
 export type { ReceivedEvent } from "./received-event.ts";
 export type { ConnectionState } from "./reconnect.ts";

@@ -77,3 +77,11 @@ export interface HistoryQuery extends CallOptions {
   /** Only events with a greater id; then the oldest of them come, oldest first. */
   after?: number | undefined;
 }
+
+/** Which pages of topics are asked for. */
+export interface TopicPagesOptions extends CallOptions {
+  /** Only topics whose name comes after this text, in code point order; it need not be a topic. Default: from the first. */
+  after?: string | undefined;
+  /** The most topics on a page, 1 to 10,000; default 1,000. */
+  limit?: number | undefined;
+}

@@ -1,22 +1,14 @@
 import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
-import { parsePattern } from "../bus/pattern.ts";
-import { PatternSet } from "../bus/pattern-set.ts";
 import { DATA_HEADERS, json } from "./answer.ts";
 import { topicsDocs } from "./docs/history.ts";
 import { healthDocs, metricsDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
 import { documented } from "./docs/route.ts";
 import type { Gate } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
-import { MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text } from "./query.ts";
-
-const topicsQuery = new Query({
-  pattern: repeatable(
-    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
-    MAX_PATTERNS_ASKED,
-  ),
-});
+import { noQuery } from "./query.ts";
+import { topics, topicsQuery } from "./topics.ts";
 
 export const PRUNE_PATH = "/api/events/prune";
 
@@ -43,12 +35,6 @@ export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate) {
 async function prune(bus: Bus, request: Request): Promise<Response> {
   noQuery.read(request.url);
   return json({ pruned: await bus.prune() });
-}
-
-async function topics(bus: Bus, request: Request): Promise<Response> {
-  const { pattern } = topicsQuery.read(request.url);
-  const query = { ...(pattern.length > 0 && { topics: new PatternSet(pattern) }), limit: Number.POSITIVE_INFINITY };
-  return json((await Array.fromAsync(bus.topicPages(query))).flat());
 }
 
 function stats(service: ServiceState, request: Request): Response {

@@ -11,7 +11,8 @@ import { DATA_HEADERS, jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answe
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { documented } from "./docs/route.ts";
 import type { Callers } from "./gate.ts";
-import { ACCESS_TOKEN, integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
+import { nextLink } from "./next-link.ts";
+import { integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
 
 const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
@@ -62,7 +63,7 @@ async function history(bus: Bus, request: Request, scope: Scope): Promise<Respon
   }
   const { lastId, hasMore, damaged, texts } = await look(bus, query);
   const headers: Record<string, string> = {};
-  if (hasMore) headers["Link"] = `<${nextPage(request.url, query, lastId)}>; rel="next"`;
+  if (hasMore) headers["Link"] = nextPage(request.url, query, lastId);
   if (damaged.length > 0) headers["Eventbus-Damaged"] = damaged.slice(0, MAX_DAMAGED_NAMED).join(",");
   if (texts !== undefined) return jsonText(`[${texts.join(",")}]`, headers);
   return jsonText(stream(bus.pages(upTo(query, lastId)), asArray), headers);
@@ -169,11 +170,7 @@ function stream(pages: AsyncGenerator<{ events: readonly Event[] }>, around: Sur
 }
 const encoder = new TextEncoder();
 
-/** The same question, asked from where this answer ends; relative, so that it holds behind any proxy. */
-function nextPage(url: string, query: HistoryQuery, lastId: number): string {
-  const start = url.indexOf("?");
-  const search = new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
-  search.delete(ACCESS_TOKEN);
-  search.set(query.order === "newest" ? "before" : "after", String(lastId));
-  return `${pathOf(url)}?${search}`;
+/** Where the answer that ends with this event goes on. */
+function nextPage(url: string, { order }: HistoryQuery, lastId: number): string {
+  return nextLink(url, order === "newest" ? "before" : "after", String(lastId));
 }

@@ -140,6 +140,39 @@ describe("topics", () => {
   });
 });
 
+describe("many topics", () => {
+  const TOPICS = 2500;
+  const names = Array.from({ length: TOPICS }, (_, index) => `many.${String(index).padStart(4, "0")}`);
+  beforeAll(async () => {
+    await publishMany(
+      server.url,
+      names.map((topic) => ({ topic })),
+    );
+  });
+
+  test.each([
+    [[], TOPICS],
+    [["--limit", "1001"], 1001],
+    [["--limit", "1"], 1],
+  ])("are printed page by page, with %j", async (flags, count) => {
+    const { stdout } = await run("topics", "many.*", ...flags);
+    const printed = stdout.trim().split("\n");
+    expect(printed.map((line) => JSON.parse(line).topic)).toEqual(names.slice(0, count));
+  });
+
+  test("are one table", async () => {
+    const { stdout } = await run("topics", "many.*", "--output", "table");
+    const lines = stdout.trim().split("\n");
+    expect(lines).toHaveLength(TOPICS + 1);
+    expect(lines.filter((line) => line.startsWith("TOPIC"))).toHaveLength(1);
+  });
+
+  test("end when their reader has seen enough", async () => {
+    const { output } = await runShell('"$EVENTBUS" topics "many.*" | head -1', { EVENTBUS_URL: server.url });
+    expect(JSON.parse(output)).toMatchObject({ topic: "many.0000", count: 1 });
+  });
+});
+
 test("prune applies the rules now, and says how many events went", async () => {
   await using small = await Binary.start({ args: ["--max-history", "2", "--prune-interval", "1h"] });
   for (const topic of ["a", "b", "c"]) await publish(small.url, topic);

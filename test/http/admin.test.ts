@@ -72,38 +72,6 @@ describe("POST /api/events/prune", () => {
   });
 });
 
-describe("GET /api/topics", () => {
-  test("answers with an empty array when nothing is kept", async () => {
-    await using service = await startService();
-    expect(await expectOk<unknown[]>(await fetch(`${service.url}/api/topics`))).toEqual([]);
-  });
-
-  test("counts the events of each topic, by name", async () => {
-    await using service = await startService();
-    await publish(service.url, "b.two", 1, "me");
-    const { created_at: last_at } = await publish(service.url, "a.one");
-    const { created_at } = await publish(service.url, "b.two", 2, "you");
-    expect(await expectOk<unknown>(await fetch(`${service.url}/api/topics`))).toEqual([
-      { topic: "a.one", count: 1, last_id: 2, last_at },
-      { topic: "b.two", count: 2, last_id: 3, last_at: created_at },
-    ]);
-  });
-
-  test("answers with the topics that match any pattern", async () => {
-    await using service = await startService();
-    await publishMany(service.url, [{ topic: "a.1" }, { topic: "b.1" }, { topic: "c.1" }]);
-    const response = await fetch(`${service.url}/api/topics?pattern=a.*&pattern=c.?`);
-    expect(await expectOk<unknown>(response)).toMatchObject([{ topic: "a.1" }, { topic: "c.1" }]);
-  });
-
-  test("forgets a topic whose last event was pruned", async () => {
-    await using service = await startService({ maxHistory: 1 });
-    await publishMany(service.url, [{ topic: "gone" }, { topic: "kept" }]);
-    await prune(service.url);
-    expect(await expectOk<unknown>(await fetch(`${service.url}/api/topics`))).toMatchObject([{ topic: "kept" }]);
-  });
-});
-
 interface Stats {
   readonly version: string;
   readonly uptime_seconds: number;

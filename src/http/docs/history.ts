@@ -22,8 +22,8 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
       description: "The events that match; an empty array when none does.",
       headers: {
         Link: {
-          description: "Where the next page is, when there is one.",
-          schema: { type: "string", example: '</api/events/history?last=2&before=41>; rel="next"' },
+          description: "Where the next page is, when there is one; relative to the address that was asked.",
+          schema: { type: "string", example: '<history?last=2&before=41>; rel="next"' },
         },
         "Eventbus-Damaged": {
           description: "Ids of events in this stretch that are damaged on disk and were left out, at most 100.",
@@ -69,10 +69,27 @@ export const topicsDocs: RouteDocs = {
   operationId: "topics",
   access: "admin",
   tag: "History",
-  summary: "Every topic that history keeps",
-  description: "By name, with the number of events that are kept and the newest of them.",
+  summary: "The topics that history keeps",
+  description: `\
+By name, in code point order, with the number of events that are kept and the newest of them.
+
+At most \`limit\` of them; when there are more, the header \`Link\` has the address of the next page. A topic that is kept
+while one goes through the pages comes once, whatever is published and pruned meanwhile.
+
+\`\`\`sh
+curl 'http://127.0.0.1:9800/api/topics?pattern=orders.*&limit=100'
+\`\`\``,
   answers: {
-    200: { description: "The topics.", content: content("application/json", schemaRef("TopicList"), topicSummaries) },
+    200: {
+      description: "The topics that match; an empty array when none does.",
+      headers: {
+        Link: {
+          description: "Where the next page is, when there is one; relative to the address that was asked.",
+          schema: { type: "string", example: '<topics?limit=2&after=orders.created>; rel="next"' },
+        },
+      },
+      content: content("application/json", schemaRef("TopicList"), topicSummaries),
+    },
   },
-  errors: ["pattern_invalid", "parameter_unknown"],
+  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown"],
 };

@@ -1,0 +1,20 @@
+import { EventBusError } from "./errors.ts";
+import type { Parameters } from "./http.ts";
+
+/** A link of a `Link` header (RFC 8288): its target, and its parameters up to the next link. */
+const LINK = /<([^>]*)>([^<]*)/g;
+const REL_NEXT = /;\s*rel\s*=\s*(?:"next"|next\b)/i;
+
+/**
+ * The query of the page that a `Link` header calls the next one; undefined when it calls none that. Only the query is
+ * taken, for the address that was asked: so a page is found behind any proxy, and no token is sent anywhere else.
+ */
+export function nextQuery(link: string | null): Parameters | undefined {
+  const [, target] = [...(link ?? "").matchAll(LINK)].find(([, , rest]) => REL_NEXT.test(rest ?? "")) ?? [];
+  if (target === undefined) return undefined;
+  if (!URL.canParse(target, BASE)) throw new EventBusError("protocol", "the address of the next page is not one");
+  const search = new URL(target, BASE).searchParams;
+  return Object.fromEntries([...new Set(search.keys())].map((name) => [name, search.getAll(name)]));
+}
+/** Of no meaning: a relative address needs one to be read. */
+const BASE = "http://server/";

@@ -1,0 +1,48 @@
+import type { Bus } from "../bus/bus.ts";
+import { parsePattern } from "../bus/pattern.ts";
+import { PatternSet } from "../bus/pattern-set.ts";
+import { jsonText } from "./answer.ts";
+import { nextLink } from "./next-link.ts";
+import { integer, MAX_PATTERNS_ASKED, Query, repeatable, text } from "./query.ts";
+
+/** The most topics in one answer, which is held in memory: some 3 MB when their names are as long as they may be. */
+const MAX_TOPICS_LIMIT = 10_000;
+const DEFAULT_TOPICS_LIMIT = 1000;
+
+export const topicsQuery = new Query({
+  pattern: repeatable(
+    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
+    MAX_PATTERNS_ASKED,
+  ),
+  // Any text is a place in the order: whether it is a topic may have changed since the last page.
+  after: text((place) => place, "Only topics whose name comes after this text, which need not be a topic."),
+  limit: integer(1, MAX_TOPICS_LIMIT, "The most topics to answer with.", DEFAULT_TOPICS_LIMIT),
+});
+
+/** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
+export async function topics(bus: Bus, request: Request): Promise<Response> {
+  const {
+    pattern,
+    after,
+    limit: [limit = DEFAULT_TOPICS_LIMIT],
+  } = topicsQuery.read(request.url);
+  const query = {
+    ...(pattern.length > 0 && { topics: new PatternSet(pattern) }),
+    ...(after[0] !== undefined && { after: after[0] }),
+    // One more than asked for tells whether there is a next page.
+    limit: limit + 1,
+  };
+  const texts: string[] = [];
+  let last = "";
+  let hasMore = false;
+  for await (const page of bus.topicPages(query)) {
+    request.signal.throwIfAborted();
+    for (const summary of page) {
+      hasMore = texts.length === limit;
+      if (hasMore) break;
+      texts.push(JSON.stringify(summary));
+      last = summary.topic;
+    }
+  }
+  return jsonText(`[${texts.join(",")}]`, hasMore ? { Link: nextLink(request.url, "after", last) } : undefined);
+}
