@@ -4,7 +4,7 @@ import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { environmentName, settings } from "../config.ts";
 import { copyFile, WholeFile } from "../store/copy/whole-file.ts";
-import { writeError } from "../store/file/open-error.ts";
+import { FileInUse, writeError } from "../store/file/open-error.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 interface Options {
@@ -46,7 +46,8 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
     const onProgress = (what: string, done: number) => progress.show(`${file}: ${what} ${Math.floor(done * 100)} %`);
     const fromFile = () => copyFile(options.db, copy.unfinished, onProgress);
     const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
-    await (prefersFile ? firstThat(fromFile, fromServer, isInUse) : firstThat(fromServer, fromFile, isNobodyThere));
+    if (prefersFile) await firstThat(fromFile, fromServer, (error) => error instanceof FileInUse);
+    else await firstThat(fromServer, fromFile, (error) => error instanceof NobodyThere);
     const { events, floor, head } = await copy.check(onProgress);
     refuseExisting();
     copy.appear();
@@ -79,16 +80,8 @@ async function firstThat(
   }
 }
 
-function isInUse(error: unknown): boolean {
-  return error instanceof BusError && error.message.includes("in use");
-}
-
 /** Nobody listens at the address. */
 class NobodyThere extends BusError {}
-
-function isNobodyThere(error: unknown): boolean {
-  return error instanceof NobodyThere;
-}
 
 async function download({ url, token }: Options, target: string, onProgress: (text: string) => void): Promise<void> {
   onProgress(`the server at ${url} makes a copy …`);

@@ -7,6 +7,7 @@ import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
 import { type MetaValues, readMeta } from "../file/meta.ts";
 import { nextTurn } from "../file/next-turn.ts";
+import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { freshSchema, pragma, refuseOpenHere, SCHEMA_VERSION, schemaOf } from "../file/sqlite.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
@@ -47,7 +48,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
   const path = realPath(name);
   refuseOpenHere(path);
   const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
-  if (isNew) throw new BusError("unavailable", `${path} is missing or empty: there is nothing to check`);
+  if (isNew) throw new FileError(`${path} is missing or empty: there is nothing to check`);
   const database = openSnapshot(path);
   try {
     const damage = new Damage(options.onDamage);
@@ -56,7 +57,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
       return await checkDatabase(database, damage, options.onProgress ?? (() => {}));
     }
     if (damage.isFound) return { isSound: false, untold: 0, events: 0, floor: 1, head: 0 };
-    throw new BusError("unavailable", `${path} has an older schema: start the server on it once, which renews it`);
+    throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
   } finally {
     database.close(true);
   }

@@ -6,7 +6,7 @@ import { readBounds } from "../events/bounds.ts";
 import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
 import { readMeta } from "../file/meta.ts";
-import { inUse, writeError } from "../file/open-error.ts";
+import { FileError, FileInUse, writeError } from "../file/open-error.ts";
 import { isInUseElsewhere, openSnapshot } from "../file/snapshot.ts";
 import { refuseOpenHere, SCHEMA_VERSION } from "../file/sqlite.ts";
 import { isInUse, isSqliteError } from "../file/sqlite-error.ts";
@@ -35,7 +35,7 @@ export async function restoreFile(
   onProgress: OnProgress,
 ): Promise<Restored> {
   const path = realPath(name);
-  if (realPath(copy) === path) throw new BusError("unavailable", `${copy} is the history itself, not a copy of it`);
+  if (realPath(copy) === path) throw new FileError(`${copy} is the history itself, not a copy of it`);
   refuseInUse(path);
   await requireSound(copy, onProgress);
   try {
@@ -94,7 +94,7 @@ function lockAlone(path: string): Database | undefined {
     return undefined;
   } catch (error) {
     database?.close(true);
-    if (isInUse(error)) throw inUse(path, error);
+    if (isInUse(error)) throw new FileInUse(path, error);
     if (!isSqliteError(error)) throw error;
     return undefined;
   }
@@ -109,7 +109,7 @@ function moveAside(path: string, aside: string): void {
 /** Early, before minutes are spent on a copy, and again at the end. */
 function refuseInUse(path: string): void {
   refuseOpenHere(path);
-  if (existsSync(path) && isInUseElsewhere(path)) throw inUse(path);
+  if (existsSync(path) && isInUseElsewhere(path)) throw new FileInUse(path);
 }
 
 /** The newest id of a history, if it can be read. */

@@ -1,11 +1,11 @@
 import { chmodSync, chownSync, closeSync, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { BusError } from "../../bus/errors.ts";
 import { type CheckReport, checkFile } from "../check/check.ts";
 import { readBounds } from "../events/bounds.ts";
 import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
 import { readMeta } from "../file/meta.ts";
+import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { pragma, SCHEMA_VERSION } from "../file/sqlite.ts";
 import { copyHistory } from "./history-copy.ts";
@@ -69,11 +69,11 @@ export class WholeFile implements Disposable {
 /** Copies a history that nobody has open, its write-ahead log included, without changing it. */
 export async function copyFile(name: string, target: string, onProgress: OnProgress): Promise<void> {
   const path = realPath(name);
-  if (inspectFile(path, SCHEMA_VERSION).isNew) throw new BusError("unavailable", `${path} is missing or empty`);
+  if (inspectFile(path, SCHEMA_VERSION).isNew) throw new FileError(`${path} is missing or empty`);
   const source = openSnapshot(path);
   try {
     if (Number(pragma(source, "user_version")) !== SCHEMA_VERSION) {
-      throw new BusError("unavailable", `${path} has an older schema: start the server on it once, which renews it`);
+      throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
     }
     const damage = new Damage(() => {});
     const [floor, head] = readBounds(source, readMeta(source), damage);
@@ -95,8 +95,8 @@ export async function requireSound(path: string, onProgress: OnProgress): Promis
   return report;
 }
 
-function damaged(path: string, what: string): BusError {
-  return new BusError("unavailable", `${path} is damaged: ${what}`);
+function damaged(path: string, what: string): FileError {
+  return new FileError(`${path} is damaged: ${what}`);
 }
 
 /** Brings a file, or the names in a folder, to the disk. */

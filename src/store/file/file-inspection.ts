@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { BusError } from "../../bus/errors.ts";
+import { FileError } from "./open-error.ts";
 import { type WalReport, walkWal } from "./wal.ts";
 
 /** Marks a SQLite file as ours: "ebus" in ASCII (SQLite file format, section 1.3.14). */
@@ -30,9 +30,10 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
     return { isNew: true, wal: undefined };
   }
   if (bytes.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC.slice(0, bytes.length)) {
-    throw refusal(`${path} is not a SQLite database: name another file with --db`);
+    throw new FileError(`${path} is not a SQLite database: name another file with --db`);
   }
-  if (bytes.length < HEADER_BYTES) throw refusal(`${path} is cut off after ${bytes.length} bytes: restore a backup`);
+  if (bytes.length < HEADER_BYTES)
+    throw new FileError(`${path} is cut off after ${bytes.length} bytes: restore a backup`);
   const pageSize = pageSizeOf(bytes);
   const wal = walkWal(`${path}-wal`, pageSize);
   // A commit that only stands in the write-ahead log counts.
@@ -40,7 +41,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   const isNew = isUnused(first);
   if (!isNew) refuseForeign(path, first, newestVersion);
   if (wal === undefined && fileBytes < pageCountOf(first) * pageSize) {
-    throw refusal(`${path} is cut off: ${fileBytes} bytes of ${pageCountOf(first) * pageSize}: restore a backup`);
+    throw new FileError(`${path} is cut off: ${fileBytes} bytes of ${pageCountOf(first) * pageSize}: restore a backup`);
   }
   return { isNew, wal };
 }
@@ -52,13 +53,13 @@ export function realPath(path: string): string {
 
 function refuseForeign(path: string, first: Buffer, newestVersion: number): void {
   if (first.readUInt32BE(68) !== APPLICATION_ID) {
-    throw refusal(
+    throw new FileError(
       `${path} is a SQLite database of another program, not an eventbus history: name another file with --db`,
     );
   }
   const version = first.readUInt32BE(60);
   if (version > newestVersion) {
-    throw refusal(
+    throw new FileError(
       `${path} has schema version ${version}, newer than the ${newestVersion} that this eventbus knows: use the eventbus that wrote it, or a newer one`,
     );
   }
@@ -67,7 +68,7 @@ function refuseForeign(path: string, first: Buffer, newestVersion: number): void
 /** SQLite would delete the write-ahead log of a database that is missing or empty, and with it what was committed. */
 function refuseOrphanedWal(path: string): void {
   if (!sizeOf(`${path}-wal`)) return;
-  throw refusal(
+  throw new FileError(
     `${path} is missing or empty, but events stand in ${path}-wal: restore a backup, or move ${path}-wal away to begin anew`,
   );
 }
@@ -109,20 +110,16 @@ function readBeginning(path: string): { bytes: Buffer; fileBytes: number } {
 function refuseMissingFolder(path: string): void {
   const folder = dirname(path);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw refusal(`${path} cannot be made: there is no folder ${folder}`);
+  throw new FileError(`${path} cannot be made: there is no folder ${folder}`);
 }
 
-function fileError(path: string, error: unknown): BusError {
+function fileError(path: string, error: unknown): FileError {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EISDIR") return refusal(`${path} is a folder: name a file with --db`);
-  if (code === "EACCES") return refusal(`${path} cannot be opened: permission denied`);
-  return refusal(`${path} cannot be opened: ${message}`, error);
+  if (code === "EISDIR") return new FileError(`${path} is a folder: name a file with --db`);
+  if (code === "EACCES") return new FileError(`${path} cannot be opened: permission denied`);
+  return new FileError(`${path} cannot be opened: ${message}`, error);
 }
 
 function sizeOf(path: string): number | undefined {
   return statSync(path, { throwIfNoEntry: false })?.size;
-}
-
-function refusal(detail: string, cause?: unknown): BusError {
-  return new BusError("unavailable", detail, cause === undefined ? {} : { cause });
 }

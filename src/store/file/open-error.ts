@@ -3,28 +3,35 @@ import { dirname, resolve } from "node:path";
 import { BusError } from "../../bus/errors.ts";
 import { isDamage, isInUse } from "./sqlite-error.ts";
 
-/** What to tell of a file that could not be opened. */
-export function openError(path: string, error: unknown): BusError {
-  if (isInUse(error)) return inUse(path, error);
+/** A file cannot be used. The detail names the file and is complete. The code is `unavailable`. */
+export class FileError extends BusError {
+  constructor(detail: string, cause?: unknown) {
+    super("unavailable", detail, { cause });
+  }
+}
+
+/** Another process, or another part of this one, has the file open. */
+export class FileInUse extends FileError {
+  constructor(path: string, cause?: unknown) {
+    super(`${path} is in use by another process: stop it, or name another file with --db`, cause);
+  }
+}
+
+/** Returns what to report of a file that could not be opened. A `FileError` stays as it is. */
+export function openError(path: string, error: unknown): FileError {
+  if (error instanceof FileError) return error;
+  if (isInUse(error)) return new FileInUse(path, error);
   if (isDamage(error)) {
-    const detail = `${path} is damaged: run "eventbus check --db ${path}", and restore a backup`;
-    return new BusError("unavailable", detail, { cause: error });
+    return new FileError(`${path} is damaged: run "eventbus check --db ${path}", and restore a backup`, error);
   }
   const reason = error instanceof Error ? error.message : String(error);
-  if (error instanceof BusError && reason.startsWith(path)) return error;
-  return new BusError("unavailable", `${path} cannot be opened: ${obstacle(path, error) ?? reason}`, { cause: error });
+  return new FileError(`${path} cannot be opened: ${obstacle(path, error) ?? reason}`, error);
 }
 
-/** What to tell when somebody else holds the lock. */
-export function inUse(path: string, cause?: unknown): BusError {
-  const detail = `${path} is in use by another process: stop it, or name another file with --db`;
-  return new BusError("unavailable", detail, { cause });
-}
-
-/** What to tell of a file that could not be made or written; what has words of its own, or none here, stays as it is. */
+/** Returns what to report of a file that could not be made or written. An error with words of its own stays as it is. */
 export function writeError(path: string, error: unknown): unknown {
   const why = error instanceof BusError ? undefined : obstacle(path, error);
-  return why === undefined ? error : new BusError("unavailable", `${path} cannot be written: ${why}`, { cause: error });
+  return why === undefined ? error : new FileError(`${path} cannot be written: ${why}`, error);
 }
 
 /**

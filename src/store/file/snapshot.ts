@@ -1,9 +1,7 @@
 import { constants, Database } from "bun:sqlite";
 import { existsSync, linkSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { BusError } from "../../bus/errors.ts";
-import { openError } from "./open-error.ts";
-import { isInUse } from "./sqlite-error.ts";
+import { FileError, FileInUse, openError } from "./open-error.ts";
 
 /**
  * Opens a history for reading, its write-ahead log included, without changing anything of it, and keeps everybody from
@@ -36,7 +34,7 @@ export function isInUseElsewhere(path: string): boolean {
     openSnapshot(path).close(true);
     return false;
   } catch (error) {
-    return error instanceof BusError && isInUse(error.cause);
+    return error instanceof FileInUse;
   }
 }
 
@@ -50,10 +48,9 @@ function secondNames(path: string): string {
   } catch (error) {
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
     const reason = error instanceof Error ? error.message : String(error);
-    throw new BusError(
-      "unavailable",
+    throw new FileError(
       `${path} cannot be checked where it is (${reason}): copy it, and ${path}-wal if there is one, to a folder where files can be made, and check the copy`,
-      { cause: error },
+      error,
     );
   }
 }

@@ -8,7 +8,7 @@ import { includeRemoved } from "../events/stored-counts.ts";
 import tail from "../events/tail.sql" with { type: "text" };
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
 import { insertMeta, insertMetaValue } from "./meta.ts";
-import { inUse, openError } from "./open-error.ts";
+import { FileError, FileInUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import tokens from "./tokens.sql" with { type: "text" };
@@ -92,7 +92,7 @@ export function openDatabase(name: string, durability: Durability, segmentSize: 
 /** Throws `unavailable` when this process has the file open. */
 export function refuseOpenHere(path: string): void {
   const key = keyOf(path);
-  if (key !== undefined && openFiles.has(key)) throw inUse(path);
+  if (key !== undefined && openFiles.has(key)) throw new FileInUse(path);
 }
 
 function opened(database: Database, path: string): OpenFile {
@@ -113,11 +113,10 @@ function inspect(path: string, durability: Durability): Inspection {
   const inspection = inspectFile(path, SCHEMA_VERSION);
   if (durability === "os" || !losesCommits(inspection)) return inspection;
   // What another process is writing may look broken while it is read.
-  if (isInUseElsewhere(path)) throw inUse(path);
+  if (isInUseElsewhere(path)) throw new FileInUse(path);
   const { wal } = inspectFile(path, SCHEMA_VERSION);
   if (wal === undefined || !losesCommits({ wal })) return inspection;
-  throw new BusError(
-    "unavailable",
+  throw new FileError(
     `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
       `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
   );

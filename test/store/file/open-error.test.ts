@@ -2,7 +2,8 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openError, writeError } from "../../../src/store/file/open-error.ts";
+import { BusError } from "../../../src/bus/errors.ts";
+import { FileError, openError, writeError } from "../../../src/store/file/open-error.ts";
 import { temporaryFolder } from "../../helpers/service.ts";
 
 function errorOf(work: () => unknown): unknown {
@@ -45,5 +46,12 @@ describe("a file that cannot be opened or written is told with what to do, when"
   test("what has words of its own keeps them", () => {
     const error = openError("bus.db", new Error("odd"));
     expect(writeError("copy.db", error)).toBe(error);
+    expect(openError("copy.db", error)).toBe(error);
+  });
+
+  test("its words only happen to begin with the name of the file", () => {
+    const error = openError("its", new BusError("unavailable", "its newest events are damaged"));
+    expect(error).toBeInstanceOf(FileError);
+    expect(error.message).toBe("its cannot be opened: its newest events are damaged");
   });
 });
