@@ -81,6 +81,7 @@ export class Service {
       durability: config.durability,
       meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
+      onLoss: (detail) => log.warn({ detail }, "the history was opened without its last commits"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
         onFailure();

@@ -44,11 +44,12 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   try {
     using copy = new WholeFile(file);
     const onProgress = (what: string, done: number) => progress.show(`${file}: ${what} ${Math.floor(done * 100)} %`);
-    const fromFile = () => copyFile(options.db, copy.unfinished, onProgress);
+    const reports = { onProgress, onLoss: (detail: string) => progress.warn(detail) };
+    const fromFile = () => copyFile(options.db, copy.unfinished, reports);
     const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
     if (prefersFile) await firstThat(fromFile, fromServer, (error) => error instanceof FileInUse);
     else await firstThat(fromServer, fromFile, (error) => error instanceof NobodyThere);
-    const { events, floor, head } = await copy.check(onProgress);
+    const { events, floor, head } = await copy.check(reports);
     refuseExisting();
     copy.appear();
     progress.clear();

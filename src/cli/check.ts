@@ -24,6 +24,7 @@ async function check(path: string): Promise<number> {
       progress.clear();
       process.stdout.write(`${detail}\n`);
     },
+    onLoss: (detail) => progress.warn(detail),
     onProgress: (what, done) => progress.show(`checking ${path}: ${what} ${Math.floor(done * 100)} %`),
   }).finally(() => progress.clear());
   if (untold > 0) process.stdout.write(`and ${untold} more\n`);

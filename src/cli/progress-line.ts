@@ -8,6 +8,12 @@ export class ProgressLine {
     process.stderr.write(`\r\x1b[K${Bun.sliceAnsi(text, 0, (process.stderr.columns || 80) - 1)}`);
   }
 
+  /** Writes a line that stays, to standard error. */
+  warn(text: string): void {
+    this.clear();
+    process.stderr.write(`${text}\n`);
+  }
+
   clear(): void {
     if (this.#shown === "") return;
     this.#shown = "";

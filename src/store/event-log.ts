@@ -45,6 +45,8 @@ export interface SqliteEventLogOptions {
   clock?: () => number;
   /** Told once of each thing that is found damaged. */
   onDamage?: (detail: string) => void;
+  /** Told of commits that opening left out, which may have been acknowledged. */
+  onLoss?: (detail: string) => void;
   /** Told once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
   onFailure?: (error: unknown) => void;
   /** Told of commits and prunes; default one of its own. */
@@ -113,6 +115,7 @@ export class SqliteEventLog implements EventLog {
     this.#damage = new Damage(options.onDamage ?? (() => {}));
     this.#health = new WriteHealth(this.#damage, options.onFailure ?? (() => {}));
     this.#file = openDatabase(path, options.durability ?? "fsync", internals.segmentSize ?? SEGMENT_SIZE);
+    if (this.#file.loss !== undefined) options.onLoss?.(this.#file.loss);
     try {
       const database = internals.connect?.(this.#file.database) ?? this.#file.database;
       const meta = readMeta(database);

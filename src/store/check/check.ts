@@ -11,7 +11,7 @@ import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { freshSchema, pragma, refuseOpenHere, SCHEMA_VERSION, schemaOf } from "../file/sqlite.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
-import type { WalReport } from "../file/wal.ts";
+import { lossOf } from "../file/wal.ts";
 import { isKeyIntact, type KeyRow } from "../keys/idempotency.ts";
 import { isTokenIntact, type TokenRow } from "../keys/tokens.ts";
 import { EventCheck } from "./event-check.ts";
@@ -24,6 +24,8 @@ const PAGE_EVENTS = 5000;
 export interface CheckOptions {
   /** Told of each thing that is damaged. */
   onDamage: (detail: string) => void;
+  /** Told of commits that are left out of the history, which is no damage if the power failed. */
+  onLoss?: (detail: string) => void;
   /** Told now and then what is being looked at, and how much of it is done: 0 to 1. */
   onProgress?: (what: string, done: number) => void;
 }
@@ -52,7 +54,9 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
   const database = openSnapshot(path);
   try {
     const damage = new Damage(options.onDamage);
-    checkWal(`${path}-wal`, wal, damage);
+    const loss = wal && lossOf(`${path}-wal`, wal);
+    if (loss?.isOrdinary) options.onLoss?.(loss.detail);
+    else if (loss) damage.note(loss.detail);
     if (Number(pragma(database, "user_version")) === SCHEMA_VERSION) {
       return await checkDatabase(database, damage, options.onProgress ?? (() => {}));
     }
@@ -140,14 +144,6 @@ function checkTokens(database: Database, damage: Damage): void {
   for (const row of rows) {
     if (!isTokenIntact(row)) damage.note(`token ${JSON.stringify(row.name)}: checksum mismatch`);
   }
-}
-
-function checkWal(path: string, wal: WalReport | undefined, damage: Damage): void {
-  if (wal === undefined || wal.lostCommits === 0) return;
-  const where = wal.brokenFrame === 0 ? "its header" : `its frame ${wal.brokenFrame}`;
-  if (wal.lostCommits > 1)
-    damage.note(`${path}: ${where} is damaged: ${wal.lostCommits} commits after it would be lost`);
-  else damage.note(`${path}: ${where} is damaged, or the power failed: its last commit would be lost`);
 }
 
 /** What SQLite throws on the way is a finding, too. */

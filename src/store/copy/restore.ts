@@ -10,7 +10,7 @@ import { FileError, FileInUse, writeError } from "../file/open-error.ts";
 import { isInUseElsewhere, openSnapshot } from "../file/snapshot.ts";
 import { refuseOpenHere, SCHEMA_VERSION } from "../file/sqlite.ts";
 import { isInUse, isSqliteError } from "../file/sqlite-error.ts";
-import { copyFile, type OnProgress, requireSound, WholeFile } from "./whole-file.ts";
+import { copyFile, type Reports, requireSound, WholeFile } from "./whole-file.ts";
 
 export interface Restored {
   /** What is in the place of the file now. */
@@ -28,21 +28,16 @@ export interface Restored {
  * damaged that its write-ahead log cannot be brought into it, a kill can leave none: then it stands under `aside`.
  * Throws `unavailable`, with everything as it was, when the copy is not sound or somebody has either file open.
  */
-export async function restoreFile(
-  copy: string,
-  name: string,
-  aside: string,
-  onProgress: OnProgress,
-): Promise<Restored> {
+export async function restoreFile(copy: string, name: string, aside: string, reports: Reports): Promise<Restored> {
   const path = realPath(name);
   if (realPath(copy) === path) throw new FileError(`${copy} is the history itself, not a copy of it`);
   refuseInUse(path);
-  await requireSound(copy, onProgress);
+  await requireSound(copy, reports);
   try {
     using file = new WholeFile(path);
-    await copyFile(copy, file.unfinished, onProgress);
+    await copyFile(copy, file.unfinished, reports);
     file.inherit();
-    const report = await file.check(onProgress);
+    const report = await file.check(reports);
     const replacedHead = existsSync(path) ? headOf(path) : undefined;
     return { report, aside: replace(file, aside), replacedHead };
   } catch (error) {

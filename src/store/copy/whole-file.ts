@@ -8,10 +8,16 @@ import { readMeta } from "../file/meta.ts";
 import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { pragma, SCHEMA_VERSION } from "../file/sqlite.ts";
+import { lossOf } from "../file/wal.ts";
 import { copyHistory } from "./history-copy.ts";
 
-/** Told what is being done, and how much of it: 0 to 1. */
-export type OnProgress = (what: string, done: number) => void;
+/** Where long work on files reports to. */
+export interface Reports {
+  /** Told what is being done, and how much of it: 0 to 1. */
+  readonly onProgress: (what: string, done: number) => void;
+  /** Told of commits that are left out of the file that is read, which may have been acknowledged. */
+  readonly onLoss: (detail: string) => void;
+}
 
 /** What an interrupted command ends with: 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -43,9 +49,9 @@ export class WholeFile implements Disposable {
   }
 
   /** Syncs and checks what was written. Throws `unavailable`, with what is damaged, when it is not sound. */
-  async check(onProgress: OnProgress): Promise<CheckReport> {
+  async check(reports: Reports): Promise<CheckReport> {
     sync(this.unfinished);
-    return await requireSound(this.unfinished, onProgress);
+    return await requireSound(this.unfinished, reports);
   }
 
   /** Gives it its name, in the place of a file that has it. It survives a power cut when this returns. */
@@ -67,9 +73,10 @@ export class WholeFile implements Disposable {
 }
 
 /** Copies a history that nobody has open, its write-ahead log included, without changing it. */
-export async function copyFile(name: string, target: string, onProgress: OnProgress): Promise<void> {
+export async function copyFile(name: string, target: string, { onProgress, onLoss }: Reports): Promise<void> {
   const path = realPath(name);
-  if (inspectFile(path, SCHEMA_VERSION).isNew) throw new FileError(`${path} is missing or empty`);
+  const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
+  if (isNew) throw new FileError(`${path} is missing or empty`);
   const source = openSnapshot(path);
   try {
     if (Number(pragma(source, "user_version")) !== SCHEMA_VERSION) {
@@ -78,6 +85,9 @@ export async function copyFile(name: string, target: string, onProgress: OnProgr
     const damage = new Damage(() => {});
     const [floor, head] = readBounds(source, readMeta(source), damage);
     if (damage.isFound) throw damaged(path, damage.summary);
+    const loss = wal && lossOf(`${path}-wal`, wal);
+    if (loss?.isOrdinary === false) throw damaged(path, loss.detail);
+    if (loss) onLoss(loss.detail);
     await copyHistory(source, { floor, head }, target, { onProgress: (done) => onProgress("copying", done) });
   } finally {
     source.close(true);
@@ -85,7 +95,7 @@ export async function copyFile(name: string, target: string, onProgress: OnProgr
 }
 
 /** Checks all of a history that nobody has open. Throws `unavailable`, with what is damaged, when it is not sound. */
-export async function requireSound(path: string, onProgress: OnProgress): Promise<CheckReport> {
+export async function requireSound(path: string, { onProgress }: Pick<Reports, "onProgress">): Promise<CheckReport> {
   const found: string[] = [];
   const report = await checkFile(path, {
     onDamage: (detail) => void found.push(detail),

@@ -12,6 +12,7 @@ import { FileError, FileInUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import tokens from "./tokens.sql" with { type: "text" };
+import { lossOf } from "./wal.ts";
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
@@ -48,12 +49,14 @@ const CACHE_KIB = -32 * 1024;
 const COPY_CACHE_KIB = -4 * 1024;
 /** A name that SQLite knows: a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
-/** Commits in a broken write-ahead log of which at least one had been acknowledged. */
-const ACKNOWLEDGED_COMMITS = 2;
+/** What there is before a history is made. */
+const NOTHING: Inspection = { isNew: true, wal: undefined };
 
 /** A history file that is open, and locked for this process. */
 export interface OpenFile {
   readonly database: Database;
+  /** What was left out of the write-ahead log when the file was opened, if anything was. Its ids are given again. */
+  readonly loss: string | undefined;
   /** Bytes of the write-ahead log, which stands in a file of its own. */
   walBytes(): number;
   /** Finalizes every statement and releases the lock. May be called twice. */
@@ -78,11 +81,11 @@ export function openDatabase(name: string, durability: Durability, segmentSize: 
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   try {
-    const isNew = path === IN_MEMORY || inspect(path, durability).isNew;
+    const { isNew, wal } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database, segmentSize);
-    return opened(database, path);
+    return opened(database, path, wal && lossOf(`${path}-wal`, wal)?.detail);
   } catch (error) {
     database?.close(true);
     throw openError(path, error);
@@ -95,11 +98,12 @@ export function refuseOpenHere(path: string): void {
   if (key !== undefined && openFiles.has(key)) throw new FileInUse(path);
 }
 
-function opened(database: Database, path: string): OpenFile {
+function opened(database: Database, path: string, loss: string | undefined): OpenFile {
   const key = keyOf(path);
   if (key !== undefined) openFiles.add(key);
   return {
     database,
+    loss,
     walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     close() {
       database.close(true);
@@ -111,19 +115,20 @@ function opened(database: Database, path: string): OpenFile {
 function inspect(path: string, durability: Durability): Inspection {
   refuseOpenHere(path);
   const inspection = inspectFile(path, SCHEMA_VERSION);
-  if (durability === "os" || !losesCommits(inspection)) return inspection;
+  if (durability === "os" || !losesAcknowledged(path, inspection)) return inspection;
   // What another process is writing may look broken while it is read.
   if (isInUseElsewhere(path)) throw new FileInUse(path);
-  const { wal } = inspectFile(path, SCHEMA_VERSION);
-  if (wal === undefined || !losesCommits({ wal })) return inspection;
+  const second = inspectFile(path, SCHEMA_VERSION);
+  const { wal } = second;
+  if (wal === undefined || !losesAcknowledged(path, second)) return second;
   throw new FileError(
     `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
       `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
   );
 }
 
-function losesCommits({ wal }: Pick<Inspection, "wal">): boolean {
-  return wal !== undefined && wal.lostCommits >= ACKNOWLEDGED_COMMITS;
+function losesAcknowledged(path: string, { wal }: Inspection): boolean {
+  return wal !== undefined && lossOf(path, wal)?.isOrdinary === false;
 }
 
 interface Configuration {

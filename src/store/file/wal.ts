@@ -11,13 +11,34 @@ export interface WalReport {
   readonly commits: number;
   /** The first frame that does not fit, counted from 1; 0 is the header. It is damaged if `lostCommits` says so. */
   readonly brokenFrame: number | undefined;
-  /**
-   * Commits from that frame on, which SQLite gives up. One of them can be what a power cut tore, and was never
-   * acknowledged; as each commit is on the disk before the next one is written, of two at least one was.
-   */
+  /** Commits from that frame on, which SQLite leaves out: see `lossOf`. */
   readonly lostCommits: number;
   /** The beginning of the first page of the database, if one of the commits wrote it. */
   readonly firstPage: Buffer | undefined;
+}
+
+/** What SQLite leaves out of a write-ahead log. */
+export interface WalLoss {
+  readonly detail: string;
+  /**
+   * The power may have failed before the commit was acknowledged. That explains one commit at the most, as each is on
+   * the disk before the next one is written.
+   */
+  readonly isOrdinary: boolean;
+}
+
+/** Returns what SQLite leaves out of the log at `path`; undefined when that is nothing. */
+export function lossOf(path: string, { brokenFrame, lostCommits }: WalReport): WalLoss | undefined {
+  if (lostCommits === 0) return undefined;
+  const where = `${path}: ${brokenFrame === 0 ? "its header" : `its frame ${brokenFrame}`}`;
+  if (lostCommits === 1) {
+    const detail = `${where} is torn or damaged, and its last commit is left out: nothing is missing if the power failed before that was acknowledged`;
+    return { detail, isOrdinary: true };
+  }
+  return {
+    detail: `${where} is damaged, and the ${lostCommits} commits from there on are left out`,
+    isOrdinary: false,
+  };
 }
 
 const HEADER_BYTES = 32;
@@ -74,7 +95,7 @@ class Walk {
       this.#salts ??= saltsAt(frame, 8);
       if (this.#brokenFrame === undefined && !this.#follows(frame)) this.#brokenFrame = number;
       if (this.#brokenFrame === undefined) this.#take(frame);
-      else if (isCommit(frame) && saltsAt(frame, 8) === this.#salts) this.#lostCommits++;
+      else if (isCommit(frame) && this.#isOfThisRound(frame)) this.#lostCommits++;
     }
     return {
       commits: this.#commits,
@@ -82,6 +103,12 @@ class Walk {
       lostCommits: this.#lostCommits,
       firstPage: this.#firstPage,
     };
+  }
+
+  /** Frames of an earlier round differ in both salts: with one that fits, the other one is damaged. */
+  #isOfThisRound(frame: Buffer): boolean {
+    const salts = saltsAt(frame, 8);
+    return salts.slice(0, 4) === this.#salts?.slice(0, 4) || salts.slice(4) === this.#salts?.slice(4);
   }
 
   #follows(frame: Buffer): boolean {

@@ -3,6 +3,7 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { BusError } from "../../../src/bus/errors.ts";
 import type { Event } from "../../../src/bus/event.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
+import { copyFile } from "../../../src/store/copy/whole-file.ts";
 import { type Durability, SqliteEventLog } from "../../../src/store/event-log.ts";
 import { walkWal } from "../../../src/store/file/wal.ts";
 import { readAll } from "../../contract/log-driver.ts";
@@ -10,7 +11,7 @@ import { busErrorOf } from "../../helpers/bus-error.ts";
 import { randomFrom } from "../../helpers/load.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
-import { holdInAnotherProcess } from "../other-process.ts";
+import { eventbus, holdInAnotherProcess } from "../other-process.ts";
 
 const FLIPS = 200;
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
@@ -56,10 +57,19 @@ async function eventsOf(path: string, durability: Durability = "fsync"): Promise
   }
 }
 
-async function findings(path: string): Promise<string[]> {
-  const found: string[] = [];
-  await checkFile(path, { onDamage: (detail) => void found.push(detail) });
+/** What the check names: damage, and commits that are left out. */
+async function lossOf(path: string): Promise<{ damage: string[]; loss: string[] }> {
+  const found = { damage: [] as string[], loss: [] as string[] };
+  await checkFile(path, {
+    onDamage: (detail) => void found.damage.push(detail),
+    onLoss: (detail) => void found.loss.push(detail),
+  });
   return found;
+}
+
+async function findings(path: string): Promise<string[]> {
+  const { damage, loss } = await lossOf(path);
+  return [...damage, ...loss];
 }
 
 /** The offset of a byte of a frame, counted from 1, or from the end if negative. */
@@ -87,16 +97,35 @@ describe("the write-ahead log of a killed process", () => {
 
   test("is no damage when frames of an earlier round follow", async () => {
     const old = Buffer.from(wal.subarray(HEADER_BYTES));
-    for (let offset = 8; offset < old.length; offset += FRAME_BYTES) old.writeUInt32BE(7, offset);
+    for (let offset = 8; offset < old.length; offset += FRAME_BYTES) old.fill(7, offset, offset + 8);
     const path = restore(main, Buffer.concat([wal, old]));
     expect(await findings(path)).toEqual([]);
     expect(await eventsOf(path)).toHaveLength(COMMITS);
   });
 
-  test("may be torn in its last commit, which nobody was told of", async () => {
+  test.each([
+    ["page", 500],
+    ["checksum", 16],
+    ["first salt", 8],
+    ["second salt", 12],
+  ])("reports its last commit when the %s of that is torn or damaged, and is sound all the same", async (_, byte) => {
+    const path = restore(main, flipped(wal, inFrame(-1, byte) * 8));
+    const detail = expect.stringMatching(/-wal: its frame \d+ is torn or damaged, and its last commit is left out/);
+    expect(await lossOf(path)).toEqual({ damage: [], loss: [detail] });
+    const copied: string[] = [];
+    await copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onLoss: (text) => void copied.push(text) });
+    expect(copied).toEqual([detail]);
+    const opened: string[] = [];
+    const log = new SqliteEventLog(path, { onLoss: (text) => void opened.push(text) });
+    expect([opened, log.head]).toEqual([[detail], COMMITS - 1]);
+    await log.close();
+  });
+
+  test("ends the command with 0 when only its last commit may be missing, and says so", async () => {
     const path = restore(main, flipped(wal, inFrame(-1, 500) * 8));
-    expect(await findings(path)).toEqual([expect.stringContaining("its last commit would be lost")]);
-    expect(await eventsOf(path)).toHaveLength(COMMITS - 1);
+    const { exitCode, stdout, stderr } = await eventbus("check", "--db", path);
+    expect([exitCode, stdout]).toEqual([0, `${path} is sound: ${COMMITS - 1} events, ids 1 to ${COMMITS - 1}\n`]);
+    expect(stderr).toContain("its last commit is left out");
   });
 
   test("is refused, and left as it is, when commits that were acknowledged would be lost", async () => {
@@ -105,6 +134,10 @@ describe("the write-ahead log of a killed process", () => {
     const { message } = busErrorOf(() => new SqliteEventLog(path));
     expect(message).toMatch(/-wal is damaged, and \d+ commits after the damage would be lost: run "eventbus check/);
     expect(message).toContain(`move ${path}-wal away to go on without any of the`);
+    const { damage } = await lossOf(path);
+    expect(damage).toEqual([expect.stringMatching(/is damaged, and the \d+ commits from there on are left out/)]);
+    const copying = copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onLoss: () => {} });
+    await expect(copying).rejects.toThrow(`${path} is damaged: `);
     expect(folder.fingerprint()).toEqual(before);
   });
 
