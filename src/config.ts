@@ -227,6 +227,11 @@ function read(setting: Setting<unknown>, given: readonly string[], where: string
   }
 }
 
+/** The environment of this process. */
+export function environment(): Environment {
+  return process.env;
+}
+
 /** The environment of this process, and more, for a process that it starts. */
 export function childEnvironment(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
   return { ...process.env, ...more };

@@ -1,8 +1,9 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { createRemoteJWKSet } from "jose";
+import { createRemoteJWKSet, customFetch } from "jose";
 import { BusError } from "./bus/errors.ts";
 import type { Verification } from "./http/jwt.ts";
+import { outboundFetch } from "./proxy.ts";
 import { readFailure } from "./text/read-failure.ts";
 
 /** What says which JSON Web Tokens are accepted. At most one of the two for public keys. */
@@ -91,6 +92,7 @@ function withKeySet(url: string): Verification {
     cacheMaxAge: MAX_KEY_AGE_MS,
     cooldownDuration: REFETCH_PAUSE_MS,
     timeoutDuration: FETCH_TIMEOUT_MS,
+    [customFetch]: outboundFetch,
   });
   return { algorithms: ["RS256", "ES256", "EdDSA"], key };
 }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import packageJson from "../package.json" with { type: "json" };
 import { BusError } from "./bus/errors.ts";
+import { areArgumentsValid } from "./cli/arguments.ts";
 import { backupCommand } from "./cli/backup.ts";
 import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
@@ -66,6 +67,7 @@ function versionCommand(): Command {
 async function run(argv: readonly string[]): Promise<void> {
   const program = createProgram();
   try {
+    if (!areArgumentsValid(argv)) throw new BusError("parameter_invalid", "an argument is not UTF-8: convert it first");
     refuseUnknownCommand(program, (argv[0] === "help" ? argv[1] : argv[0]) ?? "");
     await program.parseAsync(argv, { from: "user" });
   } catch (error) {

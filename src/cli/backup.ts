@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import { createWriteStream, existsSync } from "node:fs";
-import { Command, Option } from "commander";
+import { createWriteStream, existsSync, statSync } from "node:fs";
+import { Command } from "commander";
 import { BusError } from "../bus/errors.ts";
-import { environmentName, settings } from "../config.ts";
+import { outboundFetch } from "../proxy.ts";
 import { copyFile, WholeFile } from "../store/copy/whole-file.ts";
 import { FileInUse, writeError } from "../store/file/open-error.ts";
+import { isGiven, serverOf, withServer } from "./connection.ts";
+import { databaseOption, keptWords } from "./history-file.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 interface Options {
@@ -16,26 +18,21 @@ interface Options {
 
 /** The command that copies the history, of a running server or of a file that none uses. */
 export function backupCommand(): Command {
-  const { db } = settings;
   const command = new Command("backup")
     .description("copy the history, checked, while the server runs or when none does")
     .argument("<file>", "where the copy goes")
-    .addOption(new Option("--url <url>", "server to ask").env("EVENTBUS_URL").default("http://127.0.0.1:9800"))
-    .addOption(new Option("--token <token>", "token with admin rights").env("EVENTBUS_TOKEN"))
-    .addOption(
-      new Option(`${db.flag} <${db.unit}>`, "file of the history, which is opened itself when no server uses it")
-        .env(environmentName(db))
-        .default(db.default),
-    )
+    .addOption(databaseOption("file of the history, which is opened itself when no server uses it"))
     .option("--force", "replace a file that is there");
-  return command.action(async (file: string, options: Options) => {
-    const isNamed = (name: string) => command.getOptionValueSource(name) !== "default";
-    await backUp(file, options, isNamed("db") && !isNamed("url"));
+  return withServer(command).action(async (file: string, options: Options) => {
+    await backUp(file, options, isGiven(command, "db") && !isGiven(command, "url"));
   });
 }
 
 async function backUp(file: string, options: Options, prefersFile: boolean): Promise<void> {
   const refuseExisting = () => {
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new BusError("parameter_invalid", `${file} is a folder: name a file in it`);
+    }
     if (options.force || !existsSync(file)) return;
     throw new BusError("unavailable", `${file} is there already: name another file, or replace it with --force`);
   };
@@ -49,12 +46,11 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
     const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
     if (prefersFile) await firstThat(fromFile, fromServer, (error) => error instanceof FileInUse);
     else await firstThat(fromServer, fromFile, (error) => error instanceof NobodyThere);
-    const { events, floor, head } = await copy.check(reports);
+    const report = await copy.check(reports);
     refuseExisting();
     copy.appear();
     progress.clear();
-    const range = events === 0 ? `none kept, the next id is ${head + 1}` : `ids ${floor} to ${head}`;
-    process.stdout.write(`${file} is a sound copy: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
+    process.stdout.write(`${file} is a sound copy: ${keptWords(report)}\n`);
   } catch (error) {
     throw writeError(file, error);
   } finally {
@@ -84,7 +80,8 @@ async function firstThat(
 /** Nobody listens at the address. */
 class NobodyThere extends BusError {}
 
-async function download({ url, token }: Options, target: string, onProgress: (text: string) => void): Promise<void> {
+async function download(options: Options, target: string, onProgress: (text: string) => void): Promise<void> {
+  const { url, token } = serverOf(options);
   onProgress(`the server at ${url} makes a copy …`);
   const response = await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
   const total = Number(response.headers.get("eventbus-backup-bytes") ?? 0);
@@ -112,7 +109,7 @@ async function ask(url: string, token: string | undefined): Promise<Response> {
   let response: Response;
   try {
     // Bun gives up after five minutes by itself; a copy of a large history may take longer.
-    response = await fetch(url, { headers, timeout: false } as RequestInit);
+    response = await outboundFetch(url, { headers, timeout: false } as RequestInit);
   } catch (error) {
     throw new NobodyThere("unavailable", `no server answers at ${new URL(url).origin}`, { cause: error });
   }

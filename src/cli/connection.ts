@@ -1,5 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { connect, type EventBusClient, EventBusError } from "../client/index.ts";
+import { settings } from "../config.ts";
+import { type NamedProxy, outboundFetch, proxyOf } from "../proxy.ts";
 
 /** Where the server is, and how to speak to it: what every client command is given. */
 export interface ConnectionOptions {
@@ -8,18 +10,40 @@ export interface ConnectionOptions {
   readonly wait?: boolean;
 }
 
-const DEFAULT_URL = "http://127.0.0.1:9800";
+/** The address at which `serve` listens by default. */
+const DEFAULT_URL = `http://${settings.host.default}:${settings.port.default}`;
+const BROKEN = "the connection broke";
 /** How long `--wait` goes on, and a publish of lines keeps trying: safely within the server's ten minutes. */
 export const PATIENT_MS = 9 * 60 * 1000;
 /** How long a call tries again when the server has answered before, or says "not now", in milliseconds. */
 const IMPATIENT_MS = 30_000;
+/** A connection that could not be made; the message says why. */
+class ConnectFailure extends EventBusError {}
 
-/** Gives a command the flags by which it finds the server. */
-export function withConnection(command: Command): Command {
+/** How long a server may take to show that it is there, in milliseconds. */
+const PROBE_MS = 3000;
+
+/** Gives a command the flags that name the server and the token. */
+export function withServer(command: Command): Command {
   return command
     .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default(DEFAULT_URL))
-    .addOption(new Option("--token <token>", "secret of a token that allows it").env("EVENTBUS_TOKEN"))
-    .option("--wait", "wait up to 9 minutes for a server that is not up yet");
+    .addOption(new Option("--token <token>", "secret of a token that allows it").env("EVENTBUS_TOKEN"));
+}
+
+/** As {@link withServer}, for commands that can wait for a server that is not up yet. */
+export function withConnection(command: Command): Command {
+  return withServer(command).option("--wait", "wait up to 9 minutes for a server that is not up yet");
+}
+
+/** Whether a flag, or its variable, was given; an empty variable counts as unset. */
+export function isGiven(command: Command, name: string): boolean {
+  const value: unknown = command.getOptionValue(name);
+  return value !== "" && value !== undefined && command.getOptionValueSource(name) !== "default";
+}
+
+/** The address and the token that a command was given; an empty variable counts as unset. */
+export function serverOf({ url, token }: ConnectionOptions): { url: string; token?: string } {
+  return { url: url || DEFAULT_URL, ...(token ? { token } : {}) };
 }
 
 /**
@@ -27,49 +51,85 @@ export function withConnection(command: Command): Command {
  * a certificate that is not trusted are errors at once; after that it tries again, for `timeoutMs`.
  */
 export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS): EventBusClient {
-  const { token, wait = false } = options;
-  // An empty variable is one that is not set, as it is for the server.
-  const url = options.url || DEFAULT_URL;
+  const { wait = false } = options;
+  const { url, ...token } = serverOf(options);
   let isKnown = wait;
   return connect(url, {
-    ...(token ? { token } : {}),
+    ...token,
     timeoutMs: wait ? PATIENT_MS : timeoutMs,
     fetch: async (input, init) => {
       try {
-        const response = await fetch(input, init);
+        const response = await outboundFetch(input, init);
         isKnown = true;
         return response;
       } catch (error) {
-        const { what, remedy } = reasonOf(error);
-        if (isKnown || remedy === undefined) throw new EventBusError("network", what, { cause: error });
-        throw new EventBusError("unavailable", `${what} at ${url}: ${remedy}`, { cause: error });
+        const { what, remedy } = await reasonOf(error, url);
+        if (isKnown || remedy === undefined) throw new ConnectFailure("network", what, { cause: error });
+        throw new ConnectFailure("unavailable", `${what}: ${remedy}`, { cause: error });
       }
     },
   });
 }
 
-/** Why a connection failed, in our words, and what to do about it; no remedy where trying again may help by itself. */
-function reasonOf(error: unknown): { what: string; remedy?: string } {
+/** Whether a server answers at the address, whatever it says. */
+export async function isServerAt(url: string): Promise<boolean> {
+  try {
+    await outboundFetch(new URL("/healthz", url), { signal: AbortSignal.timeout(PROBE_MS) });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Why a connection failed, and what to do about it; no remedy where trying again may help by itself. */
+async function reasonOf(error: unknown, url: string): Promise<{ what: string; remedy?: string }> {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const proxy = proxyOf(url);
   if (code === "ConnectionRefused" || code === "ECONNREFUSED") {
+    if (proxy) return { what: `connection refused by the proxy ${proxy.address}`, remedy: remedyFor(proxy, url) };
     const remedy = "is the server running? start one with `eventbus serve`, or name it with --url";
-    return { what: "connection refused", remedy };
+    return { what: `connection refused at ${url}`, remedy };
   }
-  if (code === "FailedToOpenSocket" || code === "ENOTFOUND")
-    return { what: "no host found", remedy: "is --url right?" };
+  if (code === "FailedToOpenSocket" || code === "ENOTFOUND") {
+    if (proxy) return { what: `no host found for the proxy ${proxy.address}`, remedy: remedyFor(proxy, url) };
+    return { what: `no host found at ${url}`, remedy: "is --url right?" };
+  }
   if (/CERT|SIGNATURE|ISSUER/.test(code)) {
-    return { what: `untrusted certificate (${code})`, remedy: "name its authority in NODE_EXTRA_CA_CERTS" };
+    const remedy = "name its authority in NODE_EXTRA_CA_CERTS";
+    return { what: `untrusted certificate (${code}) at ${url}`, remedy };
   }
-  return { what: "the connection broke" };
+  return (await otherSchemeOf(url)) ?? { what: BROKEN };
+}
+
+function remedyFor({ variable }: NamedProxy, url: string): string {
+  return `it is named by ${variable}; to reach the server directly, put ${new URL(url).hostname} into NO_PROXY`;
+}
+
+/** A server that speaks HTTP where HTTPS was asked for, or the other way round. */
+async function otherSchemeOf(url: string): Promise<{ what: string; remedy: string } | undefined> {
+  const isTls = url.startsWith("https:");
+  const other = url.replace(/^https?/, isTls ? "http" : "https");
+  if (!(await speaks(other))) return undefined;
+  const [spoken, asked] = isTls ? ["HTTP", "HTTPS"] : ["HTTPS", "HTTP"];
+  return { what: `the server at ${url} speaks ${spoken}, not ${asked}`, remedy: `use --url ${other}` };
+}
+
+/** A certificate that is not trusted is one all the same. */
+async function speaks(url: string): Promise<boolean> {
+  try {
+    const init = { signal: AbortSignal.timeout(PROBE_MS), tls: { rejectUnauthorized: false } };
+    await outboundFetch(new URL("/healthz", url), init as RequestInit);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The words of an error, with what its reader can do about it. */
 export function adviceOn(error: EventBusError): string {
   switch (error.code) {
     case "network":
-      return error.cause === undefined || error.cause instanceof EventBusError
-        ? error.message
-        : reasonOf(error.cause).what;
+      return error instanceof ConnectFailure || isOurs(error) ? error.message : BROKEN;
     case "token_missing":
       return `${error.message}: give one with --token or EVENTBUS_TOKEN`;
     case "token_invalid":
@@ -81,6 +141,11 @@ export function adviceOn(error: EventBusError): string {
     default:
       return error.message;
   }
+}
+
+/** Whether the message is the client's own, and not made of the runtime's words. */
+function isOurs({ cause }: EventBusError): boolean {
+  return cause === undefined || cause instanceof EventBusError;
 }
 
 /** A parser of a flag that takes a whole number. */

@@ -25,9 +25,12 @@ interface PublishFlags extends ConnectionOptions {
   readonly key?: string;
 }
 
+/** How long standard input may be silent before the command says that it reads it, in milliseconds. */
+const HINT_MS = 2000;
+
 const EXAMPLES = `
-DATA is JSON; "-" reads it from standard input; left out it is null. The event
-is printed as the server made it.
+DATA is JSON. Left out, or "-", it is read from standard input when something is
+piped in; without either it is null. The event is printed as the server made it.
 
 With --ndjson, standard input, or the file of --file, holds an event a line:
 {"topic":"a.b","data":1,"source":"s"}; with a TOPIC, each line is the data.
@@ -73,18 +76,38 @@ function key(text: string): string {
   throw new InvalidArgumentError("It must be 1 to 200 visible ASCII characters.");
 }
 
-async function publishOne(command: Commander, topic: string, data: string | undefined, flags: PublishFlags) {
+async function publishOne(command: Commander, topic: string, given: string | undefined, flags: PublishFlags) {
   for (const name of ["skip", "file"]) {
     if (command.getOptionValueSource(name) === "cli") command.error(`error: --${name} goes with --ndjson only`);
   }
-  const given = data === "-" ? await Bun.stdin.text() : (data ?? (flags.text ? "" : "null"));
-  const json = flags.text ? JSON.stringify(data === "-" ? given.replace(/\r?\n$/, "") : given) : given;
+  const isRead = given === "-" || (given === undefined && isPiped());
+  const data = isRead ? await readInput(command) : (given ?? "");
+  const nothing = given === undefined && data === "" ? "null" : data;
+  const json = flags.text ? JSON.stringify(isRead ? data.replace(/\r?\n$/, "") : data) : nothing;
   if (!isJson(json)) {
     command.error(`error: DATA is not JSON: to send text, add --text, or quote it twice: '"text"'`);
   }
   const { source, key: idempotencyKey } = flags;
   const event = await connectTo(flags).publishRaw(topic, json, { source, idempotencyKey });
   await print(`${event.json}\n`);
+}
+
+/** Whether standard input is something to read, and neither a terminal nor nothing. */
+function isPiped(): boolean {
+  const stats = fstatSync(0);
+  return stats.isFIFO() || stats.isFile() || stats.isSocket();
+}
+
+/** All of standard input. After a while without any, says that it is waited for. */
+async function readInput(command: Commander): Promise<string> {
+  const hint = setTimeout(() => say("waiting for the data on standard input; give DATA to read nothing"), HINT_MS);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await Bun.stdin.bytes());
+  } catch {
+    return command.error("error: standard input is not UTF-8: convert it first, as with iconv");
+  } finally {
+    clearTimeout(hint);
+  }
 }
 
 interface Lines {

@@ -1,19 +1,14 @@
-import { Command, Option } from "commander";
-import { environmentName, settings } from "../config.ts";
+import { Command } from "commander";
 import { type Restored, restoreFile } from "../store/copy/restore.ts";
+import { databaseOption, keptWords } from "./history-file.ts";
 import { ProgressLine } from "./progress-line.ts";
 
 /** The command that puts a checked copy in the place of the history. */
 export function restoreCommand(): Command {
-  const { db } = settings;
   return new Command("restore")
     .description("put a copy, checked, in the place of the history; what was there is kept aside")
     .requiredOption("--from <file>", "copy to restore, as `eventbus backup` makes it")
-    .addOption(
-      new Option(`${db.flag} <${db.unit}>`, "file of the history, which no server may use")
-        .env(environmentName(db))
-        .default(db.default),
-    )
+    .addOption(databaseOption("file of the history, which no server may use"))
     .action(async ({ from, db }: { from: string; db: string }) => {
       const progress = new ProgressLine();
       const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
@@ -24,9 +19,8 @@ export function restoreCommand(): Command {
 }
 
 function report(db: string, { report, aside, replacedHead }: Restored): void {
-  const { events, floor, head } = report;
-  const range = events === 0 ? "none kept" : `ids ${floor} to ${head}`;
-  process.stdout.write(`${db} is restored: ${events} event${events === 1 ? "" : "s"}, ${range}\n`);
+  const { head } = report;
+  process.stdout.write(`${db} is restored: ${keptWords(report)}\n`);
   if (aside === undefined) return;
   process.stderr.write(`what was there before is now ${aside}\n`);
   if (replacedHead !== undefined && replacedHead <= head) return;

@@ -28,9 +28,10 @@ from.
 
 --exec runs the command by the shell for each event, one after the other, with
 the event on its standard input, and EVENTBUS_ID, EVENTBUS_TOPIC and
-EVENTBUS_SOURCE in its environment. When it fails, this ends with 1, and the id
-it names is that of the last event that went well; with --on-error continue, it
-says so and goes on.
+EVENTBUS_SOURCE in its environment, where U+FFFD stands for a NUL. When the
+command fails, or cannot be started, this ends with 1, and the id it names is
+that of the last event that went well; with --on-error continue, it says so and
+goes on.
 
 Examples:
   $ eventbus subscribe
@@ -116,10 +117,13 @@ async function handleAll(
   for await (const event of subscription) {
     if (exec === undefined) await print(`${shown(event, output)}\n`);
     else {
-      const exitCode = await run(exec, event);
-      if (exitCode !== 0 && stop.aborted) return 0;
-      if (exitCode !== 0) say(`the command ended with ${exitCode} for event ${event.id}`);
-      if (exitCode !== 0 && flags.onError === "stop") return 1;
+      const failure = await run(exec, event);
+      if (failure !== undefined && stop.aborted) return 0;
+      if (failure !== undefined) say(`the command ${failure} for event ${event.id}`);
+      if (failure !== undefined && flags.onError === "stop") {
+        handled.lastId ??= event.id - 1;
+        return 1;
+      }
     }
     handled.lastId = event.id;
     if (++seen >= count) return 0;
@@ -128,18 +132,29 @@ async function handleAll(
   return 0;
 }
 
-async function run(command: string, event: ReceivedEvent): Promise<number> {
-  const child = Bun.spawn(["sh", "-c", command], {
-    stdin: Buffer.from(`${event.json}\n`),
-    stdout: "inherit",
-    stderr: "inherit",
-    env: childEnvironment({
-      EVENTBUS_ID: String(event.id),
-      EVENTBUS_TOPIC: event.topic,
-      EVENTBUS_SOURCE: event.source,
-    }),
-  });
-  return child.exited;
+/** Runs the command with the event; returns how it failed, or undefined. */
+async function run(command: string, event: ReceivedEvent): Promise<string | undefined> {
+  try {
+    const child = Bun.spawn(["sh", "-c", command], {
+      stdin: Buffer.from(`${event.json}\n`),
+      stdout: "inherit",
+      stderr: "inherit",
+      env: childEnvironment({
+        EVENTBUS_ID: String(event.id),
+        EVENTBUS_TOPIC: event.topic,
+        EVENTBUS_SOURCE: withoutNul(event.source),
+      }),
+    });
+    const exitCode = await child.exited;
+    return exitCode === 0 ? undefined : `ended with ${exitCode}`;
+  } catch (error) {
+    return `could not be started (${error instanceof Error ? error.message : String(error)})`;
+  }
+}
+
+/** No variable can hold a NUL: each becomes U+FFFD. */
+function withoutNul(text: string): string {
+  return text.replaceAll("\0", "\u{fffd}");
 }
 
 function shown(event: ReceivedEvent, output: "json" | "pretty" | "data"): string {

@@ -3,17 +3,17 @@ import { Command, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { parseSince } from "../bus/start.ts";
 import { TokenBook, tokenInfoOf } from "../bus/tokens.ts";
-import { connect, EventBusError } from "../client/index.ts";
-import { environmentName, settings } from "../config.ts";
+import { EventBusError } from "../client/index.ts";
 import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
 import { isInUse } from "../store/file/sqlite-error.ts";
+import { adviceOn, connectTo, isGiven, isServerAt, serverOf, withServer } from "./connection.ts";
+import { databaseOption } from "./history-file.ts";
 import { Table } from "./table.ts";
 
-const DEFAULT_URL = "http://127.0.0.1:9800";
-/** How long a server may take to say that it is there, in milliseconds. */
-const PROBE_MS = 3000;
+/** How long a call to the server goes on, in milliseconds. */
+const CALL_MS = 6000;
 
 interface PlaceOptions {
   readonly url: string;
@@ -80,15 +80,7 @@ function revokeCommand(): Command {
 }
 
 function withPlace(command: Command): Command {
-  const { db } = settings;
-  return command
-    .addOption(new Option("--url <address>", "the running server").env("EVENTBUS_URL").default(DEFAULT_URL))
-    .addOption(new Option("--token <secret>", "token of an admin").env("EVENTBUS_TOKEN"))
-    .addOption(
-      new Option(`${db.flag} <${db.unit}>`, "file of the history, for when no server runs")
-        .env(environmentName(db))
-        .default(db.default),
-    );
+  return withServer(command).addOption(databaseOption("file of the history, for when no server runs"));
 }
 
 function patterns(flag: string, help: string): Option {
@@ -123,7 +115,7 @@ async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>):
 /** What the server says goes to the user as if it had been said here. */
 function asBusError(error: EventBusError): BusError {
   const code = errorCodes.find((one) => one === error.code) ?? "unavailable";
-  return new BusError(code, error.message, { cause: error });
+  return new BusError(code, adviceOn(error), { cause: error });
 }
 const errorCodes = Object.keys(problems) as ErrorCode[];
 
@@ -133,29 +125,21 @@ const errorCodes = Object.keys(problems) as ErrorCode[];
  */
 async function placeOf(command: Command): Promise<TokenPlace> {
   const options = command.opts<PlaceOptions>();
-  const isGiven = (name: string) => command.getOptionValueSource(name) !== "default";
-  if (isGiven("url") && (!isGiven("db") || (await isServerAt(options.url)))) return serverPlace(options);
-  if (!isGiven("db") && (await isServerAt(options.url))) return serverPlace(options);
+  const [isUrlGiven, isDbGiven] = [isGiven(command, "url"), isGiven(command, "db")];
+  const { url } = serverOf(options);
+  if (isUrlGiven && (!isDbGiven || (await isServerAt(url)))) return serverPlace(options);
+  if (!isDbGiven && (await isServerAt(url))) return serverPlace(options);
   try {
     return filePlace(options.db, command.name() === "create");
   } catch (error) {
-    if (error instanceof BusError && isInUse(error.cause) && !isGiven("url") && (await isServerAt(options.url)))
+    if (error instanceof BusError && isInUse(error.cause) && !isUrlGiven && (await isServerAt(url)))
       return serverPlace(options);
     throw error;
   }
 }
 
-async function isServerAt(url: string): Promise<boolean> {
-  try {
-    await fetch(new URL("/healthz", url), { signal: AbortSignal.timeout(PROBE_MS) });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function serverPlace({ url, token }: PlaceOptions): TokenPlace {
-  const client = connect(url, { token, timeoutMs: 2 * PROBE_MS });
+function serverPlace(options: PlaceOptions): TokenPlace {
+  const client = connectTo(options, CALL_MS);
   return {
     list: () => client.tokens(),
     create: (name, { expires, ...rest }) => client.createToken(name, { ...rest, expiresAt: expires }),

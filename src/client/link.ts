@@ -25,6 +25,7 @@ export class Link {
   #state: ConnectionState = { kind: "connecting", failures: 0 };
   #stream: EventStream | undefined;
   #openedMs = 0;
+  #wasGood = false;
   #position: number | undefined;
 
   /** Connects at once. */
@@ -102,6 +103,7 @@ export class Link {
       if (this.#state.kind !== "connecting") return stream.close();
       this.#stream = stream;
       this.#openedMs = performance.now();
+      this.#wasGood = true;
       this.#change({ kind: "opened" });
     } catch (error) {
       this.#lose(error);
@@ -114,7 +116,8 @@ export class Link {
     const openMs = this.#stream === undefined ? 0 : performance.now() - this.#openedMs;
     this.#stream?.close();
     this.#stream = undefined;
-    this.#change({ kind: "lost", error, openMs, isOffline: isOffline(this.#http.url), random: Math.random() });
+    const [wasGood, random] = [this.#wasGood, Math.random()];
+    this.#change({ kind: "lost", error, openMs, isOffline: isOffline(this.#http.url), wasGood, random });
   }
 
   #change(event: ConnectionEvent): void {

@@ -30,6 +30,8 @@ export type ConnectionEvent =
       /** How long it had been open, in milliseconds; 0 when it never was. */
       readonly openMs: number;
       readonly isOffline: boolean;
+      /** An earlier connection was a stream of the bus: whatever else answers now stands in for a server that is away. */
+      readonly wasGood: boolean;
       /** From 0 to 1, evenly spread. */
       readonly random: number;
     }
@@ -68,8 +70,8 @@ export function nextState(state: ConnectionState, event: ConnectionEvent): Conne
 }
 
 function afterLoss(failuresBefore: number, event: ConnectionEvent & { kind: "lost" }): ConnectionState {
-  const { error, openMs, isOffline, random } = event;
-  if (!isTemporary(error)) return { kind: "ended", error };
+  const { error, openMs, isOffline, wasGood, random } = event;
+  if (!isTemporary(error) && !(wasGood && error.code === "protocol")) return { kind: "ended", error };
   const failures = openMs >= STABLE_MS ? 1 : failuresBefore + 1;
   if (isOffline) return { kind: "offline", failures, error };
   return { kind: "waiting", failures, delayMs: delayAfter(failures, random, error.retryAfterMs), error };

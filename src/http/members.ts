@@ -66,8 +66,9 @@ export class Members {
   add(name: string, value: string): void {
     if (this.#names.length === MAX_MEMBERS) return;
     if (this.#names.includes(name)) {
-      const members = { parameter: shorten(name) };
-      throw new BusError("parameter_invalid", "the member named in `parameter` was given twice", { members });
+      const parameter = shorten(name);
+      const detail = `the member ${JSON.stringify(parameter)} was given twice`;
+      throw new BusError("parameter_invalid", detail, { members: { parameter } });
     }
     this.#names.push(name);
     this.#values.push(value);
@@ -106,7 +107,7 @@ function unknownMember(name: string, known: readonly string[]): BusError {
   const parameter = shorten(name);
   const meant = nearest(parameter, known);
   const hint = meant === undefined ? "" : `; did you mean ${meant}?`;
-  const detail = `the member named in \`parameter\` is not one of ${known.join(", ")}${hint}`;
+  const detail = `the member ${JSON.stringify(parameter)} is not one of ${known.join(", ")}${hint}`;
   return new BusError("parameter_unknown", detail, { members: { parameter } });
 }
 

@@ -14,7 +14,7 @@ import { type ErrorCode, problems } from "../../src/protocol/problem.ts";
 
 const broken = new EventBusError("network", "the connection broke");
 const connecting: ConnectionState = { kind: "connecting", failures: 0 };
-const lost = { kind: "lost", error: broken, openMs: 0, isOffline: false, random: 0 } as const;
+const lost = { kind: "lost", error: broken, openMs: 0, isOffline: false, wasGood: false, random: 0 } as const;
 
 describe("the life of a connection", () => {
   const waiting = { kind: "waiting", failures: 1, delayMs: MIN_DELAY_MS, error: broken } as const;
@@ -69,6 +69,7 @@ describe("errors that trying again mends", () => {
   ] as const)("an answer %p that is not eventbus's: %s", (status, kind) => {
     const error = new EventBusError("protocol", "a proxy's page", { status });
     expect(nextState(connecting, { ...lost, error }).kind).toBe(kind);
+    expect(nextState(connecting, { ...lost, error, wasGood: true }).kind).toBe("waiting");
   });
 });
 
@@ -95,6 +96,7 @@ describe("the pauses", () => {
         error: fc.constant(broken),
         openMs: fc.nat(2 * STABLE_MS),
         isOffline: fc.boolean(),
+        wasGood: fc.boolean(),
         random: fc.double({ min: 0, max: 1, noNaN: true }),
       }),
     );

@@ -7,6 +7,7 @@ import { RunningCommand } from "../helpers/command.ts";
 import { history } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
 import { temporaryFolder } from "../helpers/service.ts";
+import { runShell } from "../helpers/shell.ts";
 
 const LINES = 200_000;
 /** A command that held all lines of {@link LARGE_MB} in memory would need more; one that does not needs some 100. */
@@ -66,6 +67,16 @@ describe("publish prints the event, whose data is", () => {
     expect(printed(await publish(["one.stdin", "-"], { stdin: '\n{"a":\n[1]}\n' })).data).toEqual({ a: [1] });
   });
 
+  test("what is piped in when it is left out, and null when nothing is", async () => {
+    expect(printed(await publish(["one.piped"], { stdin: '{"a":1}\n' })).data).toEqual({ a: 1 });
+    expect(printed(await publish(["one.piped", "--text"], { stdin: "two\nlines\n" })).data).toBe("two\nlines");
+    expect(printed(await publish(["one.piped"], { stdin: "" })).data).toBe(null);
+  });
+
+  test("a text of standard input that begins with a byte order mark", async () => {
+    expect(printed(await publish(["one.bom", "-", "--text"], { stdin: "\ufeffhello" })).data).toBe("\ufeffhello");
+  });
+
   test("a text", async () => {
     expect(printed(await publish(["one.text", 'say "é"', "--text"])).data).toBe('say "é"');
   });
@@ -106,6 +117,67 @@ describe("publish ends with 2, and publishes nothing, for", () => {
       expect(await history(server.url, "topic=bad.*")).toEqual([]);
     });
   }
+});
+
+describe("publish ends with 2, and publishes nothing, for bytes that are no UTF-8", () => {
+  const bytes = Buffer.from('"caf\xe9"', "latin1");
+  test.each([
+    ["as JSON", ["bytes.a"]],
+    ["as text", ["bytes.a", "-", "--text"]],
+  ])("on standard input %s", async (_, args) => {
+    const { exitCode, stdout, stderr } = await publish(args, { stdin: bytes });
+    expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringContaining("standard input is not UTF-8")]);
+  });
+
+  test.each([
+    ["DATA", "bytes.a $'\"caf\\xe9\"'"],
+    ["TOPIC", "$'bytes.caf\\xe9' 1"],
+    ["--source", "bytes.a 1 --source $'caf\\xe9'"],
+  ])("in %s", async (_, words) => {
+    const { exitCode, output } = await runShell(`"$EVENTBUS" publish ${words}`, { EVENTBUS_URL: server.url });
+    expect([exitCode, output]).toEqual([2, "eventbus: an argument is not UTF-8: convert it first\n"]);
+  });
+
+  test("but not for the character that stands in the place of such bytes", async () => {
+    expect(printed(await publish(["replaced.\u{fffd}", '"\u{fffd}"'])).data).toBe("\u{fffd}");
+  });
+});
+
+describe("a server is asked", () => {
+  test("for HTTP when it speaks no HTTPS", async () => {
+    const url = server.url.replace("http:", "https:");
+    const { exitCode, stderr } = await publish(["a.b", "1", "--url", url]);
+    expect([exitCode, stderr]).toEqual([
+      1,
+      `eventbus: the server at ${url} speaks HTTP, not HTTPS: use --url ${server.url}\n`,
+    ]);
+  });
+
+  test.each(["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])(
+    "on loopback without the proxy of %s",
+    async (name) => {
+      const env = { [name]: "http://127.0.0.1:1" };
+      expect(printed(await publish(["proxy.a", "1"], { env })).data).toBe(1);
+    },
+  );
+
+  test("elsewhere through the proxy, which is named when it fails", async () => {
+    const env = { HTTP_PROXY: "http://user:secret@127.0.0.1:1", EVENTBUS_URL: "http://bus.example" };
+    const { exitCode, stderr } = await publish(["a.b", "1"], { env });
+    expect([exitCode, stderr]).toEqual([
+      1,
+      "eventbus: connection refused by the proxy http://127.0.0.1:1: it is named by HTTP_PROXY; " +
+        "to reach the server directly, put bus.example into NO_PROXY\n",
+    ]);
+  });
+});
+
+test("an unknown member of a line is named with its line", async () => {
+  const { exitCode, stderr } = await publish(["--ndjson"], { stdin: '{"topic":"a.b"}\n{"topic":"a.b","dta":1}\n' });
+  expect([exitCode, stderr]).toEqual([
+    1,
+    expect.stringContaining('line 2: the member "dta" is not one of topic, data'),
+  ]);
 });
 
 test("a server that is not there ends a publish with 1, and the words to mend it", async () => {

@@ -56,7 +56,7 @@ test("every event comes once and in order, however often the server is killed", 
   await publish(url, "n", "end");
   received.push(...(await nextNumbers(command, LIVES * LATE + 1)));
   expect(received).toEqual([...numbered(0, LIVES * EVENTS_A_LIFE).map(({ data }) => data), "end"]);
-  expect(command.stderr).toMatch(/(refused|broke); trying again in \d+\.\d s\n/);
+  expect(command.stderr).toMatch(/(refused at \S+|broke); trying again in \d+\.\d s\n/);
   expect(command.stderr).toContain("resumed\n");
   expect(command.stderr).not.toMatch(/computer|verbose|fetch\(/i);
 });
@@ -150,6 +150,28 @@ describe("subscribe --exec", () => {
     await publish(server.url, "exec.in", "é");
     const { stdout } = await subscribe(["exec.in", "--last", "1", "--count", "1", "--exec", "cat"]);
     expect(JSON.parse(stdout)).toMatchObject({ topic: "exec.in", data: "é" });
+  });
+
+  test("gives it a source with U+FFFD in the place of a NUL, which no variable can hold", async () => {
+    await publish(server.url, "exec.nul", 1, "x\0y");
+    const args = ["exec.nul", "--since", "all", "--count", "1", "--exec", 'printf %s "$EVENTBUS_SOURCE"'];
+    expect(await subscribe(args)).toMatchObject({ exitCode: 0, stdout: "x\u{fffd}y" });
+  });
+
+  test("ends with 1 when the first command fails, and says how to go on", async () => {
+    const [first = 0] = await publishNumbers("fail.first", 1);
+    const { exitCode, stderr } = await subscribe(["fail.first", "--since", "all", "--exec", "false"]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toEndWith(`eventbus: go on with --since ${first - 1}\n`);
+  });
+
+  test("counts a command that cannot be started as one that failed", async () => {
+    const [first = 0] = await publishNumbers("fail.start", 1);
+    const args = ["fail.start", "--since", "all", "--count", "1", "--exec", "cat", "--on-error", "continue"];
+    const { exitCode, stderr } = await subscribe(args, { env: { PATH: "/nowhere" } });
+    expect(exitCode).toBe(0);
+    expect(stderr).toContain("the command could not be started");
+    expect(stderr).toEndWith(`eventbus: go on with --since ${first}\n`);
   });
 
   test("ends with 1 when it fails, and says the event before", async () => {

@@ -1,0 +1,18 @@
+import { readFileSync } from "node:fs";
+
+/** What stands in the place of bytes that are no UTF-8. */
+const REPLACEMENT = "\u{fffd}";
+
+/**
+ * Whether the arguments are what was given: the runtime replaces bytes that are not UTF-8 without a word. Where the system does
+ * not show the bytes, they count as valid.
+ */
+export function areArgumentsValid(argv: readonly string[]): boolean {
+  if (!argv.some((argument) => argument.includes(REPLACEMENT))) return true;
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(readFileSync("/proc/self/cmdline"));
+    return true;
+  } catch (error) {
+    return !(error instanceof TypeError);
+  }
+}
