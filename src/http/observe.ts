@@ -24,7 +24,7 @@ export interface Observed<Server> {
   /** Undefined stands for an upgrade to a WebSocket. */
   answer(request: Request, server: Server): Answer | Promise<Answer>;
   /** The answer when that one throws or rejects. */
-  fail(error: unknown, request: Request): Response;
+  fail(error: unknown, request: Request): Response | Promise<Response>;
   /** The template of the route at a path, if there is one, so that what is counted by route stays bounded. */
   templateOf(path: string): string | undefined;
   onAnswered(answered: Answered): void;
@@ -46,7 +46,10 @@ export function observed<Server>({ answer, fail, templateOf, onAnswered }: Obser
       });
       return response;
     };
-    const failed = (error: unknown) => told(fail(error, request));
+    const failed = (error: unknown) => {
+      const response = fail(error, request);
+      return response instanceof Promise ? response.then(told) : told(response);
+    };
     try {
       const response = answer(request, server);
       return response instanceof Promise ? response.then(told, failed) : told(response);

@@ -25,6 +25,7 @@ export interface PublishLimits {
   readonly onLimit?: OnLimit | undefined;
 }
 
+const PUBLISH_PATH = "/api/events/publish";
 /** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
@@ -32,13 +33,18 @@ const publishToQuery = new Query({
   source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }),
 });
 
+/** Whether the request is one of the two below; it may be refused all the same. */
+export function isPublish({ method, url }: Request): boolean {
+  return method === "POST" && pathOf(url).startsWith(PUBLISH_PATH);
+}
+
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers) {
   const called = (request: Request): Call => ({ bus, limits, request, callers });
   return new Elysia()
-    .post("/api/events/publish", ({ request }) => publish(called(request)), documented(publishDocs))
+    .post(PUBLISH_PATH, ({ request }) => publish(called(request)), documented(publishDocs))
     .post(
-      "/api/events/publish/:topic",
+      `${PUBLISH_PATH}/:topic`,
       ({ request }) => publishTo(called(request)),
       documented(publishToDocs, publishToQuery),
     );

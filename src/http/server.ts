@@ -12,11 +12,12 @@ import { requireFewHeaders } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
 import { type Answered, type OnAnswered, observed } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
-import type { PublishLimits } from "./publish.ts";
+import { isPublish, type PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
 import type { SubscriberLimits } from "./subscriber-limits.ts";
+import { Turns } from "./turns.ts";
 
 /**
  * Seconds after which an idle connection is cut, and a request that is not there yet: neither a head nor a body gains
@@ -58,6 +59,7 @@ export class HttpServer {
   readonly #options: ServerOptions;
   readonly #app: App;
   readonly #idleTimeoutS: number;
+  readonly #turns = new Turns();
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
@@ -78,8 +80,8 @@ export class HttpServer {
       ...options,
       idleTimeoutS,
       fetch: observed<Server<Connection>>({
-        answer: (request, server) => this.#fetch(request, server),
-        fail: this.#app.fail,
+        answer: (request, server) => this.#begin(request, server),
+        fail: (error, request) => this.#fail(error, request),
         templateOf: (path) => this.#app.routes.templateOf(path),
         onAnswered: (answered) => this.#answered(answered),
       }),
@@ -119,6 +121,17 @@ export class HttpServer {
     const wasLate = answered.status === CLIENT_GONE && answered.durationMs >= this.#idleTimeoutS * 1000;
     if (wasLate) limits.onLimit?.("request_time");
     onAnswered?.(answered);
+  }
+
+  /** A publish begins at once: many share a commit, and are answered in a later turn by themselves, unless they fail. */
+  #begin(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    if (isPublish(request)) return this.#fetch(request, server);
+    return this.#turns.run(() => this.#fetch(request, server));
+  }
+
+  #fail(error: unknown, request: Request): Response | Promise<Response> {
+    const fail = () => this.#app.fail(error, request);
+    return isPublish(request) ? this.#turns.later(fail) : fail();
   }
 
   #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {

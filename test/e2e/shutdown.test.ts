@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Binary } from "../helpers/binary.ts";
+import { Flood } from "../helpers/flood.ts";
 import { history, publish, RawConnection, requestText } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { temporaryFolder } from "../helpers/service.ts";
@@ -11,11 +12,16 @@ const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random(
 const UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
 const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
-/** Stops the binary, and checks that it ends well and in time. */
-async function expectCleanStop(binary: Binary, signal: NodeJS.Signals): Promise<void> {
+/** Stops the binary, and checks that it ends in time. */
+async function expectQuickStop(binary: Binary, signal: NodeJS.Signals): Promise<void> {
   const startMs = performance.now();
   expect(await binary.stop(signal)).toBe(0);
   expect(performance.now() - startMs).toBeLessThan(STOPS_WITHIN_MS);
+}
+
+/** Stops the binary, and checks that it ends well and in time. */
+async function expectCleanStop(binary: Binary, signal: NodeJS.Signals): Promise<void> {
+  await expectQuickStop(binary, signal);
   expect(binary.stderr).toMatch(new RegExp(`stopping reason=${signal}\\n.*stopped clean=true\\n$`));
   expect(binary.stderr).not.toMatch(/ (warn|error|fatal) /);
 }
@@ -107,6 +113,15 @@ describe("stopping does not wait for", () => {
       await expectCleanStop(binary, "SIGTERM");
     });
   }
+
+  test("new connections that come as fast as they are answered", async () => {
+    await using binary = await Binary.start();
+    const patterns = Array.from({ length: 60 }, (_, index) => `pattern=*x${index}*[a-c]*`).join("&");
+    using flood = new Flood(binary.url, 50, requestText(`GET /api/events/subscribe?${patterns}`, [...UPGRADE, KEY]));
+    await flood.more(100);
+    await expectQuickStop(binary, "SIGTERM");
+    expect(binary.stderr).toContain("stopped clean=true");
+  });
 
   test("connections that are kept alive", async () => {
     await using binary = await Binary.start();
