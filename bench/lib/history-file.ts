@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { HttpConnection } from "../load/http-connection.ts";
-import { publishRequests } from "../load/requests.ts";
+import { historyRequest } from "../load/requests.ts";
 import type { Context } from "./bench.ts";
 import { settle } from "./disk.ts";
 import { SMALL_EVENT } from "./load.ts";
@@ -10,10 +10,16 @@ import { using } from "./rounds.ts";
 import { Server } from "./server.ts";
 
 const LINES = 5000;
-/** Bodies that are made before, and sent again and again. */
-const BODIES = 40;
 /** Sources in a prepared history, so that `source` is a filter that leaves something. */
 export const SOURCES = 10;
+
+/** How the events of a history are spread: over topics, each of which occurs if there are events enough, and sources. */
+export interface Spread {
+  readonly topics: number;
+  readonly sources: number;
+}
+
+const USUAL: Spread = { topics: SMALL_EVENT.topics, sources: SOURCES };
 
 /** A folder for histories that the sources as they are now write; those of other sources are removed. */
 export async function historyFolder(root: string): Promise<string> {
@@ -24,21 +30,30 @@ export async function historyFolder(root: string): Promise<string> {
   return join(all, name);
 }
 
-/** A history of so many events: 1,000 topics and 10 sources at random, written by the program itself, kept for later. */
-export async function preparedHistory(context: Context, events: number): Promise<string> {
-  const file = join(context.histories, `${events}.db`);
+/**
+ * A history of so many events, written by the program itself and kept for later. Topics and sources are drawn at random:
+ * 1,000 and 10, unless `spread` says otherwise.
+ */
+export async function preparedHistory(context: Context, events: number, spread = USUAL): Promise<string> {
+  const name = `${events}-${spread.topics}-${spread.sources}.db`;
+  const file = join(context.histories, name);
   if (existsSync(file)) return file;
-  const unfinished = join(context.folder, `history-${events}.db`);
+  const unfinished = join(context.folder, `history-${name}`);
   const flags = ["--db", unfinished, "--durability", "os"];
-  await using(Server.eventbus(context, flags), (server) => fill(context, server, events));
+  await using(Server.eventbus(context, flags), (server) => fill(context, server, events, spread));
   await rename(unfinished, file);
   return file;
 }
 
 /** Does the work with a copy that it may write to, and removes the copy. The copy is on the disk before it is used. */
-export async function usingCopy<T>(context: Context, events: number, work: (file: string) => Promise<T>): Promise<T> {
+export async function usingCopy<T>(
+  context: Context,
+  events: number,
+  work: (file: string) => Promise<T>,
+  spread = USUAL,
+): Promise<T> {
   const file = join(context.folder, `copy-${Bun.randomUUIDv7()}.db`);
-  await copyFile(await preparedHistory(context, events), file);
+  await copyFile(await preparedHistory(context, events, spread), file);
   Bun.spawnSync(["sync", file]);
   await settle(context.folder);
   try {
@@ -48,12 +63,15 @@ export async function usingCopy<T>(context: Context, events: number, work: (file
   }
 }
 
-async function fill(context: Context, server: Server, events: number): Promise<void> {
-  const requests = publishRequests({ ...SMALL_EVENT, sources: SOURCES, events: LINES }, BODIES);
+async function fill(context: Context, server: Server, events: number, spread: Spread): Promise<void> {
+  const body = { ...SMALL_EVENT, ...spread, events: LINES };
   const connection = await HttpConnection.open(server.port);
+  let next = historyRequest(body, 0);
   for (let written = 0; written < events; written += LINES) {
-    const request = requests[(written / LINES) % BODIES];
-    if (request) await connection.ask(request);
+    const answered = connection.ask(next);
+    // Made while the server writes the one before.
+    next = historyRequest(body, written + LINES);
+    await answered;
     if (written % 100_000 === 0) {
       context.progress.step(`preparing a history, ${Math.round((written / events) * 100)} % of ${events} events`);
     }

@@ -10,7 +10,7 @@ const MAX_TRIES = 3;
 
 /** Measures the variants in turn, round after round, so that a machine which drifts does so for all of them. */
 export async function takeTurns<T extends Record<string, unknown>>(
-  { rounds, progress }: Context,
+  { rounds, progress, isQuick }: Context,
   variants: { readonly [K in keyof T]: () => Promise<T[K]> },
 ): Promise<{ readonly [K in keyof T]: readonly T[K][] }> {
   const names: (keyof T & string)[] = Object.keys(variants);
@@ -19,7 +19,7 @@ export async function takeTurns<T extends Record<string, unknown>>(
     for (const name of names) {
       const step = `round ${round} of ${rounds}, ${name}`;
       progress.step(step);
-      results[name].push(await undisturbed(variants[name], (again) => progress.step(`${step}, ${again}`)));
+      results[name].push(await undisturbed(variants[name], isQuick, (again) => progress.step(`${step}, ${again}`)));
     }
   }
   return results;
@@ -27,14 +27,15 @@ export async function takeTurns<T extends Record<string, unknown>>(
 
 /**
  * Measures, and measures again when others used the machine meanwhile, however good or bad the figure was. Puts up with
- * it in the end, as a machine that is never quiet should have figures too.
+ * it in the end, as a machine that is never quiet should have figures too. A quick run, whose figures mean little, puts up with
+ * it at once.
  */
-async function undisturbed<T>(measure: () => Promise<T>, onAgain: (why: string) => void): Promise<T> {
+async function undisturbed<T>(measure: () => Promise<T>, isQuick: boolean, onAgain: (why: string) => void): Promise<T> {
   for (let tries = 1; ; tries++) {
     const neighbours = new Neighbours();
     const result = await measure();
     const { cores } = neighbours;
-    if (cores <= NOISY_CORES || tries === MAX_TRIES) return result;
+    if (isQuick || cores <= NOISY_CORES || tries === MAX_TRIES) return result;
     onAgain(`again, as others used ${cores} cores`);
   }
 }

@@ -18,8 +18,15 @@ export class Flood {
   readonly #ended = Promise.withResolvers<void>();
   readonly #connections: readonly Connection[];
   readonly #requests: readonly Buffer[];
+  readonly #prepare: (request: Buffer) => Buffer;
 
-  constructor(connections: readonly Connection[], requests: readonly Buffer[]) {
+  /** `prepare` makes of each of the requests, which are sent in turn, what is sent; default is itself. */
+  constructor(
+    connections: readonly Connection[],
+    requests: readonly Buffer[],
+    prepare: (request: Buffer) => Buffer = (request) => request,
+  ) {
+    this.#prepare = prepare;
     this.#connections = connections;
     this.#requests = requests;
     for (const connection of connections) {
@@ -44,7 +51,7 @@ export class Flood {
     const request = this.#requests[this.#next++ % this.#requests.length];
     if (request === undefined) return;
     this.#underWay++;
-    connection.send(request);
+    connection.send(this.#prepare(request));
   }
 
   #answered(connection: Connection, status: number, body: Buffer | undefined): void {

@@ -3,16 +3,21 @@ import { Stretch } from "./cpu.ts";
 import { Flood } from "./flood.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { PeerConnection, type PeerProtocol, peerRequests } from "./peer-connection.ts";
-import { type Body, publishRequests } from "./requests.ts";
+import { type Body, publishRequests, withNewKey } from "./requests.ts";
 
 /** Different requests, prepared before: enough that no two in a group commit are alike by rule. */
 const REQUESTS = 2000;
-const MAX_PREPARED_EVENTS = 200_000;
+/** Events in all of them: enough that most series occur, as few as fit into memory. */
+const PREPARED_EVENTS = 200_000;
+const MAX_PREPARED_EVENTS = 600_000;
 
-interface PublishOptions {
+interface FloodOptions {
   readonly port: number;
   readonly connections: number;
   readonly body: Body;
+}
+
+interface PublishOptions extends FloodOptions {
   readonly warmupSeconds: number;
   readonly windowSeconds: number;
 }
@@ -34,13 +39,27 @@ interface PeerOptions {
   readonly windowSeconds: number;
 }
 
+/** Between `begin` and `end`. */
+let begun: { readonly flood: Flood; readonly stretch: Stretch; readonly events: number } | undefined;
+
 const commands = {
   /** Publishes as fast as the server acknowledges: the next request on a connection follows the answer to the last. */
   async publish(options: PublishOptions): Promise<PublishResult> {
-    const { body, connections } = options;
-    const requests = publishRequests(body, Math.min(REQUESTS, Math.ceil(MAX_PREPARED_EVENTS / body.events)));
-    const opened = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(options.port)));
-    return measure(new Flood(opened, requests), options, body.events);
+    return measure(await openFlood(options), options, options.body.events);
+  },
+
+  /** Publishes in the same way until `end`; resolves when it is under way. */
+  async begin(options: FloodOptions): Promise<void> {
+    begun = { flood: await openFlood(options), stretch: new Stretch(), events: options.body.events };
+  },
+
+  async end(): Promise<PublishResult> {
+    if (begun === undefined) throw new Error("nothing has begun");
+    const { flood, stretch, events } = begun;
+    const { seconds, busy } = stretch;
+    const eventsPerSecond = (flood.answers * events) / seconds;
+    await flood.stop();
+    return { eventsPerSecond, seconds, eventsInAll: flood.answers * events, generatorBusy: busy };
   },
 
   /** The same with another product's protocol: a message a request. */
@@ -53,6 +72,20 @@ const commands = {
 };
 export type PublishCommands = typeof commands;
 answerCommands(commands);
+
+async function openFlood({ port, connections, body }: FloodOptions): Promise<Flood> {
+  const requests = publishRequests(body, requestCount(body));
+  const opened = await Promise.all(Array.from({ length: connections }, () => HttpConnection.open(port)));
+  return new Flood(opened, requests, body.hasKey ? withNewKey : undefined);
+}
+
+function requestCount({ events, topics, sources }: Body): number {
+  const series = topics * Math.max(1, sources);
+  const inAll = Math.min(Math.max(PREPARED_EVENTS, 2 * series), MAX_PREPARED_EVENTS);
+  return events === 1
+    ? Math.min(Math.max(REQUESTS, topics), PREPARED_EVENTS)
+    : Math.min(REQUESTS, Math.ceil(inAll / events));
+}
 
 async function measure(
   flood: Flood,

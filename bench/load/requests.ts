@@ -1,3 +1,7 @@
+const KEY_NAME = "Idempotency-Key: ";
+/** Coprime to every number of topics that is used, so that its multiples pass through all of them out of order. */
+const STRIDE = 611_953;
+
 /** What the publisher sends. */
 export interface Body {
   /** Events in one request: 1 is a JSON envelope, more are NDJSON. */
@@ -10,6 +14,8 @@ export interface Body {
   readonly dataBytes: number;
   /** Secrets, of which each request carries one in turn; left out: none. */
   readonly tokens?: readonly string[];
+  /** Each request carries an `Idempotency-Key`, which `withNewKey` exchanges for one of its own. */
+  readonly hasKey?: boolean;
 }
 
 /** Ten topics share the first segment, so that the pattern `site7.*` is a hundredth of a thousand topics. */
@@ -17,35 +23,65 @@ export function topicName(index: number): string {
   return `site${Math.floor(index / 10)}.sensor${index % 10}`;
 }
 
+export interface RequestOptions {
+  /** Only sent with POST; default is empty. */
+  readonly body?: string;
+  /** Default is JSON. */
+  readonly contentType?: string;
+  readonly token?: string | undefined;
+  readonly hasKey?: boolean | undefined;
+}
+
 /** One request as it goes over the wire. */
 export function httpRequest(
   method: "GET" | "POST",
   path: string,
-  body = "",
-  contentType = "application/json",
-  token?: string,
+  { body = "", contentType = "application/json", token, hasKey }: RequestOptions = {},
 ): Buffer {
-  const length = Buffer.byteLength(body);
-  const entity = method === "GET" ? "\r\n" : `Content-Type: ${contentType}\r\nContent-Length: ${length}\r\n\r\n${body}`;
-  const who = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`;
-  return Buffer.from(`${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${who}${entity}`);
+  const lines = [`${method} ${path} HTTP/1.1`, "Host: 127.0.0.1"];
+  if (hasKey) lines.push(KEY_NAME + crypto.randomUUID());
+  if (token !== undefined) lines.push(`Authorization: Bearer ${token}`);
+  if (method === "POST") lines.push(`Content-Type: ${contentType}`, `Content-Length: ${Buffer.byteLength(body)}`);
+  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n${method === "POST" ? body : ""}`);
+}
+
+/** The same request with another key. */
+export function withNewKey(request: Buffer): Buffer {
+  const copy = Buffer.from(request);
+  copy.write(crypto.randomUUID(), copy.indexOf(KEY_NAME) + KEY_NAME.length, "latin1");
+  return copy;
 }
 
 /** Publish requests to send in turn, all different. */
 export function publishRequests(body: Body, count: number): Buffer[] {
-  const { tokens = [] } = body;
+  const { tokens = [], hasKey } = body;
   return Array.from({ length: Math.max(count, tokens.length) }, (_, index) => {
-    const lines = Array.from({ length: body.events }, () => envelope(body));
+    const lines = Array.from({ length: body.events }, () => envelope(body, below(body.topics)));
     const contentType = body.events === 1 ? "application/json" : "application/x-ndjson";
-    return httpRequest("POST", "/api/events/publish", lines.join("\n"), contentType, tokens[index % tokens.length]);
+    const token = tokens[index % tokens.length];
+    return httpRequest("POST", "/api/events/publish", { body: lines.join("\n"), contentType, token, hasKey });
   });
 }
 
-function envelope({ topics, sources, dataBytes }: Body): string {
-  const topic = topicName(below(topics));
+/**
+ * The request that publishes the events of a history from number `first` on: each topic comes once, in no order, and
+ * then any at random.
+ */
+export function historyRequest(body: Body, first: number): Buffer {
+  const lines = Array.from({ length: body.events }, (_, index) => {
+    const number = first + index;
+    return envelope(body, number < body.topics ? (number * STRIDE) % body.topics : below(body.topics));
+  });
+  return httpRequest("POST", "/api/events/publish", {
+    body: lines.join("\n"),
+    contentType: "application/x-ndjson",
+  });
+}
+
+function envelope({ sources, dataBytes }: Body, topicIndex: number): string {
   const source = sources === 0 ? "" : `,"source":"source${below(sources)}"`;
   const data = { value: below(1e6) / 100, unit: "kelvin", text: "x".repeat(Math.max(0, dataBytes - 45)) };
-  return `{"topic":"${topic}","data":${JSON.stringify(data)}${source}}`;
+  return `{"topic":"${topicName(topicIndex)}","data":${JSON.stringify(data)}${source}}`;
 }
 
 function below(bound: number): number {

@@ -91,7 +91,7 @@ class Steady {
 
   #send(connection: HttpConnection, dueMs: number): void {
     const topic = topicName(Math.floor(Math.random() * 1000));
-    const envelope = JSON.stringify({ topic, data: { due: dueMs, text: "x".repeat(80) } });
+    const body = JSON.stringify({ topic, data: { due: dueMs, text: "x".repeat(80) } });
     this.#underWay++;
     connection.onAnswer = (_, status, body) => {
       if (status !== 200) this.#fault ??= new Error(describeAnswer(status, body));
@@ -100,6 +100,6 @@ class Steady {
       this.#idle.push(connection);
       this.#sendDue();
     };
-    connection.send(httpRequest("POST", "/api/events/publish", envelope));
+    connection.send(httpRequest("POST", "/api/events/publish", { body }));
   }
 }
