@@ -1,6 +1,7 @@
 import { auth } from "./benches/auth.ts";
 import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
+import { catchUp } from "./benches/catch-up.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
 import { fanOutStream } from "./benches/fan-out-stream.ts";
@@ -23,6 +24,7 @@ export const benches: readonly Bench[] = [
   fanOut,
   fanOutStream,
   beside,
+  catchUp,
   replay,
   latency,
   history,

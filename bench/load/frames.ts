@@ -35,7 +35,7 @@ export class FrameCounter implements Counter {
         this.#missing = 0;
         return;
       }
-      if (((bytes[at] ?? 0) & OPCODE) === TEXT) this.events++;
+      if (isText(bytes, at)) this.events++;
       at += size;
     }
     this.#missing = at - end;
@@ -59,7 +59,7 @@ export class FrameReader implements Counter {
     while (at < bytes.length) {
       const size = frameSize(bytes, at, bytes.length);
       if (size === 0 || at + size > bytes.length) break;
-      if (((bytes[at] ?? 0) & OPCODE) === TEXT) {
+      if (isText(bytes, at)) {
         this.events++;
         this.#onText(bytes.toString("utf8", at + headerSize(bytes, at), at + size));
       }
@@ -87,8 +87,12 @@ export class StreamCounter implements Counter {
   }
 }
 
+export function isText(bytes: Buffer, at: number): boolean {
+  return ((bytes[at] ?? 0) & OPCODE) === TEXT;
+}
+
 /** Header and payload of the unmasked frame at `at`, in bytes; 0 when the header is not all there. */
-function frameSize(bytes: Buffer, at: number, end: number): number {
+export function frameSize(bytes: Buffer, at: number, end: number): number {
   const length = (bytes[at + 1] ?? 0) & LENGTH;
   const header = headerSize(bytes, at);
   if (at + header > end) return 0;
@@ -97,7 +101,7 @@ function frameSize(bytes: Buffer, at: number, end: number): number {
   return header + Number(bytes.readBigUInt64BE(at + 2));
 }
 
-function headerSize(bytes: Buffer, at: number): number {
+export function headerSize(bytes: Buffer, at: number): number {
   const length = (bytes[at + 1] ?? 0) & LENGTH;
   return length === TWO_BYTES ? 4 : length === EIGHT_BYTES ? 10 : 2;
 }

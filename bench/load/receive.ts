@@ -53,6 +53,11 @@ const commands = {
     return { eventsPerSecond: events / stretch.seconds, seconds: stretch.seconds, generatorBusy: stretch.busy };
   },
 
+  /** All that came so far. */
+  async count(): Promise<number> {
+    return total();
+  },
+
   /** Resolves, when nothing has come for a while, with all that came. */
   async settled(): Promise<{ readonly events: number; readonly fewest: number; readonly disorder: string }> {
     for (let seen = -1; seen !== total(); await Bun.sleep(500)) seen = total();

@@ -5,13 +5,22 @@ import { describeAnswer, HttpConnection } from "./http-connection.ts";
 import { httpRequest, topicName } from "./requests.ts";
 import { Subscriber } from "./subscriber.ts";
 
-interface SteadyOptions {
+const TOPICS = 1000;
+
+interface RateOptions {
   readonly port: number;
   /** Publishes a second, whether or not the earlier ones are answered. */
   readonly rate: number;
-  readonly seconds: number;
   /** How many publishes may be under way; one more waits, and its wait counts. */
   readonly connections: number;
+  /** Distinct topics, drawn at random; default is 1,000. */
+  readonly topics?: number;
+  /** Each publish carries it. */
+  readonly token?: string;
+}
+
+interface SteadyOptions extends RateOptions {
+  readonly seconds: number;
   /** Address of a WebSocket on which the events are awaited too. */
   readonly subscribePath?: string;
 }
@@ -24,20 +33,37 @@ interface SteadyResult {
   readonly generatorBusy: number;
 }
 
+/** Between `begin` and `end`. */
+let begun: { readonly steady: Steady; readonly stretch: Stretch } | undefined;
+
 const commands = {
   async publish(options: SteadyOptions): Promise<SteadyResult> {
     const { port, subscribePath, seconds } = options;
-    const steady = new Steady();
+    const steady = new Steady(options);
     const reader = new FrameReader((text) => steady.delivered(text));
     const subscriber = subscribePath && (await Subscriber.open(port, "websocket", subscribePath, reader));
-    const connections = Array.from({ length: options.connections }, () => HttpConnection.open(port));
-    steady.start(await Promise.all(connections), options.rate);
+    await steady.start();
     const stretch = new Stretch();
     await Bun.sleep(seconds * 1000);
     const generatorBusy = stretch.busy;
     await steady.stop(subscriber ? 200 : 0);
     if (subscriber) subscriber.close();
     return { answeredMs: steady.answeredMs, deliveredMs: steady.deliveredMs, generatorBusy };
+  },
+
+  /** Publishes until `end`; resolves when it is under way. */
+  async begin(options: RateOptions): Promise<void> {
+    const steady = new Steady(options);
+    await steady.start();
+    begun = { steady, stretch: new Stretch() };
+  },
+
+  async end(): Promise<SteadyResult> {
+    if (begun === undefined) throw new Error("nothing has begun");
+    const { steady, stretch } = begun;
+    const generatorBusy = stretch.busy;
+    await steady.stop(0);
+    return { answeredMs: steady.answeredMs, deliveredMs: [], generatorBusy };
   },
 };
 export type SteadyCommands = typeof commands;
@@ -54,9 +80,16 @@ class Steady {
   #timer: Timer | undefined;
   #underWay = 0;
   #fault: Error | undefined;
+  readonly #options: RateOptions;
 
-  start(connections: readonly HttpConnection[], rate: number): void {
-    this.#idle.push(...connections);
+  constructor(options: RateOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    const { port, connections, rate } = this.#options;
+    const opening = Array.from({ length: connections }, () => HttpConnection.open(port));
+    this.#idle.push(...(await Promise.all(opening)));
     const startMs = performance.now();
     let sent = 0;
     this.#timer = setInterval(() => {
@@ -90,7 +123,8 @@ class Steady {
   }
 
   #send(connection: HttpConnection, dueMs: number): void {
-    const topic = topicName(Math.floor(Math.random() * 1000));
+    const { topics = TOPICS, token } = this.#options;
+    const topic = topicName(Math.floor(Math.random() * topics));
     const body = JSON.stringify({ topic, data: { due: dueMs, text: "x".repeat(80) } });
     this.#underWay++;
     connection.onAnswer = (_, status, body) => {
@@ -100,6 +134,6 @@ class Steady {
       this.#idle.push(connection);
       this.#sendDue();
     };
-    connection.send(httpRequest("POST", "/api/events/publish", { body }));
+    connection.send(httpRequest("POST", "/api/events/publish", { body, token }));
   }
 }

@@ -8,6 +8,8 @@ export type Transport = "websocket" | "stream";
 /** One subscription on bare TCP: the handshake is read, everything after it goes to a counter. */
 export class Subscriber {
   readonly counter: Counter;
+  /** The server has closed it. */
+  isClosed = false;
   readonly #socket: Socket<undefined>;
 
   private constructor(socket: Socket<undefined>, counter: Counter) {
@@ -19,6 +21,7 @@ export class Subscriber {
   static open(port: number, transport: Transport, path: string, counter: Counter): Promise<Subscriber> {
     return new Promise((resolve, reject) => {
       let head: Buffer | undefined = Buffer.alloc(0);
+      let subscriber: Subscriber | undefined;
       Bun.connect({
         hostname: "127.0.0.1",
         port,
@@ -33,12 +36,17 @@ export class Subscriber {
             const end = head.indexOf(HEAD_END);
             if (end === -1) return;
             const expected = transport === "websocket" ? "101" : "200";
-            if (head.toString("latin1", 9, 12) === expected) resolve(new Subscriber(socket, counter));
-            else reject(new Error(`the server answered: ${head.toString().slice(0, 500)}`));
+            if (head.toString("latin1", 9, 12) === expected) {
+              subscriber = new Subscriber(socket, counter);
+              resolve(subscriber);
+            } else reject(new Error(`the server answered: ${head.toString().slice(0, 500)}`));
             counter.take(head, end + HEAD_END.length);
             head = undefined;
           },
-          close: () => reject(new Error("the server closed a connection")),
+          close: () => {
+            if (subscriber) subscriber.isClosed = true;
+            reject(new Error("the server closed a connection"));
+          },
         },
       }).catch(reject);
     });
