@@ -13,6 +13,7 @@ import { peers } from "./benches/peers.ts";
 import { publishHttp } from "./benches/publish-http.ts";
 import { publishNdjson } from "./benches/publish-ndjson.ts";
 import { replay } from "./benches/replay.ts";
+import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
 import { start } from "./benches/start.ts";
 import type { Bench } from "./lib/bench.ts";
@@ -25,6 +26,7 @@ export const benches: readonly Bench[] = [
   fanOutStream,
   beside,
   catchUp,
+  resume,
   replay,
   latency,
   history,

@@ -92,7 +92,7 @@ function framesNote(rounds: readonly BesideLive[]): string {
 
 function measure(context: Context, publishing: (server: Server) => Publishing): Promise<Converged> {
   return usingHistory(context, (server) =>
-    converge(context, server, { readers: [ALL], publishing: publishing(server), maxSeconds: GIVE_UP_SECONDS }),
+    converge(context, server, { readers: () => [ALL], publishing: publishing(server), maxSeconds: GIVE_UP_SECONDS }),
   );
 }
 
@@ -104,7 +104,7 @@ function measureBesideLive(context: Context): Promise<BesideLive> {
       let then = { events: 0, atMs: 0 };
       const count = async () => ({ events: await live.ask("count"), atMs: performance.now() });
       const converged = await converge(context, server, {
-        readers: [ALL],
+        readers: () => [ALL],
         publishing: flatOut(context, server, CONNECTIONS, 1),
         maxSeconds: GIVE_UP_SECONDS,
         ready: async () => {

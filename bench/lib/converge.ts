@@ -29,7 +29,8 @@ export interface Publishing {
 }
 
 export interface Convergence {
-  readonly readers: readonly ReaderOptions[];
+  /** The readers, by the newest id when they come. */
+  readonly readers: (head: number) => readonly ReaderOptions[];
   readonly publishing: Publishing;
   /** When it is given up. */
   readonly maxSeconds: number;
@@ -49,12 +50,19 @@ export function converge(
       await publishing.begin();
       await Bun.sleep(AHEAD_MS);
       await ready?.();
-      const followed = await program.ask("follow", { port: server.port, readers, compared: COMPARED, maxSeconds });
+      const options = { port: server.port, readers: readers(await newestId(server)), compared: COMPARED, maxSeconds };
+      const followed = await program.ask("follow", options);
       const seconds = (performance.now() - startMs) / 1000;
       const { published, busy } = await publishing.end();
       return { ...followed, publishedPerSecond: published / seconds, publisherBusy: busy };
     }),
   );
+}
+
+async function newestId({ url }: Server): Promise<number> {
+  const answer = await fetch(`${url}/api/events/history?last=1`);
+  const [event] = (await answer.json()) as { id: number }[];
+  return event?.id ?? 0;
 }
 
 /** Nothing is published. */

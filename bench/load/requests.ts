@@ -18,9 +18,16 @@ export interface Body {
   readonly hasKey?: boolean;
 }
 
-/** Ten topics share the first segment, so that the pattern `site7.*` is a hundredth of a thousand topics. */
+/** Topics that share the first segment, so that the pattern `site7.*` is a hundredth of a thousand topics. */
+const SENSORS = 10;
+
 export function topicName(index: number): string {
-  return `site${Math.floor(index / 10)}.sensor${index % 10}`;
+  return `site${Math.floor(index / SENSORS)}.sensor${index % SENSORS}`;
+}
+
+/** How many first segments so many topics have. */
+export function siteCount(topics: number): number {
+  return topics / SENSORS;
 }
 
 export interface RequestOptions {

@@ -1,0 +1,102 @@
+import type { Bench, Context, Row } from "../lib/bench.ts";
+import {
+  byTheClock,
+  type Converged,
+  converge,
+  courseNote,
+  flatOut,
+  type Publishing,
+  paceNote,
+  quiet,
+  secondsOf,
+  unfinishedNote,
+} from "../lib/converge.ts";
+import { SOCKETS } from "../lib/fan-out.ts";
+import { type Spread, usingCopy } from "../lib/history-file.ts";
+import { takeTurns, using } from "../lib/rounds.ts";
+import { Server } from "../lib/server.ts";
+import type { ReaderOptions } from "../load/follow.ts";
+import { siteCount } from "../load/requests.ts";
+
+const BEHIND = 2000;
+const RATE = 1000;
+const PUBLISHERS = 4;
+/** Events of its own that a socket with a pattern of its own is behind. */
+const OWN_BEHIND = 200;
+const OWN_RATE = 5000;
+const USUAL: Spread = { topics: 1000, sources: 10 };
+const WIDE: Spread = { topics: 10_000, sources: 10 };
+const EVENTS = 300_000;
+const GIVE_UP_SECONDS = 20;
+
+export const resume: Bench = {
+  name: "resume",
+  title: "A thousand sockets resume",
+  about:
+    "What follows a restart: 1,000 WebSockets come at once, each from a place of its own 2,000 to 3,000 events back, while " +
+    "publishing goes on, at 1,000 events a second by the clock, and by 4 connections flat out. Then 1,000 with a pattern " +
+    "each, about 200 of their own events behind (so 200,000 events of all back), at 5,000 events a second. Measured is " +
+    "the time from the first connect until the last one is live. Sockets that replay one by one cost far more than the " +
+    "same sockets live, so a server that could carry them before the restart never gets back to it. Every id is checked; " +
+    "100 of those with a pattern are compared with the history. The controls are the same with nothing published. The " +
+    "generator counts some millions of frames a second on its core.",
+  run,
+};
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const { still, clock, flood, ownStill, ownClock } = await takeTurns(context, {
+    still: () => measure(context, USUAL, everything, () => quiet),
+    clock: () => measure(context, USUAL, everything, (server) => byTheClock(context, server, RATE, USUAL.topics)),
+    flood: () => measure(context, USUAL, everything, (server) => flatOut(context, server, PUBLISHERS, 1)),
+    ownStill: () => measure(context, WIDE, ownPattern, () => quiet),
+    ownClock: () => measure(context, WIDE, ownPattern, (server) => byTheClock(context, server, OWN_RATE, WIDE.topics)),
+  });
+  const behind = "1,000 sockets resume 2,000 events behind";
+  const ownBehind = "1,000 sockets of a pattern each resume 200 of their events behind";
+  return [
+    row(`${behind}, 1,000 events/s`, clock, still, 3),
+    row(`${behind}, 4 publishers flat out`, flood, still, 10),
+    row(`${ownBehind}, 5,000 events/s`, ownClock, ownStill, 3),
+  ];
+}
+
+function row(name: string, rounds: readonly Converged[], control: readonly Converged[], bound: number): Row {
+  return {
+    name: `${name}: until all are live`,
+    unit: "s",
+    values: secondsOf(rounds),
+    control: { name: "nothing published", values: secondsOf(control) },
+    target: { of: "value", is: "at most", bound },
+    notes: [...unfinishedNote(rounds, SOCKETS, GIVE_UP_SECONDS), courseNote(rounds, SOCKETS), paceNote(rounds)],
+  };
+}
+
+function measure(
+  context: Context,
+  spread: Spread,
+  readerAt: (head: number, index: number) => ReaderOptions,
+  publishing: (server: Server) => Publishing,
+): Promise<Converged> {
+  const work = (file: string) =>
+    using(Server.eventbus(context, ["--db", file]), (server) =>
+      converge(context, server, {
+        readers: (head) => Array.from({ length: SOCKETS }, (_, index) => readerAt(head, index)),
+        publishing: publishing(server),
+        maxSeconds: GIVE_UP_SECONDS,
+      }),
+    );
+  return usingCopy(context, EVENTS, work, spread);
+}
+
+/** A reader of everything, at a place of its own. */
+function everything(head: number, index: number): ReaderOptions {
+  const after = head - BEHIND - index;
+  return { path: `/api/events/subscribe?since=${after}`, after };
+}
+
+/** A reader of a site of its own. */
+function ownPattern(head: number, index: number): ReaderOptions {
+  const after = head - OWN_BEHIND * siteCount(WIDE.topics) - index;
+  const pattern = `site${index}.*`;
+  return { path: `/api/events/subscribe?pattern=${pattern}&since=${after}`, after, pattern };
+}
