@@ -6,12 +6,14 @@ import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
 import { fanOutStream } from "./benches/fan-out-stream.ts";
 import { history } from "./benches/history.ts";
+import { idempotency } from "./benches/idempotency.ts";
 import { latency } from "./benches/latency.ts";
 import { memory } from "./benches/memory.ts";
 import { pattern } from "./benches/pattern.ts";
 import { peers } from "./benches/peers.ts";
 import { publishHttp } from "./benches/publish-http.ts";
 import { publishNdjson } from "./benches/publish-ndjson.ts";
+import { publishWebsocket } from "./benches/publish-websocket.ts";
 import { replay } from "./benches/replay.ts";
 import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
@@ -22,6 +24,8 @@ import type { Bench } from "./lib/bench.ts";
 export const benches: readonly Bench[] = [
   publishHttp,
   publishNdjson,
+  publishWebsocket,
+  idempotency,
   fanOut,
   fanOutStream,
   beside,

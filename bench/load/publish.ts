@@ -1,6 +1,7 @@
 import { answerCommands } from "./commands.ts";
 import { Stretch } from "./cpu.ts";
 import { Flood } from "./flood.ts";
+import { FrameFlood, publishFrames } from "./frame-flood.ts";
 import { HttpConnection } from "./http-connection.ts";
 import { PeerConnection, type PeerProtocol, peerRequests } from "./peer-connection.ts";
 import { type Body, publishRequests, withNewKey } from "./requests.ts";
@@ -28,6 +29,16 @@ interface PublishResult {
   /** Events acknowledged from the first to the last, warm-up included. */
   readonly eventsInAll: number;
   readonly generatorBusy: number;
+}
+
+interface FrameOptions {
+  readonly port: number;
+  readonly path: string;
+  /** Frames that are sent before the first is acknowledged. */
+  readonly inFlight: number;
+  readonly body: Body;
+  readonly warmupSeconds: number;
+  readonly windowSeconds: number;
 }
 
 interface PeerOptions {
@@ -62,6 +73,13 @@ const commands = {
     return { eventsPerSecond, seconds, eventsInAll: flood.answers * events, generatorBusy: busy };
   },
 
+  /** Publishes on one WebSocket, so many frames at a time. */
+  async publishFrames(options: FrameOptions): Promise<PublishResult> {
+    const flood = new FrameFlood(publishFrames(options.body, REQUESTS), options.inFlight);
+    await flood.start(options.port, options.path);
+    return measure(flood, options, 1);
+  },
+
   /** The same with another product's protocol: a message a request. */
   async publishToPeer(options: PeerOptions): Promise<PublishResult> {
     const { port, protocol, connections, dataBytes } = options;
@@ -88,7 +106,7 @@ function requestCount({ events, topics, sources }: Body): number {
 }
 
 async function measure(
-  flood: Flood,
+  flood: Flood | FrameFlood,
   { warmupSeconds, windowSeconds }: { readonly warmupSeconds: number; readonly windowSeconds: number },
   events: number,
 ): Promise<PublishResult> {

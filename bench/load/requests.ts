@@ -63,11 +63,16 @@ export function withNewKey(request: Buffer): Buffer {
 export function publishRequests(body: Body, count: number): Buffer[] {
   const { tokens = [], hasKey } = body;
   return Array.from({ length: Math.max(count, tokens.length) }, (_, index) => {
-    const lines = Array.from({ length: body.events }, () => envelope(body, below(body.topics)));
+    const lines = envelopes(body, body.events);
     const contentType = body.events === 1 ? "application/json" : "application/x-ndjson";
     const token = tokens[index % tokens.length];
     return httpRequest("POST", "/api/events/publish", { body: lines.join("\n"), contentType, token, hasKey });
   });
+}
+
+/** So many envelopes, of topics at random. */
+export function envelopes(body: Body, count: number): string[] {
+  return Array.from({ length: count }, () => envelope(body, below(body.topics)));
 }
 
 /**

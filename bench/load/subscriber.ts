@@ -11,6 +11,7 @@ export class Subscriber {
   /** The server has closed it. */
   isClosed = false;
   readonly #socket: Socket<undefined>;
+  #unsent: Buffer | undefined;
 
   private constructor(socket: Socket<undefined>, counter: Counter) {
     this.#socket = socket;
@@ -43,6 +44,7 @@ export class Subscriber {
             counter.take(head, end + HEAD_END.length);
             head = undefined;
           },
+          drain: () => subscriber?.send(),
           close: () => {
             if (subscriber) subscriber.isClosed = true;
             reject(new Error("the server closed a connection"));
@@ -50,6 +52,13 @@ export class Subscriber {
         },
       }).catch(reject);
     });
+  }
+
+  /** Sends bytes of whole frames, after those that the socket has not taken yet. */
+  send(frames: Buffer = Buffer.alloc(0)): void {
+    const bytes = this.#unsent ? Buffer.concat([this.#unsent, frames]) : frames;
+    const sent = this.#socket.write(bytes);
+    this.#unsent = sent < bytes.length ? bytes.subarray(Math.max(sent, 0)) : undefined;
   }
 
   pause(): void {
