@@ -1,11 +1,14 @@
 import { type Pattern, parsePattern } from "./pattern.ts";
 import type { TopicMatcher } from "./ports.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
+import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 
 /** Any of some patterns. Two sets of the same patterns have the same key, in whatever order they were named. */
 export class PatternSet implements TopicMatcher {
   readonly key: string;
   readonly ranges: readonly TopicRange[];
+  readonly shapes: readonly TopicShape[];
+  readonly isPlain: boolean;
   readonly #patterns: readonly Pattern[];
 
   constructor(patterns: readonly Pattern[]) {
@@ -13,7 +16,9 @@ export class PatternSet implements TopicMatcher {
     const texts = [...byText.keys()].sort();
     this.key = JSON.stringify(texts);
     this.#patterns = [...byText.values()];
-    this.ranges = unionOf(this.#patterns.flatMap((pattern) => pattern.ranges));
+    this.shapes = unionOfShapes(this.#patterns.flatMap((pattern) => pattern.shapes));
+    this.ranges = unionOf(this.shapes);
+    this.isPlain = this.#patterns.every((pattern) => pattern.isPlain);
   }
 
   /** Throws `pattern_invalid`. */

@@ -1,7 +1,9 @@
 import { type PatternBranch, parsePatternGrammar, patternInvalid } from "./pattern-grammar.ts";
 import { type Alternative, expandBraces, regExpOf } from "./pattern-regexp.ts";
 import { walkMatches } from "./pattern-walk.ts";
+import { matchesPlain, type PlainPattern } from "./plain-pattern.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
+import { isLike, type TopicShape } from "./topic-shape.ts";
 
 /** What a topic must look like. Only {@link parsePattern} makes one, so whoever holds one may trust it. */
 export type Pattern = ParsedPattern;
@@ -38,33 +40,68 @@ class ParsedPattern {
   readonly text: string;
   /** Whether there is no topic that does not match, because the pattern is `*`, or has it for an alternative. */
   readonly matchesEverything: boolean;
-  /** The literal prefix of each alternative. */
-  readonly ranges: readonly TopicRange[];
-  readonly #matches: (topic: string) => boolean;
+  /** What each alternative begins and ends with. */
+  readonly shapes: readonly TopicShape[];
+  /** Its alternatives, if each is no more than text and stars. */
+  readonly #plain: readonly PlainPattern[] | undefined;
+  #matcher: ((topic: string) => boolean) | undefined;
 
   constructor(text: string, grammar: PatternBranch) {
     const alternatives = expandBraces(grammar);
     this.text = text;
     this.matchesEverything = alternatives.some(isLoneStar);
-    this.ranges = unionOf(alternatives.map(rangeOf));
-    this.#matches = matcherOf(grammar, alternatives);
+    if (alternatives.every(isPlain)) this.#plain = alternatives.map(plainPatternOf);
+    this.shapes = this.#plain ?? alternatives.map(shapeOf);
+  }
+
+  /** Whether matching is no more than comparing text: there is nothing to compile, and it takes well under 10 µs. */
+  get isPlain(): boolean {
+    return this.#plain !== undefined;
+  }
+
+  /** The literal prefix of each alternative. */
+  get ranges(): readonly TopicRange[] {
+    return unionOf(this.shapes);
   }
 
   /** Whether all of `topic` matches. Takes less than a millisecond, for any pattern and any topic. */
   matches(topic: string): boolean {
-    return this.#matches(topic);
+    if (this.#plain) return this.#plain.some((alternative) => matchesPlain(alternative, topic));
+    if (!this.shapes.some((shape) => isLike(shape, topic))) return false;
+    // Most patterns of most subscribers never come as far, so what they need is made when it is needed.
+    this.#matcher ??= matcherOf(this.text);
+    return this.#matcher(topic);
   }
 }
 
-/** What comes before the first part that more than one character, or none, can match. */
-function rangeOf(alternative: Alternative): TopicRange {
-  let prefix = "";
+/** What comes before the first part, and after the last one, that is not one certain character. */
+function shapeOf(alternative: Alternative): TopicShape {
+  const characters = alternative.map(certainCharacter);
+  const start = characters.indexOf(undefined);
+  if (start === -1) return { prefix: characters.join(""), suffix: "", isWhole: true };
+  const end = characters.lastIndexOf(undefined) + 1;
+  return { prefix: characters.slice(0, start).join(""), suffix: characters.slice(end).join(""), isWhole: false };
+}
+
+function plainPatternOf(alternative: Alternative): PlainPattern {
+  const texts = [""];
   for (const part of alternative) {
-    const [range, ...others] = part.kind === "character" ? part.set : [];
-    if (range === undefined || others.length > 0 || range.first !== range.last) return { prefix, isWhole: false };
-    prefix += String.fromCodePoint(range.first);
+    if (part.kind === "star") texts.push("");
+    else texts.push((texts.pop() ?? "") + certainCharacter(part));
   }
-  return { prefix, isWhole: true };
+  return { ...shapeOf(alternative), middles: texts.slice(1, -1) };
+}
+
+/** The one character that the part stands for, if it does. */
+function certainCharacter(part: Alternative[number]): string | undefined {
+  const [range, ...others] = part.kind === "character" ? part.set : [];
+  if (range === undefined || others.length > 0 || range.first !== range.last) return undefined;
+  return String.fromCodePoint(range.first);
+}
+
+/** Whether it is certain characters and stars, and nothing else. */
+function isPlain(alternative: Alternative): boolean {
+  return alternative.every((part) => part.kind === "star" || certainCharacter(part) !== undefined);
 }
 
 function isLoneStar(alternative: Alternative): boolean {
@@ -72,7 +109,9 @@ function isLoneStar(alternative: Alternative): boolean {
 }
 
 /** Patterns that people write run as regular expressions; those that would take long to compile are walked. */
-function matcherOf(grammar: PatternBranch, alternatives: readonly Alternative[]): (topic: string) => boolean {
+function matcherOf(text: string): (topic: string) => boolean {
+  const grammar = parsePatternGrammar(text);
+  const alternatives = expandBraces(grammar);
   const stars = alternatives.flat().filter((part) => part.kind === "star").length;
   if (grammar.characters > MAX_REGEXP_CHARACTERS || stars > MAX_REGEXP_STARS) {
     return (topic) => walkMatches(grammar, topic);

@@ -3,6 +3,7 @@ import type { Event } from "./event.ts";
 import type { RawJson } from "./json.ts";
 import type { Topic } from "./topic.ts";
 import type { TopicRange } from "./topic-range.ts";
+import type { TopicShape } from "./topic-shape.ts";
 
 /** An event before it is committed: checked, without an id and a time. */
 export interface Draft {
@@ -26,6 +27,10 @@ export interface TopicMatcher {
   matches(topic: string): boolean;
   /** Where the topics that match lie: each is in one of these. Empty when none can match. MUST NOT change. */
   readonly ranges: readonly TopicRange[];
+  /** As `ranges`, by what the topics end with too. MUST NOT change. Default: the ranges, with any end. */
+  readonly shapes?: readonly TopicShape[];
+  /** Matching is no more than comparing text, so its answers need not be remembered. Default false. */
+  readonly isPlain?: boolean;
 }
 
 /** Which topics are asked for. */

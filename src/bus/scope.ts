@@ -1,11 +1,14 @@
 import { type Pattern, parsePattern } from "./pattern.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type { TopicMatcher } from "./ports.ts";
-import { intersectionOf, type TopicRange } from "./topic-range.ts";
+import { type TopicRange, unionOf } from "./topic-range.ts";
+import { intersectionOfShapes, type TopicShape } from "./topic-shape.ts";
 
 /** A matcher that can be told from others: two with the same key want the same topics. */
 export interface KeyedMatcher extends TopicMatcher {
   readonly key: string;
+  readonly shapes: readonly TopicShape[];
+  readonly isPlain: boolean;
 }
 
 /** Answers that all scopes together remember, some 40 MB; beyond it all memories start anew. */
@@ -30,6 +33,8 @@ export class Scope implements KeyedMatcher {
   readonly isEverything: boolean;
   readonly isNothing: boolean;
   readonly ranges: readonly TopicRange[];
+  readonly shapes: readonly TopicShape[];
+  readonly isPlain: boolean;
   readonly #set: PatternSet;
   readonly #known = new Map<string, boolean>();
 
@@ -41,6 +46,8 @@ export class Scope implements KeyedMatcher {
     this.isEverything = patterns.some(({ matchesEverything }) => matchesEverything);
     this.isNothing = patterns.length === 0;
     this.ranges = this.#set.ranges;
+    this.shapes = this.#set.shapes;
+    this.isPlain = this.#set.isPlain;
   }
 
   matches(topic: string): boolean {
@@ -75,9 +82,12 @@ const shared = new Map<string, Scope>();
 /** What is asked for, as far as the scope allows it. All that a limited reader is told of comes through one of these. */
 export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {
   if (scope.isEverything) return asked;
+  const shapes = intersectionOfShapes(scope.shapes, asked.shapes);
   return {
     key: `${asked.key} within ${scope.key}`,
-    ranges: intersectionOf(scope.ranges, asked.ranges),
+    shapes,
+    ranges: unionOf(shapes),
+    isPlain: scope.isPlain && asked.isPlain,
     matches: (topic) => scope.matches(topic) && asked.matches(topic),
   };
 }

@@ -8,9 +8,6 @@ export interface TopicRange {
 /** Every topic there can be. */
 export const EVERY_TOPIC: readonly TopicRange[] = [{ prefix: "", isWhole: false }];
 
-/** Pairs compared to intersect two lists; with more, the shorter list is returned, which is a superset. */
-const MAX_COMPARED_PAIRS = 4096;
-
 /** The union of some ranges, without those that another one covers. */
 export function unionOf(ranges: readonly TopicRange[]): readonly TopicRange[] {
   const sorted = [...ranges].sort(byPrefix);
@@ -22,21 +19,9 @@ export function unionOf(ranges: readonly TopicRange[]): readonly TopicRange[] {
   return union;
 }
 
-/** A superset of the topics that lie in both unions of ranges, and exactly those unless the lists are very long. */
-export function intersectionOf(a: readonly TopicRange[], b: readonly TopicRange[]): readonly TopicRange[] {
-  if (a.length * b.length > MAX_COMPARED_PAIRS) return a.length < b.length ? a : b;
-  const both = a.flatMap((one) => b.flatMap((other) => intersectTwo(one, other)));
-  return unionOf(both);
-}
-
 /** Whether the topic lies in the range. */
 export function isWithin(range: TopicRange, topic: string): boolean {
   return range.isWhole ? topic === range.prefix : topic.startsWith(range.prefix);
-}
-
-function intersectTwo(a: TopicRange, b: TopicRange): readonly TopicRange[] {
-  if (covers(a, b)) return [b];
-  return covers(b, a) ? [a] : [];
 }
 
 /** Whether every topic of `inner` lies in `outer`. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { parsePattern } from "../../src/bus/pattern.ts";
 import { PatternSet } from "../../src/bus/pattern-set.ts";
 import { scopeOf, within } from "../../src/bus/scope.ts";
-import { intersectionOf, isWithin, type TopicRange, unionOf } from "../../src/bus/topic-range.ts";
+import { isWithin, type TopicRange, unionOf } from "../../src/bus/topic-range.ts";
 
 /** `a.*` stands for the prefix `a.`, anything else for a whole topic. */
 function ranges(...texts: string[]): TopicRange[] {
@@ -52,11 +52,6 @@ describe("the ranges of a pattern", () => {
 describe("ranges", () => {
   test("that another one covers are left out of a union", () => {
     expect(textsOf(unionOf(ranges("b.c", "a", "b.*", "a.b", "b.c.*", "a")))).toEqual(["a", "a.b", "b.*"]);
-  });
-
-  test("intersect in whichever is narrower", () => {
-    const both = intersectionOf(ranges("user.17.*", "a", "b.*"), ranges("user.*", "b.c", "a", "d"));
-    expect(textsOf(both)).toEqual(["a", "b.c", "user.17.*"]);
   });
 
   test("of a subscriber are those of its pattern within its scope", () => {

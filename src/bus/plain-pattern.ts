@@ -1,0 +1,37 @@
+import type { TopicShape } from "./topic-shape.ts";
+
+/** A pattern without braces that is no more than text and stars: what begins, what follows in any place, what ends. */
+export interface PlainPattern extends TopicShape {
+  /** The texts between two stars, in their order. */
+  readonly middles: readonly string[];
+}
+
+/** What a star does not stand for, as in Go. No topic holds one. */
+const SLASH = "/";
+
+/** Whether all of the topic matches, found without going back: the first place of a text is always good enough. */
+export function matchesPlain({ prefix, middles, suffix, isWhole }: PlainPattern, topic: string): boolean {
+  if (isWhole) return topic === prefix;
+  const end = topic.length - suffix.length;
+  if (end < prefix.length || !topic.startsWith(prefix) || !topic.endsWith(suffix)) return false;
+  const slash = topic.indexOf(SLASH, prefix.length);
+  if (slash !== -1 && slash < end) return matchesSlashed(middles, topic.slice(prefix.length, end));
+  let from = prefix.length;
+  for (const middle of middles) {
+    const found = topic.indexOf(middle, from);
+    from = found + middle.length;
+    if (found === -1 || from > end) return false;
+  }
+  return true;
+}
+
+/** As above for what lies between the prefix and the suffix, where not every run is one for a star. */
+function matchesSlashed(middles: readonly string[], text: string): boolean {
+  let from = 0;
+  for (const middle of middles) {
+    const found = text.indexOf(middle, from);
+    if (found === -1 || text.slice(from, found).includes(SLASH)) return false;
+    from = found + middle.length;
+  }
+  return !text.slice(from).includes(SLASH);
+}
