@@ -1,13 +1,17 @@
+import { AffixTree } from "./affix-tree.ts";
 import type { Event } from "./event.ts";
+import { type Candidate, InterestBucket } from "./interest-bucket.ts";
+import { Memory } from "./memory.ts";
 import type { TopicMatcher } from "./ports.ts";
+import type { TopicShape } from "./topic-shape.ts";
 
-/** Topics whose interests are remembered at a time; beyond it the memory starts anew. */
-const MAX_REMEMBERED_TOPICS = 10_000;
+/** Answers that are remembered at a time, some 10 MB: those of 65,536 topics, if few interests match each. */
+const MAX_REMEMBERED_ANSWERS = 2 ** 20;
 
 /** Is handed every event that the interest matches, in id order, and must return at once. */
 export interface Listener {
   deliver(event: Event): void;
-  /** The batch has been delivered to everybody. */
+  /** The batch has been delivered to every interest. */
   endBatch?(): void;
 }
 
@@ -16,49 +20,112 @@ export interface Interest extends Listener {
   readonly topics: TopicMatcher;
 }
 
+/** An interest in the table. Batches are counted from 1. */
+interface Entry extends Candidate {
+  readonly interest: Interest;
+  /** The newest batch that had begun when it came: it was in the history by then. */
+  readonly cameIn: number;
+  /** The batch of which it was last handed an event. */
+  touchedIn: number;
+  /** The search that found it last. */
+  foundBy: number;
+}
+
+type Bucket = InterestBucket<Entry>;
+
 /**
  * Who wants which topic.
  *
- * A pattern is matched once for each distinct topic, not for each event: the answer is remembered, and mended when an
- * interest comes or goes.
+ * Interests stand in buckets by what their topics begin and end with, and those in one whole topic by that topic. To
+ * deliver an event costs what the buckets of its topic hold, and an interest that comes or goes touches no bucket but
+ * its own, however many interests and topics there are.
  */
 export class InterestTable {
-  readonly #interests = new Set<Interest>();
-  readonly #byTopic = new Map<string, Set<Interest>>();
+  readonly #entries = new Map<Interest, Entry>();
+  readonly #byTopic = new Map<string, Bucket>();
+  /** By the suffix in the tree of the prefix. */
+  readonly #byEnds = new AffixTree<AffixTree<Bucket>>("prefixes");
+  readonly #memory = new Memory(MAX_REMEMBERED_ANSWERS);
+  #batch = 0;
+  #search = 0;
 
+  /** From the next batch on; an interest that comes while a batch is delivered is handed nothing of it. */
   add(interest: Interest): void {
-    this.#interests.add(interest);
-    for (const [topic, wanting] of this.#byTopic) {
-      if (interest.topics.matches(topic)) wanting.add(interest);
-    }
+    if (this.#entries.has(interest)) return;
+    const { topics } = interest;
+    const entry = { interest, topics, isGone: false, cameIn: this.#batch, touchedIn: 0, foundBy: 0 };
+    this.#entries.set(interest, entry);
+    for (const shape of shapesOf(topics)) this.#bucketFor(shape).add(entry);
   }
 
+  /** At once, in the middle of a batch too. */
   remove(interest: Interest): void {
-    this.#interests.delete(interest);
-    for (const wanting of this.#byTopic.values()) wanting.delete(interest);
+    const entry = this.#entries.get(interest);
+    if (entry === undefined) return;
+    this.#entries.delete(interest);
+    entry.isGone = true;
+    for (const shape of shapesOf(interest.topics)) this.#loseFrom(shape, entry);
   }
 
   /** Hands each event to each interest that matches it, then ends the batch for those that were handed any. */
   deliver(batch: readonly Event[]): void {
-    const touched = new Set<Interest>();
+    this.#batch++;
+    const touched: Entry[] = [];
     for (const event of batch) {
-      for (const interest of this.#wanting(event.topic)) {
-        touched.add(interest);
-        interest.deliver(event);
+      for (const entry of this.#wanting(event.topic)) {
+        if (entry.isGone || entry.cameIn === this.#batch) continue;
+        if (entry.touchedIn !== this.#batch) touched.push(entry);
+        entry.touchedIn = this.#batch;
+        entry.interest.deliver(event);
       }
     }
-    for (const interest of touched) interest.endBatch?.();
+    for (const { interest } of touched) interest.endBatch?.();
   }
 
-  #wanting(topic: string): ReadonlySet<Interest> {
-    const known = this.#byTopic.get(topic);
-    if (known) return known;
-    const wanting = new Set<Interest>();
-    for (const interest of this.#interests) {
-      if (interest.topics.matches(topic)) wanting.add(interest);
-    }
-    if (this.#byTopic.size >= MAX_REMEMBERED_TOPICS) this.#byTopic.clear();
-    this.#byTopic.set(topic, wanting);
-    return wanting;
+  /** Each entry that matches, once, though it may stand in several buckets. */
+  #wanting(topic: string): readonly Entry[] {
+    const found: Entry[] = [];
+    this.#byTopic.get(topic)?.addMatching(topic, found);
+    const bySuffix: AffixTree<Bucket>[] = [];
+    this.#byEnds.addAllOf(topic, bySuffix);
+    const buckets: Bucket[] = [];
+    for (const tree of bySuffix) tree.addAllOf(topic, buckets);
+    for (const bucket of buckets) bucket.addMatching(topic, found);
+    if (found.length < 2) return found;
+    const search = ++this.#search;
+    return found.filter((entry) => {
+      const isFirst = entry.foundBy !== search;
+      entry.foundBy = search;
+      return isFirst;
+    });
   }
+
+  #bucketFor({ prefix, suffix, isWhole }: TopicShape): Bucket {
+    if (isWhole) {
+      const bucket = this.#byTopic.get(prefix) ?? new InterestBucket<Entry>(this.#memory);
+      this.#byTopic.set(prefix, bucket);
+      return bucket;
+    }
+    const known = this.#byEnds.get(prefix);
+    const bySuffix = known ?? new AffixTree<Bucket>("suffixes");
+    if (known === undefined) this.#byEnds.set(prefix, bySuffix);
+    const bucket = bySuffix.get(suffix) ?? new InterestBucket<Entry>(this.#memory);
+    bySuffix.set(suffix, bucket);
+    return bucket;
+  }
+
+  /** Buckets that are empty go. */
+  #loseFrom({ prefix, suffix, isWhole }: TopicShape, entry: Entry): void {
+    const bySuffix = isWhole ? undefined : this.#byEnds.get(prefix);
+    const bucket = isWhole ? this.#byTopic.get(prefix) : bySuffix?.get(suffix);
+    bucket?.lose(entry);
+    if (!bucket?.isEmpty) return;
+    if (isWhole) this.#byTopic.delete(prefix);
+    bySuffix?.delete(suffix);
+    if (bySuffix?.isEmpty) this.#byEnds.delete(prefix);
+  }
+}
+
+function shapesOf({ shapes, ranges }: TopicMatcher): readonly TopicShape[] {
+  return shapes ?? ranges.map((range) => ({ ...range, suffix: "" }));
 }

@@ -81,13 +81,56 @@ describe("an interest table", () => {
     expect(asked).toEqual(["a", "b"]);
   });
 
+  test("hands nothing of a batch to an interest that comes while it is delivered", () => {
+    const table = new InterestTable();
+    const { interest, told } = interestIn("*");
+    table.add({ topics: PatternSet.parse(["*"]), deliver: () => table.add(interest) });
+    table.deliver(batchOf("a", "b"));
+    table.deliver(batchOf("c"));
+    expect(told).toEqual([1, "end"]);
+  });
+
+  test.each([
+    ["that begin otherwise", (index: number) => `user.${index}.*`],
+    ["that begin otherwise in the middle of a segment", (index: number) => `user.1${index}*`],
+    ["that end otherwise", (index: number) => `*.${index}`],
+    ["that begin alike and end otherwise", (index: number) => `user.*.${index}`],
+    ["of one topic", (index: number) => `user.${index}.created`],
+  ])("asks none of the patterns %s", (_, patternOf) => {
+    let asked = 0;
+    const table = new InterestTable();
+    for (let index = 100; index < 1100; index++) {
+      const topics = PatternSet.parse([patternOf(index)]);
+      const matches = (topic: string) => {
+        asked++;
+        return topics.matches(topic);
+      };
+      table.add({ topics: { ...topics, matches }, deliver: () => {} });
+    }
+    table.deliver(batchOf("user.99.created", "user.177.99", "user.177.created", "other.99"));
+    expect(asked).toBeLessThan(4);
+  });
+
+  test("asks again when half of those who were asked have gone, and hands nothing to them", () => {
+    const table = new InterestTable();
+    const all = Array.from({ length: 10 }, () => interestIn("[a-b]"));
+    for (const { interest } of all) table.add(interest);
+    table.deliver(batchOf("a"));
+    for (const { interest } of all.slice(0, 8)) table.remove(interest);
+    const late = interestIn("[^b]");
+    table.add(late.interest);
+    table.deliver(batchOf("a", "b"));
+    expect(all.map(({ told }) => told.length)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 5, 5]);
+    expect(late.told).toEqual([1, "end"]);
+  });
+
   test("remembers a bounded number of topics, and is right beyond it", () => {
     const table = new InterestTable();
-    const { interest, told } = interestIn("t.1", "t.19999");
+    const { interest, told } = interestIn("t.[1]", "t.19999?");
     table.add(interest);
-    const topics = Array.from({ length: 20_000 }, (_, index) => `t.${index}`);
+    const topics = Array.from({ length: 200_000 }, (_, index) => `t.${index}`);
     table.deliver(batchOf(...topics));
-    table.deliver(batchOf("t.1"));
-    expect(told).toEqual([2, 20_000, "end", 1, "end"]);
+    table.deliver(batchOf("t.1", "t.199991"));
+    expect(told).toEqual([2, ...Array.from({ length: 10 }, (_, index) => 199_991 + index), "end", 1, 2, "end"]);
   });
 });

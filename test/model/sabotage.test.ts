@@ -2,7 +2,7 @@ import { describe, expect, spyOn, test } from "bun:test";
 import { Scope } from "../../src/bus/scope.ts";
 import { Connection } from "../../src/http/connection.ts";
 import { runCases } from "./run.ts";
-import { patternSabotages, sabotages } from "./sabotage.ts";
+import { forgetBuckets, patternSabotages, sabotages } from "./sabotage.ts";
 
 /** A fault that takes more cases than this to be seen, of the thousands that run, would be one that nobody sees. */
 const MAX_CASES = 500;
@@ -26,6 +26,16 @@ describe("the model sees it when", () => {
       expect(failure?.breach).toMatch(/its token may not see it|the history tells/);
     } finally {
       matches.mockRestore();
+    }
+  }, 60_000);
+
+  test("a bucket of interests is forgotten", async () => {
+    const forgetful = forgetBuckets();
+    try {
+      const failure = await runCases(1, MAX_CASES, { patienceMs: PATIENCE_MS });
+      expect(failure?.breach).toBeString();
+    } finally {
+      forgetful.mockRestore();
     }
   }, 60_000);
 

@@ -1,6 +1,8 @@
+import { spyOn } from "bun:test";
 import { Bus, type BusOptions } from "../../src/bus/bus.ts";
 import { Cursor, type Item } from "../../src/bus/cursor.ts";
 import type { Interest } from "../../src/bus/interest.ts";
+import { InterestBucket } from "../../src/bus/interest-bucket.ts";
 import type { Pattern } from "../../src/bus/pattern.ts";
 import type { EventLog, Page } from "../../src/bus/ports.ts";
 import type { Connection } from "../../src/http/connection.ts";
@@ -59,6 +61,21 @@ export const patternSabotages: Readonly<Record<string, readonly ["addPattern" | 
     },
   ],
 };
+
+/** Lets interest tables overlook each fifth bucket from the first time on that they come to it. Undone by `mockRestore`. */
+export function forgetBuckets() {
+  const original = InterestBucket.prototype.addMatching;
+  const kept = new WeakSet<object>();
+  let count = 0;
+  return spyOn(InterestBucket.prototype, "addMatching").mockImplementation(function (
+    this: InterestBucket<never>,
+    ...question
+  ) {
+    if (!kept.has(this) && ++count % 5 === 0) return;
+    kept.add(this);
+    original.apply(this, question);
+  });
+}
 
 class LateJoiner extends Bus {
   readonly #coming = new Set<Interest>();

@@ -1,0 +1,29 @@
+/** What one topic adds to a memory, in answers: its text, and the room that a map needs for it. */
+const TOPIC_ANSWERS = 16;
+
+/** Bounds what is remembered in many places: beyond the bound all of them forget everything, and begin again. */
+export class Memory {
+  readonly #maxAnswers: number;
+  readonly #places = new Set<{ clear(): void }>();
+  #answers = 0;
+
+  /** `maxAnswers` is about 8 bytes each. */
+  constructor(maxAnswers: number) {
+    this.#maxAnswers = maxAnswers;
+  }
+
+  /** Counts a topic that is about to be remembered in a place. */
+  countTopic(place: { clear(): void }): void {
+    this.count(TOPIC_ANSWERS);
+    this.#places.add(place);
+  }
+
+  /** Counts answers that are about to be added to a topic. What a place forgets by itself still counts. */
+  count(answers: number): void {
+    this.#answers += answers;
+    if (this.#answers <= this.#maxAnswers) return;
+    for (const place of this.#places) place.clear();
+    this.#places.clear();
+    this.#answers = answers;
+  }
+}
