@@ -7,6 +7,11 @@ import { type WalReport, walkWal } from "./wal.ts";
 export const APPLICATION_ID = 0x65627573;
 
 const SQLITE_MAGIC = "SQLite format 3\0";
+/** Section 3 of the SQLite file format: what a rollback journal begins with. */
+const JOURNAL_MAGIC = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
+const JOURNAL_HEADER_BYTES = 28;
+/** What a history takes in its file while it is made, in bytes: one page. Everything after that comes by the write-ahead log. */
+const UNFINISHED_BYTES = 4096;
 const HEADER_BYTES = 100;
 /** The header, and as much of the first tree as tells whether there is anything in it. */
 const FIRST_PAGE_BYTES = 108;
@@ -15,6 +20,8 @@ const FIRST_PAGE_BYTES = 108;
 export interface Inspection {
   /** The file is missing or empty, or holds nothing: a history can be made in it. */
   readonly isNew: boolean;
+  /** It is new, but must be emptied first: the power failed while it was made, before anything was published. */
+  readonly isTorn: boolean;
   readonly wal: WalReport | undefined;
 }
 
@@ -27,10 +34,16 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   const { bytes, fileBytes } = readBeginning(path);
   if (bytes.length === 0) {
     refuseOrphanedWal(path);
-    return { isNew: true, wal: undefined };
+    return { isNew: true, isTorn: false, wal: undefined };
   }
   if (bytes.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC.slice(0, bytes.length)) {
-    throw new FileError(`${path} is not a SQLite database: name another file with --db`);
+    if (isTorn(path, fileBytes)) return { isNew: true, isTorn: true, wal: undefined };
+    if (bytes.some((byte) => byte !== 0)) {
+      throw new FileError(`${path} is not a SQLite database: name another file with --db`);
+    }
+    throw new FileError(
+      `${path} begins with zeros, as after a power cut: restore a backup, or remove it if nothing was published to it`,
+    );
   }
   if (bytes.length < HEADER_BYTES)
     throw new FileError(`${path} is cut off after ${bytes.length} bytes: restore a backup`);
@@ -43,12 +56,25 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   if (wal === undefined && fileBytes < pageCountOf(first) * pageSize) {
     throw new FileError(`${path} is cut off: ${fileBytes} bytes of ${pageCountOf(first) * pageSize}: restore a backup`);
   }
-  return { isNew, wal };
+  return { isNew, isTorn: false, wal };
 }
 
 /** The file that a link leads to: SQLite keeps the write-ahead log beside that one. */
 export function realPath(path: string): string {
   return sizeOf(path) === undefined ? path : realpathSync(path);
+}
+
+/**
+ * Whether a file without a header was being made: its first page is blank, or a rollback journal says that there was no
+ * other page. What is published goes to the write-ahead log, so nothing was if that is empty.
+ */
+function isTorn(path: string, fileBytes: number): boolean {
+  if (fileBytes > UNFINISHED_BYTES || sizeOf(`${path}-wal`)) return false;
+  if (readStart(path, UNFINISHED_BYTES).every((byte) => byte === 0)) return true;
+  if (!sizeOf(`${path}-journal`)) return false;
+  const journal = readStart(`${path}-journal`, JOURNAL_HEADER_BYTES);
+  if (journal.length < JOURNAL_HEADER_BYTES) return false;
+  return journal.toString("latin1", 0, JOURNAL_MAGIC.length) === JOURNAL_MAGIC && journal.readUInt32BE(16) <= 1;
 }
 
 function refuseForeign(path: string, first: Buffer, newestVersion: number): void {
@@ -98,13 +124,26 @@ function readBeginning(path: string): { bytes: Buffer; fileBytes: number } {
     return { bytes: Buffer.alloc(0), fileBytes: 0 };
   }
   try {
-    const bytes = Buffer.alloc(FIRST_PAGE_BYTES);
-    return { bytes: bytes.subarray(0, readSync(file, bytes, 0, bytes.length, 0)), fileBytes: fstatSync(file).size };
+    return { bytes: startOf(file, FIRST_PAGE_BYTES), fileBytes: fstatSync(file).size };
   } catch (error) {
     throw fileError(path, error);
   } finally {
     closeSync(file);
   }
+}
+
+function readStart(path: string, length: number): Buffer {
+  const file = openSync(path, "r");
+  try {
+    return startOf(file, length);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function startOf(file: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
 }
 
 function refuseMissingFolder(path: string): void {

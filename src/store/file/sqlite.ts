@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { realpathSync, statSync, writeFileSync } from "node:fs";
+import { realpathSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { BusError } from "../../bus/errors.ts";
 import posting from "../events/posting.sql" with { type: "text" };
 import { SEGMENT_SIZE } from "../events/segment.ts";
@@ -50,7 +50,7 @@ const COPY_CACHE_KIB = -4 * 1024;
 /** A name that SQLite knows: a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
 /** What there is before a history is made. */
-const NOTHING: Inspection = { isNew: true, wal: undefined };
+const NOTHING: Inspection = { isNew: true, isTorn: false, wal: undefined };
 
 /** A history file that is open, and locked for this process. */
 export interface OpenFile {
@@ -81,7 +81,8 @@ export function openDatabase(name: string, durability: Durability, segmentSize: 
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   try {
-    const { isNew, wal } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
+    const { isNew, isTorn, wal } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
+    if (isTorn) truncateSync(path);
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database, segmentSize);

@@ -44,6 +44,23 @@ async function makeHistory(name = "history.db"): Promise<string> {
   return folder.file(name);
 }
 
+async function headOf(path: string): Promise<number> {
+  const log = new SqliteEventLog(path);
+  const { head } = log;
+  await log.close();
+  return head;
+}
+
+/** A rollback journal of a transaction before which the database had so many pages. */
+function journalHeader(pages: number): Buffer {
+  const header = Buffer.alloc(512);
+  header.write("d9d505f920a163d7", 0, "hex");
+  header.writeUInt32BE(pages, 16);
+  header.writeUInt32BE(512, 20);
+  header.writeUInt32BE(4096, 24);
+  return header;
+}
+
 describe("opening makes a history", () => {
   test("where there is no file", async () => {
     expect(existsSync(await makeHistory())).toBe(true);
@@ -73,6 +90,20 @@ describe("opening makes a history", () => {
     await log.close();
   });
 
+  describe("in a file that a power cut tore while it was made, where", () => {
+    test("the first page is blank", async () => {
+      writeFileSync(folder.file(), Buffer.alloc(4096));
+      expect(await headOf(await makeHistory())).toBe(3);
+    });
+
+    test.each([0, 1])("a rollback journal says that there were no more pages than %d", async (pages) => {
+      writeFileSync(folder.file(), Buffer.alloc(4096).fill("torn"));
+      writeFileSync(`${folder.file()}-journal`, journalHeader(pages));
+      expect(await headOf(await makeHistory())).toBe(3);
+      expect(Object.keys(folder.fingerprint())).toEqual(["history.db"]);
+    });
+  });
+
   test("that is durable and locked", async () => {
     const names = ["journal_mode", "synchronous", "locking_mode", "auto_vacuum"];
     let values: unknown[] = [];
@@ -94,6 +125,25 @@ describe("opening refuses, and leaves untouched,", () => {
   test("a short text file", () => {
     writeFileSync(folder.file(), "hi");
     expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+  });
+
+  test("a text file beside a rollback journal of more pages", () => {
+    writeFileSync(folder.file(), "bread, milk");
+    writeFileSync(`${folder.file()}-journal`, journalHeader(2));
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+  });
+
+  test("a file whose beginning is blank, and what follows is not", async () => {
+    const path = await makeHistory();
+    writeFileSync(path, readFileSync(path).fill(0, 0, 4096));
+    expect(refusalOf(path)).toContain("begins with zeros, as after a power cut: restore a backup, or remove it if");
+  });
+
+  test("a blank file whose events stand in a write-ahead log", async () => {
+    await using holder = await holdInAnotherProcess(folder.file(), 3);
+    await holder.kill();
+    writeFileSync(folder.file(), Buffer.alloc(4096));
+    expect(refusalOf(folder.file())).toContain("begins with zeros");
   });
 
   test("the database of another program", () => {
