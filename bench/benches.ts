@@ -18,6 +18,7 @@ import { replay } from "./benches/replay.ts";
 import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
 import { start } from "./benches/start.ts";
+import { unread } from "./benches/unread.ts";
 import type { Bench } from "./lib/bench.ts";
 
 /** Every bench, in the order of the report. */
@@ -38,6 +39,7 @@ export const benches: readonly Bench[] = [
   backup,
   start,
   memory,
+  unread,
   pattern,
   envelope,
   auth,

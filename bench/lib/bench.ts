@@ -10,6 +10,8 @@ export interface Context {
   readonly histories: string;
   /** Rounds of each row; control and ours take turns. */
   readonly rounds: number;
+  /** How often a measurement is taken that others disturb. */
+  readonly tries: number;
   /** What one round of a throughput measures, after a warm-up. */
   readonly windowSeconds: number;
   readonly warmupSeconds: number;

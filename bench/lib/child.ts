@@ -82,6 +82,12 @@ export class Child {
     return Number(pages) * PAGE_BYTES;
   }
 
+  /** The most that it had resident at any time. */
+  peakResidentBytes(): number {
+    const [, kilobytes = "0"] = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${this.pid}/status`, "utf8")) ?? [];
+    return Number(kilobytes) * 1024;
+  }
+
   /** Asks it to end, and waits until it has. */
   async stop(): Promise<void> {
     this.#process.kill("SIGTERM");

@@ -5,12 +5,10 @@ import { median } from "./stats.ts";
 
 /** From this share of its core on, the generator may be what limits a figure. */
 const AT_LIMIT = 0.95;
-/** Of one measurement that others disturb. */
-const MAX_TRIES = 3;
 
 /** Measures the variants in turn, round after round, so that a machine which drifts does so for all of them. */
 export async function takeTurns<T extends Record<string, unknown>>(
-  { rounds, progress, isQuick }: Context,
+  { rounds, tries, progress }: Context,
   variants: { readonly [K in keyof T]: () => Promise<T[K]> },
 ): Promise<{ readonly [K in keyof T]: readonly T[K][] }> {
   const names: (keyof T & string)[] = Object.keys(variants);
@@ -19,7 +17,7 @@ export async function takeTurns<T extends Record<string, unknown>>(
     for (const name of names) {
       const step = `round ${round} of ${rounds}, ${name}`;
       progress.step(step);
-      results[name].push(await undisturbed(variants[name], isQuick, (again) => progress.step(`${step}, ${again}`)));
+      results[name].push(await undisturbed(variants[name], tries, (again) => progress.step(`${step}, ${again}`)));
     }
   }
   return results;
@@ -27,15 +25,14 @@ export async function takeTurns<T extends Record<string, unknown>>(
 
 /**
  * Measures, and measures again when others used the machine meanwhile, however good or bad the figure was. Puts up with
- * it in the end, as a machine that is never quiet should have figures too. A quick run, whose figures mean little, puts up with
- * it at once.
+ * it in the end, as a machine that is never quiet should have figures too.
  */
-async function undisturbed<T>(measure: () => Promise<T>, isQuick: boolean, onAgain: (why: string) => void): Promise<T> {
+async function undisturbed<T>(measure: () => Promise<T>, maxTries: number, onAgain: (why: string) => void): Promise<T> {
   for (let tries = 1; ; tries++) {
     const neighbours = new Neighbours();
     const result = await measure();
     const { cores } = neighbours;
-    if (isQuick || cores <= NOISY_CORES || tries === MAX_TRIES) return result;
+    if (cores <= NOISY_CORES || tries >= maxTries) return result;
     onAgain(`again, as others used ${cores} cores`);
   }
 }

@@ -72,6 +72,10 @@ export class Server {
     return this.#child.residentBytes();
   }
 
+  peakResidentBytes(): number {
+    return this.#child.peakResidentBytes();
+  }
+
   /** Ends the server and removes the files that were made for it. */
   async stop(): Promise<void> {
     await this.#child.stop();

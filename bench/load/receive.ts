@@ -19,6 +19,8 @@ interface OpenOptions {
   readonly sockets: number;
   /** Sockets that take a little and then pause, again and again: readers that are too slow. */
   readonly areSlow?: boolean;
+  /** Sockets that take nothing after the handshake. */
+  readonly areDeaf?: boolean;
 }
 
 interface Received {
@@ -32,7 +34,7 @@ let order = new OrderCheck();
 
 const commands = {
   /** Opens more sockets; resolves when all are accepted. */
-  async open({ port, transport, path, sockets, areSlow = false }: OpenOptions): Promise<void> {
+  async open({ port, transport, path, sockets, areSlow = false, areDeaf = false }: OpenOptions): Promise<void> {
     for (let opened = 0; opened < sockets; opened += OPENING_AT_A_TIME) {
       const count = Math.min(OPENING_AT_A_TIME, sockets - opened);
       const batch = Array.from({ length: count }, (_, index) =>
@@ -40,6 +42,7 @@ const commands = {
       );
       const accepted = await Promise.all(batch);
       subscribers.push(...accepted);
+      if (areDeaf) for (const subscriber of accepted) subscriber.pause();
       if (areSlow) for (const subscriber of accepted) readSlowly(subscriber);
     }
   },
