@@ -14,7 +14,16 @@ setDefaultTimeout(60_000);
 const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
 
-const views = ["#/live", "#/history", "#/event/1", "#/event/999", "#/topics", "#/publish", "#/health"];
+const views = [
+  "#/live",
+  "#/history",
+  "#/event/1",
+  "#/event/999",
+  "#/topics",
+  "#/topics?find=orders.*&after=a",
+  "#/publish",
+  "#/health",
+];
 
 /** The view has what it shows when it is done. */
 const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
@@ -23,6 +32,7 @@ const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   "#/event/1": (page) => page.getByRole("article").waitFor(),
   "#/event/999": (page) => page.getByRole("heading", { name: "There is no event 999" }).waitFor(),
   "#/topics": (page) => page.getByRole("table").waitFor(),
+  "#/topics?find=orders.*&after=a": (page) => page.getByRole("navigation", { name: "Pages" }).waitFor(),
   "#/publish": (page) => page.getByRole("button", { name: "Publish" }).waitFor(),
   "#/health": (page) => page.locator("canvas").first().waitFor(),
 };
@@ -152,6 +162,7 @@ describeWith("chromium", "the views", (chromium) => {
       expect(await page.locator("tbody th").first().textContent()).toBe("<b>bold&amp;<b>");
       await tabTo(page, ".find input");
       await page.keyboard.type("orders");
+      await page.getByText("1 topic", { exact: true }).waitFor();
       await tabTo(page, "td.links a:has-text('History')");
       await page.keyboard.press("Enter");
       await page.getByText("1 event", { exact: true }).waitFor();

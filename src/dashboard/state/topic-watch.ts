@@ -2,6 +2,7 @@ import { EventBusError, type TopicSummary } from "../../client/index.ts";
 import { isUnreachable } from "./answer.ts";
 import type { Session } from "./session.ts";
 import { Store } from "./store.ts";
+import { TopicRates, type WatchedTopic } from "./topic-rates.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
@@ -9,71 +10,102 @@ const POLL_MS = 2000;
 const FAILED_POLL_MS = 30_000;
 /** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
 const LOAD_SHARE = 0.02;
-/** Polls that the curve shows: two minutes. */
-export const RATE_SLOTS = 60;
+/** Topics on a page: all that are asked for and shown at a time, as more lines make the page slow. */
+export const PAGE_TOPICS = 1000;
 
-export interface WatchedTopic extends TopicSummary {
-  /** Events a second between successive polls, oldest first. */
-  readonly rates: readonly number[];
+/** Which topics are looked at. */
+export interface TopicQuestion {
+  /** A part of the topic, or a pattern of the whole topic; empty for all. */
+  readonly find: string;
+  /** Only those whose name comes after this one; empty for the first page. */
+  readonly after: string;
 }
 
-/** Asks for all topics from the moment somebody first wants to see them, so that the curves have no holes. */
+/** A page of topics. */
+export interface TopicAnswer {
+  readonly question: TopicQuestion;
+  /** By name. */
+  readonly topics: readonly WatchedTopic[];
+  /** There are more after these. */
+  readonly hasMore: boolean;
+}
+
+/** Asks for a page of topics from the moment somebody first wants to see one, so that the curves have no gaps. */
 export class TopicWatch extends Store {
   readonly #session: Session;
-  #topics: ReadonlyMap<string, WatchedTopic> | undefined;
-  #askedMs = 0;
+  readonly #rates = new TopicRates();
+  #question: TopicQuestion | undefined;
+  #answer: TopicAnswer | undefined;
   #error: EventBusError | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #isStarted = false;
+  #isAsking = false;
+  #poll = new AbortController();
 
   constructor(session: Session) {
     super();
     this.#session = session;
+    session.onChange(() => void this.#ask());
   }
 
-  /** Undefined before the first answer. */
-  get topics(): readonly WatchedTopic[] | undefined {
-    return this.#topics && [...this.#topics.values()];
+  /** Undefined before the first answer; of the question before, until the next answer is there. */
+  get answer(): TopicAnswer | undefined {
+    return this.#answer;
   }
 
   get error(): EventBusError | undefined {
     return this.#error;
   }
 
-  /** May be called again. */
-  start(): void {
-    if (this.#isStarted) return;
-    this.#isStarted = true;
-    this.#session.onChange(() => {
-      clearTimeout(this.#timer);
-      void this.#poll();
-    });
-    void this.#poll();
+  /** What is asked since `ask` has no answer yet; the answer and the error are of the question before. */
+  get isAsking(): boolean {
+    return this.#isAsking;
+  }
+
+  /** Asks this from now on, at once if it is not what is asked already. */
+  ask(question: TopicQuestion): void {
+    if (isSame(question, this.#question)) return;
+    this.#question = question;
+    this.#isAsking = true;
+    void this.#ask();
+    this.changed();
   }
 
   /** Asks at once, if the last question found no server and the next one is not under way. */
   retry(): void {
-    if (!isUnreachable(this.#error) || this.#timer === undefined) return;
-    clearTimeout(this.#timer);
-    void this.#poll();
+    if (isUnreachable(this.#error) && this.#timer !== undefined) void this.#ask();
   }
 
-  async #poll(): Promise<void> {
+  async #ask(): Promise<void> {
+    const question = this.#question;
+    if (question === undefined) return;
+    clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#poll.abort();
+    this.#poll = new AbortController();
+    const { signal } = this.#poll;
     const startedMs = performance.now();
     try {
-      const found = await this.#session.client.topics();
-      this.#take(found, performance.now());
+      const found = await this.#page(question, signal);
+      if (signal.aborted) return;
+      this.#take(question, found);
       this.#error = undefined;
     } catch (error) {
       if (!(error instanceof EventBusError)) throw error;
       this.#session.note(error);
-      // Another poll goes on with another token.
-      if (error.code === "closed") return;
+      // Another poll goes on, with another question or another token.
+      if (signal.aborted || error.code === "closed") return;
       this.#error = error;
     }
+    this.#isAsking = false;
+    this.#timer = setTimeout(() => void this.#ask(), this.#pauseMs(performance.now() - startedMs));
     this.changed();
-    this.#timer = setTimeout(() => void this.#poll(), this.#pauseMs(performance.now() - startedMs));
+  }
+
+  /** One topic more than a page has, if there is one. */
+  async #page({ find, after }: TopicQuestion, signal: AbortSignal): Promise<readonly TopicSummary[]> {
+    const options = { after: after || undefined, limit: PAGE_TOPICS + 1, signal };
+    const { value } = await this.#session.client.topicPages(patternOf(find), options).next();
+    return value ?? [];
   }
 
   /** How long a failure took says nothing of the server's load: most of it is waiting for a server that is away. */
@@ -81,17 +113,21 @@ export class TopicWatch extends Store {
     return this.#error === undefined ? Math.max(POLL_MS, tookMs / LOAD_SHARE) : FAILED_POLL_MS;
   }
 
-  /** A count that went down says nothing of the rate: retention removed more than was published. */
-  #take(found: readonly TopicSummary[], nowMs: number): void {
-    const seconds = (nowMs - this.#askedMs) / 1000;
-    const before = this.#topics;
-    const rateOf = ({ topic, count }: TopicSummary) => Math.max(0, count - (before?.get(topic)?.count ?? 0)) / seconds;
-    this.#topics = new Map(
-      found.map((summary) => {
-        const rates = before === undefined ? [] : [...(before.get(summary.topic)?.rates ?? []), rateOf(summary)];
-        return [summary.topic, { ...summary, rates: rates.slice(-RATE_SLOTS) }];
-      }),
-    );
-    this.#askedMs = nowMs;
+  #take(question: TopicQuestion, found: readonly TopicSummary[]): void {
+    const hasMore = found.length > PAGE_TOPICS;
+    // On a page that is followed by others, what is not known may have moved there from another page.
+    const isUnknownNew = isSame(question, this.#answer?.question) && this.#answer?.hasMore === false;
+    const topics = this.#rates.take(found.slice(0, PAGE_TOPICS), performance.now(), isUnknownNew);
+    this.#answer = { question, topics, hasMore };
   }
+}
+
+/** What has no special character may stand anywhere in the topic. */
+function patternOf(find: string): string {
+  if (find === "") return "*";
+  return /[*?[\]{}\\]/.test(find) ? find : `*${find}*`;
+}
+
+function isSame(one: TopicQuestion, other: TopicQuestion | undefined): boolean {
+  return one.find === other?.find && one.after === other.after;
 }

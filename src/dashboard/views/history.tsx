@@ -2,6 +2,7 @@ import { useRef, useState } from "preact/hooks";
 import type { HistoryQuery } from "../../client/index.ts";
 import { EventDetail } from "../parts/event-detail.tsx";
 import { EventList } from "../parts/event-list.tsx";
+import { PageLink } from "../parts/page-link.tsx";
 import { Failure, Loading, Notice } from "../parts/states.tsx";
 import { useAnswer } from "../state/answer.ts";
 import { useEscape } from "../state/escape.ts";
@@ -112,15 +113,11 @@ function Pager({ page, query }: { readonly page: Page; readonly query: Query }) 
         </span>
       )}
       <span class="fill" />
-      <PageLink words="Newest" query={page.newer && filters} />
-      <PageLink words="← Newer" query={page.newer} />
-      <PageLink words="Older →" query={page.older} />
+      <PageLink words="Newest" to={page.newer && routeTo("history", filters)} />
+      <PageLink words="← Newer" to={page.newer && routeTo("history", page.newer)} />
+      <PageLink words="Older →" to={page.older && routeTo("history", page.older)} />
     </nav>
   );
-}
-
-function PageLink({ words, query }: { readonly words: string; readonly query: Query | undefined }) {
-  return query === undefined ? <span class="off">{words}</span> : <a href={routeTo("history", query)}>{words}</a>;
 }
 
 function NothingFound({ query }: { readonly query: Query }) {

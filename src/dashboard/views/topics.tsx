@@ -1,162 +1,168 @@
-import { useEffect, useState } from "preact/hooks";
-import { Sparkline } from "../parts/sparkline.tsx";
-import { Failure, Loading, Notice, StaleBanner } from "../parts/states.tsx";
-import { TopicName } from "../parts/topic-name.tsx";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { EventBusError } from "../../client/index.ts";
+import { PageLink } from "../parts/page-link.tsx";
+import { Failure, Loading, Notice, StaleBanner, sentence } from "../parts/states.tsx";
+import { type Order, sorted, TopicTable } from "../parts/topic-table.tsx";
 import type { ViewProps } from "../state/parts.ts";
-import { routeTo, routeToEvent } from "../state/route.ts";
+import { routeTo } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
-import { RATE_SLOTS, type TopicWatch, type WatchedTopic } from "../state/topic-watch.ts";
-import { count, counted, dateAndClock, duration, measure } from "../text/format.ts";
+import { PAGE_TOPICS, type TopicAnswer, type TopicQuestion, type TopicWatch } from "../state/topic-watch.ts";
+import { count, counted } from "../text/format.ts";
 
-/** More lines make the page slow; a filter finds the others. */
-const MAX_LINES = 500;
+/** How long typing must rest before the server is asked, in milliseconds. */
+const REST_MS = 200;
 
-const columns = {
-  topic: { name: "Topic", compare: (a: WatchedTopic, b: WatchedTopic) => (a.topic < b.topic ? -1 : 1) },
-  count: { name: "Events", compare: (a: WatchedTopic, b: WatchedTopic) => b.count - a.count },
-  last: { name: "Last event", compare: (a: WatchedTopic, b: WatchedTopic) => b.last_id - a.last_id },
-  speed: { name: "Rate, 2 min", compare: (a: WatchedTopic, b: WatchedTopic) => rateOf(b) - rateOf(a) },
-} as const;
-type Column = keyof typeof columns;
-
-interface Order {
-  readonly column: Column;
-  readonly isReversed: boolean;
-}
-
-/** Every topic that history keeps an event of. */
-export function TopicsView({ topics: watch }: ViewProps) {
+/** The topics that history keeps an event of, a page at a time. What is looked for stands in the address. */
+export function TopicsView({ topics: watch, query }: ViewProps) {
   useStores(watch);
-  useEffect(() => watch.start(), [watch]);
+  const { find = "", after = "" } = query;
+  useEffect(() => watch.ask({ find, after }), [watch, find, after]);
   return (
     <section class="view topics">
       <h1 class="offscreen">Topics</h1>
-      <WatchedTopics watch={watch} />
+      <WatchedTopics watch={watch} question={{ find, after }} />
     </section>
   );
 }
 
-function WatchedTopics({ watch: { topics, error } }: { readonly watch: TopicWatch }) {
+interface WatchedProps {
+  readonly watch: TopicWatch;
+  readonly question: TopicQuestion;
+}
+
+function WatchedTopics({ watch: { answer, error, isAsking }, question }: WatchedProps) {
   if (error?.status === 403) return <NotForThisToken />;
-  if (topics === undefined) return error ? <Failure error={error} /> : <Loading what="topics" />;
+  const isMistake = error?.status === 400;
+  const isAll = question.find === "" && question.after === "";
+  const isEmpty = isAll && !isMistake && (answer === undefined || answer.topics.length === 0);
   return (
     <>
-      {error && <StaleBanner error={error} />}
-      {topics.length === 0 ? <NoTopics /> : <FoundTopics topics={topics} />}
+      {error && !isMistake && answer && <StaleBanner error={error} />}
+      {!isEmpty && (
+        <div class="tools">
+          <FindField find={question.find} mistake={isMistake ? error : undefined} />
+          <span class="summary" role="status">
+            {answer && !isMistake && !isPart(answer) && counted(answer.topics.length, "topic")}
+          </span>
+        </div>
+      )}
+      {answer === undefined && !isMistake && (error ? <Failure error={error} /> : <Loading what="topics" />)}
+      {answer !== undefined && !isMistake && <FoundTopics answer={answer} isAsking={isAsking} />}
     </>
   );
 }
 
-function NoTopics() {
+interface FindProps {
+  readonly find: string;
+  readonly mistake: EventBusError | undefined;
+}
+
+/** Changes the address when typing rests; the address wins when it changes by other means. */
+function FindField({ find, mistake }: FindProps) {
+  const [text, setText] = useState(find);
+  const sent = useRef(find);
+  useEffect(() => {
+    if (find !== sent.current) setText(find);
+    sent.current = find;
+  }, [find]);
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(() => {
+      sent.current = text;
+      location.replace(routeTo("topics", { find: text }));
+    }, REST_MS);
+    return () => clearTimeout(timer);
+  }, [text]);
   return (
-    <Notice title="No topics yet">
+    <>
+      <label class="find">
+        Find
+        <input
+          value={text}
+          onInput={(input) => setText(input.currentTarget.value.trim())}
+          placeholder="a part, or a pattern: orders.*"
+          aria-invalid={mistake !== undefined}
+          aria-describedby="mistake"
+          spellcheck={false}
+          autocomplete="off"
+        />
+      </label>
+      <span id="mistake" class="wrong" role="status">
+        {mistake && sentence(mistake.message.replace(/^the query parameter \w+:? /, ""))}
+      </span>
+    </>
+  );
+}
+
+interface FoundProps {
+  readonly answer: TopicAnswer;
+  readonly isAsking: boolean;
+}
+
+function FoundTopics({ answer, isAsking }: FoundProps) {
+  const { question, topics } = answer;
+  const [chosen, setChosen] = useState<Order | undefined>(undefined);
+  // Pages are cut by name: only that order goes on from one to the next.
+  const order = chosen ?? { column: isPart(answer) ? "topic" : "last", isReversed: false };
+  if (topics.length === 0) return <NothingFound question={question} />;
+  return (
+    <>
+      {isPart(answer) && <Pager answer={answer} isByName={order.column === "topic"} />}
+      <TopicTable
+        key={routeTo("topics", { ...question })}
+        topics={sorted(topics, order)}
+        order={order}
+        onOrder={setChosen}
+        isOld={isAsking}
+      />
+    </>
+  );
+}
+
+function Pager({ answer, isByName }: { readonly answer: TopicAnswer; readonly isByName: boolean }) {
+  const { question, topics, hasMore } = answer;
+  const { find, after } = question;
+  const next = hasMore ? topics.at(-1)?.topic : undefined;
+  return (
+    <nav class="pager" aria-label="Pages">
+      <span>
+        {after === "" && "The first "}
+        {counted(topics.length, "topic")}
+        {find !== "" && " that match"}
+        {after !== "" && (
+          <>
+            {" "}
+            after <code>{after}</code>
+          </>
+        )}
+        {hasMore ? ", by name; there are more." : ", by name."}
+      </span>
+      {!isByName && <span class="span">Sorted among these only.</span>}
+      <span class="fill" />
+      <PageLink words="First" to={after === "" ? undefined : routeTo("topics", { find })} />
+      <PageLink words={`Next ${count(PAGE_TOPICS)} →`} to={next && routeTo("topics", { find, after: next })} />
+    </nav>
+  );
+}
+
+function NothingFound({ question: { find, after } }: Pick<TopicAnswer, "question">) {
+  if (find === "" && after === "") {
+    return (
+      <Notice title="No topics yet">
+        <p>
+          A topic is there as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
+        </p>
+      </Notice>
+    );
+  }
+  return (
+    <Notice title={find === "" ? "No topic comes after this one" : "No topic matches"}>
       <p>
-        A topic is there as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
+        {find !== "" &&
+          "A part of a topic is found anywhere in it; a pattern such as orders.* must match the whole topic. "}
+        <a href={routeTo("topics")}>Show all topics</a>
       </p>
     </Notice>
-  );
-}
-
-function FoundTopics({ topics }: { readonly topics: readonly WatchedTopic[] }) {
-  const [part, setPart] = useState("");
-  const [order, setOrder] = useState<Order>({ column: "last", isReversed: false });
-  const { compare } = columns[order.column];
-  const found = topics.filter(({ topic }) => topic.includes(part)).sort(compare);
-  const shown = (order.isReversed ? found.reverse() : found).slice(0, MAX_LINES);
-  return (
-    <>
-      <div class="tools">
-        <label class="find">
-          Find
-          <input value={part} onInput={(input) => setPart(input.currentTarget.value)} placeholder="part of a topic" />
-        </label>
-        <span class="summary">{counted(found.length, "topic")}</span>
-      </div>
-      {found.length > MAX_LINES && (
-        <p class="dropped">The first {count(MAX_LINES)} are shown: find the others by a part.</p>
-      )}
-      {found.length === 0 ? (
-        <Notice title="No topic has this in it" />
-      ) : (
-        <TopicTable topics={shown} order={order} onOrder={setOrder} />
-      )}
-    </>
-  );
-}
-
-interface TableProps {
-  readonly topics: readonly WatchedTopic[];
-  readonly order: Order;
-  readonly onOrder: (order: Order) => void;
-}
-
-function TopicTable({ topics, order, onOrder }: TableProps) {
-  return (
-    <div class="table">
-      <table>
-        <thead>
-          <tr>
-            {Object.entries(columns).map(([id, { name }]) => (
-              <HeadCell key={id} column={id as Column} name={name} order={order} onOrder={onOrder} />
-            ))}
-            <th scope="col">
-              <span class="offscreen">Show in</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {topics.map((topic) => (
-            <TopicLine key={topic.topic} topic={topic} />
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
-}
-
-function HeadCell({ column, name, order, onOrder }: Omit<TableProps, "topics"> & { column: Column; name: string }) {
-  const isOrder = column === order.column;
-  const isAscending = (column === "topic") !== order.isReversed;
-  const sort = isOrder ? (isAscending ? "ascending" : "descending") : "none";
-  return (
-    <th scope="col" class={column} aria-sort={sort}>
-      <button type="button" class="quiet" onClick={() => onOrder({ column, isReversed: isOrder && !order.isReversed })}>
-        {name}
-        <span aria-hidden="true">{isOrder ? (isAscending ? " ↑" : " ↓") : ""}</span>
-      </button>
-    </th>
-  );
-}
-
-function TopicLine({ topic: { topic, count: events, last_id, last_at, rates } }: { readonly topic: WatchedTopic }) {
-  const ageSeconds = (Date.now() - Date.parse(last_at)) / 1000;
-  const rate = rates.at(-1);
-  return (
-    <tr>
-      <th scope="row" class="whole">
-        <a href={routeTo("live", { pattern: topic })} title={`${topic}, live`}>
-          <TopicName topic={topic} />
-        </a>
-      </th>
-      <td class="count">{count(events)}</td>
-      <td class="last">
-        <a href={routeToEvent(last_id)} title={dateAndClock(last_at)}>
-          {duration(ageSeconds)} ago
-        </a>
-      </td>
-      <td class="speed">
-        <Sparkline values={rates} slots={RATE_SLOTS} />
-        <span class="now">{rate === undefined ? "" : `${measure(rate)}/s`}</span>
-      </td>
-      <td class="links">
-        <a href={routeTo("live", { pattern: topic })}>
-          Live<span class="offscreen"> {topic}</span>
-        </a>{" "}
-        <a href={routeTo("history", { topic })}>
-          History<span class="offscreen"> of {topic}</span>
-        </a>
-      </td>
-    </tr>
   );
 }
 
@@ -172,6 +178,7 @@ function NotForThisToken() {
   );
 }
 
-function rateOf({ rates }: WatchedTopic): number {
-  return rates.reduce((sum, rate) => sum + rate, 0);
+/** There are topics on other pages. */
+function isPart({ question, hasMore }: TopicAnswer): boolean {
+  return hasMore || question.after !== "";
 }
