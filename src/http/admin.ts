@@ -1,14 +1,10 @@
-import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { DATA_HEADERS, json } from "./answer.ts";
-import { topicsDocs } from "./docs/history.ts";
 import { healthDocs, metricsDocs, pruneDocs, readyDocs, statsDocs } from "./docs/operate.ts";
-import { documented } from "./docs/route.ts";
 import type { Gate } from "./gate.ts";
 import { problemResponse } from "./problem.ts";
-import { noQuery } from "./query.ts";
-import { topics, topicsQuery } from "./topics.ts";
+import { type Route, route } from "./route.ts";
 
 export const PRUNE_PATH = "/api/events/prune";
 
@@ -21,41 +17,54 @@ export interface ServiceState {
   notReady(): BusError | undefined;
 }
 
-/** What operators ask: prune, topics, stats, health. */
-export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate) {
-  return new Elysia()
-    .post(PRUNE_PATH, ({ request }) => prune(bus, request), documented(pruneDocs))
-    .get("/api/topics", ({ request }) => topics(bus, request), documented(topicsDocs, topicsQuery))
-    .get("/api/stats", ({ request }) => stats(service, request), documented(statsDocs))
-    .get("/metrics", ({ request }) => metrics(service, request), documented(metricsDocs))
-    .get("/healthz", ({ request }) => alive(request), documented(healthDocs))
-    .get("/readyz", ({ request }) => ready(service, request, gate), documented(readyDocs));
+/** What operators ask for: prune, stats, metrics, health. */
+export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: PRUNE_PATH,
+      access: "admin",
+      docs: pruneDocs,
+      handle: async () => json({ pruned: await bus.prune() }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/stats",
+      access: "admin",
+      docs: statsDocs,
+      handle: () => json(service.stats()),
+    }),
+    route({
+      method: "GET",
+      path: "/metrics",
+      access: "admin",
+      docs: metricsDocs,
+      handle: () => metrics(service),
+    }),
+    route({
+      method: "GET",
+      path: "/healthz",
+      access: "public",
+      docs: healthDocs,
+      handle: () => json({ status: "ok" }),
+    }),
+    route({
+      method: "GET",
+      path: "/readyz",
+      access: "public",
+      docs: readyDocs,
+      handle: () => ready(service, gate),
+    }),
+  ];
 }
 
-async function prune(bus: Bus, request: Request): Promise<Response> {
-  noQuery.read(request.url);
-  return json({ pruned: await bus.prune() });
-}
-
-function stats(service: ServiceState, request: Request): Response {
-  noQuery.read(request.url);
-  return json(service.stats());
-}
-
-async function metrics({ metrics }: ServiceState, request: Request): Promise<Response> {
-  noQuery.read(request.url);
+async function metrics({ metrics }: ServiceState): Promise<Response> {
   const headers = { "Content-Type": metrics.contentType, ...DATA_HEADERS };
   return new Response(await metrics.text(), { headers });
 }
 
-function alive(request: Request): Response {
-  noQuery.read(request.url);
-  return json({ status: "ok" });
-}
-
-/** Everybody may ask; what is wrong in particular, only those who could ask for everything else. */
-function ready(service: ServiceState, request: Request, gate: Gate): Response {
-  noQuery.read(request.url);
+/** Anybody may ask. What exactly is wrong is told only where the bus is open; otherwise it stands in the log. */
+function ready(service: ServiceState, gate: Gate): Response {
   const reason = service.notReady();
   if (reason === undefined) return json({ status: "ready" });
   return problemResponse(

@@ -1,27 +1,24 @@
-import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
-import type { Access } from "../bus/principal.ts";
+import type { Principal } from "../bus/principal.ts";
 import type { TokenBook } from "../bus/tokens.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { CLIENT_GONE, pathOf } from "./answer.ts";
-import { backupRoutes, type MakeCopy } from "./backup.ts";
-import { PAGE_PATH } from "./docs/page.ts";
-import { documented } from "./docs/route.ts";
+import { backupRoute, type MakeCopy } from "./backup.ts";
 import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
 import { historyRoutes } from "./history.ts";
-
 import { tellLimit } from "./limits.ts";
 import { type PageFiles, pageRoutes } from "./page.ts";
 import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
-
 import { type PublishLimits, publishRoutes } from "./publish.ts";
-import { type Route, RouteTable } from "./route-table.ts";
+import { type Route, route } from "./route.ts";
+import { RouteTable } from "./route-table.ts";
 import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 import { tokenRoutes } from "./tokens.ts";
+import { topicsRoute } from "./topics.ts";
 
 export interface AppOptions {
   readonly bus: Bus;
@@ -33,8 +30,6 @@ export interface AppOptions {
   readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits;
   readonly version: string;
-  /** The requests come by HTTPS. */
-  readonly isTls?: boolean;
   /** What is at `/`; nothing when left out. */
   readonly page?: PageFiles | undefined;
   /** Told of every request that failed without anybody's purpose. */
@@ -50,14 +45,18 @@ export interface App {
   fail(error: unknown, request: Request): Response;
 }
 
-/** Makes an Elysia app of all routes, and puts the gate before it. */
+/** Puts the gate before all routes. */
 export function createApp(options: AppOptions): App {
-  const { gate, isTls = false } = options;
-  // Elysia looks for the path from the 8th character on, which finds a slash of `https://`, or from the 12th.
-  const app = new Elysia({ handler: { standardHostname: isTls }, strictPath: true })
-    .onError(({ error, request, code }) => fail(code === "NOT_FOUND" ? noSuchAddress() : error, request))
-    .use(appRoutes(options));
-  const routes = new RouteTable(app.routes);
+  const { gate } = options;
+  const routes = new RouteTable(appRoutes(options));
+  const answer = (request: Request): Response | Promise<Response> => {
+    const path = pathOf(request.url);
+    const route = routes.find(request.method, path);
+    if (route === undefined) throw noSuchAddress();
+    const call = (caller: Principal) => route.answer(request, caller, path.slice(path.lastIndexOf("/") + 1));
+    const admitted = gate.admit(request, route.access);
+    return admitted instanceof Promise ? admitted.then(call) : call(admitted);
+  };
   const fail = (error: unknown, request: Request): Response => {
     if (isDisconnect(error)) return new Response(null, { status: CLIENT_GONE });
     const busError = asBusError(error);
@@ -66,50 +65,38 @@ export function createApp(options: AppOptions): App {
     tellLimit(busError, options.limits.onLimit);
     return problemResponse(busError);
   };
-  const answer = (sent: Request): Response | Promise<Response> => {
-    const request = isTls ? withLongHost(sent) : sent;
-    const path = pathOf(request.url);
-    const route = routes.find(request.method, path);
-    const call = () => route?.handle?.({ request }) ?? app.fetch(request);
-    const admitted = gate.admit(request, accessOf(route, path));
-    return admitted instanceof Promise ? admitted.then(call) : call();
-  };
   return { routes, answer, fail };
 }
 
-/** Where there is no route there is nothing to see. */
-function accessOf(route: Route | undefined, path: string): Access {
-  return route === undefined ? "public" : (route.access ?? undeclared(path));
+/** Every route of the server. */
+export function appRoutes(options: AppOptions): readonly Route[] {
+  const { bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} } = options;
+  const routes = [
+    ...publishRoutes(bus, limits, gate),
+    ...historyRoutes(bus),
+    topicsRoute(bus),
+    ...adminRoutes(bus, service, gate),
+    ...tokenRoutes(tokens, gate),
+    backupRoute(makeCopy),
+    streams.route(),
+    subscribeRoute(),
+    ...pageRoutes(page),
+  ];
+  return [...routes, ...docsRoutes(version, routes)];
 }
 
-/** A path that begins before the 12th character, behind a Host of one or two letters, is not found by Elysia. */
-function withLongHost(request: Request): Request {
-  const start = request.url.indexOf("/", "https://".length);
-  if (start >= 11) return request;
-  return new Request(`https://localhost${request.url.slice(start)}`, request);
-}
-
-/** Every route, with what the documentation says of it. */
-export function appRoutes({ bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} }: AppOptions) {
-  return new Elysia()
-    .use(publishRoutes(bus, limits, gate))
-    .use(historyRoutes(bus, gate))
-    .use(adminRoutes(bus, service, gate))
-    .use(tokenRoutes(tokens, gate))
-    .use(backupRoutes(makeCopy))
-    .use(streams.routes())
-    .get(SUBSCRIBE_PATH, upgradeRequired, documented(subscribeDocs, subscribeQuery))
-    .use(pageRoutes(page))
-    .use(docsRoutes(version));
-}
-
-function upgradeRequired(): never {
-  throw new BusError("upgrade_required", "this address is for WebSockets: connect with ws:// or wss://");
-}
-
-/** The page of the documentation is for everybody; whatever else forgot to say is for nobody but an admin. */
-function undeclared(path: string): Access {
-  return path === PAGE_PATH || path.startsWith(`${PAGE_PATH}/`) ? "public" : "admin";
+/** A request to the address of the WebSocket that is none; the server takes those that are. */
+function subscribeRoute(): Route {
+  return route({
+    method: "GET",
+    path: SUBSCRIBE_PATH,
+    access: "subscribe",
+    query: subscribeQuery,
+    docs: subscribeDocs,
+    handle: () => {
+      throw new BusError("upgrade_required", "this address is for WebSockets: connect with ws:// or wss://");
+    },
+  });
 }
 
 function noSuchAddress(): BusError {

@@ -1,10 +1,8 @@
-import { Elysia } from "elysia";
 import { BusError } from "../bus/errors.ts";
 import { DATA_HEADERS } from "./answer.ts";
 import { backupDocs } from "./docs/operate.ts";
-import { documented } from "./docs/route.ts";
 import { problemResponse } from "./problem.ts";
-import { noQuery } from "./query.ts";
+import { type Route, route } from "./route.ts";
 
 export const BACKUP_PATH = "/api/backup";
 /** As registered with IANA. */
@@ -24,10 +22,9 @@ export interface HistoryCopy extends AsyncDisposable {
 export type MakeCopy = (signal: AbortSignal) => Promise<HistoryCopy>;
 
 /** `GET /api/backup`, for admins alone, as the copy holds every event. One at a time, as each takes the space of the history and a share of the loop. */
-export function backupRoutes(makeCopy: MakeCopy) {
+export function backupRoute(makeCopy: MakeCopy): Route {
   let isBusy = false;
   const backup = async (request: Request): Promise<Response> => {
-    noQuery.read(request.url);
     if (isBusy) return busy();
     isBusy = true;
     const end = () => {
@@ -40,7 +37,13 @@ export function backupRoutes(makeCopy: MakeCopy) {
       throw error;
     }
   };
-  return new Elysia().get(BACKUP_PATH, ({ request }) => backup(request), documented(backupDocs));
+  return route({
+    method: "GET",
+    path: BACKUP_PATH,
+    access: "admin",
+    docs: backupDocs,
+    handle: ({ request }) => backup(request),
+  });
 }
 
 function busy(): Response {

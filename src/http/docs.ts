@@ -3,15 +3,16 @@ import { Elysia } from "elysia";
 import { jsonText } from "./answer.ts";
 import { ASYNCAPI_PATH, asyncApi, serversFor } from "./docs/asyncapi.ts";
 import { asyncApiDocs, specificationDocs } from "./docs/operate.ts";
-import { PAGE_PATH, pageRoutes } from "./docs/page.ts";
+import { docsPageRoutes, PAGE_PATH } from "./docs/page.ts";
 import { problemExamples } from "./docs/problems.ts";
-import { documented, operation, tags } from "./docs/route.ts";
+import { operation, tags } from "./docs/route.ts";
 import { schemas } from "./docs/schemas.ts";
 import { openApiSchemes } from "./docs/security.ts";
-import { noQuery } from "./query.ts";
+import { type Route, route } from "./route.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
 
-const SPECIFICATION_PATH = `${PAGE_PATH}/json`;
+/** Of the catalogue; the server has it at another one. */
+const SPECIFICATION_PATH = "/openapi";
 
 const DESCRIPTION = `\
 Publish an event with one HTTP call, subscribe over a WebSocket or a stream, ask the history for what was before.
@@ -26,44 +27,49 @@ Patterns are globs over the whole topic: \`*\` any characters, dots too; \`?\` o
 \`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
-/**
- * The documentation of all routes: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. Use it after
- * the routes.
- */
-export function docsRoutes(version: string) {
+/** The documentation of these routes and of itself: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. */
+export function docsRoutes(version: string, routes: readonly Route[]): Route[] {
   const socket = JSON.stringify(asyncApi({ version, address: SUBSCRIBE_PATH, query: subscribeQuery.documentation }));
-  // Made once: the plugin would put the document together for each request, which takes a millisecond.
-  let specification: string | undefined;
-  return (
-    new Elysia()
-      .onBeforeHandle(({ path }) =>
-        path === SPECIFICATION_PATH && specification !== undefined ? jsonText(specification) : undefined,
-      )
-      .mapResponse(({ response }) => {
-        if (response instanceof Response) return response;
-        specification ??= JSON.stringify(response);
-        return jsonText(specification);
-      })
-      .use(
-        swagger({
-          path: PAGE_PATH,
-          specPath: SPECIFICATION_PATH,
-          documentation: documentation(version),
-          // Else an address with a dot, such as /asyncapi.json, counts as a file and is left out.
-          excludeStaticFile: false,
-        }),
-      )
-      .get(
-        ASYNCAPI_PATH,
-        ({ request }) => {
-          noQuery.read(request.url);
-          return jsonText(`${socket.slice(0, -1)},"servers":${JSON.stringify(serversFor(request))}}`);
-        },
-        documented(asyncApiDocs),
-      )
-      // Takes the place of the page that comes with the plugin, which loads scripts from the internet.
-      .use(pageRoutes(version))
+  let document: Promise<string> | undefined;
+  const documents = [
+    route({
+      method: "GET",
+      path: `${PAGE_PATH}/json`,
+      access: "public",
+      docs: specificationDocs,
+      handle: async () => {
+        document ??= openApi(version, [...routes, ...documents]);
+        return jsonText(await document);
+      },
+    }),
+    route({
+      method: "GET",
+      path: ASYNCAPI_PATH,
+      access: "public",
+      docs: asyncApiDocs,
+      handle: ({ request }) => jsonText(`${socket.slice(0, -1)},"servers":${JSON.stringify(serversFor(request))}}`),
+    }),
+  ];
+  return [...documents, ...docsPageRoutes(version)];
+}
+
+/** The OpenAPI document, as the plugin of Elysia makes it of a catalogue of the routes. */
+async function openApi(version: string, routes: readonly Route[]): Promise<string> {
+  const catalogue = new Elysia().use(
+    swagger({
+      specPath: SPECIFICATION_PATH,
+      documentation: documentation(version),
+      // Else an address with a dot, such as /asyncapi.json, counts as a file and is left out.
+      excludeStaticFile: false,
+    }),
   );
+  for (const { method, path, access, query, docs } of routes) {
+    if (docs === undefined) continue;
+    const detail = operation(docs, access, query.documentation);
+    catalogue.route(method, path, () => "", { parse: "none", detail });
+  }
+  const answer = await catalogue.handle(new Request(`http://localhost${SPECIFICATION_PATH}`));
+  return JSON.stringify(await answer.json());
 }
 
 function documentation(version: string) {
@@ -71,7 +77,6 @@ function documentation(version: string) {
     info: { title: "eventbus", version, description: DESCRIPTION, license: { name: "MIT" } },
     servers: [{ url: "/", description: "This server" }],
     tags: [...tags],
-    paths: { [SPECIFICATION_PATH]: { get: operation(specificationDocs) } },
     components: { schemas: { ...schemas }, examples: problemExamples(), securitySchemes: openApiSchemes },
   };
 }

@@ -10,13 +10,13 @@ export interface JwtVerifier {
   verify(jwt: string): Principal | Promise<Principal>;
 }
 
-/** Who sent a request that was let in. */
+/** Whoever was let in. */
 export interface Callers {
   /**
-   * Throws `token_invalid` or `token_missing` when he may do nothing any more: a body can take long to come, so ask when it
-   * has come.
+   * Throws `token_invalid` or `token_missing` when the caller's permission has ended since it was let in: a body can
+   * take long to come, so ask again when it has come.
    */
-  of(request: Request): Principal;
+  requireValid(caller: Principal): void;
 }
 
 export interface GateParts {
@@ -27,12 +27,6 @@ export interface GateParts {
   readonly clock: () => number;
   /** Told of every request that was not let in, and why. */
   readonly onRefusal?: (reason: ErrorCode) => void;
-}
-
-/** On the request itself: entries of a `WeakMap` would cost a publish twice as much as the rest of the gate. */
-const CALLER = Symbol("caller");
-interface Admitted extends Request {
-  [CALLER]?: Principal;
 }
 
 /** What every secret of a named token begins with. */
@@ -68,18 +62,18 @@ export class Gate implements Callers {
     if (access === "public" || this.isOpen) return anybody;
     try {
       const found = this.#identify(request);
-      if (!(found instanceof Promise)) return this.#enter(request, found, access);
-      return found.then((principal) => this.#enter(request, principal, access)).catch((error) => this.#refuse(error));
+      if (!(found instanceof Promise)) return this.#enter(found, access);
+      return found.then((principal) => this.#enter(principal, access)).catch((error) => this.#refuse(error));
     } catch (error) {
       return this.#refuse(error);
     }
   }
 
-  of(request: Request): Principal {
-    const { [CALLER]: caller }: Admitted = request;
-    if (caller === undefined) return this.#nobodyKnown();
-    this.#requireValid(caller);
-    return caller;
+  requireValid(caller: Principal): void {
+    if (caller === anybody && !this.isOpen) throw tokenMissing();
+    if (this.#isAnyoneGone && this.#gone.has(caller)) throw new BusError("token_invalid", "the token was revoked");
+    if (caller.expiresMs === undefined || caller.expiresMs > this.#parts.clock()) return;
+    throw new BusError("token_invalid", "the token has expired");
   }
 
   #refuse(error: unknown): never {
@@ -87,33 +81,23 @@ export class Gate implements Callers {
     throw error;
   }
 
-  #enter(request: Request, principal: Principal, access: Access): Principal {
-    this.#requireValid(principal);
+  #enter(principal: Principal, access: Access): Principal {
+    this.requireValid(principal);
     requireAccess(principal, access);
-    const admitted: Admitted = request;
-    admitted[CALLER] = principal;
     return principal;
-  }
-
-  #requireValid(principal: Principal): void {
-    if (this.#isAnyoneGone && this.#gone.has(principal)) throw new BusError("token_invalid", "the token was revoked");
-    if (principal.expiresMs === undefined || principal.expiresMs > this.#parts.clock()) return;
-    throw new BusError("token_invalid", "the token has expired");
   }
 
   #identify(request: Request): Principal | Promise<Principal> {
     const { tokens, jwt } = this.#parts;
     const secret = secretOf(request);
-    if (secret === undefined) throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+    if (secret === undefined) throw tokenMissing();
     if (jwt !== undefined && !secret.startsWith(TOKEN_PREFIX)) return jwt.verify(secret);
     const principal = tokens.find(secret);
     if (principal) return principal;
     throw new BusError("token_invalid", "the token is not known: it may have been revoked");
   }
+}
 
-  /** A route that asks who sent a request which nobody let in. */
-  #nobodyKnown(): Principal {
-    if (this.isOpen) return anybody;
-    throw new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
-  }
+function tokenMissing(): BusError {
+  return new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
 }

@@ -1,4 +1,3 @@
-import { Elysia } from "elysia";
 import { type Bus, DEFAULT_HISTORY_LIMIT, type HistoryQuery, MAX_HISTORY_LIMIT } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Event } from "../bus/event.ts";
@@ -7,12 +6,11 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { type Scope, within } from "../bus/scope.ts";
 import { parseSource } from "../bus/topic.ts";
-import { DATA_HEADERS, jsonText, NDJSON_TYPE, pathOf, wantsLines } from "./answer.ts";
+import { DATA_HEADERS, jsonText, NDJSON_TYPE, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
-import { documented } from "./docs/route.ts";
-import type { Callers } from "./gate.ts";
 import { nextLink } from "./next-link.ts";
-import { integer, MAX_ID, MAX_PATTERNS_ASKED, noQuery, Query, repeatable, text, time } from "./query.ts";
+import { integer, MAX_ID, MAX_PATTERNS_ASKED, Query, repeatable, text, time, type ValuesOf } from "./query.ts";
+import { type Route, route } from "./route.ts";
 
 const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
@@ -33,29 +31,35 @@ const MAX_HELD_CHARACTERS = 8 * 1024 * 1024;
 const MAX_DAMAGED_NAMED = 100;
 
 /** `GET /api/events/history` and `GET /api/events/{id}`. */
-export function historyRoutes(bus: Bus, callers: Callers) {
-  const scopeOf = (request: Request) => callers.of(request).subscribe;
-  return new Elysia()
-    .get(
-      "/api/events/history",
-      ({ request }) => history(bus, request, scopeOf(request)),
-      documented(historyDocs, historyQuery),
-    )
-    .get("/api/events/:id", ({ request }) => event(bus, request, scopeOf(request)), documented(eventDocs));
+export function historyRoutes(bus: Bus): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: "/api/events/history",
+      access: "subscribe",
+      query: historyQuery,
+      docs: historyDocs,
+      handle: ({ request, caller, query }) => history(bus, request, toHistoryQuery(query, caller.subscribe)),
+    }),
+    route({
+      method: "GET",
+      path: "/api/events/:id",
+      access: "subscribe",
+      docs: eventDocs,
+      handle: ({ caller, segment }) => event(bus, segment, caller.subscribe),
+    }),
+  ];
 }
 
-function event(bus: Bus, request: Request, scope: Scope): Response {
-  noQuery.read(request.url);
-  const path = pathOf(request.url);
-  const id = path.slice(path.lastIndexOf("/") + 1);
+function event(bus: Bus, id: string, scope: Scope): Response {
   if (!/^[1-9]\d{0,15}$/.test(id) || Number(id) > MAX_ID) {
     throw new BusError("not_found", "there is no such event: an id is a whole number from 1 on");
   }
   return jsonText(bus.event(Number(id), scope).json);
 }
 
-async function history(bus: Bus, request: Request, scope: Scope): Promise<Response> {
-  const query = pinned(readHistoryQuery(request.url, scope), bus.head);
+async function history(bus: Bus, request: Request, asked: HistoryQuery): Promise<Response> {
+  const query = pinned(asked, bus.head);
   if (wantsLines(request)) {
     return new Response(stream(bus.pages(query), asLines), {
       headers: { "Content-Type": NDJSON_TYPE, ...DATA_HEADERS },
@@ -69,8 +73,8 @@ async function history(bus: Bus, request: Request, scope: Scope): Promise<Respon
   return jsonText(stream(bus.pages(upTo(query, lastId)), asArray), headers);
 }
 
-function readHistoryQuery(url: string, scope: Scope): HistoryQuery {
-  const { last, topic, from, to, source, before, after } = historyQuery.read(url);
+function toHistoryQuery(values: ValuesOf<typeof historyQuery>, scope: Scope): HistoryQuery {
+  const { last, topic, from, to, source, before, after } = values;
   const filter: Filter = {
     ...topicsOf(topic, scope),
     ...(source[0] === undefined ? {} : { source: source[0] }),

@@ -1,5 +1,4 @@
-import { Elysia } from "elysia";
-import { ACCESS_MEMBER } from "./docs/route.ts";
+import { type Route, route } from "./route.ts";
 
 /** Files of a page that the program brings along: from the path below the server's root to the content in base64. */
 export type PageFiles = Readonly<Record<string, string>>;
@@ -27,17 +26,13 @@ const CONTENT_SECURITY_POLICY = [
 /** The names of all files but the document hold a hash of their content: a browser need not ask for them again. */
 const FOREVER = "public, max-age=31536000, immutable";
 
-/** There is nothing in the page that somebody may not see: what it shows it asks for with a token. */
-const hidden = { parse: "none" as const, detail: { hide: true, [ACCESS_MEMBER]: "public" as const } };
-
-/** The page at `/`, and what it loads. Throws when a file has no known type. */
-export function pageRoutes(files: PageFiles) {
-  const routes = new Elysia();
-  for (const [path, base64] of Object.entries(files)) {
-    const file = fileOf(path, Buffer.from(base64, "base64"));
-    routes.get(path === DOCUMENT ? "/" : `/${path}`, ({ request }) => answer(file, request), hidden);
-  }
-  return routes;
+/** The page at `/`, and what it loads: public, as it asks for its data with a token. Throws when a file has no known type. */
+export function pageRoutes(files: PageFiles): Route[] {
+  return Object.entries(files).map(([name, base64]) => {
+    const file = fileOf(name, Buffer.from(base64, "base64"));
+    const path = name === DOCUMENT ? "/" : `/${name}`;
+    return route({ method: "GET", path, access: "public", handle: ({ request }) => answer(file, request) });
+  });
 }
 
 interface File {

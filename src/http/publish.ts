@@ -1,4 +1,3 @@
-import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parseRawJson, type RawJson, toRawJson } from "../bus/json.ts";
@@ -8,12 +7,12 @@ import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
 import { jsonText, pathOf } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { publishDocs, publishToDocs } from "./docs/publish.ts";
-import { documented } from "./docs/route.ts";
 import { decodeUtf8, parseEnvelope } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
 import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
-import { noQuery, Query, text } from "./query.ts";
+import { Query, text } from "./query.ts";
+import { type Route, route } from "./route.ts";
 
 export interface PublishLimits {
   /** Largest body of one event, in bytes. */
@@ -21,7 +20,7 @@ export interface PublishLimits {
   /** Largest NDJSON body, in bytes. */
   readonly maxNdjsonBytes: number;
   /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
-  readonly meterOf?: (request: Request) => (count: number) => void;
+  readonly meterOf?: (request: Request, caller: Principal) => (count: number) => void;
   readonly onLimit?: OnLimit | undefined;
 }
 
@@ -39,30 +38,40 @@ export function isPublish({ method, url }: Request): boolean {
 }
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
-export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers) {
-  const called = (request: Request): Call => ({ bus, limits, request, callers });
-  return new Elysia()
-    .post(PUBLISH_PATH, ({ request }) => publish(called(request)), documented(publishDocs))
-    .post(
-      `${PUBLISH_PATH}/:topic`,
-      ({ request }) => publishTo(called(request)),
-      documented(publishToDocs, publishToQuery),
-    );
+export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: PUBLISH_PATH,
+      access: "publish",
+      docs: publishDocs,
+      handle: ({ request, caller }) => publish({ bus, limits, callers, request, caller }),
+    }),
+    route({
+      method: "POST",
+      path: `${PUBLISH_PATH}/:topic`,
+      access: "publish",
+      query: publishToQuery,
+      docs: publishToDocs,
+      handle: ({ request, caller, query, segment }) =>
+        publishTo({ bus, limits, callers, request, caller }, segment, query.source[0]),
+    }),
+  ];
 }
 
-interface Call {
+interface Publishing {
   readonly bus: Bus;
   readonly limits: PublishLimits;
-  readonly request: Request;
   readonly callers: Callers;
+  readonly request: Request;
+  readonly caller: Principal;
 }
 
-async function publish(call: Call): Promise<Response> {
-  const { limits, request } = call;
+async function publish(call: Publishing): Promise<Response> {
+  const { limits, request, caller } = call;
   const mediaType = mediaTypeOf(request, ["json", "ndjson"]);
-  noQuery.read(request.url);
   const isMany = mediaType === "ndjson";
-  const count = limits.meterOf?.(request);
+  const count = limits.meterOf?.(request, caller);
   count?.(1);
   const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
   const body = decodeUtf8(bytes);
@@ -74,12 +83,11 @@ async function publish(call: Call): Promise<Response> {
   return isMany ? answerMany(appended) : answerOne(appended);
 }
 
-async function publishTo(call: Call): Promise<Response> {
-  const { limits, request } = call;
+async function publishTo(call: Publishing, segment: string, source = ""): Promise<Response> {
+  const { limits, request, caller } = call;
   const mediaType = mediaTypeOf(request, ["json", "text"]);
-  const [source = ""] = publishToQuery.read(request.url).source;
-  const topic = topicInPath(request.url);
-  limits.meterOf?.(request)(1);
+  const topic = topicOf(segment);
+  limits.meterOf?.(request, caller)(1);
   const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
   const data = mediaType === "text" ? toRawJson(body) : parseData(body);
   return answerOne(await append(call, [{ topic, data, source }]));
@@ -96,20 +104,18 @@ function parseData(body: string): RawJson {
   }
 }
 
-/** The last segment of the path, percent-decoded. */
-function topicInPath(url: string): Topic {
-  const path = pathOf(url);
+function topicOf(segment: string): Topic {
   let topic: string;
   try {
-    topic = decodeURIComponent(path.slice(path.lastIndexOf("/") + 1));
+    topic = decodeURIComponent(segment);
   } catch (error) {
     throw new BusError("topic_invalid", "the topic in the path is not percent-encoded UTF-8", { cause: error });
   }
   return parseTopic(topic);
 }
 
-function append({ bus, request, callers }: Call, drafts: readonly Draft[]): Promise<Appended> {
-  const caller = callers.of(request);
+function append({ bus, request, caller, callers }: Publishing, drafts: readonly Draft[]): Promise<Appended> {
+  callers.requireValid(caller);
   requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");
   if (key === null) return bus.append(drafts);

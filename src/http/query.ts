@@ -33,13 +33,17 @@ export interface Parameter<T> {
   readonly maxValues?: number;
 }
 
-type Parameters = Record<string, Parameter<unknown>>;
-type Values<P extends Parameters> = {
+export type Parameters = Record<string, Parameter<unknown>>;
+/** What the values of some parameters are. */
+export type Values<P extends Parameters> = {
   -readonly [K in keyof P]: P[K] extends Parameter<infer T> ? readonly T[] : never;
 };
 
 /** The parameter that every route takes beside its own: who asks, and not what. It never shows in an answer. */
 export const ACCESS_TOKEN = "access_token";
+
+/** What a query reads. */
+export type ValuesOf<Q> = Q extends Query<infer P> ? Values<P> : never;
 
 /** The query parameters that one route knows: read strictly, and documented from the same table. */
 export class Query<P extends Parameters> {

@@ -73,7 +73,6 @@ export class HttpServer {
       ...options,
       bus,
       streams: this.#streams,
-      isTls: options.tls !== undefined,
       limits: { ...limits, ...this.#publishMeter(options) },
     });
     this.#listener = new Listener({
@@ -190,11 +189,11 @@ export class HttpServer {
     return problemResponse(asBusError(error));
   }
 
-  #publishMeter({ gate, limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
+  #publishMeter({ limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
     if (rates === undefined) return {};
     return {
-      meterOf: (request) => {
-        const key = rateKey(gate.of(request), this.#listener.addressOf(request));
+      meterOf: (request, caller) => {
+        const key = rateKey(caller, this.#listener.addressOf(request));
         return (count) => rates.take(key, count);
       },
     };

@@ -1,17 +1,17 @@
-import { Elysia } from "elysia";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
+import type { Principal } from "../bus/principal.ts";
 import { within } from "../bus/scope.ts";
 import type { Start } from "../bus/start.ts";
 import { DATA_HEADERS, wantsLines } from "./answer.ts";
-import { documented } from "./docs/route.ts";
 import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { LiveStreams } from "./live-bytes.ts";
-import { integer, MAX_ID, Query, repeatable, text } from "./query.ts";
+import { integer, MAX_ID, Query, repeatable, text, type ValuesOf } from "./query.ts";
+import { type Route, route } from "./route.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { jsonLines, serverSentEvents } from "./stream-format.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
@@ -44,8 +44,15 @@ export class Streams {
   }
 
   /** `GET /api/events/stream`. */
-  routes() {
-    return new Elysia().get(STREAM_PATH, ({ request }) => this.#open(request), documented(streamDocs, streamQuery));
+  route(): Route {
+    return route({
+      method: "GET",
+      path: STREAM_PATH,
+      access: "subscribe",
+      query: streamQuery,
+      docs: streamDocs,
+      handle: ({ request, caller, query }) => this.#open(request, caller, query),
+    });
   }
 
   get size(): number {
@@ -65,12 +72,11 @@ export class Streams {
     for (const stream of this.#streams) stream.end();
   }
 
-  #open(request: Request): Response {
-    const { pattern, since, last, last_event_id } = streamQuery.read(request.url);
+  #open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
+    const { pattern, since, last, last_event_id } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const start = resumeOf(request, last_event_id[0]) ?? startOf(since, last);
-    const caller = this.#gate.of(request);
     const scope = caller.subscribe;
     const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
     this.#limits.slots.take();

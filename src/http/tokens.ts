@@ -1,16 +1,15 @@
-import { Elysia } from "elysia";
 import { BusError } from "../bus/errors.ts";
+import type { Principal } from "../bus/principal.ts";
 import { parseTime } from "../bus/start.ts";
 import { type TokenBook, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
 import type { NewToken } from "../protocol/token.ts";
-import { DATA_HEADERS, json, pathOf } from "./answer.ts";
+import { DATA_HEADERS, json } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
-import { documented } from "./docs/route.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
 import { decodeUtf8 } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
 import { type Members, sliceMembers } from "./members.ts";
-import { noQuery } from "./query.ts";
+import { type Route, route } from "./route.ts";
 
 const TOKENS_PATH = "/api/tokens";
 const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
@@ -18,31 +17,42 @@ const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const
 const MAX_BODY_BYTES = 256 * 1024;
 
 /** `GET`, `POST` and `DELETE` of the named tokens. */
-export function tokenRoutes(tokens: TokenBook, callers: Callers) {
-  return new Elysia()
-    .get(TOKENS_PATH, ({ request }) => list(tokens, request), documented(listTokensDocs))
-    .post(TOKENS_PATH, ({ request }) => create(tokens, request, callers), documented(createTokenDocs))
-    .delete(`${TOKENS_PATH}/:name`, ({ request }) => revoke(tokens, request, callers), documented(revokeTokenDocs));
+export function tokenRoutes(tokens: TokenBook, callers: Callers): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: TOKENS_PATH,
+      access: "admin",
+      docs: listTokensDocs,
+      handle: () => json(tokens.list().map(tokenInfoOf)),
+    }),
+    route({
+      method: "POST",
+      path: TOKENS_PATH,
+      access: "admin",
+      docs: createTokenDocs,
+      handle: ({ request, caller }) => create(tokens, request, caller, callers),
+    }),
+    route({
+      method: "DELETE",
+      path: `${TOKENS_PATH}/:name`,
+      access: "admin",
+      docs: revokeTokenDocs,
+      handle: ({ caller, segment }) => revoke(tokens, decoded(segment), caller),
+    }),
+  ];
 }
 
-function list(tokens: TokenBook, request: Request): Response {
-  noQuery.read(request.url);
-  return json(tokens.list().map(tokenInfoOf));
-}
-
-async function create(tokens: TokenBook, request: Request, callers: Callers): Promise<Response> {
+async function create(tokens: TokenBook, request: Request, caller: Principal, callers: Callers): Promise<Response> {
   mediaTypeOf(request, ["json"]);
-  noQuery.read(request.url);
   const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
-  const { name: by } = callers.of(request);
-  const { record, secret } = tokens.create(parseTokenSpec(body), by);
+  callers.requireValid(caller);
+  const { record, secret } = tokens.create(parseTokenSpec(body), caller.name);
   return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
 }
 
-function revoke(tokens: TokenBook, request: Request, callers: Callers): Response {
-  noQuery.read(request.url);
-  const path = pathOf(request.url);
-  tokens.revoke(decoded(path.slice(path.lastIndexOf("/") + 1)), callers.of(request).name);
+function revoke(tokens: TokenBook, name: string, by: Principal): Response {
+  tokens.revoke(name, by.name);
   return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 

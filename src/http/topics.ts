@@ -2,14 +2,16 @@ import type { Bus } from "../bus/bus.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { jsonText } from "./answer.ts";
+import { topicsDocs } from "./docs/history.ts";
 import { nextLink } from "./next-link.ts";
-import { integer, MAX_PATTERNS_ASKED, Query, repeatable, text } from "./query.ts";
+import { integer, MAX_PATTERNS_ASKED, Query, repeatable, text, type ValuesOf } from "./query.ts";
+import { type Route, route } from "./route.ts";
 
 /** The most topics in one answer, which is held in memory: some 3 MB when their names are as long as they may be. */
 const MAX_TOPICS_LIMIT = 10_000;
 const DEFAULT_TOPICS_LIMIT = 1000;
 
-export const topicsQuery = new Query({
+const topicsQuery = new Query({
   pattern: repeatable(
     text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
     MAX_PATTERNS_ASKED,
@@ -20,12 +22,23 @@ export const topicsQuery = new Query({
 });
 
 /** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
-export async function topics(bus: Bus, request: Request): Promise<Response> {
+export function topicsRoute(bus: Bus): Route {
+  return route({
+    method: "GET",
+    path: "/api/topics",
+    access: "admin",
+    query: topicsQuery,
+    docs: topicsDocs,
+    handle: ({ request, query }) => topics(bus, request, query),
+  });
+}
+
+async function topics(bus: Bus, request: Request, asked: ValuesOf<typeof topicsQuery>): Promise<Response> {
   const {
     pattern,
     after,
     limit: [limit = DEFAULT_TOPICS_LIMIT],
-  } = topicsQuery.read(request.url);
+  } = asked;
   const query = {
     ...(pattern.length > 0 && { topics: new PatternSet(pattern) }),
     ...(after[0] !== undefined && { after: after[0] }),

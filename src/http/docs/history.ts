@@ -4,7 +4,6 @@ import type { RouteDocs } from "./route.ts";
 
 export const historyDocs: RouteDocs = {
   operationId: "history",
-  access: "subscribe",
   tag: "History",
   summary: "Ask the history",
   description: `\
@@ -45,7 +44,6 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
 
 export const eventDocs: RouteDocs = {
   operationId: "event",
-  access: "subscribe",
   tag: "History",
   summary: "One event by its id",
   description: "An event that never existed is 404, one that retention has removed 410 with the id of the oldest kept.",
@@ -67,7 +65,6 @@ export const eventDocs: RouteDocs = {
 
 export const topicsDocs: RouteDocs = {
   operationId: "topics",
-  access: "admin",
   tag: "History",
   summary: "The topics that history keeps",
   description: `\

@@ -4,7 +4,6 @@ import type { RouteDocs } from "./route.ts";
 
 export const pruneDocs: RouteDocs = {
   operationId: "prune",
-  access: "admin",
   tag: "Operate",
   summary: "Apply the retention rules now",
   description: `\
@@ -18,7 +17,6 @@ Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep
 
 export const backupDocs: RouteDocs = {
   operationId: "backup",
-  access: "admin",
   tag: "Operate",
   summary: "A copy of the database",
   description: `\
@@ -47,7 +45,6 @@ Publishing goes on meanwhile; pruning waits. One backup at a time: a second one 
 
 export const statsDocs: RouteDocs = {
   operationId: "stats",
-  access: "admin",
   tag: "Operate",
   summary: "What the service has done and holds",
   description: "Counts, rates, retention, storage size, subscribers, uptime and version.",
@@ -59,7 +56,6 @@ export const statsDocs: RouteDocs = {
 
 export const metricsDocs: RouteDocs = {
   operationId: "metrics",
-  access: "admin",
   tag: "Operate",
   summary: "Metrics for Prometheus",
   description: "Counters, gauges and histograms in the text format of Prometheus.",
@@ -74,7 +70,6 @@ export const metricsDocs: RouteDocs = {
 
 export const healthDocs: RouteDocs = {
   operationId: "healthz",
-  access: "public",
   tag: "Operate",
   summary: "Is the service alive?",
   description: "For a supervisor that starts the service anew when this is not answered.",
@@ -86,7 +81,6 @@ export const healthDocs: RouteDocs = {
 
 export const readyDocs: RouteDocs = {
   operationId: "readyz",
-  access: "public",
   tag: "Operate",
   summary: "Can the service take a publish?",
   description: "For a load balancer. 503 and 507 say why not.",
@@ -114,7 +108,6 @@ const openApiDocument: Schema = {
 
 export const specificationDocs: RouteDocs = {
   operationId: "openapi",
-  access: "public",
   tag: "Operate",
   summary: "This documentation, for programs",
   description: "OpenAPI 3.0, made from the routes themselves. `/swagger` shows it.",
@@ -147,7 +140,6 @@ const asyncApiDocument: Schema = {
 
 export const asyncApiDocs: RouteDocs = {
   operationId: "asyncapi",
-  access: "public",
   tag: "Operate",
   summary: "The WebSocket, for programs",
   description: "AsyncAPI 3: every frame in both directions, with the schemas of this document.",

@@ -1,6 +1,7 @@
-import { Elysia } from "elysia";
 import uiStyle from "swagger-ui-dist/swagger-ui.css" with { type: "file" };
 import uiScript from "swagger-ui-dist/swagger-ui-bundle.js" with { type: "file" };
+import type { Parameters } from "../query.ts";
+import { type Route, type RouteOptions, route } from "../route.ts";
 import { ASYNCAPI_PATH } from "./asyncapi.ts";
 import startScript from "./page/start.js" with { type: "file" };
 import theme from "./page/theme.css" with { type: "file" };
@@ -33,19 +34,19 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-const hidden = { parse: "none" as const, detail: { hide: true } };
-
-/** The documentation for people: Swagger UI, whose every file comes from the program itself. */
-export function pageRoutes(version: string) {
+/** The documentation for people: Swagger UI. Every file comes from the program itself. */
+export function docsPageRoutes(version: string): Route[] {
   const page = pageOf(version);
-  const routes = new Elysia()
-    .get(PAGE_PATH, () => htmlResponse(page), hidden)
-    .get(`${PAGE_PATH}/`, () => Response.redirect(PAGE_PATH, 308), hidden);
-  for (const [name, asset] of Object.entries(assets)) {
-    const tag = lazy(() => entityTag(asset));
-    routes.get(`${PAGE_PATH}/${name}`, async ({ request }) => assetResponse(asset, await tag(), request), hidden);
-  }
-  return routes;
+  const shown = (path: string, handle: RouteOptions<Parameters>["handle"]) =>
+    route({ method: "GET", path, access: "public", handle });
+  return [
+    shown(PAGE_PATH, () => htmlResponse(page)),
+    shown(`${PAGE_PATH}/`, () => Response.redirect(PAGE_PATH, 308)),
+    ...Object.entries(assets).map(([name, asset]) => {
+      const tag = lazy(() => entityTag(asset));
+      return shown(`${PAGE_PATH}/${name}`, async ({ request }) => assetResponse(asset, await tag(), request));
+    }),
+  ];
 }
 
 function htmlResponse(page: string): Response {

@@ -37,7 +37,6 @@ const publishErrors: readonly ErrorCode[] = [
 
 export const publishDocs: RouteDocs = {
   operationId: "publish",
-  access: "publish",
   tag: "Publish",
   summary: "Publish an event, or many",
   description: `\
@@ -86,7 +85,6 @@ ${IDEMPOTENCY}`,
 
 export const publishToDocs: RouteDocs = {
   operationId: "publishTo",
-  access: "publish",
   tag: "Publish",
   summary: "Publish data to the topic in the path",
   description: `\

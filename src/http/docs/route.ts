@@ -18,8 +18,6 @@ export interface RouteDocs {
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
-  /** Who may call it, once there is a token or a key. Checked before the route is called. */
-  readonly access: Access;
   /** In the path and in headers. */
   readonly parameters?: Parameters;
   /** The body that must be sent, by media type. */
@@ -30,37 +28,23 @@ export interface RouteDocs {
   readonly errors: readonly ErrorCode[];
 }
 
-/** What documents itself: the query that the route reads. */
-interface Documented {
-  readonly documentation: Parameters;
-}
-
-/** The hook of a route that reads its body by itself, and documents it with the query that the route reads. */
-export function documented(docs: RouteDocs, query?: Documented) {
-  return { parse: "none" as const, detail: operation(docs, query) };
-}
-
-/** What a token must be good for; the names are those of the schemes in the document. */
+/** The names of the schemes in the document. */
 const SECURITY = [{ bearer: [] }, { accessToken: [] }];
 const TOKEN_ERRORS: readonly ErrorCode[] = ["token_missing", "token_invalid", "scope_insufficient"];
 
-/** The member of an operation by which the server knows what a route needs. */
-export const ACCESS_MEMBER = "x-access";
-
-/** The route as an OpenAPI operation. */
-export function operation(docs: RouteDocs, query?: Documented) {
+/** A route as an OpenAPI operation: its docs, with who may call it and the query that it reads. */
+export function operation(docs: RouteDocs, access: Access, query: Parameters) {
   return {
     operationId: docs.operationId,
     tags: [docs.tag],
     summary: docs.summary,
     description: docs.description,
-    [ACCESS_MEMBER]: docs.access,
-    security: docs.access === "public" ? [] : SECURITY,
-    parameters: [...(docs.parameters ?? []), ...(query?.documentation ?? [])],
+    security: access === "public" ? [] : SECURITY,
+    parameters: [...(docs.parameters ?? []), ...query],
     ...(docs.body === undefined ? {} : { requestBody: { required: true, content: docs.body } }),
     responses: {
       ...docs.answers,
-      ...problemAnswers(docs.access === "public" ? docs.errors : [...TOKEN_ERRORS, ...docs.errors]),
+      ...problemAnswers(access === "public" ? docs.errors : [...TOKEN_ERRORS, ...docs.errors]),
     },
-  } satisfies DocumentDecoration & { [ACCESS_MEMBER]: Access };
+  } satisfies DocumentDecoration;
 }

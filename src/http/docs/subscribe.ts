@@ -18,7 +18,6 @@ const subscribeErrors: RouteDocs["errors"] = [
 
 export const subscribeDocs: RouteDocs = {
   operationId: "subscribe",
-  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by WebSocket",
   description: `\
@@ -60,7 +59,6 @@ problem.`,
 
 export const streamDocs: RouteDocs = {
   operationId: "stream",
-  access: "subscribe",
   tag: "Subscribe",
   summary: "Subscribe by server-sent events, or by lines",
   description: `\
