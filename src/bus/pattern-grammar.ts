@@ -37,7 +37,7 @@ const MAX_EXPANDED_CHARACTERS = 4096;
  * empty, or passes one of the limits above.
  */
 export function parsePatternGrammar(text: string): PatternBranch {
-  checkText(text);
+  checkPatternText(text);
   const branch = new PatternReader(text).readPattern();
   if (branch.characters === 0) throw patternInvalid('a pattern must not be empty; "*" is every topic', 0);
   return branch;
@@ -48,7 +48,8 @@ export function patternInvalid(detail: string, position: number): BusError {
   return new BusError("pattern_invalid", detail, { members: { position } });
 }
 
-function checkText(text: string): void {
+/** What every pattern must be, whatever it says. Throws `pattern_invalid` if the text is too long or not valid Unicode. */
+export function checkPatternText(text: string): void {
   if (text.length > MAX_PATTERN_CHARACTERS) {
     // No character takes more than two code units, so a huge text is refused without being counted.
     const start = Array.from(text.slice(0, 2 * MAX_PATTERN_CHARACTERS + 1)).slice(0, MAX_PATTERN_CHARACTERS);

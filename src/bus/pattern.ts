@@ -1,7 +1,7 @@
-import { type PatternBranch, parsePatternGrammar, patternInvalid } from "./pattern-grammar.ts";
+import { checkPatternText, parsePatternGrammar, patternInvalid } from "./pattern-grammar.ts";
 import { type Alternative, expandBraces, regExpOf } from "./pattern-regexp.ts";
 import { walkMatches } from "./pattern-walk.ts";
-import { matchesPlain, type PlainPattern } from "./plain-pattern.ts";
+import { isLoneStar, matchesPlain, type PlainPattern, plainPatternOf } from "./plain-pattern.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { isLike, type TopicShape } from "./topic-shape.ts";
 
@@ -16,6 +16,11 @@ const MAX_REGEXP_CHARACTERS = 256;
 
 /** Each star is a group of its own, which takes about 7 µs to compile. */
 const MAX_REGEXP_STARS = 16;
+
+/** A text in which only stars have a meaning. */
+const PLAIN_TEXT = /^[^?[{}\\]+$/;
+
+const STARS = /\*+/;
 
 /**
  * Takes a value from outside as a pattern over whole topics.
@@ -32,7 +37,7 @@ const MAX_REGEXP_STARS = 16;
  */
 export function parsePattern(value: unknown): Pattern {
   if (typeof value !== "string") throw patternInvalid("a pattern must be a string", 0);
-  return new ParsedPattern(value, parsePatternGrammar(value));
+  return new ParsedPattern(value, PLAIN_TEXT.test(value) ? [readPlain(value)] : readAlternatives(value));
 }
 
 class ParsedPattern {
@@ -46,12 +51,12 @@ class ParsedPattern {
   readonly #plain: readonly PlainPattern[] | undefined;
   #matcher: ((topic: string) => boolean) | undefined;
 
-  constructor(text: string, grammar: PatternBranch) {
-    const alternatives = expandBraces(grammar);
+  constructor(text: string, alternatives: readonly (PlainPattern | TopicShape)[]) {
+    const plain = alternatives.filter((one) => "middles" in one);
     this.text = text;
-    this.matchesEverything = alternatives.some(isLoneStar);
-    if (alternatives.every(isPlain)) this.#plain = alternatives.map(plainPatternOf);
-    this.shapes = this.#plain ?? alternatives.map(shapeOf);
+    this.matchesEverything = plain.some(isLoneStar);
+    this.shapes = alternatives;
+    this.#plain = plain.length === alternatives.length ? plain : undefined;
   }
 
   /** Whether matching is no more than comparing text: there is nothing to compile, and it takes well under 10 µs. */
@@ -74,22 +79,35 @@ class ParsedPattern {
   }
 }
 
-/** What comes before the first part, and after the last one, that is not one certain character. */
-function shapeOf(alternative: Alternative): TopicShape {
-  const characters = alternative.map(certainCharacter);
+/** As the grammar would be read, for a text in which only stars have a meaning; most have no other. */
+function readPlain(text: string): PlainPattern {
+  checkPatternText(text);
+  return plainPatternOf(text.split(STARS));
+}
+
+function readAlternatives(text: string): (PlainPattern | TopicShape)[] {
+  return expandBraces(parsePatternGrammar(text)).map((alternative) => {
+    const characters = alternative.map(certainCharacter);
+    const isPlain = characters.every((character, at) => character !== undefined || alternative[at]?.kind === "star");
+    return isPlain ? plainPatternOf(dividedAtGaps(characters)) : shapeOf(characters);
+  });
+}
+
+/** What comes before the first place, and after the last one, that is not one certain character. */
+function shapeOf(characters: readonly (string | undefined)[]): TopicShape {
   const start = characters.indexOf(undefined);
-  if (start === -1) return { prefix: characters.join(""), suffix: "", isWhole: true };
   const end = characters.lastIndexOf(undefined) + 1;
   return { prefix: characters.slice(0, start).join(""), suffix: characters.slice(end).join(""), isWhole: false };
 }
 
-function plainPatternOf(alternative: Alternative): PlainPattern {
+/** The texts between the places that are not one certain character. */
+function dividedAtGaps(characters: readonly (string | undefined)[]): string[] {
   const texts = [""];
-  for (const part of alternative) {
-    if (part.kind === "star") texts.push("");
-    else texts.push((texts.pop() ?? "") + certainCharacter(part));
+  for (const character of characters) {
+    if (character === undefined) texts.push("");
+    else texts.push(`${texts.pop()}${character}`);
   }
-  return { ...shapeOf(alternative), middles: texts.slice(1, -1) };
+  return texts;
 }
 
 /** The one character that the part stands for, if it does. */
@@ -97,15 +115,6 @@ function certainCharacter(part: Alternative[number]): string | undefined {
   const [range, ...others] = part.kind === "character" ? part.set : [];
   if (range === undefined || others.length > 0 || range.first !== range.last) return undefined;
   return String.fromCodePoint(range.first);
-}
-
-/** Whether it is certain characters and stars, and nothing else. */
-function isPlain(alternative: Alternative): boolean {
-  return alternative.every((part) => part.kind === "star" || certainCharacter(part) !== undefined);
-}
-
-function isLoneStar(alternative: Alternative): boolean {
-  return alternative.length > 0 && alternative.every((part) => part.kind === "star");
 }
 
 /** Patterns that people write run as regular expressions; those that would take long to compile are walked. */

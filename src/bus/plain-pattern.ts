@@ -1,6 +1,6 @@
 import type { TopicShape } from "./topic-shape.ts";
 
-/** A pattern without braces that is no more than text and stars: what begins, what follows in any place, what ends. */
+/** A pattern that is no more than text and stars. */
 export interface PlainPattern extends TopicShape {
   /** The texts between two stars, in their order. */
   readonly middles: readonly string[];
@@ -8,6 +8,18 @@ export interface PlainPattern extends TopicShape {
 
 /** What a star does not stand for, as in Go. No topic holds one. */
 const SLASH = "/";
+
+/** The pattern of texts that are divided by stars; of one text, if there is no star. */
+export function plainPatternOf([prefix = "", ...others]: readonly string[]): PlainPattern {
+  const suffix = others.pop();
+  if (suffix === undefined) return { prefix, middles: [], suffix: "", isWhole: true };
+  return { prefix, middles: others.filter((text) => text !== ""), suffix, isWhole: false };
+}
+
+/** Whether there is no topic that does not match. */
+export function isLoneStar({ prefix, middles, suffix, isWhole }: PlainPattern): boolean {
+  return !isWhole && prefix === "" && middles.length === 0 && suffix === "";
+}
 
 /** Whether all of the topic matches, found without going back: the first place of a text is always good enough. */
 export function matchesPlain({ prefix, middles, suffix, isWhole }: PlainPattern, topic: string): boolean {
