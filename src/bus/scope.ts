@@ -1,6 +1,7 @@
 import { type Pattern, parsePattern } from "./pattern.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type { TopicMatcher } from "./ports.ts";
+import { RecentMap } from "./recent-map.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { intersectionOfShapes, type TopicShape } from "./topic-shape.ts";
 
@@ -11,19 +12,8 @@ export interface KeyedMatcher extends TopicMatcher {
   readonly isPlain: boolean;
 }
 
-/** Answers that all scopes together remember, some 40 MB; beyond it all memories start anew. */
-const MAX_REMEMBERED = 2 ** 19;
-/** Scopes that are shared by those who have the same patterns; beyond it the memory starts anew. */
+/** Scopes that are kept to be shared by those who have the same patterns: some 10 MB. */
 const MAX_SHARED_SCOPES = 10_000;
-
-const memories = new Set<Map<string, boolean>>();
-let remembered = 0;
-
-function forgetAll(): void {
-  for (const memory of memories) memory.clear();
-  memories.clear();
-  remembered = 0;
-}
 
 /** The topics that somebody may publish to, or see. */
 export class Scope implements KeyedMatcher {
@@ -36,7 +26,6 @@ export class Scope implements KeyedMatcher {
   readonly shapes: readonly TopicShape[];
   readonly isPlain: boolean;
   readonly #set: PatternSet;
-  readonly #known = new Map<string, boolean>();
 
   /** Made by {@link scopeOf}. */
   constructor(patterns: readonly Pattern[]) {
@@ -51,33 +40,20 @@ export class Scope implements KeyedMatcher {
   }
 
   matches(topic: string): boolean {
-    if (this.isEverything) return true;
-    const known = this.#known.get(topic);
-    if (known !== undefined) return known;
-    const matches = this.#set.matches(topic);
-    this.#remember(topic, matches);
-    return matches;
-  }
-
-  #remember(topic: string, matches: boolean): void {
-    if (remembered >= MAX_REMEMBERED) forgetAll();
-    if (this.#known.size === 0) memories.add(this.#known);
-    this.#known.set(topic, matches);
-    remembered++;
+    return this.isEverything || this.#set.matches(topic);
   }
 }
 
-/** The scope of these patterns, the same object for the same patterns in the same order. Throws `pattern_invalid`. */
+/** The scope of these patterns; mostly the same object for the same patterns in the same order. Throws `pattern_invalid`. */
 export function scopeOf(patterns: readonly string[]): Scope {
   const name = JSON.stringify(patterns);
   const known = shared.get(name);
   if (known) return known;
   const scope = new Scope(patterns.map(parsePattern));
-  if (shared.size >= MAX_SHARED_SCOPES) shared.clear();
   shared.set(name, scope);
   return scope;
 }
-const shared = new Map<string, Scope>();
+const shared = new RecentMap<string, Scope>(MAX_SHARED_SCOPES);
 
 /** What is asked for, as far as the scope allows it. All that a limited reader is told of comes through one of these. */
 export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {

@@ -1,6 +1,7 @@
 import type { TokenInfo } from "../protocol/token.ts";
 import { BusError } from "./errors.ts";
 import type { Principal } from "./principal.ts";
+import { RecentMap } from "./recent-map.ts";
 import { scopeOf } from "./scope.ts";
 
 /** What a token is made with. */
@@ -61,8 +62,8 @@ interface Entry {
 
 const NAME = /^[a-z\d][\w.-]{0,63}$/i;
 const MAX_PATTERNS = 64;
-/** Secrets whose token is known without hashing them again; beyond it the memory starts anew. */
-const MAX_REMEMBERED_SECRETS = 16_384;
+/** Secrets whose bearer is known without hashing them again: some 4 MB. */
+const MAX_REMEMBERED_SECRETS = 32_768;
 
 /**
  * The named tokens: who may be let in.
@@ -74,8 +75,8 @@ export class TokenBook {
   readonly #store: TokenStore;
   readonly #options: TokenBookOptions;
   readonly #byName = new Map<string, Entry>();
-  readonly #byHash = new Map<string, Entry>();
-  readonly #bySecret = new Map<string, Entry>();
+  readonly #byHash = new Map<string, Principal>();
+  readonly #bySecret = new RecentMap<string, Principal>(MAX_REMEMBERED_SECRETS);
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
 
   constructor(store: TokenStore, options: TokenBookOptions) {
@@ -137,12 +138,10 @@ export class TokenBook {
   /** Whose secret it is, expired or not; undefined when it is nobody's. */
   find(secret: string): Principal | undefined {
     const known = this.#bySecret.get(secret);
-    if (known) return known.principal;
-    const entry = this.#byHash.get(this.#store.hashOf(secret));
-    if (entry === undefined) return undefined;
-    if (this.#bySecret.size >= MAX_REMEMBERED_SECRETS) this.#bySecret.clear();
-    this.#bySecret.set(secret, entry);
-    return entry.principal;
+    if (known) return known;
+    const principal = this.#byHash.get(this.#store.hashOf(secret));
+    if (principal) this.#bySecret.set(secret, principal);
+    return principal;
   }
 
   /** Calls the listener with whoever may do nothing any more; with undefined when the bus is no longer open to all. */
@@ -182,12 +181,13 @@ export class TokenBook {
 
   #admins(): TokenRecord[] {
     const nowMs = this.#options.clock();
-    return this.list().filter(({ isAdmin, expiresMs }) => isAdmin && (expiresMs ?? nowMs + 1) > nowMs);
+    const isValidAdmin = ({ isAdmin, expiresMs }: TokenRecord) => isAdmin && (expiresMs ?? nowMs + 1) > nowMs;
+    return [...this.#byName.values()].map(({ record }) => record).filter(isValidAdmin);
   }
 
   #add(entry: Entry): void {
     this.#byName.set(entry.record.name, entry);
-    this.#byHash.set(entry.record.hash, entry);
+    this.#byHash.set(entry.record.hash, entry.principal);
   }
 
   #tell(gone: Principal | undefined): void {

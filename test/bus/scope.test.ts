@@ -34,12 +34,12 @@ describe("what is asked within a scope", () => {
     expect(scopeOf([]).isNothing).toBe(true);
   });
 
-  test("is right beyond the topics that all scopes together remember", () => {
-    const scope = scopeOf(["a.*"]);
+  test("is right for a scope that was shared, with more scopes than are kept to be shared", () => {
     let wrong = 0;
-    for (let index = 0; index < 300_000; index++) {
-      if (!scope.matches(`a.${index}`) || scope.matches(`b.${index}`)) wrong++;
+    for (let index = 0; index < 25_000; index++) {
+      const scope = scopeOf([`a.${index % 12_000}.*`]);
+      if (!scope.matches(`a.${index % 12_000}.x`) || scope.matches("a.x")) wrong++;
     }
-    expect([wrong, scope.matches("a.1"), scope.matches("b.1")]).toEqual([0, true, false]);
+    expect(wrong).toBe(0);
   });
 });
