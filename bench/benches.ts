@@ -11,6 +11,7 @@ import { latency } from "./benches/latency.ts";
 import { memory } from "./benches/memory.ts";
 import { pattern } from "./benches/pattern.ts";
 import { peers } from "./benches/peers.ts";
+import { publishFull } from "./benches/publish-full.ts";
 import { publishHttp } from "./benches/publish-http.ts";
 import { publishNdjson } from "./benches/publish-ndjson.ts";
 import { publishWebsocket } from "./benches/publish-websocket.ts";
@@ -27,6 +28,7 @@ export const benches: readonly Bench[] = [
   publishNdjson,
   publishWebsocket,
   idempotency,
+  publishFull,
   fanOut,
   fanOutStream,
   beside,

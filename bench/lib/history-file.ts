@@ -13,6 +13,14 @@ const LINES = 5000;
 /** Sources in a prepared history, so that `source` is a filter that leaves something. */
 export const SOURCES = 10;
 
+const LARGE = 10_000_000;
+const QUICK_LARGE = 300_000;
+
+/** Events of the largest history, which shows what grows with it. */
+export function largeHistoryEvents({ isQuick }: Context): number {
+  return isQuick ? QUICK_LARGE : LARGE;
+}
+
 /** How the events of a history are spread: over topics, each of which occurs if there are events enough, and sources. */
 export interface Spread {
   readonly topics: number;

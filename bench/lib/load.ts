@@ -21,23 +21,26 @@ export function receiver(context: Context): Program<ReceiveCommands> {
   return new Program<ReceiveCommands>("receive", context.folder);
 }
 
-/** Publishes to the server as fast as it acknowledges. */
+/** Publishes to a server as fast as it acknowledges, and ends it. */
 export function measurePublish(
   context: Context,
   opening: Promise<Server>,
   connections: number,
   body: Body,
 ): Promise<Throughput> {
+  return using(opening, (server) => publishTo(context, server, connections, body));
+}
+
+/** Publishes to the server as fast as it acknowledges. */
+export function publishTo(context: Context, server: Server, connections: number, body: Body): Promise<Throughput> {
   const { warmupSeconds, windowSeconds } = context;
-  return using(opening, (server) =>
-    using(publisher(context), async (program) => {
-      const [result, busy] = await Promise.all([
-        program.ask("publish", { port: server.port, connections, body, warmupSeconds, windowSeconds }),
-        serverBusy(server, context),
-      ]);
-      return { eventsPerSecond: result.eventsPerSecond, generatorBusy: result.generatorBusy, serverBusy: busy };
-    }),
-  );
+  return using(publisher(context), async (program) => {
+    const [result, busy] = await Promise.all([
+      program.ask("publish", { port: server.port, connections, body, warmupSeconds, windowSeconds }),
+      serverBusy(server, context),
+    ]);
+    return { eventsPerSecond: result.eventsPerSecond, generatorBusy: result.generatorBusy, serverBusy: busy };
+  });
 }
 
 export function perSecond(rounds: readonly { readonly eventsPerSecond: number }[]): number[] {

@@ -76,6 +76,12 @@ export class Server {
     return this.#child.peakResidentBytes();
   }
 
+  /** Ends it as a crash would; resolves when it has ended. */
+  async kill(): Promise<void> {
+    this.#child.kill();
+    await this.#child.exited;
+  }
+
   /** Ends the server and removes the files that were made for it. */
   async stop(): Promise<void> {
     await this.#child.stop();
