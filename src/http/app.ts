@@ -1,6 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
-import type { Principal } from "../bus/principal.ts";
 import type { TokenBook } from "../bus/tokens.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { CLIENT_GONE, pathOf } from "./answer.ts";
@@ -10,6 +9,7 @@ import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
 import { historyRoutes } from "./history.ts";
 import { tellLimit } from "./limits.ts";
+import type { Incoming } from "./observe.ts";
 import { type PageFiles, pageRoutes } from "./page.ts";
 import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
@@ -39,8 +39,8 @@ export interface AppOptions {
 /** All HTTP routes, without what listens. */
 export interface App {
   readonly routes: RouteTable;
-  /** Answers a request, or throws, or rejects, with what `fail` takes. */
-  answer(request: Request): Response | Promise<Response>;
+  /** Answers a request that came to this path and route, or throws, or rejects, with what `fail` takes. */
+  answer(request: Request, at: Pick<Incoming, "path" | "route">): Response | Promise<Response>;
   /** The answer to a request that failed with this error. */
   fail(error: unknown, request: Request): Response;
 }
@@ -49,13 +49,11 @@ export interface App {
 export function createApp(options: AppOptions): App {
   const { gate } = options;
   const routes = new RouteTable(appRoutes(options));
-  const answer = (request: Request): Response | Promise<Response> => {
-    const path = pathOf(request.url);
-    const route = routes.find(request.method, path);
+  const answer: App["answer"] = (request, { path, route }) => {
     if (route === undefined) throw noSuchAddress();
-    const call = (caller: Principal) => route.answer(request, caller, path.slice(path.lastIndexOf("/") + 1));
     const admitted = gate.admit(request, route.access);
-    return admitted instanceof Promise ? admitted.then(call) : call(admitted);
+    if (!(admitted instanceof Promise)) return route.answer(request, admitted, path);
+    return admitted.then((caller) => route.answer(request, caller, path));
   };
   const fail = (error: unknown, request: Request): Response => {
     if (isDisconnect(error)) return new Response(null, { status: CLIENT_GONE });

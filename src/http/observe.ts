@@ -1,4 +1,14 @@
 import { pathOf } from "./answer.ts";
+import type { Route } from "./route.ts";
+
+/** One request on its way through the server. */
+export interface Incoming {
+  readonly request: Request;
+  /** As it was sent, without the query. */
+  readonly path: string;
+  /** Undefined when there is none of this method at this path. */
+  readonly route: Route | undefined;
+}
 
 /** One request that was answered. No query, no header, no body: they may hold secrets. */
 export interface Answered {
@@ -21,40 +31,51 @@ const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 type Answer = Response | undefined;
 
 export interface Observed<Server> {
+  readonly routes: {
+    find(method: string, path: string): Route | undefined;
+    /** The template of the routes at a path, if there are any, so that what is counted by route stays bounded. */
+    templateOf(path: string): string | undefined;
+  };
   /** Undefined stands for an upgrade to a WebSocket. */
-  answer(request: Request, server: Server): Answer | Promise<Answer>;
+  answer(incoming: Incoming, server: Server): Answer | Promise<Answer>;
   /** The answer when that one throws or rejects. */
-  fail(error: unknown, request: Request): Response | Promise<Response>;
-  /** The template of the route at a path, if there is one, so that what is counted by route stays bounded. */
-  templateOf(path: string): string | undefined;
+  fail(error: unknown, incoming: Incoming): Response | Promise<Response>;
   onAnswered(answered: Answered): void;
 }
 
-/** Answers every request, and tells of it once the head of its answer is ready; an upgrade to a WebSocket is a 101. */
-export function observed<Server>({ answer, fail, templateOf, onAnswered }: Observed<Server>) {
+/** Answers every request, and reports it once the head of its answer is ready; an upgrade to a WebSocket is a 101. */
+export function observed<Server>({ routes, answer, fail, onAnswered }: Observed<Server>) {
+  const report = ({ request, path, route }: Incoming, startMs: number, response: Answer): Answer => {
+    const { method } = request;
+    onAnswered({
+      method: route !== undefined || METHODS.includes(method) ? method : "other",
+      path,
+      route: route?.path ?? routes.templateOf(path) ?? "other",
+      status: response?.status ?? 101,
+      durationMs: performance.now() - startMs,
+      request,
+    });
+    return response;
+  };
+  const settle = async (incoming: Incoming, startMs: number, answering: Promise<Answer>): Promise<Answer> => {
+    let response: Answer;
+    try {
+      response = await answering;
+    } catch (error) {
+      response = await fail(error, incoming);
+    }
+    return report(incoming, startMs, response);
+  };
   return (request: Request, server: Server): Answer | Promise<Answer> => {
     const startMs = performance.now();
-    const told = (response: Answer): Answer => {
-      const path = pathOf(request.url);
-      onAnswered({
-        method: METHODS.includes(request.method) ? request.method : "other",
-        path,
-        route: templateOf(path) ?? "other",
-        status: response?.status ?? 101,
-        durationMs: performance.now() - startMs,
-        request,
-      });
-      return response;
-    };
-    const failed = (error: unknown) => {
-      const response = fail(error, request);
-      return response instanceof Promise ? response.then(told) : told(response);
-    };
+    const path = pathOf(request.url);
+    const incoming: Incoming = { request, path, route: routes.find(request.method, path) };
+    let response: Answer | Promise<Answer>;
     try {
-      const response = answer(request, server);
-      return response instanceof Promise ? response.then(told, failed) : told(response);
+      response = answer(incoming, server);
     } catch (error) {
-      return failed(error);
+      response = fail(error, incoming);
     }
+    return response instanceof Promise ? settle(incoming, startMs, response) : report(incoming, startMs, response);
   };
 }

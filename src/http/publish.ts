@@ -4,7 +4,7 @@ import { parseRawJson, type RawJson, toRawJson } from "../bus/json.ts";
 import type { Appended, Draft } from "../bus/ports.ts";
 import { type Principal, requirePublish } from "../bus/principal.ts";
 import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
-import { jsonText, pathOf } from "./answer.ts";
+import { jsonText } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { publishDocs, publishToDocs } from "./docs/publish.ts";
 import { decodeUtf8, parseEnvelope } from "./envelope.ts";
@@ -31,11 +31,6 @@ const MAX_KEY_BYTES = 255;
 const publishToQuery = new Query({
   source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }),
 });
-
-/** Whether the request is one of the two below; it may be refused all the same. */
-export function isPublish({ method, url }: Request): boolean {
-  return method === "POST" && pathOf(url).startsWith(PUBLISH_PATH);
-}
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {

@@ -48,9 +48,12 @@ export type ValuesOf<Q> = Q extends Query<infer P> ? Values<P> : never;
 /** The query parameters that one route knows: read strictly, and documented from the same table. */
 export class Query<P extends Parameters> {
   readonly #parameters: P;
+  /** What nearly every request gives. */
+  readonly #nothing: Values<P>;
 
   constructor(parameters: P) {
     this.#parameters = parameters;
+    this.#nothing = this.#values([]);
   }
 
   /**
@@ -58,9 +61,13 @@ export class Query<P extends Parameters> {
    * Throws `parameter_unknown` or whatever the parameter's own test throws, naming the parameter.
    */
   read(url: string): Values<P> {
+    return url.includes("?") ? this.#values(searchOf(url)) : this.#nothing;
+  }
+
+  #values(pairs: readonly [name: string, text: string][]): Values<P> {
     const values: Record<string, unknown[]> = {};
     for (const name of Object.keys(this.#parameters)) values[name] = [];
-    for (const [name, text] of searchOf(url)) {
+    for (const [name, text] of pairs) {
       if (name === ACCESS_TOKEN) continue;
       const parameter = Object.hasOwn(this.#parameters, name) ? this.#parameters[name] : undefined;
       if (parameter === undefined) throw this.#unknown(name);

@@ -38,22 +38,24 @@ export interface Route {
   readonly query: Query<Parameters>;
   readonly docs: RouteDocs | undefined;
   /** Reads the query, then handles the call. Throws, or rejects with, what either of them does. */
-  answer(request: Request, caller: Principal, segment: string): Answer;
+  answer(request: Request, caller: Principal, path: string): Answer;
 }
 
 /** Makes a route. One that declares nothing else takes no query and is for admins only. */
 export function route<P extends Parameters = Record<never, never>>(options: RouteOptions<P>): Route {
   const { method, path, access = "admin", docs } = options;
   const query: Query<Parameters> = options.query ?? noQuery;
+  const hasParameter = path.includes(":");
   return {
     method,
     path,
     access,
     query,
     docs,
-    answer: (request, caller, segment) => {
+    answer: (request, caller, sent) => {
       // The table that is read from is the one whose type the handler names.
       const values = query.read(request.url) as Values<P>;
+      const segment = hasParameter ? sent.slice(sent.lastIndexOf("/") + 1) : "";
       return options.handle({ request, caller, query: values, segment });
     },
   };

@@ -2,7 +2,7 @@ import type { Server } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
-import { CLIENT_GONE, pathOf } from "./answer.ts";
+import { CLIENT_GONE } from "./answer.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { BACKUP_PATH } from "./backup.ts";
 import type { Connection } from "./connection.ts";
@@ -10,9 +10,9 @@ import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
 import { requireFewHeaders } from "./limits.ts";
 import { Listener, type TlsIdentity } from "./listener.ts";
-import { type Answered, type OnAnswered, observed } from "./observe.ts";
+import { type Answered, type Incoming, type OnAnswered, observed } from "./observe.ts";
 import { asBusError, problemResponse } from "./problem.ts";
-import { isPublish, type PublishLimits } from "./publish.ts";
+import type { PublishLimits } from "./publish.ts";
 import { rateKey } from "./publish-rates.ts";
 import { STREAM_PATH, Streams } from "./stream.ts";
 import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./subscribe.ts";
@@ -79,9 +79,9 @@ export class HttpServer {
       ...options,
       idleTimeoutS,
       fetch: observed<Server<Connection>>({
-        answer: (request, server) => this.#begin(request, server),
-        fail: (error, request) => this.#fail(error, request),
-        templateOf: (path) => this.#app.routes.templateOf(path),
+        routes: this.#app.routes,
+        answer: (incoming, server) => this.#begin(incoming, server),
+        fail: (error, incoming) => this.#fail(error, incoming),
         onAnswered: (answered) => this.#answered(answered),
       }),
       error: (error) => this.#unforeseen(error),
@@ -123,56 +123,59 @@ export class HttpServer {
   }
 
   /** A publish begins at once: many share a commit, and are answered in a later turn by themselves, unless they fail. */
-  #begin(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
-    if (isPublish(request)) return this.#fetch(request, server);
-    return this.#turns.run(() => this.#fetch(request, server));
+  #begin(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    if (isPublish(incoming)) return this.#fetch(incoming, server);
+    return this.#turns.run(() => this.#fetch(incoming, server));
   }
 
-  #fail(error: unknown, request: Request): Response | Promise<Response> {
-    const fail = () => this.#app.fail(error, request);
-    return isPublish(request) ? this.#turns.later(fail) : fail();
+  #fail(error: unknown, incoming: Incoming): Response | Promise<Response> {
+    const fail = () => this.#app.fail(error, incoming.request);
+    return isPublish(incoming) ? this.#turns.later(fail) : fail();
   }
 
-  #fetch(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+  #fetch(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+    const { request } = incoming;
     requireFewHeaders(request);
     const origin = checkOrigin(request, this.#options.origins);
-    if (origin === undefined) return this.#answer(request, server);
+    if (origin === undefined) return this.#answer(incoming, server);
     if (request.method === "OPTIONS") return preflightResponse(origin);
-    return this.#allow(origin, request, server);
+    return this.#allow(origin, incoming, server);
   }
 
   /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
-  async #allow(origin: string, request: Request, server: Server<Connection>): Promise<Response | undefined> {
+  async #allow(origin: string, incoming: Incoming, server: Server<Connection>): Promise<Response | undefined> {
     try {
-      const response = await this.#answer(request, server);
+      const response = await this.#answer(incoming, server);
       return response && withCors(response, origin);
     } catch (error) {
-      return withCors(this.#app.fail(error, request), origin);
+      return withCors(this.#app.fail(error, incoming.request), origin);
     }
   }
 
-  #answer(request: Request, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
+  #answer(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
     const { isCrowded, limits } = this.#options;
-    const path = pathOf(request.url);
+    const { request, path } = incoming;
     if (isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
     if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
     if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
     if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
-    if (path === BACKUP_PATH) return this.#answerPatiently(request, server);
-    return this.#answerByApp(request);
+    if (path === BACKUP_PATH) return this.#answerPatiently(incoming, server);
+    return this.#answerByApp(incoming);
   }
 
-  #answerByApp(request: Request): Response | Promise<Response> {
+  #answerByApp(incoming: Incoming): Response | Promise<Response> {
+    const { request } = incoming;
     // Bun sends no body of it, and ends one that is a stream before it has begun.
     const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
-    return this.#app.answer(asked);
+    return this.#app.answer(asked, incoming);
   }
 
   /** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
-  async #answerPatiently(request: Request, server: Server<Connection>): Promise<Response> {
+  async #answerPatiently(incoming: Incoming, server: Server<Connection>): Promise<Response> {
+    const { request } = incoming;
     server.timeout(request, 0);
-    const response = await this.#answerByApp(request);
+    const response = await this.#answerByApp(incoming);
     server.timeout(request, this.#idleTimeoutS);
     return response;
   }
@@ -198,6 +201,11 @@ export class HttpServer {
       },
     };
   }
+}
+
+/** Whether the request is a publish; it may be refused all the same. */
+function isPublish({ route }: Incoming): boolean {
+  return route?.access === "publish";
 }
 
 function tooFewDescriptors(): BusError {

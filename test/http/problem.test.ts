@@ -42,7 +42,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const get = async (path: string, init?: RequestInit) => {
     const request = new Request(`http://127.0.0.1${path}`, init);
     try {
-      return await app.answer(request);
+      return await app.answer(request, { path, route: app.routes.find(request.method, path) });
     } catch (error) {
       return app.fail(error, request);
     }
