@@ -8,6 +8,7 @@ import { fanOutStream } from "./benches/fan-out-stream.ts";
 import { history } from "./benches/history.ts";
 import { idempotency } from "./benches/idempotency.ts";
 import { latency } from "./benches/latency.ts";
+import { manyPatterns } from "./benches/many-patterns.ts";
 import { memory } from "./benches/memory.ts";
 import { pattern } from "./benches/pattern.ts";
 import { peers } from "./benches/peers.ts";
@@ -34,6 +35,7 @@ export const benches: readonly Bench[] = [
   beside,
   catchUp,
   resume,
+  manyPatterns,
   replay,
   latency,
   history,

@@ -1,6 +1,7 @@
 import { answerCommands } from "./commands.ts";
 import { Stretch } from "./cpu.ts";
 import { type Counter, FrameCounter, FrameReader, StreamCounter } from "./frames.ts";
+import { IdReader } from "./id-reader.ts";
 import { OrderCheck } from "./order-check.ts";
 import { Subscriber, type Transport } from "./subscriber.ts";
 
@@ -17,6 +18,8 @@ interface OpenOptions {
   readonly transport: Transport;
   readonly path: string;
   readonly sockets: number;
+  /** Paths of WebSockets, one for each, instead of `path`; the ids on each must rise. */
+  readonly paths?: readonly string[];
   /** Sockets that take a little and then pause, again and again: readers that are too slow. */
   readonly areSlow?: boolean;
   /** Sockets that take nothing after the handshake. */
@@ -34,16 +37,13 @@ let order = new OrderCheck();
 
 const commands = {
   /** Opens more sockets; resolves when all are accepted. */
-  async open({ port, transport, path, sockets, areSlow = false, areDeaf = false }: OpenOptions): Promise<void> {
-    for (let opened = 0; opened < sockets; opened += OPENING_AT_A_TIME) {
-      const count = Math.min(OPENING_AT_A_TIME, sockets - opened);
-      const batch = Array.from({ length: count }, (_, index) =>
-        Subscriber.open(port, transport, path, makeCounter(transport, opened + index === 0)),
-      );
-      const accepted = await Promise.all(batch);
+  async open(options: OpenOptions): Promise<void> {
+    for (let opened = 0; opened < options.sockets; opened += OPENING_AT_A_TIME) {
+      const count = Math.min(OPENING_AT_A_TIME, options.sockets - opened);
+      const accepted = await Promise.all(Array.from({ length: count }, (_, index) => openOne(options, opened + index)));
       subscribers.push(...accepted);
-      if (areDeaf) for (const subscriber of accepted) subscriber.pause();
-      if (areSlow) for (const subscriber of accepted) readSlowly(subscriber);
+      if (options.areDeaf) for (const subscriber of accepted) subscriber.pause();
+      if (options.areSlow) for (const subscriber of accepted) readSlowly(subscriber);
     }
   },
 
@@ -68,7 +68,7 @@ const commands = {
       (least, { counter }) => Math.min(least, counter.events),
       Number.POSITIVE_INFINITY,
     );
-    return { events: total(), fewest, disorder: order.fault };
+    return { events: total(), fewest, disorder: order.fault || faultOfReaders() };
   },
 
   /** Resolves when so many events have come in all, counted from now. */
@@ -91,7 +91,14 @@ setInterval(() => {
   if (subscribers.length >= MANY_SOCKETS) Bun.sleepSync(REST_MS);
 }, 1);
 
-/** Of each batch the first WebSocket is read, to see that its events come in order without a hole. */
+function openOne({ port, transport, path, paths }: OpenOptions, index: number): Promise<Subscriber> {
+  const ownPath = paths?.[index];
+  if (ownPath === undefined) return Subscriber.open(port, transport, path, makeCounter(transport, index === 0));
+  const reader = new IdReader({ after: 0, isGapless: false, keepsIds: false });
+  return Subscriber.open(port, transport, ownPath, reader);
+}
+
+/** The first WebSocket is read, to see that its events come in order without a gap. */
 function makeCounter(transport: Transport, isFirst: boolean): Counter {
   if (transport === "stream") return new StreamCounter();
   const check = order;
@@ -100,6 +107,11 @@ function makeCounter(transport: Transport, isFirst: boolean): Counter {
 
 function total(): number {
   return subscribers.reduce((sum, { counter }) => sum + counter.events, 0);
+}
+
+/** What was wrong on a socket with a path of its own; empty when nothing was. */
+function faultOfReaders(): string {
+  return subscribers.map(({ counter }) => (counter instanceof IdReader ? counter.fault : "")).find(Boolean) ?? "";
 }
 
 function readSlowly(subscriber: Subscriber): void {

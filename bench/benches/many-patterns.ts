@@ -1,0 +1,182 @@
+import type { Bench, Context, Row } from "../lib/bench.ts";
+import { TokenMaker } from "../lib/jwt.ts";
+import { perSecond, publisher, receiver, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { openFilesLimit } from "../lib/machine.ts";
+import { Program } from "../lib/program.ts";
+import { busyNote, percent, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { Server } from "../lib/server.ts";
+import { maximum, median } from "../lib/stats.ts";
+import { show } from "../lib/verdict.ts";
+import type { ConnectCommands } from "../load/connect.ts";
+import { siteCount } from "../load/requests.ts";
+import type { SteadyCommands } from "../load/steady.ts";
+
+const TOPICS = 100_000;
+const SOCKETS = siteCount(TOPICS);
+const FEW_SOCKETS = 10;
+/** Files that server and client need beside the sockets. */
+const SPARE_FILES = 1500;
+const CONNECTIONS = 64;
+const CONNECT_RATE = 1000;
+const CONNECT_SECONDS = 5;
+/** Of those that come and go, so that each stays for half a second. */
+const KEPT = 500;
+const PUBLISH_RATE = 500;
+const PUBLISH_CONNECTIONS = 16;
+
+export const manyPatterns: Bench = {
+  name: "many-patterns",
+  title: "Many patterns",
+  about:
+    "10,000 WebSockets subscribe to a pattern each (`site17.*`), and 64 connections publish one small event a request to " +
+    "topics at random among 100,000, so that each event is for one socket and its topic is mostly new. Then the same with " +
+    "the pattern `*` for all and a JSON Web Token each, whose scope is that pattern. Counted are publishes; the control " +
+    "is the same with 10 such sockets. What matches each topic against each pattern falls by a hundred times here, and a " +
+    "cache by topic hides it only while there are few topics. Afterwards the sockets must have got each event once, in " +
+    "order. The last rows: 1,000 WebSockets a second come and go, with patterns or scopes that the server has not seen, " +
+    "beside 9,500 that stay, while 500 events a second are published by the clock: a round gives the longest wait from " +
+    "when an event is due to its acknowledgement, without these connects as the control. Publishers, readers and those " +
+    "who connect share one core, and wait for it too.",
+  run,
+};
+
+/** How a socket is limited to a site: by its pattern, or by the scope of its token. */
+type Limit = "pattern" | "scope";
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const sockets = Math.min(context.isQuick ? SOCKETS / 10 : SOCKETS, openFilesLimit() - SPARE_FILES);
+  const turns = await takeTurns(context, {
+    fewPatterns: () => measure(context, "pattern", FEW_SOCKETS),
+    patterns: () => measure(context, "pattern", sockets),
+    fewScopes: () => measure(context, "scope", FEW_SOCKETS),
+    scopes: () => measure(context, "scope", sockets),
+    patternConnects: () => measureConnects(context, "pattern", sockets),
+    scopeConnects: () => measureConnects(context, "scope", sockets),
+  });
+  const many = sockets.toLocaleString("en");
+  return [
+    throughputRow(`HTTP publish to ${many} sockets of a pattern each`, turns.patterns, turns.fewPatterns),
+    throughputRow(`HTTP publish to ${many} sockets of a JWT scope each`, turns.scopes, turns.fewScopes),
+    connectRow("patterns", turns.patternConnects),
+    connectRow("JWT scopes", turns.scopeConnects),
+  ];
+}
+
+function throughputRow(name: string, many: readonly Throughput[], few: readonly Throughput[]): Row {
+  return {
+    name,
+    unit: "events/s",
+    values: perSecond(many),
+    control: { name: `to ${FEW_SOCKETS} such sockets`, values: perSecond(few) },
+    target: { of: "ratio", is: "at least", bound: 0.7 },
+    notes: ["each event came once to its socket, in order", busyNote("ours", many), busyNote("control", few)],
+  };
+}
+
+function connectRow(name: string, rounds: readonly Connects[]): Row {
+  const longest = (of: (round: Connects) => readonly number[]) => rounds.map((round) => maximum(of(round)));
+  const rate = show(median(rounds.map(({ connectsPerSecond }) => connectsPerSecond)));
+  const busy = percent(median(rounds.map(({ generatorBusy }) => generatorBusy)));
+  return {
+    name: `longest wait of a publish while 1,000 sockets a second connect, ${name}`,
+    unit: "ms",
+    values: longest(({ connectingMs }) => connectingMs),
+    control: { name: "without them", values: longest(({ stillMs }) => stillMs) },
+    target: { of: "value", is: "at most", bound: 20 },
+    notes: [`${rate} connects/s were accepted; who connected used ${busy} of the load's core`],
+    timesMs: {
+      ours: rounds.flatMap(({ connectingMs }) => connectingMs),
+      "without them": rounds.flatMap(({ stillMs }) => stillMs),
+    },
+  };
+}
+
+/** Sockets of the first so many sites, and a token to publish with when there are scopes. */
+class Audience {
+  readonly flags: readonly string[];
+  readonly token: string | undefined;
+  readonly #maker = new TokenMaker();
+  readonly #limit: Limit;
+
+  constructor(limit: Limit, sockets: number) {
+    this.#limit = limit;
+    const isScoped = limit === "scope";
+    this.token = isScoped ? this.#maker.make({ publish: ["*"] }) : undefined;
+    this.flags = [
+      ...["--max-connections", String(sockets + CONNECT_RATE)],
+      ...(isScoped ? ["--jwt-secret", this.#maker.secret] : []),
+    ];
+  }
+
+  paths(from: number, to: number): string[] {
+    return Array.from({ length: to - from }, (_, index) => this.#path(`site${from + index}.*`));
+  }
+
+  #path(pattern: string): string {
+    return this.#limit === "pattern"
+      ? `/api/events/subscribe?pattern=${pattern}`
+      : `/api/events/subscribe?access_token=${this.#maker.make({ subscribe: [pattern] })}`;
+  }
+}
+
+function measure(context: Context, limit: Limit, sockets: number): Promise<Throughput> {
+  const { warmupSeconds, windowSeconds } = context;
+  const audience = new Audience(limit, sockets);
+  return using(Server.eventbus(context, audience.flags), (server) =>
+    using(receiver(context), (received) =>
+      using(publisher(context), async (published) => {
+        const { port } = server;
+        const paths = audience.paths(0, sockets);
+        await received.ask("open", { port, transport: "websocket", path: "", sockets, paths });
+        const topics = sockets === FEW_SOCKETS ? TOPICS : sockets * (TOPICS / SOCKETS);
+        const tokens = audience.token === undefined ? [] : [audience.token];
+        const load = { port, connections: CONNECTIONS, body: { ...SMALL_EVENT, topics, tokens } };
+        const [result, busy] = await Promise.all([
+          published.ask("publish", { ...load, warmupSeconds, windowSeconds }),
+          serverBusy(server, context),
+        ]);
+        const { events, disorder } = await received.ask("settled");
+        if (disorder !== "") throw new Error(`out of order: ${disorder}`);
+        if (sockets > FEW_SOCKETS && events !== result.eventsInAll) {
+          throw new Error(`${result.eventsInAll} events were published, and ${events} arrived`);
+        }
+        return { ...result, serverBusy: busy };
+      }),
+    ),
+  );
+}
+
+interface Connects {
+  readonly stillMs: readonly number[];
+  readonly connectingMs: readonly number[];
+  readonly connectsPerSecond: number;
+  readonly generatorBusy: number;
+}
+
+function measureConnects(context: Context, limit: Limit, sockets: number): Promise<Connects> {
+  const audience = new Audience(limit, sockets);
+  const staying = sockets - KEPT;
+  const seconds = context.isQuick ? 2 : CONNECT_SECONDS;
+  return using(Server.eventbus(context, audience.flags), (server) =>
+    using(receiver(context), (received) =>
+      using(new Program<SteadyCommands>("steady", context.folder), (steady) =>
+        using(new Program<ConnectCommands>("connect", context.folder), async (connecting) => {
+          const { port } = server;
+          const paths = audience.paths(0, staying);
+          await received.ask("open", { port, transport: "websocket", path: "", sockets: staying, paths });
+          const token = audience.token === undefined ? {} : { token: audience.token };
+          const load = { port, rate: PUBLISH_RATE, connections: PUBLISH_CONNECTIONS, topics: TOPICS, ...token };
+          // Not measured: the first seconds of a process are its compiler's.
+          await steady.ask("publish", { ...load, seconds: context.warmupSeconds });
+          const { answeredMs: stillMs } = await steady.ask("publish", { ...load, seconds });
+          const fresh = audience.paths(staying, staying + seconds * CONNECT_RATE);
+          const [{ answeredMs: connectingMs }, connected] = await Promise.all([
+            steady.ask("publish", { ...load, seconds }),
+            connecting.ask("connect", { port, paths: fresh, rate: CONNECT_RATE, seconds, kept: KEPT }),
+          ]);
+          return { stillMs, connectingMs, ...connected };
+        }),
+      ),
+    ),
+  );
+}
