@@ -14,7 +14,7 @@ import { PublishRates } from "./http/publish-rates.ts";
 
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
-import { SubscriberSlots } from "./http/subscriber-limits.ts";
+import { STALL_MS, SubscriberSlots } from "./http/subscriber-limits.ts";
 import { Waiting } from "./http/waiting.ts";
 import { jwtKeysOf } from "./jwt-keys.ts";
 import type { Logger } from "./log.ts";
@@ -24,8 +24,6 @@ import { requestLog } from "./request-log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
-/** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
-const STALL_MS = 60_000;
 /** An NDJSON body may be this many times as large as one event. */
 const NDJSON_FACTOR = 10;
 

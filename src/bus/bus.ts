@@ -347,8 +347,16 @@ function startOf({ since, last }: SubscribeOptions): Start {
     throw new BusError("parameter_invalid", "since and last exclude each other: give at most one");
   }
   if (since === undefined) return { kind: "live" };
-  if (typeof since === "string") return parseSince(since);
-  return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : parseSince(String(since));
+  return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : sinceOf(String(since));
+}
+
+function sinceOf(text: string): Start {
+  try {
+    return parseSince(text);
+  } catch (error) {
+    if (!(error instanceof BusError)) throw error;
+    throw new BusError(error.code, `since ${error.message}`, { members: { parameter: "since" }, cause: error });
+  }
 }
 
 function timeOf(date: Date): number {

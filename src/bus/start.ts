@@ -20,7 +20,10 @@ export type Start =
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9})?)([Zz]|[+ -]\d\d:\d\d)$/;
 
-/** Reads `since`: an id, an RFC 3339 time, a duration such as `10m`, `all` or `now`. Throws `parameter_invalid`. */
+/**
+ * Reads `since`: an id, an RFC 3339 time, a duration such as `10m`, `all` or `now`. Throws
+ * `parameter_invalid`, whose message lacks its subject: "must be …".
+ */
 export function parseSince(text: string): Start {
   if (text === "all") return { kind: "all" };
   if (text === "now") return { kind: "now" };
@@ -32,7 +35,6 @@ export function parseSince(text: string): Start {
   throw new BusError(
     "parameter_invalid",
     "must be an event id, an RFC 3339 time, a duration such as 30s, 10m, 24h or 7d, all, or now",
-    { members: { parameter: "since" } },
   );
 }
 

@@ -61,7 +61,7 @@ interface Entry {
 }
 
 const NAME = /^[a-z\d][\w.-]{0,63}$/i;
-const MAX_PATTERNS = 64;
+export const MAX_TOKEN_PATTERNS = 64;
 /** Secrets whose bearer is known without hashing them again: some 4 MB. */
 const MAX_REMEMBERED_SECRETS = 32_768;
 
@@ -159,8 +159,8 @@ export class TokenBook {
     if (this.#byName.has(name))
       throw invalid("name", "there is a token of this name: revoke it first, or take another");
     for (const [parameter, patterns] of Object.entries({ publish, subscribe })) {
-      if (patterns.length <= MAX_PATTERNS) continue;
-      throw invalid(parameter, `a token takes at most ${MAX_PATTERNS} patterns to ${parameter}`);
+      if (patterns.length <= MAX_TOKEN_PATTERNS) continue;
+      throw invalid(parameter, `a token takes at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
     }
     if (this.isEmpty && !isAdmin) {
       throw invalid("admin", "the first token must be an admin's, or nobody could make another: add --admin");

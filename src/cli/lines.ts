@@ -1,3 +1,5 @@
+import { onLine } from "../protocol/problem.ts";
+
 /** The server takes as many lines in one body. */
 const MAX_LINES = 10_000;
 /** Characters in a batch: far below the 10 MiB that a server takes, and enough that a batch costs little by itself. */
@@ -28,7 +30,7 @@ export interface BatchOptions {
 /** A line that cannot be published. */
 export class LineError extends Error {
   constructor(line: number, what: string) {
-    super(`line ${line}: ${what}`);
+    super(onLine(line, what));
   }
 }
 

@@ -3,6 +3,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import { Command, type Command as Commander, InvalidArgumentError, Option } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { type EventBusClient, EventBusError } from "../client/index.ts";
+import { withoutLine } from "../protocol/problem.ts";
 import {
   adviceOn,
   type ConnectionOptions,
@@ -228,9 +229,9 @@ class LineRun {
       const range = await this.#bus.publishLines(text, { idempotencyKey: `${this.#key}-${firstLine}`, signal });
       this.#events += range.count;
     } catch (error) {
-      const line = error instanceof EventBusError ? error.problem?.line : undefined;
-      const words = error instanceof Error ? error.message.replace(/^line \d+: /, "") : "";
-      throw line === undefined ? error : new LineError(firstLine + line - 1, words);
+      const problem = error instanceof EventBusError ? error.problem : undefined;
+      if (problem?.line === undefined) throw error;
+      throw new LineError(firstLine + problem.line - 1, withoutLine(problem));
     }
     this.#line = lastLine;
     this.#bytes += text.length;

@@ -1,7 +1,7 @@
 import { type Bus, DEFAULT_HISTORY_LIMIT, type HistoryQuery, MAX_HISTORY_LIMIT } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Event } from "../bus/event.ts";
-import { type Pattern, parsePattern } from "../bus/pattern.ts";
+import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { type Scope, within } from "../bus/scope.ts";
@@ -9,15 +9,12 @@ import { parseSource } from "../bus/topic.ts";
 import { DATA_HEADERS, jsonText, NDJSON_TYPE, wantsLines } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { nextLink } from "./next-link.ts";
-import { integer, MAX_ID, MAX_PATTERNS_ASKED, Query, repeatable, text, time, type ValuesOf } from "./query.ts";
+import { integer, MAX_ID, MAX_PATTERNS_ASKED, patternParameter, Query, text, time, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
 
 const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
-  topic: repeatable(
-    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
-    MAX_PATTERNS_ASKED,
-  ),
+  topic: patternParameter(MAX_PATTERNS_ASKED),
   from: time("Earliest `created_at`, inclusive."),
   to: time("Latest `created_at`, inclusive."),
   source: text(parseSource, "The source, exactly.", { maxLength: 255 }),

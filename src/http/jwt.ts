@@ -12,6 +12,7 @@ import { BusError } from "../bus/errors.ts";
 import type { Principal } from "../bus/principal.ts";
 import { RecentMap } from "../bus/recent-map.ts";
 import { type Scope, scopeOf } from "../bus/scope.ts";
+import { MAX_TOKEN_PATTERNS } from "../bus/tokens.ts";
 import type { JwtVerifier } from "./gate.ts";
 
 export interface JwtOptions {
@@ -30,7 +31,6 @@ export interface JwtOptions {
 const CLOCK_TOLERANCE_SECONDS = 5;
 /** Longer ones are none of ours: 128 patterns fit. */
 const MAX_JWT_CHARACTERS = 16_384;
-const MAX_PATTERNS = 64;
 /** Tokens that are known to be good until they expire, of 10,000 subscribers and as many publishers: some 30 MB. */
 const MAX_REMEMBERED = 20_000;
 
@@ -166,8 +166,8 @@ function claimsOf(jwt: string): Uint8Array {
 }
 
 function claimedScope(name: string, value: unknown = []): Scope {
-  if (!Array.isArray(value) || value.length > MAX_PATTERNS || !value.every((one) => typeof one === "string")) {
-    throw invalid(`eventbus.${name} in the token must be an array of at most ${MAX_PATTERNS} patterns`);
+  if (!Array.isArray(value) || value.length > MAX_TOKEN_PATTERNS || !value.every((one) => typeof one === "string")) {
+    throw invalid(`eventbus.${name} in the token must be an array of at most ${MAX_TOKEN_PATTERNS} patterns`);
   }
   try {
     return scopeOf(value);

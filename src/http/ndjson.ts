@@ -1,6 +1,7 @@
 import { BusError } from "../bus/errors.ts";
 import { isSpace } from "../bus/json-scanner.ts";
 import type { Draft } from "../bus/ports.ts";
+import { onLine } from "../protocol/problem.ts";
 import { parseEnvelope } from "./envelope.ts";
 
 /** Envelopes in one body. They are committed at once or not at all, and this many keep that under a tenth of a second. */
@@ -62,7 +63,7 @@ function atLine(error: BusError, line: number, text: string): BusError {
   const endsEarly = error.code === "json_invalid" && error.members.position === text.length;
   const hint = endsEarly ? "; every line must hold a whole envelope" : "";
   const members = { ...error.members, line };
-  return new BusError(error.code, `line ${line}: ${error.message}${hint}`, { cause: error, members });
+  return new BusError(error.code, onLine(line, `${error.message}${hint}`), { cause: error, members });
 }
 
 function tooManyLines(limit: number): BusError {
@@ -70,6 +71,6 @@ function tooManyLines(limit: number): BusError {
 }
 
 function lineTooLong(line: number, limit: number): BusError {
-  const detail = `line ${line}: a line may be ${limit} bytes long`;
+  const detail = onLine(line, `a line may be ${limit} bytes long`);
   return new BusError("payload_too_large", detail, { members: { line, limit } });
 }

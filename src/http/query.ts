@@ -1,4 +1,5 @@
 import { BusError } from "../bus/errors.ts";
+import { type Pattern, parsePattern } from "../bus/pattern.ts";
 import { parseTime } from "../bus/start.ts";
 import { nearest } from "../text/nearest.ts";
 
@@ -153,21 +154,25 @@ export function text<T>(
   return { parse, description, schema: { type: "string", ...schema } };
 }
 
+/** The patterns that the topic must match, any of them; repeatable, at most `maxValues` times if that is given. */
+export function patternParameter(maxValues?: number): Parameter<Pattern> {
+  const pattern = text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" });
+  return repeatable(pattern, maxValues);
+}
+
 export function repeatable<T>(parameter: Parameter<T>, maxValues?: number): Parameter<T> {
   return { ...parameter, isRepeatable: true, ...(maxValues === undefined ? {} : { maxValues }) };
 }
 
+/** A fault that names its subject, as that of a source, stays as it is; of any other one the parameter is the subject. */
 function readOne(name: string, parameter: Parameter<unknown>, value: string): unknown {
   try {
     return parameter.parse(value);
   } catch (error) {
-    if (!(error instanceof BusError)) throw error;
-    if (error.code !== "parameter_invalid") {
-      throw new BusError(error.code, `the query parameter ${name}: ${error.message}`, {
-        members: { ...error.members, parameter: name },
-      });
-    }
-    throw invalid(name, error.message.replace(/^(A )?source /i, ""));
+    if (!(error instanceof BusError) || error.members.parameter !== undefined) throw error;
+    if (error.code === "parameter_invalid") throw invalid(name, error.message);
+    const detail = `the query parameter ${name}: ${error.message}`;
+    throw new BusError(error.code, detail, { members: { ...error.members, parameter: name } });
   }
 }
 

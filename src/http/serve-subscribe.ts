@@ -6,7 +6,7 @@ import { Guests } from "./guests.ts";
 import { asBusError, problemResponse } from "./problem.ts";
 import { SpareTime } from "./spare-time.ts";
 import { Subscriptions } from "./subscribe.ts";
-import { SubscriberSlots } from "./subscriber-limits.ts";
+import { STALL_MS, SubscriberSlots } from "./subscriber-limits.ts";
 import { Waiting } from "./waiting.ts";
 
 /** What a handler of subscriptions tells its owner. `console` is one. */
@@ -29,9 +29,6 @@ export interface SubscribeHandler {
   /** Closes every socket with 1012 and takes no more. */
   close(): void;
 }
-
-/** How long a socket may take nothing of what waits for it before it is cut, in milliseconds. */
-const STALL_MS = 60_000;
 
 /**
  * Handles WebSocket subscription connections, as `ServeSubscribe` of the Go package does.

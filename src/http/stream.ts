@@ -10,7 +10,7 @@ import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { LiveStreams } from "./live-bytes.ts";
-import { integer, MAX_ID, Query, repeatable, text, type ValuesOf } from "./query.ts";
+import { integer, MAX_ID, patternParameter, Query, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { jsonLines, serverSentEvents } from "./stream-format.ts";
@@ -21,7 +21,7 @@ export const STREAM_PATH = "/api/events/stream";
 const eventId = integer(0, MAX_ID, "The last event that was received; wins over `since` and `last`.");
 
 const streamQuery = new Query({
-  pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+  pattern: patternParameter(),
   since: sinceParameter,
   last: lastParameter,
   last_event_id: eventId,

@@ -13,7 +13,7 @@ import { Heartbeat, PING_MS } from "./heartbeat.ts";
 import type { LimitName } from "./limits.ts";
 import { LiveTopics, type Publisher } from "./live.ts";
 import { rateKey } from "./publish-rates.ts";
-import { Query, repeatable, text } from "./query.ts";
+import { patternParameter, Query } from "./query.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
 
@@ -40,7 +40,7 @@ const FRAME_TOO_BIG = "Received too big message";
 const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
 
 export const subscribeQuery = new Query({
-  pattern: repeatable(text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" })),
+  pattern: patternParameter(),
   since: sinceParameter,
   last: lastParameter,
 });

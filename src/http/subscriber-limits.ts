@@ -4,6 +4,9 @@ import type { PublishRates } from "./publish-rates.ts";
 import type { SpareTime } from "./spare-time.ts";
 import type { Waiting } from "./waiting.ts";
 
+/** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
+export const STALL_MS = 60_000;
+
 /** What all subscribers by network share. */
 export interface SubscriberLimits {
   readonly slots: SubscriberSlots;

@@ -1,10 +1,9 @@
 import type { Bus } from "../bus/bus.ts";
-import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { jsonText } from "./answer.ts";
 import { topicsDocs } from "./docs/history.ts";
 import { nextLink } from "./next-link.ts";
-import { integer, MAX_PATTERNS_ASKED, Query, repeatable, text, type ValuesOf } from "./query.ts";
+import { integer, MAX_PATTERNS_ASKED, patternParameter, Query, text, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
 
 /** The most topics in one answer, which is held in memory: some 3 MB when their names are as long as they may be. */
@@ -12,10 +11,7 @@ const MAX_TOPICS_LIMIT = 10_000;
 const DEFAULT_TOPICS_LIMIT = 1000;
 
 const topicsQuery = new Query({
-  pattern: repeatable(
-    text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" }),
-    MAX_PATTERNS_ASKED,
-  ),
+  pattern: patternParameter(MAX_PATTERNS_ASKED),
   // Any text is a place in the order: whether it is a topic may have changed since the last page.
   after: text((place) => place, "Only topics whose name comes after this text, which need not be a topic."),
   limit: integer(1, MAX_TOPICS_LIMIT, "The most topics to answer with.", DEFAULT_TOPICS_LIMIT),

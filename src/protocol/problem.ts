@@ -74,3 +74,13 @@ export interface Problem extends ProblemMembers {
   detail: string;
   code: ErrorCode;
 }
+
+/** What a problem with a line of a body says, and how {@link withoutLine} finds it again. */
+export function onLine(line: number, what: string): string {
+  return `line ${line}: ${what}`;
+}
+
+/** What is wrong with the line that the problem names, without its number; the whole detail when it names none. */
+export function withoutLine({ line, detail }: Pick<Problem, "line" | "detail">): string {
+  return line === undefined ? detail : detail.slice(onLine(line, "").length);
+}

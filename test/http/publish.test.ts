@@ -150,7 +150,7 @@ describe("POST /api/events/publish/{topic}", () => {
 
   test("refuses a source that is too long", async () => {
     const problem = await expectProblem(await postTo(`a?source=${"é".repeat(128)}`, "1"), "parameter_invalid");
-    expect(problem.detail).toStartWith("the query parameter source must be at most 255 bytes of UTF-8");
+    expect(problem.detail).toStartWith("a source must be at most 255 bytes of UTF-8");
   });
 });
 

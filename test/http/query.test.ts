@@ -66,7 +66,7 @@ describe("a query is refused with", () => {
   for (const [target, parameter, detail] of invalid) {
     test(`parameter_invalid for ${short(target)}`, async () => {
       const problem = await expectProblem(await fetch(service.url + target), "parameter_invalid");
-      expect(problem).toMatchObject({ parameter, detail: `the query parameter ${parameter} ${detail}` });
+      expect(problem).toMatchObject({ parameter, detail: expect.stringContaining(detail) });
     });
   }
 
