@@ -120,9 +120,9 @@ describe("a full disk", () => {
   });
 
   test("makes the writing of the index fail, which is done with a later append", async () => {
-    await reopen();
+    await log.close();
     rmSync(folder.file());
-    await reopen(8);
+    log = open(8);
     connection.failNext("insert or replace into posting", "SQLITE_FULL");
     await log.append(drafts(9));
     await turns(5);

@@ -9,7 +9,7 @@ import { type MetaValues, readMeta } from "../file/meta.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
-import { freshSchema, pragma, refuseOpenHere, SCHEMA_VERSION, schemaOf } from "../file/sqlite.ts";
+import { freshSchema, refuseOpenHere, SCHEMA_VERSION, schemaOf, schemaVersionOf } from "../file/sqlite.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
 import { lossOf } from "../file/wal.ts";
 import { isKeyIntact, type KeyRow } from "../keys/idempotency.ts";
@@ -57,7 +57,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
     const loss = wal && lossOf(`${path}-wal`, wal);
     if (loss?.isOrdinary) options.onLoss?.(loss.detail);
     else if (loss) damage.note(loss.detail);
-    if (Number(pragma(database, "user_version")) === SCHEMA_VERSION) {
+    if (schemaVersionOf(database) === SCHEMA_VERSION) {
       return await checkDatabase(database, damage, options.onProgress ?? (() => {}));
     }
     if (damage.isFound) return { isSound: false, untold: 0, events: 0, floor: 1, head: 0 };

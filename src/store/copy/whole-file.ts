@@ -7,7 +7,7 @@ import { inspectFile, realPath } from "../file/file-inspection.ts";
 import { readMeta } from "../file/meta.ts";
 import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
-import { pragma, SCHEMA_VERSION } from "../file/sqlite.ts";
+import { SCHEMA_VERSION, schemaVersionOf } from "../file/sqlite.ts";
 import { lossOf } from "../file/wal.ts";
 import { copyHistory } from "./history-copy.ts";
 
@@ -79,7 +79,7 @@ export async function copyFile(name: string, target: string, { onProgress, onLos
   if (isNew) throw new FileError(`${path} is missing or empty`);
   const source = openSnapshot(path);
   try {
-    if (Number(pragma(source, "user_version")) !== SCHEMA_VERSION) {
+    if (schemaVersionOf(source) !== SCHEMA_VERSION) {
       throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
     }
     const damage = new Damage(() => {});

@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { FileError } from "./open-error.ts";
-import { type WalReport, walkWal } from "./wal.ts";
+import { USER_VERSION_OFFSET, type WalReport, walkWal } from "./wal.ts";
+import { stampIn, versionIn } from "./wal-tie.ts";
 
 /** Marks a SQLite file as ours: "ebus" in ASCII (SQLite file format, section 1.3.14). */
 export const APPLICATION_ID = 0x65627573;
@@ -49,6 +50,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
     throw new FileError(`${path} is cut off after ${bytes.length} bytes: restore a backup`);
   const pageSize = pageSizeOf(bytes);
   const wal = walkWal(`${path}-wal`, pageSize);
+  if (wal) refuseStrangeWal(path, bytes, wal);
   // A commit that only stands in the write-ahead log counts.
   const first = wal?.firstPage ?? bytes;
   const isNew = isUnused(first);
@@ -77,13 +79,22 @@ function isTorn(path: string, fileBytes: number): boolean {
   return journal.toString("latin1", 0, JOURNAL_MAGIC.length) === JOURNAL_MAGIC && journal.readUInt32BE(16) <= 1;
 }
 
+/** With it, SQLite would make something of the file that it never was. A log of one commit may hold nothing but its stamp. */
+function refuseStrangeWal(path: string, bytes: Buffer, { commits, stamps }: WalReport): void {
+  if (commits <= 1 || stamps.size === 0 || stamps.has(stampIn(bytes.readUInt32BE(USER_VERSION_OFFSET)))) return;
+  throw new FileError(
+    `${path}-wal belongs to another state of ${path}, as when an older copy was put in its place: ` +
+      `put the file back that it belongs to, or move ${path}-wal away to go on without the ${commits} commits in it`,
+  );
+}
+
 function refuseForeign(path: string, first: Buffer, newestVersion: number): void {
   if (first.readUInt32BE(68) !== APPLICATION_ID) {
     throw new FileError(
       `${path} is a SQLite database of another program, not an eventbus history: name another file with --db`,
     );
   }
-  const version = first.readUInt32BE(60);
+  const version = versionIn(first.readUInt32BE(USER_VERSION_OFFSET));
   if (version > newestVersion) {
     throw new FileError(
       `${path} has schema version ${version}, newer than the ${newestVersion} that this eventbus knows: use the eventbus that wrote it, or a newer one`,
@@ -101,7 +112,7 @@ function refuseOrphanedWal(path: string): void {
 
 /** Nobody has made a table in it, or marked it as theirs. */
 function isUnused(first: Buffer): boolean {
-  return first.readUInt32BE(68) === 0 && first.readUInt32BE(60) === 0 && first.readUInt16BE(103) === 0;
+  return first.readUInt32BE(68) === 0 && first.readUInt32BE(USER_VERSION_OFFSET) === 0 && first.readUInt16BE(103) === 0;
 }
 
 function pageSizeOf(first: Buffer): number {

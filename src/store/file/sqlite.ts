@@ -13,6 +13,7 @@ import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import tokens from "./tokens.sql" with { type: "text" };
 import { lossOf } from "./wal.ts";
+import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
 export type Durability = "fsync" | "os";
@@ -86,6 +87,7 @@ export function openDatabase(name: string, durability: Durability, segmentSize: 
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database, segmentSize);
+    if (path !== IN_MEMORY) tieWal(database);
     return opened(database, path, wal && lossOf(`${path}-wal`, wal)?.detail);
   } catch (error) {
     database?.close(true);
@@ -115,21 +117,23 @@ function opened(database: Database, path: string, loss: string | undefined): Ope
 
 function inspect(path: string, durability: Durability): Inspection {
   refuseOpenHere(path);
+  try {
+    return inspectAlone(path, durability);
+  } catch (error) {
+    // What another process is writing may look broken while it is read.
+    if (isInUseElsewhere(path)) throw new FileInUse(path, error);
+    return inspectAlone(path, durability);
+  }
+}
+
+function inspectAlone(path: string, durability: Durability): Inspection {
   const inspection = inspectFile(path, SCHEMA_VERSION);
-  if (durability === "os" || !losesAcknowledged(path, inspection)) return inspection;
-  // What another process is writing may look broken while it is read.
-  if (isInUseElsewhere(path)) throw new FileInUse(path);
-  const second = inspectFile(path, SCHEMA_VERSION);
-  const { wal } = second;
-  if (wal === undefined || !losesAcknowledged(path, second)) return second;
+  const { wal } = inspection;
+  if (durability === "os" || wal === undefined || lossOf(path, wal)?.isOrdinary !== false) return inspection;
   throw new FileError(
     `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
       `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
   );
-}
-
-function losesAcknowledged(path: string, { wal }: Inspection): boolean {
-  return wal !== undefined && lossOf(path, wal)?.isOrdinary === false;
 }
 
 interface Configuration {
@@ -187,14 +191,18 @@ export function makeHistory(path: string): Database {
 }
 
 function migrate(database: Database, segmentSize: number): void {
-  const from = Number(pragma(database, "user_version"));
+  const from = schemaVersionOf(database);
   for (const [index, step] of migrations.entries()) {
     if (index < from) continue;
     database.transaction(() => {
       step(database, segmentSize);
-      database.run(`pragma user_version = ${index + 1}`);
+      database.run(`pragma user_version = ${withVersion(userVersionOf(database), index + 1)}`);
     })();
   }
+}
+
+export function schemaVersionOf(database: Database): number {
+  return versionIn(userVersionOf(database));
 }
 
 /** Tells one file from another, by whatever name it goes; undefined when there is none. */

@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { stampIn } from "./wal-tie.ts";
 
 /**
  * What a write-ahead log holds, read as section 4 of the SQLite file format says.
@@ -15,6 +16,8 @@ export interface WalReport {
   readonly lostCommits: number;
   /** The beginning of the first page of the database, if one of the commits wrote it. */
   readonly firstPage: Buffer | undefined;
+  /** What the commits that wrote the first page tie the log to: see `wal-tie.ts`. */
+  readonly stamps: ReadonlySet<number>;
 }
 
 /** What SQLite leaves out of a write-ahead log. */
@@ -47,6 +50,8 @@ const MAGIC_LITTLE_ENDIAN = 0x377f0682;
 const MAGIC_BIG_ENDIAN = 0x377f0683;
 /** Frames read at a time. */
 const CHUNK_FRAMES = 64;
+/** Where a first page has `user_version`. */
+export const USER_VERSION_OFFSET = 60;
 /** Bytes of the first page that are kept: the header of the database and of its first tree. */
 const FIRST_PAGE_BYTES = 108;
 
@@ -75,6 +80,7 @@ class Walk {
   #lostCommits = 0;
   #firstPage: Buffer | undefined;
   #uncommittedFirstPage: Buffer | undefined;
+  readonly #stamps = new Set<number>();
 
   constructor(header: Buffer, pageSize: number) {
     const magic = header.readUInt32BE(0);
@@ -102,6 +108,7 @@ class Walk {
       brokenFrame: this.#brokenFrame,
       lostCommits: this.#lostCommits,
       firstPage: this.#firstPage,
+      stamps: this.#stamps,
     };
   }
 
@@ -125,7 +132,10 @@ class Walk {
     }
     if (!isCommit(frame)) return;
     this.#commits++;
-    this.#firstPage = this.#uncommittedFirstPage ?? this.#firstPage;
+    if (this.#uncommittedFirstPage === undefined) return;
+    this.#firstPage = this.#uncommittedFirstPage;
+    this.#stamps.add(stampIn(this.#firstPage.readUInt32BE(USER_VERSION_OFFSET)));
+    this.#uncommittedFirstPage = undefined;
   }
 
   #isSum(bytes: Buffer, offset: number): boolean {
