@@ -9,7 +9,9 @@ import { history } from "./benches/history.ts";
 import { idempotency } from "./benches/idempotency.ts";
 import { latency } from "./benches/latency.ts";
 import { manyPatterns } from "./benches/many-patterns.ts";
+import { manyTopics } from "./benches/many-topics.ts";
 import { memory } from "./benches/memory.ts";
+import { millionTopics } from "./benches/million-topics.ts";
 import { pattern } from "./benches/pattern.ts";
 import { peers } from "./benches/peers.ts";
 import { publishFull } from "./benches/publish-full.ts";
@@ -39,6 +41,8 @@ export const benches: readonly Bench[] = [
   replay,
   latency,
   history,
+  manyTopics,
+  millionTopics,
   retention,
   backup,
   start,

@@ -8,22 +8,44 @@ interface AskOptions {
   readonly paths: readonly string[];
 }
 
+interface AskForOptions extends AskOptions {
+  /** The paths are asked in turn for so long. */
+  readonly seconds: number;
+}
+
+interface Asked {
+  readonly timesMs: number[];
+  /** Elements of each answer, when each is a JSON array. */
+  readonly events: number[];
+}
+
 const commands = {
   /** How long each answer took, and the events in them, when each is a JSON array of events. */
-  async ask({ port, paths }: AskOptions): Promise<{ readonly timesMs: number[]; readonly events: number[] }> {
-    const connection = await HttpConnection.open(port, { wantsBody: true });
-    const timesMs: number[] = [];
-    const events: number[] = [];
-    for (const path of paths) {
-      const request = httpRequest("GET", path);
-      const startMs = performance.now();
-      const body = await connection.ask(request);
-      timesMs.push(performance.now() - startMs);
-      events.push((JSON.parse(body?.toString() ?? "[]") as unknown[]).length);
-    }
-    connection.close();
-    return { timesMs, events };
+  async ask({ port, paths }: AskOptions): Promise<Asked> {
+    return askAll(port, paths, () => true);
+  },
+
+  /** The same, until the time is over or all were asked. */
+  async askFor({ port, paths, seconds }: AskForOptions): Promise<Asked> {
+    const endMs = performance.now() + seconds * 1000;
+    return askAll(port, paths, () => performance.now() < endMs);
   },
 };
 export type AskCommands = typeof commands;
 answerCommands(commands);
+
+async function askAll(port: number, paths: readonly string[], goesOn: () => boolean): Promise<Asked> {
+  const connection = await HttpConnection.open(port, { wantsBody: true });
+  const timesMs: number[] = [];
+  const events: number[] = [];
+  for (const path of paths) {
+    if (!goesOn()) break;
+    const request = httpRequest("GET", path);
+    const startMs = performance.now();
+    const body = await connection.ask(request);
+    timesMs.push(performance.now() - startMs);
+    events.push((JSON.parse(body?.toString() ?? "[]") as unknown[]).length);
+  }
+  connection.close();
+  return { timesMs, events };
+}

@@ -1,0 +1,101 @@
+import type { Bench, Context, Row } from "../lib/bench.ts";
+import { preparedHistory, type Spread, usingCopy } from "../lib/history-file.ts";
+import { perSecond, publishTo, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { Program } from "../lib/program.ts";
+import { busyNote, takeTurns, using } from "../lib/rounds.ts";
+import { Server } from "../lib/server.ts";
+import { median, percentile } from "../lib/stats.ts";
+import type { AskCommands } from "../load/ask.ts";
+import { topicName } from "../load/requests.ts";
+
+const WIDE: Spread = { topics: 100_000, sources: 3 };
+const WIDE_EVENTS = 5_000_000;
+const NARROW: Spread = { topics: 1000, sources: 10 };
+const NARROW_EVENTS = 3_000_000;
+const CONNECTIONS = 4;
+const LINES = 1000;
+const QUESTIONS = 500;
+
+export const manyTopics: Bench = {
+  name: "many-topics",
+  title: "A hundred thousand topics",
+  about:
+    "4 connections publish NDJSON bodies of 1,000 lines into a history of 5 million events of 100,000 topics and 3 " +
+    "sources, to these topics and sources at random. The control is the same with 1,000 topics, in a history of 3 " +
+    "million. Then the last 50 of a topic are asked for, another one each time, 5 million events having about 50 of " +
+    "each; the control is the same question in the history of 1,000 topics. An index that keeps something in memory and " +
+    "writes a row for each series that occurs in a batch pays here, where nearly every event of a batch is of another.",
+  run,
+};
+
+async function run(context: Context): Promise<readonly Row[]> {
+  const { narrow, wide } = await takeTurns(context, {
+    narrow: () => measurePublish(context, NARROW_EVENTS, NARROW),
+    wide: () => measurePublish(context, WIDE_EVENTS, WIDE),
+  });
+  const { narrowMs, wideMs } = await askBoth(context);
+  return [
+    {
+      name: "NDJSON publish, 100,000 topics and 3 sources at random",
+      unit: "events/s",
+      values: perSecond(wide),
+      control: { name: "1,000 topics", values: perSecond(narrow) },
+      target: { of: "ratio", is: "at least", bound: 0.7 },
+      notes: [busyNote("ours", wide), busyNote("control", narrow)],
+    },
+    {
+      name: "history, last 50 of one of 100,000 topics",
+      unit: "ms",
+      values: wideMs.map(median),
+      control: { name: "of one of 1,000 topics", values: narrowMs.map(median) },
+      target: { of: "value", is: "at most", bound: 3 },
+      notes: [`99th percentile ${percentile(wideMs.flat(), 0.99).toFixed(2)} ms`],
+      timesMs: { ours: wideMs.flat(), "of one of 1,000 topics": narrowMs.flat() },
+    },
+  ];
+}
+
+/** A quick run has a tenth of the events, and of the many topics. */
+function sized(context: Context, events: number, { topics, sources }: Spread): [number, Spread] {
+  if (!context.isQuick) return [events, { topics, sources }];
+  return [events / 10, { topics: topics === WIDE.topics ? topics / 10 : topics, sources }];
+}
+
+function measurePublish(context: Context, wanted: number, wantedSpread: Spread): Promise<Throughput> {
+  const [events, spread] = sized(context, wanted, wantedSpread);
+  const body = { ...SMALL_EVENT, topics: spread.topics, sources: WIDE.sources, events: LINES };
+  const work = (file: string) =>
+    using(Server.eventbus(context, ["--db", file]), (server) => publishTo(context, server, CONNECTIONS, body));
+  return usingCopy(context, events, work, spread);
+}
+
+async function askBoth(context: Context) {
+  const [wideEvents, wide] = sized(context, WIDE_EVENTS, WIDE);
+  const [narrowEvents, narrow] = sized(context, NARROW_EVENTS, NARROW);
+  const wideFile = await preparedHistory(context, wideEvents, wide);
+  const narrowFile = await preparedHistory(context, narrowEvents, narrow);
+  return using(Server.eventbus(context, ["--db", wideFile]), (wideServer) =>
+    using(Server.eventbus(context, ["--db", narrowFile]), (narrowServer) =>
+      using(new Program<AskCommands>("ask", context.folder), async (program) => {
+        const ask = async ({ port }: Server, topics: number) => {
+          const count = context.isQuick ? QUESTIONS / 10 : QUESTIONS;
+          const { timesMs } = await program.ask("ask", { port, paths: topicQuestions(topics, count) });
+          return timesMs;
+        };
+        await ask(wideServer, wide.topics);
+        await ask(narrowServer, narrow.topics);
+        return takeTurns(context, {
+          narrowMs: () => ask(narrowServer, narrow.topics),
+          wideMs: () => ask(wideServer, wide.topics),
+        });
+      }),
+    ),
+  );
+}
+
+function topicQuestions(topics: number, count: number): string[] {
+  return Array.from({ length: count }, () => {
+    const topic = topicName(Math.floor(Math.random() * topics));
+    return `/api/events/history?last=50&topic=${topic}`;
+  });
+}
