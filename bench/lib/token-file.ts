@@ -15,10 +15,12 @@ export async function makeTokenFile(context: Context, tokens: number, scopes: nu
   const path = join(mkdtempSync(join(context.folder, "tokens-")), "eventbus.db");
   const log = new SqliteEventLog(path, { durability: "os" });
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
-  const secrets = Array.from({ length: tokens }, (_, index) => {
+  const secrets: string[] = [];
+  for (let index = 0; index < tokens; index++) {
     const publish = ["site*.sensor*", `scope${index % scopes}.*`];
-    return book.create({ name: `t${index}`, publish, subscribe: [], isAdmin: true, expiresMs: undefined }).secret;
-  });
+    const spec = { name: `t${index}`, publish, subscribe: [], isAdmin: true, expiresMs: undefined };
+    secrets.push((await book.create(spec)).secret);
+  }
   await log.close();
   return { path, secrets };
 }

@@ -3,6 +3,7 @@ import { BusError } from "./errors.ts";
 import type { Principal } from "./principal.ts";
 import { RecentMap } from "./recent-map.ts";
 import { scopeOf } from "./scope.ts";
+import { hashOf, makeSecret } from "./secret.ts";
 
 /** What a token is made with. */
 export interface TokenSpec {
@@ -23,19 +24,16 @@ export interface TokenRecord extends TokenSpec {
   readonly createdMs: number;
 }
 
-/** Where tokens are kept, and how their secrets are made. */
+/** Where tokens are kept. */
 export interface TokenStore {
   /** Every token that is intact. */
   all(): readonly TokenRecord[];
   /** Whether there is any, or may have been one that is lost: then nothing may be open. */
   readonly isUsed: boolean;
-  /** Returns when it survives a crash. Throws what `EventLog.append` rejects with. */
-  add(record: TokenRecord): void;
-  /** Whether there was one of that name. */
-  remove(name: string): boolean;
-  /** A secret that nobody can guess. */
-  makeSecret(): string;
-  hashOf(secret: string): string;
+  /** Resolves when it survives a crash. Rejects with what `EventLog.append` rejects with. */
+  add(record: TokenRecord): Promise<void>;
+  /** Resolves with whether there was one of that name, when its removal survives a crash. Rejects as `add`. */
+  remove(name: string): Promise<boolean>;
 }
 
 /** A token that was made or revoked, and by whom: the name of the principal, empty while the bus is open. */
@@ -77,6 +75,8 @@ export class TokenBook {
   readonly #byName = new Map<string, Entry>();
   readonly #byHash = new Map<string, Principal>();
   readonly #bySecret = new RecentMap<string, Principal>(MAX_REMEMBERED_SECRETS);
+  /** Changes are made one after another: each is checked against what the one before it has left. */
+  #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
 
   constructor(store: TokenStore, options: TokenBookOptions) {
@@ -101,45 +101,52 @@ export class TokenBook {
   }
 
   /**
-   * Makes a token; it is valid at once. The secret is told here and never again.
+   * Makes a token; it is valid once this resolves. The secret is returned here and never again.
    *
-   * Throws `parameter_invalid` when the name is taken or is none, when the token would be allowed nothing or has expired
-   * already, or when it is the first one and not an admin's; `pattern_invalid`; or what the store throws.
+   * Rejects with `parameter_invalid` when the name is taken or is none, when the token would be allowed nothing or has expired
+   * already, or when it is the first one and not an admin's; `pattern_invalid`; or what the store rejects with.
    *
    * @param by the name of the principal that makes it; default nobody's.
    */
-  create(spec: TokenSpec, by = ""): { record: TokenRecord; secret: string } {
-    this.#requireUsable(spec);
-    const secret = this.#store.makeSecret();
-    const record: TokenRecord = { ...spec, hash: this.#store.hashOf(secret), createdMs: this.#options.clock() };
-    const isFirst = this.isEmpty;
-    const entry = entryOf(record);
-    this.#store.add(record);
-    this.#add(entry);
-    if (isFirst) this.#tell(undefined);
-    this.#options.onChange?.({ kind: "made", name: spec.name, by });
-    return { record, secret };
+  create(spec: TokenSpec, by = ""): Promise<{ record: TokenRecord; secret: string }> {
+    return this.#change(async () => {
+      this.#requireUsable(spec);
+      const secret = makeSecret();
+      const record: TokenRecord = { ...spec, hash: hashOf(secret), createdMs: this.#options.clock() };
+      const isFirst = this.isEmpty;
+      const entry = entryOf(record);
+      await this.#store.add(record);
+      this.#add(entry);
+      if (isFirst) this.#tell(undefined);
+      this.#options.onChange?.({ kind: "made", name: spec.name, by });
+      return { record, secret };
+    });
   }
 
-  /** Makes the token invalid at once. Throws `not_found`, or `parameter_invalid` when it is the last admin's. */
-  revoke(name: string, by = ""): void {
-    const entry = this.#byName.get(name);
-    if (entry) this.#requireOtherAdmin(entry);
-    const wasKept = this.#store.remove(name);
-    if (!entry && !wasKept) throw new BusError("not_found", "there is no token of this name");
-    this.#options.onChange?.({ kind: "revoked", name, by });
-    if (!entry) return;
-    this.#byName.delete(name);
-    this.#byHash.delete(entry.record.hash);
-    this.#bySecret.clear();
-    this.#tell(entry.principal);
+  /**
+   * Makes the token invalid; it is so once this resolves. Rejects with `not_found`, or with `parameter_invalid` when it is
+   * the last admin's.
+   */
+  revoke(name: string, by = ""): Promise<void> {
+    return this.#change(async () => {
+      const entry = this.#byName.get(name);
+      if (entry) this.#requireOtherAdmin(entry);
+      const wasKept = await this.#store.remove(name);
+      if (!entry && !wasKept) throw new BusError("not_found", "there is no token of this name");
+      this.#options.onChange?.({ kind: "revoked", name, by });
+      if (!entry) return;
+      this.#byName.delete(name);
+      this.#byHash.delete(entry.record.hash);
+      this.#bySecret.clear();
+      this.#tell(entry.principal);
+    });
   }
 
   /** Whose secret it is, expired or not; undefined when it is nobody's. */
   find(secret: string): Principal | undefined {
     const known = this.#bySecret.get(secret);
     if (known) return known;
-    const principal = this.#byHash.get(this.#store.hashOf(secret));
+    const principal = this.#byHash.get(hashOf(secret));
     if (principal) this.#bySecret.set(secret, principal);
     return principal;
   }
@@ -147,6 +154,12 @@ export class TokenBook {
   /** Calls the listener with whoever may do nothing any more; with undefined when the bus is no longer open to all. */
   onGone(listener: (gone: Principal | undefined) => void): void {
     this.#listeners.push(listener);
+  }
+
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const change = this.#lastChange.then(work);
+    this.#lastChange = change.catch(() => {});
+    return change;
   }
 
   #requireUsable({ name, publish, subscribe, isAdmin, expiresMs }: TokenSpec): void {
@@ -163,7 +176,7 @@ export class TokenBook {
       throw invalid(parameter, `a token takes at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
     }
     if (this.isEmpty && !isAdmin) {
-      throw invalid("admin", "the first token must be an admin's, or nobody could make another: add --admin");
+      throw invalid("admin", "the first token must be an admin's, or nobody could make another one");
     }
     if (!isAdmin && publish.length === 0 && subscribe.length === 0) {
       throw invalid("publish", "a token must be allowed something: to publish, to subscribe, or to be an admin");

@@ -158,10 +158,10 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
     list: async () => book.list().map(tokenInfoOf),
     create: async (name, { publish = [], subscribe = [], admin = false, expires }) => {
       const spec = { name, publish, subscribe, isAdmin: admin, expiresMs: expires?.getTime() };
-      const { record, secret } = book.create(spec);
+      const { record, secret } = await book.create(spec);
       return { ...tokenInfoOf(record), secret };
     },
-    revoke: async (name) => book.revoke(name),
+    revoke: (name) => book.revoke(name),
     close: () => log.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type Access, anybody, type Principal, requireAccess } from "../bus/principal.ts";
+import { SECRET_PREFIX } from "../bus/secret.ts";
 import type { TokenBook } from "../bus/tokens.ts";
 import type { ErrorCode } from "../protocol/problem.ts";
 import { secretOf } from "./credentials.ts";
@@ -28,9 +29,6 @@ export interface GateParts {
   /** Told of every request that was not let in, and why. */
   readonly onRefusal?: (reason: ErrorCode) => void;
 }
-
-/** What every secret of a named token begins with. */
-const TOKEN_PREFIX = "ebt_";
 
 /** Lets in whoever may come in: before a route is called, and before a connection is upgraded. */
 export class Gate implements Callers {
@@ -91,7 +89,7 @@ export class Gate implements Callers {
     const { tokens, jwt } = this.#parts;
     const secret = secretOf(request);
     if (secret === undefined) throw tokenMissing();
-    if (jwt !== undefined && !secret.startsWith(TOKEN_PREFIX)) return jwt.verify(secret);
+    if (jwt !== undefined && !secret.startsWith(SECRET_PREFIX)) return jwt.verify(secret);
     const principal = tokens.find(secret);
     if (principal) return principal;
     throw new BusError("token_invalid", "the token is not known: it may have been revoked");

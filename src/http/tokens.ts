@@ -47,12 +47,12 @@ async function create(tokens: TokenBook, request: Request, caller: Principal, ca
   mediaTypeOf(request, ["json"]);
   const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
   callers.requireValid(caller);
-  const { record, secret } = tokens.create(parseTokenSpec(body), caller.name);
+  const { record, secret } = await tokens.create(parseTokenSpec(body), caller.name);
   return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
 }
 
-function revoke(tokens: TokenBook, name: string, by: Principal): Response {
-  tokens.revoke(name, by.name);
+async function revoke(tokens: TokenBook, name: string, by: Principal): Promise<Response> {
+  await tokens.revoke(name, by.name);
   return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 

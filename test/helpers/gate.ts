@@ -10,21 +10,13 @@ class MemoryTokenStore implements TokenStore {
     return [...this.#records.values()];
   }
 
-  add(record: TokenRecord): void {
+  async add(record: TokenRecord): Promise<void> {
     this.#records.set(record.name, record);
     this.isUsed = true;
   }
 
-  remove(name: string): boolean {
+  async remove(name: string): Promise<boolean> {
     return this.#records.delete(name);
-  }
-
-  makeSecret(): string {
-    return `ebt_${crypto.randomUUID()}`;
-  }
-
-  hashOf(secret: string): string {
-    return Bun.CryptoHasher.hash("sha256", secret, "hex");
   }
 }
 

@@ -92,7 +92,7 @@ describe("with no token", () => {
     const before = await expectProblem(await get(edge.url, "/readyz"), "storage_full");
     expect(before.detail).toBe(full.message);
     const spec = { publish: [], subscribe: [], isAdmin: true, expiresMs: undefined };
-    const { secret } = edge.tokens.create({ name: "root", ...spec });
+    const { secret } = await edge.tokens.create({ name: "root", ...spec });
     for (const one of [undefined, secret]) {
       const { detail } = await expectProblem(await get(edge.url, "/readyz", one), "storage_full");
       expect(detail).toBe("the server cannot take a publish: see its log");

@@ -129,10 +129,13 @@ describe("the rate of publishing with tokens", () => {
   const all = { publish: ["*"], subscribe: ["*"], isAdmin: true, expiresMs: undefined };
 
   /** A server that takes one event a second of each token, and the headers of two that come from one address. */
-  function openWithTokens() {
+  async function openWithTokens() {
     const edge = openEdge({ rateLimit: 1 });
-    const make = (name: string) => ({ Authorization: `Bearer ${edge.tokens.create({ ...all, name }).secret}` });
-    const [first = {}, second = {}] = NAMES.map(make);
+    const make = async (name: string) => {
+      const { secret } = await edge.tokens.create({ ...all, name });
+      return { Authorization: `Bearer ${secret}` };
+    };
+    const [first = {}, second = {}] = await Promise.all(NAMES.map(make));
     return { edge, first, second, make };
   }
 
@@ -141,7 +144,7 @@ describe("the rate of publishing with tokens", () => {
   }
 
   test("is one's own over HTTP, though the address is the same", async () => {
-    const { edge, first, second } = openWithTokens();
+    const { edge, first, second } = await openWithTokens();
     await using _ = edge;
     const answers = await Promise.all(Array.from({ length: 20 }, () => send(edge.url, first)));
     expect(answers.map(({ status }) => status)).toContain(429);
@@ -149,7 +152,7 @@ describe("the rate of publishing with tokens", () => {
   });
 
   test("is one's own over WebSockets, though the address is the same", async () => {
-    const { edge, first, second } = openWithTokens();
+    const { edge, first, second } = await openWithTokens();
     await using _ = edge;
     using busy = await TestSocket.open(edge.url, "pattern=none", first);
     for (let ref = 1; ref <= 20; ref++) busy.send({ type: "publish", ref, topic: "a" });
@@ -161,12 +164,12 @@ describe("the rate of publishing with tokens", () => {
   });
 
   test("is the same over HTTP and a WebSocket", async () => {
-    const { edge, make } = openWithTokens();
+    const { edge, make } = await openWithTokens();
     await using _ = edge;
     const statuses: number[] = [];
     // A token that is new has a second's worth: where both count apart, its first request always passes.
     for (let attempt = 1; attempt <= 10 && !statuses.includes(429); attempt++) {
-      const token = make(`token-${attempt}`);
+      const token = await make(`token-${attempt}`);
       using socket = await TestSocket.open(edge.url, "pattern=none", token);
       expect(await socket.ask({ type: "publish", topic: "a" })).toMatchObject({ type: "ack" });
       statuses.push((await send(edge.url, token)).status);

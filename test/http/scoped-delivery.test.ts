@@ -20,15 +20,15 @@ const ASKED: Readonly<Record<string, readonly string[]>> = {
 /** So little may wait that every subscriber falls behind and catches up all the time. */
 const tuning = { pageEvents: 2, maxWaitingBytes: 0, checkCharacters: 1 };
 
-function secretOf(tokens: TokenBook, name: string, scope: string): string {
+async function secretOf(tokens: TokenBook, name: string, scope: string): Promise<string> {
   const spec = { name, publish: ["*"], subscribe: [scope], isAdmin: true, expiresMs: undefined };
-  return tokens.create(spec).secret;
+  return (await tokens.create(spec)).secret;
 }
 
 describe("a subscriber of limited scope", () => {
   test.each(Object.keys(SCOPES))("that may see %s gets what it asks of that, once, in order", async (scope) => {
     await using edge = openEdge({ tuning });
-    const secret = secretOf(edge.tokens, "reader", `{${scope},end}`);
+    const secret = await secretOf(edge.tokens, "reader", `{${scope},end}`);
     for (let index = 0; index < 100; index++) await edge.bus.publish(TOPICS[index % 5] ?? "", index);
     const wishes = Object.keys(ASKED).flatMap((asked) =>
       ["&since=all", "&last=7", ""].map((start) => ({ asked, start })),
@@ -54,7 +54,7 @@ describe("a subscriber of limited scope", () => {
 
   test("is told of no id by a stream that lies before one it was told of, should retention remove what it may see", async () => {
     await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
-    const secret = secretOf(edge.tokens, "reader", "a.x");
+    const secret = await secretOf(edge.tokens, "reader", "a.x");
     using stream = await StreamSubscriber.open(edge.url, { query: `pattern=b.*&access_token=${secret}` });
     const ids: number[] = [];
     const listenUntil = async (isHeard: () => boolean) => {
@@ -73,7 +73,7 @@ describe("a subscriber of limited scope", () => {
 
   test("is told of no hole by a stream that it passed while it was up to date", async () => {
     await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
-    const secret = secretOf(edge.tokens, "reader", "a.x");
+    const secret = await secretOf(edge.tokens, "reader", "a.x");
     const query = `access_token=${secret}`;
     await edge.bus.publish("a.x", 0);
     using stream = await StreamSubscriber.open(edge.url, { query });
@@ -89,8 +89,8 @@ describe("a subscriber of limited scope", () => {
   test("shares one delivery with those of equal scope, whatever their token", async () => {
     await using edge = openEdge();
     const added = spyOn(edge.bus, "addInterest");
-    const secrets = ["a", "b", "c"].map((name) => secretOf(edge.tokens, name, "a.*"));
-    const other = secretOf(edge.tokens, "d", "b.*");
+    const secrets = await Promise.all(["a", "b", "c"].map((name) => secretOf(edge.tokens, name, "a.*")));
+    const other = await secretOf(edge.tokens, "d", "b.*");
     using _a = await TestSocket.open(edge.url, `access_token=${secrets[0]}`);
     using _b = await TestSocket.open(edge.url, `access_token=${secrets[1]}`);
     using _c = await TestSocket.open(edge.url, `access_token=${secrets[2]}`);

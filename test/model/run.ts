@@ -22,6 +22,7 @@ async function runCase(seed: number, options: RunOptions = {}): Promise<Failure 
   const scenario = scenarioOf(seed);
   const { makeBus = (log, busOptions) => new Bus(log, busOptions), patienceMs = PATIENCE_MS } = options;
   await using world = new World(scenario, makeBus);
+  await world.prepare();
   for (const step of scenario.steps) await play(step, world);
   const breach = (await drain(world, patienceMs)) ?? breachOf(world) ?? (await world.breach());
   return breach === undefined ? undefined : { seed, breach, scenario };

@@ -55,8 +55,12 @@ export class World implements AsyncDisposable {
     this.#path = scenario.steps.some((step) => step.do === "restart") ? `${this.#folder.path}/history.db` : ":memory:";
     [this.#log, this.#bus] = this.#open();
     this.#server = this.#serve();
-    if (scenario.readers.some(({ scope }) => scope !== undefined)) this.#makeTokens();
     this.readers = scenario.readers.map((plan) => new Reader(plan, this));
+  }
+
+  /** Makes the tokens that the readers need; call it before the first step. */
+  async prepare(): Promise<void> {
+    if (this.#scenario.readers.some(({ scope }) => scope !== undefined)) await this.#makeTokens();
   }
 
   get url(): string {
@@ -181,11 +185,11 @@ export class World implements AsyncDisposable {
     return serve(this.#bus, pageTurns === 0 ? {} : { spareTime: new SlowTime(pageTurns) }, this.#opened);
   }
 
-  #makeTokens(): void {
+  async #makeTokens(): Promise<void> {
     const scopes = new Set<PatternText>(["*", ...this.#scenario.readers.map(({ scope = "*" }) => scope)]);
     for (const [index, scope] of [...scopes].entries()) {
       const spec = { name: `t${index}`, publish: ["*"], subscribe: [scope], isAdmin: true, expiresMs: undefined };
-      this.#secrets.set(scope, this.#opened.tokens.create(spec).secret);
+      this.#secrets.set(scope, (await this.#opened.tokens.create(spec)).secret);
     }
   }
 

@@ -4,9 +4,6 @@ import type { TokenRecord, TokenStore } from "../../bus/tokens.ts";
 import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 
-/** Bytes from the system's random source; as hard to guess as the hash is to turn back. */
-const SECRET_BYTES = 32;
-
 export interface TokenRow {
   readonly name: string;
   readonly hash: Uint8Array;
@@ -62,7 +59,7 @@ export class TokenTable implements TokenStore {
     return this.#records;
   }
 
-  add({ name, hash, publish, subscribe, isAdmin, createdMs, expiresMs }: TokenRecord): void {
+  async add({ name, hash, publish, subscribe, isAdmin, createdMs, expiresMs }: TokenRecord): Promise<void> {
     const row = {
       name,
       hash: Buffer.from(hash, "hex"),
@@ -79,18 +76,8 @@ export class TokenTable implements TokenStore {
     this.#isUsed = true;
   }
 
-  remove(name: string): boolean {
+  async remove(name: string): Promise<boolean> {
     return this.#change(() => -this.#delete.run(name).changes) < 0;
-  }
-
-  makeSecret(): string {
-    const bytes = crypto.getRandomValues(new Uint8Array(SECRET_BYTES));
-    return `ebt_${Buffer.from(bytes).toString("base64url")}`;
-  }
-
-  /** A fast hash is enough: nobody can try 2^256 secrets, as he could try passwords. */
-  hashOf(secret: string): string {
-    return Bun.CryptoHasher.hash("sha256", secret, "hex");
   }
 
   /** `work` answers, as this does, by how many tokens there are more. */

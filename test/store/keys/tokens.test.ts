@@ -4,7 +4,6 @@ import { TokenBook } from "../../../src/bus/tokens.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { drafts } from "../../contract/log-driver.ts";
-import { busErrorOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { makeOlder } from "../file/older-schema.ts";
 
@@ -29,8 +28,8 @@ function open(path = folder.file()): { log: SqliteEventLog; book: TokenBook } {
 /** A closed file with two tokens; returns the admin's secret. */
 async function makeFile(): Promise<string> {
   const { log, book } = open();
-  const { secret } = book.create(root);
-  book.create(shop);
+  const { secret } = await book.create(root);
+  await book.create(shop);
   await log.close();
   return secret;
 }
@@ -61,11 +60,20 @@ describe("tokens in the file", () => {
     expect(await faults()).toEqual([]);
   });
 
+  test("made under one name at the same time are one, and the other is refused", async () => {
+    const { log, book } = open();
+    await book.create(root);
+    const outcomes = await Promise.allSettled([book.create(shop), book.create(shop), book.revoke("shop")]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(book.list().map(({ name }) => name)).toEqual(["root"]);
+    await log.close();
+  });
+
   test("that are revoked stay so", async () => {
     const secret = await makeFile();
     const first = open();
-    first.book.create({ ...root, name: "second" });
-    first.book.revoke("root");
+    await first.book.create({ ...root, name: "second" });
+    await first.book.revoke("root");
     await first.log.close();
     const { log, book } = open();
     expect(book.list().map(({ name }) => name)).toEqual(["second", "shop"]);
@@ -76,7 +84,7 @@ describe("tokens in the file", () => {
 
   test("are kept in memory when nothing is kept", async () => {
     const { log, book } = open(":memory:");
-    const { secret } = book.create(root);
+    const { secret } = await book.create(root);
     expect(book.find(secret)?.isAdmin).toBe(true);
     await log.close();
   });
@@ -89,7 +97,7 @@ describe("tokens in the file", () => {
     const { log, book } = open();
     expect(log.head).toBe(3);
     expect(book.isEmpty).toBe(true);
-    book.create(root);
+    await book.create(root);
     await log.close();
     expect(await faults()).toEqual([]);
   });
@@ -108,7 +116,7 @@ describe("a token that is damaged in the file", () => {
     const { log, book } = open();
     expect(book.list()).toMatchObject([root]);
     expect(damage).toHaveLength(1);
-    book.revoke("shop");
+    await book.revoke("shop");
     await log.close();
     expect(await faults()).toEqual([]);
   });
@@ -126,10 +134,10 @@ describe("a token that is damaged in the file", () => {
 describe("a change that cannot be written", () => {
   test("is none: the token is not valid", async () => {
     const { log, book } = open();
-    book.create(root);
+    await book.create(root);
     await log.close();
-    expect(busErrorOf(() => book.create(shop)).code).toBe("shutting_down");
+    await expect(book.create(shop)).rejects.toMatchObject({ code: "shutting_down" });
     expect(book.list()).toHaveLength(1);
-    expect(busErrorOf(() => book.revoke("nobody")).code).toBe("shutting_down");
+    await expect(book.revoke("nobody")).rejects.toMatchObject({ code: "shutting_down" });
   });
 });
