@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { parse, TomlDate, TomlError, type TomlTable, type TomlValue } from "smol-toml";
 import { BusError } from "./bus/errors.ts";
-import { CONFIG_FLAG, type FileValues, fileKey, type Setting, settings } from "./config.ts";
+import { CONFIG_FLAG, type FileValues, fileKey, settings } from "./config.ts";
+import type { Setting } from "./setting-kinds.ts";
 import { nearest } from "./text/nearest.ts";
 import { readFailure } from "./text/read-failure.ts";
 

@@ -1,4 +1,5 @@
-import { type Key, type Resolved, type Setting, settings } from "./config.ts";
+import { type Key, type Resolved, settings } from "./config.ts";
+import type { Setting } from "./setting-kinds.ts";
 
 /** Every setting with its value and where that comes from, a line each; secrets are masked. */
 export function printConfig({ config, origins }: Resolved): string {

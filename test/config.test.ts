@@ -1,17 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  environmentName,
-  type FileValues,
-  fileKey,
-  type Key,
-  resolveConfig,
-  type Setting,
-  settings,
-} from "../src/config.ts";
+import { environmentName, type FileValues, fileKey, type Key, resolveConfig, settings } from "../src/config.ts";
 import { readConfigFile } from "../src/config-file.ts";
 import { printConfig } from "../src/config-print.ts";
+import type { Setting } from "../src/setting-kinds.ts";
 import { runBinary } from "./helpers/binary.ts";
 import { temporaryFolder } from "./helpers/service.ts";
 
@@ -102,6 +95,21 @@ describe("a configuration file is refused", () => {
 test("a file may give sizes as numbers, and turn a rule off", () => {
   const { config } = resolveConfig({}, {}, fileOf('max-body = 2048\nmax-history = "off"\nallowed-host = []\n'));
   expect(config).toMatchObject({ maxBody: 2048, maxHistory: undefined, allowedHosts: [] });
+});
+
+test("variables of a container or a Service called eventbus are passed over", () => {
+  const environment = {
+    EVENTBUS_PORT: "tcp://10.0.0.1:9800",
+    EVENTBUS_PORT_9800_TCP_ADDR: "10.0.0.1",
+    EVENTBUS_SERVICE_HOST: "10.0.0.1",
+    EVENTBUS_SERVICE_PORT_HTTP: "9800",
+    EVENTBUS_NAME: "/web/eventbus",
+    EVENTBUS_ENV_PATH: "/usr/bin",
+  };
+  const { config, passedOver } = resolveConfig({}, { ...environment, EVENTBUS_DB: "other.db" });
+  expect(config).toMatchObject({ port: 9800, db: "other.db" });
+  expect(passedOver).toEqual(Object.keys(environment));
+  expect(resolveConfig({}, { EVENTBUS_PORT: "7" }).config.port).toBe(7);
 });
 
 test("origins are kept as browsers send them", () => {

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { environmentName, fileKey, type Setting, settings } from "../src/config.ts";
+import { environmentName, fileKey, settings } from "../src/config.ts";
+import type { Setting } from "../src/setting-kinds.ts";
 import { describeWith } from "./helpers/requires.ts";
 import { startService } from "./helpers/service.ts";
 

@@ -7,6 +7,7 @@ import {
   configPath,
   environmentName,
   type Flags,
+  type Resolved,
   resolveConfig,
   settings,
 } from "../config.ts";
@@ -43,7 +44,7 @@ export function serveCommand(version: string): Command {
     const path = configPath(flags);
     const resolved = resolveConfig(flags, undefined, path === undefined ? undefined : readConfigFile(path));
     if (flags["--print-config"]) process.stdout.write(printConfig(resolved));
-    else process.exitCode = await serve(resolved.config, version);
+    else process.exitCode = await serve(resolved, version);
   });
 }
 
@@ -68,8 +69,9 @@ function flagsOf(command: Command): Flags {
   return flags;
 }
 
-function serve(config: Config, version: string): Promise<number> {
+function serve({ config, passedOver }: Resolved, version: string): Promise<number> {
   const log = createLogger(config.logLevel, config.logFormat);
+  if (passedOver.length > 0) log.debug({ variables: passedOver }, "variables of another container are passed over");
   return new Promise((end) => {
     const stop = async (reason: string, exitCode: number) => {
       log.info({ reason }, "stopping");
