@@ -21,11 +21,6 @@ export function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value), { status, headers: JSON_HEADERS });
 }
 
-/** The client prefers a JSON text a line. */
-export function wantsLines(request: Request): boolean {
-  return request.headers.get("accept")?.toLowerCase().includes("application/x-ndjson") ?? false;
-}
-
 /**
  * The path of a request as it was sent: percent-encoded, without the query. Remembers the last one, as it is asked for
  * several times in each request, and requests in a row are often for the same.

@@ -6,7 +6,8 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { type Scope, within } from "../bus/scope.ts";
 import { parseSource } from "../bus/topic.ts";
-import { DATA_HEADERS, jsonText, NDJSON_TYPE, wantsLines } from "./answer.ts";
+import { prefersLines } from "./accept.ts";
+import { DATA_HEADERS, jsonText, NDJSON_TYPE } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { nextLink } from "./next-link.ts";
 import { integer, MAX_ID, MAX_PATTERNS_ASKED, patternParameter, Query, text, time, type ValuesOf } from "./query.ts";
@@ -57,7 +58,7 @@ function event(bus: Bus, id: string, scope: Scope): Response {
 
 async function history(bus: Bus, request: Request, asked: HistoryQuery): Promise<Response> {
   const query = pinned(asked, bus.head);
-  if (wantsLines(request)) {
+  if (prefersLines(request, "application/json")) {
     return new Response(stream(bus.pages(query), asLines), {
       headers: { "Content-Type": NDJSON_TYPE, ...DATA_HEADERS },
     });

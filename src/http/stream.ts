@@ -5,7 +5,8 @@ import { PatternSet } from "../bus/pattern-set.ts";
 import type { Principal } from "../bus/principal.ts";
 import { within } from "../bus/scope.ts";
 import type { Start } from "../bus/start.ts";
-import { DATA_HEADERS, wantsLines } from "./answer.ts";
+import { prefersLines } from "./accept.ts";
+import { DATA_HEADERS } from "./answer.ts";
 import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
@@ -79,11 +80,12 @@ export class Streams {
     const start = resumeOf(request, last_event_id[0]) ?? startOf(since, last);
     const scope = caller.subscribe;
     const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
+    const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;
     this.#limits.slots.take();
     const stream = new EventStream({
       cursor: this.#bus.cursor(topics, start, scope),
       topics,
-      format: wantsLines(request) ? jsonLines : serverSentEvents,
+      format,
       lives: this.#lives,
       spareTime: this.#limits.spareTime,
       tuning: this.#bus.tuning,
@@ -95,10 +97,9 @@ export class Streams {
     });
     this.#streams.add(stream);
     this.#gate.guests.add(caller, stream);
-    const { contentType } = wantsLines(request) ? jsonLines : serverSentEvents;
     return new Response(stream.body, {
       // X-Accel-Buffering: nginx would keep events until its buffer is full.
-      headers: { "Content-Type": contentType, ...DATA_HEADERS, "X-Accel-Buffering": "no" },
+      headers: { "Content-Type": format.contentType, ...DATA_HEADERS, "X-Accel-Buffering": "no" },
     });
   }
 }
