@@ -79,6 +79,13 @@ export interface HistoryQuery {
   readonly limit: number;
 }
 
+/** A stretch of history. */
+export interface HistoryPage {
+  readonly events: readonly Event[];
+  /** Ids in the stretch that are damaged on disk, and therefore not among the events; ascending. */
+  readonly damaged: readonly number[];
+}
+
 /**
  * Publishes events into a history and hands them to whoever subscribed to their topic.
  *
@@ -213,13 +220,23 @@ export class Bus {
     return this.#collect({ filter, order: "newest", limit: checkedLimit(limit) });
   }
 
-  /** Reads history page by page, at most `limit` events in all; the loop is free between two pages. */
-  async *pages(query: HistoryQuery): AsyncGenerator<{ events: readonly Event[]; damaged: readonly number[] }> {
+  /**
+   * Reads history page by page, at most `limit` events in all; the loop is free between two pages. Oldest first, it throws
+   * `cursor_expired` with `oldest`, at once or before any later page, where retention has removed the events that come
+   * next: whoever pages by `after` cannot miss the gap. `after` 0 is the beginning, whatever that is.
+   */
+  pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     this.#refuseWhenStopped();
+    if (query.order === "oldest") this.#refuseExpired(query.after ?? 0);
+    return this.#pages(query);
+  }
+
+  async *#pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     let missing = query.limit;
     let position = query.order === "newest" ? (query.before ?? this.#log.head + 1) : (query.after ?? 0);
     const stop = query.order === "newest" ? (query.after ?? 0) + 1 : (query.before ?? Number.POSITIVE_INFINITY) - 1;
     while (missing > 0) {
+      if (query.order === "oldest") this.#refuseExpired(position);
       const limit = Math.min(missing, PAGE_EVENTS);
       const page =
         query.order === "newest"
@@ -322,6 +339,14 @@ export class Bus {
   /** Whether the history can take a publish, and if not, why. */
   health(): Health {
     return this.#log.health();
+  }
+
+  #refuseExpired(after: number): void {
+    const { floor } = this.#log;
+    if (after === 0 || after >= floor - 1) return;
+    throw new BusError("cursor_expired", `events after ${after} were pruned: the oldest one that is kept is ${floor}`, {
+      members: { oldest: floor },
+    });
   }
 
   #refuseWhenStopped(): void {

@@ -98,7 +98,8 @@ export class EventBusClient {
 
   /**
    * Events that history keeps: the newest, newest first; with `after` the oldest after that id, oldest first. `[]` when
-   * there are none. For the next page, ask with `before` (or `after`) the last one's id.
+   * there are none. For the next page, ask with `before` (or `after`) the last one's id. Rejects with `cursor_expired`,
+   * whose `problem.oldest` says where to go on, when retention has removed events that come next after an id.
    */
   async history(query: HistoryQuery = {}): Promise<ReceivedEvent[]> {
     const { signal, last, topic, from, to, source, before, after } = query;

@@ -51,6 +51,14 @@ describe("history", () => {
     expect((await failureOf(bus.history({ from: new Date(Number.NaN) }))).code).toBe("parameter_invalid");
   });
 
+  test("after an event that is followed by a gap says where to go on", async () => {
+    await using small = await startService({ maxHistory: 2 });
+    await connect(small.url).publishMany(Array(5).fill({ topic: "a" }));
+    await small.bus.prune();
+    const error = await failureOf(connect(small.url).history({ after: 1 }));
+    expect(error).toMatchObject({ code: "cursor_expired", status: 410, problem: { oldest: 4 } });
+  });
+
   test("is ended by its signal", async () => {
     expect((await failureOf(bus.history({ signal: AbortSignal.abort() }))).code).toBe("aborted");
   });

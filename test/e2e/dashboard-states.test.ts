@@ -3,7 +3,7 @@ import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
-import { publish } from "../helpers/http.ts";
+import { expectOk, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 setDefaultTimeout(60_000);
@@ -69,6 +69,23 @@ describeWith("chromium", "the views without a server", (chromium) => {
     await page.getByText(LAST_KNOWN).waitFor();
     await server.start();
     await page.getByText(LAST_KNOWN).waitFor({ state: "detached" });
+  });
+});
+
+describeWith("chromium", "a page of history of which the next events were removed", (chromium) => {
+  test("says so, and goes on with the oldest ones that are kept", async () => {
+    await using server = await ServerProcess.start(["--max-history", "2"]);
+    await publishNumbers(server.url, 5);
+    await expectOk(await fetch(`${server.url}/api/events/prune`, { method: "POST" }));
+    const browser = await launchChromium(chromium);
+    await using dashboard = await openDashboard(browser, server.url, "#/history?topic=n&after=1");
+    const { page } = dashboard;
+    await page.getByRole("heading", { name: "Retention has removed the next events" }).waitFor();
+    await page.getByRole("link", { name: "Go on from there" }).click();
+    await page.getByText("2 events", { exact: true }).waitFor();
+    expect(await shownIds(page)).toEqual([4, 5]);
+    expect(new URL(page.url()).hash).toBe("#/history?topic=n&after=3");
+    await browser.close();
   });
 });
 

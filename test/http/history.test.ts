@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import type { EventMessage } from "../../src/protocol/event.ts";
-import { expectOk, expectProblem, history, publish, publishMany } from "../helpers/http.ts";
+import { expectOk, expectProblem, history, publish, publishMany, requestText } from "../helpers/http.ts";
 import { sharedService, startService } from "../helpers/service.ts";
 
 const TOPICS = ["orders.created", "orders.paid", "users.created"];
@@ -191,6 +191,86 @@ describe("history as NDJSON", () => {
 
   test("still answers problems as problems", async () => {
     await expectProblem(await fetch(`${service.url}/api/events/history?last=0`, accept), "parameter_invalid");
+  });
+});
+
+describe("history after an event that is followed by a gap", () => {
+  const accept = { headers: { Accept: "application/x-ndjson" } };
+
+  /** The oldest event kept is 8, the newest 12. */
+  async function pruned() {
+    const one = await startService({ maxHistory: 5 });
+    await publishMany(one.url, Array(12).fill({ topic: "a" }));
+    await one.bus.prune();
+    return one;
+  }
+
+  test.each(["after=1", "after=6", "after=6&topic=none", "after=3&before=5&last=1"])(
+    "is refused: %s",
+    async (query) => {
+      await using one = await pruned();
+      const address = `${one.url}/api/events/history?${query}`;
+      for (const init of [{}, accept]) {
+        const problem = await expectProblem(await fetch(address, init), "cursor_expired");
+        expect(problem.oldest).toBe(8);
+      }
+    },
+  );
+
+  test.each([
+    ["after=0", [8, 9, 10, 11, 12]],
+    ["after=0&last=2", [8, 9]],
+    ["after=7", [8, 9, 10, 11, 12]],
+    ["after=8&last=1", [9]],
+    ["after=12", []],
+    ["after=99", []],
+    ["before=3", []],
+  ])("is answered where there is none: %s", async (query, ids) => {
+    await using one = await pruned();
+    expect((await history(one.url, query)).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test("is refused when all is pruned, but after the newest", async () => {
+    await using one = await startService({ maxAge: 1 });
+    await publishMany(one.url, Array(3).fill({ topic: "a" }));
+    await nextMillisecond();
+    await nextMillisecond();
+    await one.bus.prune();
+    const address = `${one.url}/api/events/history`;
+    expect((await expectProblem(await fetch(`${address}?after=2`), "cursor_expired")).oldest).toBe(4);
+    expect(await history(one.url, "after=3")).toEqual([]);
+  });
+
+  test("breaks off when retention overtakes it while it is read", async () => {
+    await using one = await startService({ maxHistory: 1 });
+    // More than the kernel holds for a reader that pauses.
+    const data = "x".repeat(20_000);
+    for (let index = 0; index < 12; index++) await publishMany(one.url, Array(100).fill({ topic: "a", data }));
+    let [text, isBegun] = ["", false];
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    const { promise: closed, resolve: close } = Promise.withResolvers<void>();
+    const reader = await Bun.connect({
+      hostname: "127.0.0.1",
+      port: one.port,
+      socket: {
+        data: (socket, bytes) => {
+          text += bytes.toString("latin1");
+          if (isBegun || !text.includes('"id":2,')) return;
+          isBegun = true;
+          socket.pause();
+          begin();
+        },
+        close: () => close(),
+      },
+    });
+    reader.write(requestText("GET /api/events/history?after=1&last=10000", ["Accept: application/x-ndjson"]));
+    await begun;
+    expect(await one.bus.prune()).toBe(1199);
+    reader.resume();
+    await closed;
+    expect(text).toContain('"id":2,');
+    expect(text).not.toContain('"id":1200,');
+    expect(text).not.toEndWith("\r\n0\r\n\r\n");
   });
 });
 

@@ -1,5 +1,5 @@
 import { useRef, useState } from "preact/hooks";
-import type { HistoryQuery } from "../../client/index.ts";
+import { EventBusError, type HistoryQuery } from "../../client/index.ts";
 import { EventDetail } from "../parts/event-detail.tsx";
 import { EventList } from "../parts/event-list.tsx";
 import { PageLink } from "../parts/page-link.tsx";
@@ -9,7 +9,7 @@ import { useEscape } from "../state/escape.ts";
 import type { ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
 import { type EventRow, PageRows, type Row, rowOf } from "../state/rows.ts";
-import { counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
+import { count, counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
 
 /** Events a page; one more is asked for, to know whether there is another page. */
 const PAGE_EVENTS = 200;
@@ -54,7 +54,7 @@ export function HistoryView({ session, query }: ViewProps) {
       {page !== undefined && page.rows.length > 0 && <Pager page={page} query={query} />}
       <div class={`split ${selected ? "open" : ""}`}>
         {answer.kind === "loading" && <Loading what="history" />}
-        {answer.kind === "failed" && <Failure error={answer.error} onRetry={again} />}
+        {answer.kind === "failed" && <Failed error={answer.error} query={query} onRetry={again} />}
         {page?.rows.length === 0 && <NothingFound query={query} />}
         {page !== undefined && page.rows.length > 0 && (
           <EventList rows={page.rows} label="Events, newest first" selected={selected?.key} onSelect={select} />
@@ -117,6 +117,26 @@ function Pager({ page, query }: { readonly page: Page; readonly query: Query }) 
       <PageLink words="← Newer" to={page.newer && routeTo("history", page.newer)} />
       <PageLink words="Older →" to={page.older && routeTo("history", page.older)} />
     </nav>
+  );
+}
+
+interface FailedProps {
+  readonly error: unknown;
+  readonly query: Query;
+  readonly onRetry: () => void;
+}
+
+/** Of the events on this page, retention may have removed the first ones meanwhile. */
+function Failed({ error, query, onRetry }: FailedProps) {
+  const oldest = error instanceof EventBusError && error.code === "cursor_expired" ? error.problem?.oldest : undefined;
+  if (oldest === undefined) return <Failure error={error} onRetry={onRetry} />;
+  return (
+    <Notice title="Retention has removed the next events">
+      <p>
+        The oldest event that is kept is {count(oldest)}.{" "}
+        <a href={routeTo("history", { ...query, after: oldest - 1 })}>Go on from there</a>
+      </p>
+    </Notice>
   );
 }
 

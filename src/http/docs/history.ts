@@ -13,6 +13,9 @@ the limit: \`last=50\` are 50 events that match.
 When there are more, the header \`Link\` has the address of the next page. With \`Accept: application/x-ndjson\` the
 events come as lines, read from disk only as fast as they are taken, and without a \`Link\`.
 
+With \`after\`, from 1 on, 410 says that retention has removed the events that come next: go on from \`oldest\`, with
+\`after\` one less. When that happens while lines are sent, the connection is cut.
+
 \`\`\`sh
 curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
 \`\`\``,
@@ -39,7 +42,7 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
       },
     },
   },
-  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown"],
+  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown", "cursor_expired"],
 };
 
 export const eventDocs: RouteDocs = {

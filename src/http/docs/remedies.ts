@@ -56,8 +56,9 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
     remedy: "Make a new key for each new event, and repeat a body unchanged with its key.",
   },
   cursor_expired: {
-    meaning: "The event was there, and retention has removed it.",
-    remedy: "Go on from `oldest`. Keep more with `--max-history`, `--max-age` or `--max-bytes`.",
+    meaning: "The event was there, or there were events after `after`, and retention has removed them.",
+    remedy:
+      "Go on from `oldest`: with `after` one less than that. What lies before it is lost to you. Keep more with `--max-history`, `--max-age` or `--max-bytes`.",
   },
   payload_too_large: {
     meaning: "The body, or a line of it, is larger than `limit` bytes; or it has more than `limit` lines.",
