@@ -1,4 +1,4 @@
-import type { ControlMessage } from "../protocol/frames.ts";
+import type { ControlMessage, GapMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
 import { Meter } from "./meter.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
@@ -49,6 +49,8 @@ export class Cursor {
   #search: Search | undefined;
   /** A replay was asked for, and its end has not been told yet. */
   #owesCaughtUp: boolean;
+  /** The start is an id that was never given here, as after a backup was restored, and that has not been told yet. */
+  #owedGap: GapMessage | undefined;
 
   constructor(
     log: EventLog,
@@ -65,13 +67,21 @@ export class Cursor {
     this.topics = topics;
     this.#owesCaughtUp = start.kind !== "live";
     this.#position = positionOf(log, start, nowMs);
+    if (start.kind === "after" && start.id > log.head) {
+      const next = (scope ? newestOf(log, scope) : log.head) + 1;
+      this.#owedGap = { type: "gap", after: start.id, next };
+    }
     if (start.kind === "last") {
       this.#search = { topics, floor: log.floor, missing: start.count, before: log.head + 1 };
     }
   }
 
-  /** Where to go on from, as far as it may be told; undefined as long as the place to start from is not found yet. */
+  /**
+   * Where to go on from, as far as it may be told; undefined as long as the place to start from is not found yet, or has
+   * not been told to be another one.
+   */
   get position(): number | undefined {
+    if (this.#owedGap) return undefined;
     if (this.#scope) return this.#told;
     return this.#search === undefined ? this.#position : undefined;
   }
@@ -86,6 +96,7 @@ export class Cursor {
   take(limit: number): Taken {
     if (this.#search && !this.#searchOn(this.#search, limit)) return { items: [], isAtEnd: false };
     const items: Item[] = [];
+    this.#tellOwedGap(items);
     this.#tellGap(items);
     const page = this.#log.read({ topics: this.topics }, this.#position, limit);
     this.#addPage(items, page.events, page.damaged);
@@ -109,6 +120,15 @@ export class Cursor {
     this.#position = (oldest?.id ?? search.floor) - 1;
     this.#search = undefined;
     return true;
+  }
+
+  /** The reader comes from another history: its `next` is not above its `after`, and this one goes on with what is new. */
+  #tellOwedGap(items: Item[]): void {
+    if (this.#owedGap === undefined) return;
+    items.push(this.#owedGap);
+    this.meter.gaps++;
+    this.#told = this.#owedGap.next - 1;
+    this.#owedGap = undefined;
   }
 
   /** Retention has passed the cursor: say so, and go on from the oldest event that is kept. */

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import type { ConnectionState, ReceivedEvent, Subscription } from "../client/index.ts";
+import type { ConnectionState, Gap, ReceivedEvent, Subscription } from "../client/index.ts";
 import { childEnvironment } from "../config.ts";
 import {
   adviceOn,
@@ -77,7 +77,7 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
     since: flags.since,
     last: flags.last,
     signal: stop,
-    onGap: ({ after, next }) => say(`gap: the events between ${after} and ${next} are no longer kept`),
+    onGap: (gap) => say(gapWords(gap)),
     onCaughtUp: (id) => say(`caught up at ${id}`),
     onState: announcer(bus.url),
   });
@@ -99,6 +99,12 @@ function announcer(url: string): (state: ConnectionState) => void {
     }
     wasOpen ||= state.kind === "open";
   };
+}
+
+function gapWords({ after, next }: Gap): string {
+  return next > after
+    ? `gap: the events between ${after} and ${next} are no longer kept`
+    : `gap: the server has another history, in which event ${after} was never given; it goes on at ${next}`;
 }
 
 interface Handled {

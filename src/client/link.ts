@@ -64,8 +64,9 @@ export class Link {
 
   #receive(messages: StreamMessage[]): readonly StreamMessage[] {
     const [first] = messages;
-    // Ids never go down in one history. So it was replaced: what the new one holds up to here is not known to anybody.
-    if (first && this.#position !== undefined && first.position < this.#position) {
+    // Ids never go down in one history. So it was replaced: what the new one holds up to here is not known to anybody. Or
+    // the token sees less than the one before it. Where the server knows it, it says so by a gap itself.
+    if (first && first.kind !== "gap" && this.#position !== undefined && first.position < this.#position) {
       const next = first.kind === "event" ? first.position : first.position + 1;
       messages.unshift({ kind: "gap", position: next - 1, gap: { type: "gap", after: 0, next } });
     }

@@ -19,9 +19,10 @@ export interface SubscribeOptions {
   /** Ends the iteration without an error when it is aborted, as `close` does. */
   signal?: AbortSignal | undefined;
   /**
-   * Called in the place of events that are missing because retention removed them, once for each hole; what it throws,
-   * the loop throws. Without it a hole goes by unnoticed. A hole from 0 on may also mean that the ids went back: the
-   * server's history was replaced, by a backup for instance, or the token may see less than the one before it.
+   * Called in the place of events that are missing because retention removed them, once for each gap; what it throws,
+   * the loop throws. Without it a gap goes by unnoticed. A gap from 0 on, or one whose `next` is not above its `after`,
+   * means that the ids went back: the server's history was replaced, by a backup for instance, or the token may see less
+   * than the one before it.
    */
   onGap?: ((gap: Gap) => void) | undefined;
   /** Called once, when the replay that `since` or `last` asked for has reached the live events; `id` is the newest then. */

@@ -26,6 +26,7 @@ const streamQuery = new Query({
   since: sinceParameter,
   last: lastParameter,
   last_event_id: eventId,
+  lastEventId: integer(0, MAX_ID, "The same as `last_event_id`: the name by which polyfills of `EventSource` send it."),
 });
 
 /** The edge for server-sent events and JSON lines: who is connected. */
@@ -74,10 +75,10 @@ export class Streams {
   }
 
   #open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
-    const { pattern, since, last, last_event_id } = query;
+    const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
-    const start = resumeOf(request, last_event_id[0]) ?? startOf(since, last);
+    const start = resumeOf(request, last_event_id[0] ?? lastEventId[0]) ?? startOf(since, last, this.#bus.head);
     const scope = caller.subscribe;
     const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
     const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;

@@ -83,7 +83,7 @@ export class Subscriptions {
   /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */
   upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
     const { pattern, since, last } = subscribeQuery.read(request.url);
-    const start = startOf(since, last);
+    const start = startOf(since, last, this.#bus.head);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");

@@ -1,7 +1,10 @@
 import type { EventMessage } from "./event.ts";
 import type { ErrorCode, ProblemMembers } from "./problem.ts";
 
-/** Says, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. */
+/**
+ * Says, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. When
+ * `next` is not above `after`, the id to resume from was never given here: the history is another one, and goes on.
+ */
 export interface GapMessage {
   type: "gap";
   after: number;

@@ -159,6 +159,57 @@ describe("a hole", () => {
   });
 });
 
+describe("a start at an id that was never given", () => {
+  test("is told to be another one, and goes on with what is new", async () => {
+    await using memory = openMemoryBus();
+    await publishCounted(memory.bus, 3);
+    const cursor = memory.bus.cursor(everything, { kind: "after", id: 99 });
+    expect(cursor.position).toBeUndefined();
+    await publishCounted(memory.bus, 2);
+    expect(takeOf(cursor, 1).items).toEqual([{ type: "gap", after: 99, next: 4 }, 4]);
+    expect(cursor.position).toBe(4);
+    expect(takeOf(cursor).items).toEqual([5, { type: "caught_up", id: 5 }]);
+  });
+
+  test("is the next one too, and the newest is not", async () => {
+    await using memory = openMemoryBus();
+    await publishCounted(memory.bus, 3);
+    const told = (id: number) => takeOf(memory.bus.cursor(everything, { kind: "after", id })).items;
+    expect(told(4)).toEqual([
+      { type: "gap", after: 4, next: 4 },
+      { type: "caught_up", id: 3 },
+    ]);
+    expect(told(3)).toEqual([{ type: "caught_up", id: 3 }]);
+  });
+
+  test("tells a reader of limited scope no id that it may not know", async () => {
+    await using memory = openMemoryBus();
+    await publishCounted(memory.bus, 2, "seen");
+    await publishCounted(memory.bus, 5, "hidden");
+    const cursor = memory.bus.cursor(PatternSet.parse(["seen"]), { kind: "after", id: 99 }, scopeOf(["seen"]));
+    expect(takeOf(cursor).items).toEqual([
+      { type: "gap", after: 99, next: 3 },
+      { type: "caught_up", id: 2 },
+    ]);
+    await publishCounted(memory.bus, 1, "seen");
+    expect(takeOf(cursor).items).toEqual([8]);
+  });
+
+  test("may be overtaken by retention before it is told", async () => {
+    await using memory = openMemoryBus({ maxHistory: 1 });
+    await publishCounted(memory.bus, 3);
+    const cursor = memory.bus.cursor(everything, { kind: "after", id: 99 });
+    await publishCounted(memory.bus, 3);
+    await memory.bus.prune();
+    expect(takeOf(cursor).items).toEqual([
+      { type: "gap", after: 99, next: 4 },
+      { type: "gap", after: 3, next: 6 },
+      6,
+      { type: "caught_up", id: 6 },
+    ]);
+  });
+});
+
 describe("a cursor", () => {
   test("passes what does not match, so that it is never overtaken there", async () => {
     await using memory = openMemoryBus({ maxHistory: 1 });

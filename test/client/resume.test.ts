@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type ConnectionState, connect, type Gap } from "../../src/client/index.ts";
+import { until } from "../helpers/inbox.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { sharedService, startService } from "../helpers/service.ts";
 import { problem, scriptedServer } from "./failure.ts";
@@ -215,6 +216,26 @@ describe("a subscriber resumes", () => {
     const subscription = connect(server.url).subscribe("a", { onGap: (gap) => gaps.push(gap) });
     expect((await take(subscription, 2)).map(({ id }) => id)).toEqual([501, 11]);
     expect(gaps).toEqual([{ after: 0, next: 11 }]);
+    subscription.close();
+  });
+
+  test("a history that was replaced, of which the server tells itself", async () => {
+    await using first = await startService();
+    await using second = await startService();
+    let { url } = first;
+    const bus = connect(first.url, { fetch: (asked, init) => fetch(asked.replace(first.url, url), init) });
+    const gaps: Gap[] = [];
+    const subscription = bus.subscribe("a", { since: "all", onGap: (gap) => gaps.push(gap) });
+    await bus.publishMany(range(1, 20).map((data) => ({ topic: "a", data })));
+    await take(subscription, 20);
+    await connect(second.url).publishMany(range(1, 3).map((data) => ({ topic: "a", data })));
+    url = second.url;
+    await first.stop();
+    const next = take(subscription, 1);
+    await until(async () => gaps.length > 0, "a gap");
+    await bus.publish("a", "new");
+    expect(numbers(await next)).toEqual(["new"]);
+    expect(gaps).toEqual([{ after: 20, next: 4 }]);
     subscription.close();
   });
 

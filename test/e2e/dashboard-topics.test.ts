@@ -39,7 +39,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     page.on("response", (response) => void (response.url().includes("/api/topics") && answers.push(response)));
     await page.getByText("The first 1,000 topics, by name; there are more.").waitFor();
     expect(await namesIn(page)).toEqual(firstNames(await namesIn(page), 0));
-    await until(async () => answers.length > 1, "the page asks again");
+    await until(async () => answers.length > 1, "another question");
     const lengths = await Promise.all(answers.map(async (answer) => (await answer.json()).length));
     expect(new Set(lengths)).toEqual(new Set([PAGE + 1]));
   });
@@ -51,7 +51,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     await until(async () => {
       await page.locator("tbody tr").last().scrollIntoViewIfNeeded();
       return (await page.locator("tbody tr").count()) === PAGE;
-    }, "not every line came");
+    }, "every line");
     expect(await namesIn(page)).toEqual(firstNames(Array(PAGE), 0));
   });
 

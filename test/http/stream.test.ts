@@ -127,11 +127,13 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
     ["since=now", []],
     ["since=1h", range(1, 5)],
     ["since=2000-01-01T00:00:00Z", range(1, 5)],
-    ["since=99", []],
     ["last=2", [4, 5]],
     ["last_event_id=3", [4, 5]],
     ["last_event_id=3&since=1", [4, 5]],
     ["last_event_id=3&last=1", [4, 5]],
+    ["lastEventId=3", [4, 5]],
+    ["lastEventId=1&last_event_id=3&since=2", [4, 5]],
+    ["last_event_id=5", []],
   ])("with %s gets the replay, caught_up, and then what comes", async (query, replayed) => {
     await using edge = openEdge();
     await publishCounted(edge.bus, 5);
@@ -164,6 +166,24 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
     expect(await partsOf(stream, 2)).toEqual([4, 5]);
   });
 
+  test.each([
+    ["last_event_id=99", []],
+    ["lastEventId=6", []],
+    ["since=1", ["Last-Event-ID: 1796022000"]],
+  ])(
+    "that resumes from an id that was never given gets a gap, and goes on with what is new: %s %j",
+    async (query, headers) => {
+      await using edge = openEdge();
+      await publishCounted(edge.bus, 5);
+      using stream = await open(edge, { isLines, query, headers });
+      const after = Number(/\d+$/.exec(headers[0] ?? query)?.[0]);
+      const gap = { type: "gap", after, next: 6 };
+      expect(await partsOf(stream, 2)).toEqual([gap, { type: "caught_up", id: 5 }]);
+      await publish(edge.url, "a");
+      expect(await partsOf(stream, 1)).toEqual([6]);
+    },
+  );
+
   test("loses and repeats nothing across many connections while events are published", async () => {
     await using edge = openEdge({ tuning: { maxWaitingBytes: 300, checkCharacters: 100, pageEvents: 5 } });
     let isDone = false;
@@ -189,6 +209,8 @@ describe("a stream is refused", () => {
     ["since=1&last=2", "parameter_invalid"],
     ["last=0", "parameter_invalid"],
     ["last_event_id=-1", "parameter_invalid"],
+    ["lastEventId=abc", "parameter_invalid"],
+    ["since=1", "parameter_invalid"],
     ["last_event_id=abc", "parameter_invalid"],
     ["last_event_id=1&last_event_id=2", "parameter_invalid"],
     ["sinse=1", "parameter_unknown"],

@@ -156,6 +156,7 @@ export class LiveTail extends Store {
 
 /** Says which events are missing, and why. */
 export function gapWords(after: number, next: number): string {
+  if (next <= after) return `event ${after} was never given here: the server has another history, which goes on.`;
   const [first, last] = [after + 1, next - 1];
   const which = first === last ? `event ${first} is` : `events ${first} to ${last} are`;
   return `${which} missing, retention has removed them.`;

@@ -200,8 +200,10 @@ export const schemas: Readonly<Record<string, Schema>> = {
   ),
   Gap: object("Retention removed the events between `after` and `next` before they were read.", {
     type: typeOf("gap"),
-    after: countOf("The last event before the hole."),
-    next: countOf("The first event after it."),
+    after: countOf("The last event before the gap."),
+    next: countOf(
+      "The first event after it. Not above `after` when that was never given here, as after a backup was restored.",
+    ),
   }),
   CaughtUp: object("The replay that `since` or `last` asked for has reached the present.", {
     type: typeOf("caught_up"),

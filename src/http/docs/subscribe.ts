@@ -71,7 +71,9 @@ curl -N 'http://127.0.0.1:9800/api/events/stream?pattern=orders.*&last=10'
 ${PROMISE}
 
 An \`EventSource\` that lost the connection goes on where it was, by itself: it sends the header \`Last-Event-ID\`, which
-wins over \`last_event_id\`, which wins over \`since\` and \`last\`. With \`Accept: application/x-ndjson\` the stream holds a
+wins over \`last_event_id\`, which wins over \`since\` and \`last\`. An id above the newest one is refused as \`since\`; one
+to resume from gets a \`gap\` whose \`next\` is not above its \`after\`, and goes on from there: the history is another
+one, restored from a backup for instance. With \`Accept: application/x-ndjson\` the stream holds a
 JSON text a line. A comment, or an empty line, comes every 15 s. A server that stops says \`bye\`.`,
   parameters: [
     {
