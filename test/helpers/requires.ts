@@ -68,5 +68,5 @@ function leaveOut(what: string, program: Program): void {
 function sayLeftOut(message: string): void {
   const file = process.env["EVENTBUS_TEST_LEFT_OUT"];
   if (file) appendFileSync(file, `  ${message}\n`);
-  else process.stderr.write(`LEFT OUT  ${message}\n`);
+  else process.stderr.write(`SKIPPED  ${message}\n`);
 }
