@@ -92,8 +92,10 @@ function choose(wanted: readonly string[]): readonly Bench[] {
 async function measure(bench: Bench, context: Context): Promise<Measured> {
   context.progress.begin(bench.title);
   const neighbours = new Neighbours();
+  const startMs = performance.now();
   const outcome = await runBench(bench, context);
-  return { bench, ...outcome, othersCores: neighbours.cores };
+  const seconds = Math.round((performance.now() - startMs) / 1000);
+  return { bench, ...outcome, seconds, othersCores: neighbours.cores };
 }
 
 async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, "rows" | "skipped" | "failed">> {

@@ -62,14 +62,19 @@ async function run(context: Context): Promise<readonly Row[]> {
   ];
 }
 
-function throughputRow(name: string, many: readonly Throughput[], few: readonly Throughput[]): Row {
+function throughputRow(name: string, many: readonly Delivered[], few: readonly Delivered[]): Row {
+  const readers = percent(median(many.map(({ readerBusy }) => readerBusy)));
   return {
     name,
     unit: "events/s",
     values: perSecond(many),
     control: { name: `to ${FEW_SOCKETS} such sockets`, values: perSecond(few) },
     target: { of: "ratio", is: "at least", bound: 0.7 },
-    notes: ["each event came once to its socket, in order", busyNote("ours", many), busyNote("control", few)],
+    notes: [
+      "each event came once to its socket, in order",
+      `${busyNote("ours", many)}; the sockets' reading ${readers}`,
+      busyNote("control", few),
+    ],
   };
 }
 
@@ -119,7 +124,11 @@ class Audience {
   }
 }
 
-function measure(context: Context, limit: Limit, sockets: number): Promise<Throughput> {
+interface Delivered extends Throughput {
+  readonly readerBusy: number;
+}
+
+function measure(context: Context, limit: Limit, sockets: number): Promise<Delivered> {
   const { warmupSeconds, windowSeconds } = context;
   const audience = new Audience(limit, sockets);
   return using(Server.eventbus(context, audience.flags), (server) =>
@@ -131,16 +140,17 @@ function measure(context: Context, limit: Limit, sockets: number): Promise<Throu
         const topics = sockets === FEW_SOCKETS ? TOPICS : sockets * (TOPICS / SOCKETS);
         const tokens = audience.token === undefined ? [] : [audience.token];
         const load = { port, connections: CONNECTIONS, body: { ...SMALL_EVENT, topics, tokens } };
-        const [result, busy] = await Promise.all([
+        const [result, busy, reading] = await Promise.all([
           published.ask("publish", { ...load, warmupSeconds, windowSeconds }),
           serverBusy(server, context),
+          received.ask("measure", { seconds: warmupSeconds + windowSeconds }),
         ]);
         const { events, disorder } = await received.ask("settled");
         if (disorder !== "") throw new Error(`out of order: ${disorder}`);
         if (sockets > FEW_SOCKETS && events !== result.eventsInAll) {
           throw new Error(`${result.eventsInAll} events were published, and ${events} arrived`);
         }
-        return { ...result, serverBusy: busy };
+        return { ...result, serverBusy: busy, readerBusy: reading.generatorBusy };
       }),
     ),
   );

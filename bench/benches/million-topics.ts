@@ -120,7 +120,7 @@ async function measureOn(context: Context, file: string, spread: Spread): Promis
   );
 }
 
-/** A prefix that ends within a segment, of as many digits as leave a hundredth of the sites, or a tenth of a few. */
+/** A prefix that ends within a segment; of a million topics it matches 111 sites, of fewer as few as can be. */
 function sitePrefix(sites: number): string {
   const smallest = Math.max(1, Math.floor(sites / 1000));
   return `site${smallest + below(9 * smallest)}*`;

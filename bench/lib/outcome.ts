@@ -9,6 +9,8 @@ export interface Measured {
   readonly rows: readonly Row[];
   readonly skipped?: string;
   readonly failed?: string;
+  /** How long it took in all. */
+  readonly seconds: number;
   /** Cores that other processes used meanwhile. */
   readonly othersCores: number;
 }
@@ -30,6 +32,7 @@ export function toJson({ measured, ...run }: Outcome): object {
   return {
     ...run,
     rows: measured.flatMap(({ bench, rows }) => rows.map((row) => rowToJson(bench.name, row))),
+    seconds: Object.fromEntries(measured.map(({ bench, seconds }) => [bench.name, seconds])),
     others_cores: Object.fromEntries(measured.map(({ bench, othersCores }) => [bench.name, othersCores])),
     skipped: measured.flatMap(({ bench, skipped }) => (skipped ? [{ bench: bench.name, reason: skipped }] : [])),
     failed: measured.flatMap(({ bench, failed }) => (failed ? [{ bench: bench.name, reason: failed }] : [])),

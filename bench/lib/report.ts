@@ -42,7 +42,10 @@ function preface({ date, command, machine, rounds, windowSeconds, isQuick }: Out
   ].join("\n\n");
 }
 
-async function section({ bench, rows, skipped, failed, othersCores }: Measured, folder: string): Promise<string> {
+async function section(
+  { bench, rows, skipped, failed, seconds, othersCores }: Measured,
+  folder: string,
+): Promise<string> {
   const heading = `## ${bench.title}\n\n${bench.about}`;
   if (failed) return `${heading}\n\nFailed: ${failed.split("\n")[0]}`;
   if (skipped) return `${heading}\n\nSkipped: ${skipped}.`;
@@ -52,7 +55,7 @@ async function section({ bench, rows, skipped, failed, othersCores }: Measured, 
     const name = `${bench.name}-times${index === 0 ? "" : index + 1}`;
     plots.push(await plot(folder, name, `${row.name}: distribution`, histogram(row.name, row.timesMs)));
   }
-  const others = `Other processes used ${othersCores} cores on average meanwhile.`;
+  const others = `This took ${seconds} s, in which other processes used ${othersCores} cores on average.`;
   return [heading, ...plots, rows.map(details).join("\n"), others].join("\n\n");
 }
 
