@@ -14,7 +14,9 @@ const exitCode = await run(bun(), ["test", "--timeout=20000", ...process.argv.sl
 });
 if (existsSync(leftOut)) {
   const rule = "─".repeat(100);
-  process.stderr.write(`\n${rule}\nSKIPPED: a required program is not installed\n${readFileSync(leftOut, "utf8")}${rule}\n`);
+  process.stderr.write(
+    `\n${rule}\nSKIPPED: a required program is not installed\n${readFileSync(leftOut, "utf8")}${rule}\n`,
+  );
 }
 rmSync(folder, { recursive: true });
 process.exit(exitCode);
