@@ -15,6 +15,7 @@ import { PublishRates } from "./http/publish-rates.ts";
 import { HttpServer } from "./http/server.ts";
 import { SpareTime } from "./http/spare-time.ts";
 import { STALL_MS, SubscriberSlots } from "./http/subscriber-limits.ts";
+import { Turns } from "./http/turns.ts";
 import { Waiting } from "./http/waiting.ts";
 import { jwtKeysOf } from "./jwt-keys.ts";
 import type { Logger } from "./log.ts";
@@ -64,6 +65,7 @@ export class Service {
   readonly #bus: Bus;
   readonly #server: HttpServer;
   readonly #log: Logger;
+  readonly #turns = new Turns();
   #tls: TlsWatch | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
@@ -90,6 +92,7 @@ export class Service {
       meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
+      nextTurn: () => this.#turns.later(() => {}),
     });
     try {
       const tokens = new TokenBook(events.tokens, {
@@ -179,6 +182,7 @@ export class Service {
         host: config.host,
         port: config.port,
         tls,
+        turns: this.#turns,
         isCrowded: descriptors?.isCrowded,
         version,
         page,

@@ -30,6 +30,8 @@ export const MAX_HISTORY_LIMIT = 10_000;
 export const DEFAULT_HISTORY_LIMIT = 50;
 /** Events read in one go; between two the loop is free. */
 const PAGE_EVENTS = 500;
+/** What the events of a first page are taken for, in characters of JSON; then the last page tells. */
+const TYPICAL_CHARACTERS = 1024;
 /** Topics read in one go. */
 const PAGE_TOPICS = 500;
 
@@ -38,6 +40,8 @@ export interface BusOptions extends Retention {
   clock: () => number;
   /** Told of a pruning run by interval that failed; the next one is tried all the same. */
   onPruneError?: (error: unknown) => void;
+  /** Resolves when the next page of a long answer may be read; default in the next turn of the loop. */
+  nextTurn?: () => Promise<void>;
   /** Counts what is done; default one of its own. */
   meter?: Meter;
   /** What differs from the defaults, which suit. */
@@ -77,6 +81,8 @@ export interface HistoryQuery {
   readonly after?: number;
   readonly before?: number;
   readonly limit: number;
+  /** About how many characters of JSON a page may have, asked before each; default as many as 500 events have. */
+  readonly pageCharacters?: () => number;
 }
 
 /** A stretch of history. */
@@ -100,6 +106,7 @@ export class Bus {
   readonly #retention: Retention;
   readonly #clock: () => number;
   readonly #onPruneError: (error: unknown) => void;
+  readonly #nextTurn: () => Promise<void>;
   readonly #interests = new InterestTable();
   readonly #subscribers = new Set<Subscriber>();
   #pruneTimer: ReturnType<typeof setInterval> | undefined;
@@ -112,6 +119,7 @@ export class Bus {
     this.#retention = options;
     this.#clock = options.clock;
     this.#onPruneError = options.onPruneError ?? (() => {});
+    this.#nextTurn = options.nextTurn ?? nextTurn;
     log.onCommit((batch) => {
       for (const { json } of batch) this.meter.publishedCharacters += json.length;
       this.#interests.deliver(batch);
@@ -221,7 +229,7 @@ export class Bus {
   }
 
   /**
-   * Reads history page by page, at most `limit` events in all; the loop is free between two pages. Oldest first, it throws
+   * Reads history page by page, at most `limit` events in all; waits for its turn between two pages. Oldest first, it throws
    * `cursor_expired` with `oldest`, at once or before any later page, where retention has removed the events that come
    * next: whoever pages by `after` cannot miss the gap. `after` 0 is the beginning, whatever that is.
    */
@@ -233,11 +241,13 @@ export class Bus {
 
   async *#pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     let missing = query.limit;
+    let eventCharacters = TYPICAL_CHARACTERS;
     let position = query.order === "newest" ? (query.before ?? this.#log.head + 1) : (query.after ?? 0);
     const stop = query.order === "newest" ? (query.after ?? 0) + 1 : (query.before ?? Number.POSITIVE_INFINITY) - 1;
     while (missing > 0) {
       if (query.order === "oldest") this.#refuseExpired(position);
-      const limit = Math.min(missing, PAGE_EVENTS);
+      const fitting = Math.floor((query.pageCharacters?.() ?? Number.POSITIVE_INFINITY) / eventCharacters);
+      const limit = Math.min(missing, PAGE_EVENTS, Math.max(1, fitting));
       const page =
         query.order === "newest"
           ? this.#log.readBack(query.filter, position, limit)
@@ -248,7 +258,8 @@ export class Bus {
       missing -= events.length;
       position = page.end;
       if (page.done || !within(position) || position === stop) return;
-      await new Promise((resolve) => setImmediate(resolve));
+      if (events.length > 0) eventCharacters = charactersOf(events) / events.length;
+      await this.#nextTurn();
     }
   }
 
@@ -288,7 +299,7 @@ export class Bus {
       missing -= page.topics.length;
       after = page.end;
       if (page.done) return;
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#nextTurn();
     }
   }
 
@@ -364,6 +375,14 @@ export class Bus {
     for await (const page of this.pages(query)) events.push(...page.events);
     return events;
   }
+}
+
+function charactersOf(events: readonly Event[]): number {
+  return events.reduce((sum, { json }) => sum + json.length, 0);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function startOf({ since, last }: SubscribeOptions): Start {

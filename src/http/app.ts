@@ -17,6 +17,7 @@ import { type Route, route } from "./route.ts";
 import { RouteTable } from "./route-table.ts";
 import type { Streams } from "./stream.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
+import type { SubscriberLimits } from "./subscriber-limits.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { topicsRoute } from "./topics.ts";
 
@@ -28,7 +29,7 @@ export interface AppOptions {
   /** Asked before every route whether the request may be let in. */
   readonly gate: Gate;
   readonly makeCopy: MakeCopy;
-  readonly limits: PublishLimits;
+  readonly limits: PublishLimits & Pick<SubscriberLimits, "waiting">;
   readonly version: string;
   /** What is at `/`; nothing when left out. */
   readonly page?: PageFiles | undefined;
@@ -71,8 +72,8 @@ export function appRoutes(options: AppOptions): readonly Route[] {
   const { bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} } = options;
   const routes = [
     ...publishRoutes(bus, limits, gate),
-    ...historyRoutes(bus),
-    topicsRoute(bus),
+    ...historyRoutes(bus, limits.waiting),
+    topicsRoute(bus, limits.waiting),
     ...adminRoutes(bus, service, gate),
     ...tokenRoutes(tokens, gate),
     backupRoute(makeCopy),

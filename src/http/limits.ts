@@ -14,6 +14,7 @@ import { BusError } from "../bus/errors.ts";
  * * `unanswered`: too many frames of one WebSocket waited for their answer; it was closed with 1013.
  * * `stall`: a WebSocket took nothing of what waited for it, and was cut.
  * * `silence`: a WebSocket answered no ping, and was cut.
+ * * `waiting`: an answer was refused, as what waits for clients that do not read is as much as `--max-waiting`.
  */
 export type LimitName =
   | "connections"
@@ -26,7 +27,8 @@ export type LimitName =
   | "request_time"
   | "unanswered"
   | "stall"
-  | "silence";
+  | "silence"
+  | "waiting";
 
 /** Fields in the head of a request, those of one name counted once. Browsers behind proxies send some thirty. */
 const MAX_HEADER_FIELDS = 100;
@@ -44,6 +46,7 @@ export function tellLimit(error: BusError, onLimit: OnLimit | undefined): void {
 function limitOf({ code, members }: BusError): LimitName | undefined {
   if (code === "too_many_connections") return members.limit === undefined ? "descriptors" : "connections";
   if (code === "rate_limited") return "rate";
+  if (code === "unavailable" && members.limit !== undefined) return "waiting";
   if (code === "payload_too_large") return "body";
   if (code !== "parameter_invalid" || members.limit === undefined) return undefined;
   if (members.parameter === HEADERS) return "headers";

@@ -23,10 +23,11 @@ const CHALLENGE = 'Bearer realm="eventbus"';
 
 /**
  * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol, and 401 to say what would do; a second
- * fills every bucket of `PublishRates`; and a connection that is one too many must not stay.
+ * fills every bucket of `PublishRates`, and lets slow readers take something; and a connection that is one too many must not stay.
  */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   rate_limited: { "Retry-After": "1" },
+  unavailable: { "Retry-After": "1" },
   too_many_connections: { Connection: "close" },
   upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
   token_missing: { "WWW-Authenticate": CHALLENGE },

@@ -46,6 +46,8 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly isCrowded?: (() => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
   readonly idleTimeoutS?: number | undefined;
+  /** What the turns of the loop do; default: nothing but beginning requests. */
+  readonly turns?: Turns;
   /** Told of every request that was answered. */
   readonly onAnswered?: OnAnswered;
 }
@@ -59,7 +61,7 @@ export class HttpServer {
   readonly #options: ServerOptions;
   readonly #app: App;
   readonly #idleTimeoutS: number;
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
@@ -67,6 +69,7 @@ export class HttpServer {
     const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
     this.#options = options;
     this.#idleTimeoutS = idleTimeoutS;
+    this.#turns = options.turns ?? new Turns();
     this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
     this.#streams = new Streams(bus, limits, gate);
     this.#app = createApp({
@@ -148,7 +151,7 @@ export class HttpServer {
       const response = await this.#answer(incoming, server);
       return response && withCors(response, origin);
     } catch (error) {
-      return withCors(this.#app.fail(error, incoming.request), origin);
+      return withCors(await this.#fail(error, incoming), origin);
     }
   }
 

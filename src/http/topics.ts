@@ -1,12 +1,14 @@
 import type { Bus } from "../bus/bus.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import { jsonText } from "./answer.ts";
+import { arrayBody } from "./array-body.ts";
 import { topicsDocs } from "./docs/history.ts";
 import { nextLink } from "./next-link.ts";
 import { integer, MAX_PATTERNS_ASKED, patternParameter, Query, text, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
+import type { Waiting } from "./waiting.ts";
 
-/** The most topics in one answer, which is held in memory: some 3 MB when their names are as long as they may be. */
+/** The most topics in one answer, which is held until it is sent: some 3 MB when their names are as long as may be. */
 const MAX_TOPICS_LIMIT = 10_000;
 const DEFAULT_TOPICS_LIMIT = 1000;
 
@@ -18,18 +20,23 @@ const topicsQuery = new Query({
 });
 
 /** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
-export function topicsRoute(bus: Bus): Route {
+export function topicsRoute(bus: Bus, waiting: Waiting): Route {
   return route({
     method: "GET",
     path: "/api/topics",
     access: "admin",
     query: topicsQuery,
     docs: topicsDocs,
-    handle: ({ request, query }) => topics(bus, request, query),
+    handle: ({ request, query }) => topics(bus, waiting, request, query),
   });
 }
 
-async function topics(bus: Bus, request: Request, asked: ValuesOf<typeof topicsQuery>): Promise<Response> {
+async function topics(
+  bus: Bus,
+  waiting: Waiting,
+  request: Request,
+  asked: ValuesOf<typeof topicsQuery>,
+): Promise<Response> {
   const {
     pattern,
     after,
@@ -53,5 +60,5 @@ async function topics(bus: Bus, request: Request, asked: ValuesOf<typeof topicsQ
       last = summary.topic;
     }
   }
-  return jsonText(`[${texts.join(",")}]`, hasMore ? { Link: nextLink(request.url, "after", last) } : undefined);
+  return jsonText(arrayBody(texts, waiting), hasMore ? { Link: nextLink(request.url, "after", last) } : undefined);
 }

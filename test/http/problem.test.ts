@@ -35,7 +35,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
         throw new Error(`secret ${MARKER} of /src/inside.ts`);
       },
     },
-    limits: LIMITS,
+    limits,
     version: "0.0.0-test",
     onError: (error) => void errors.push(error),
   });

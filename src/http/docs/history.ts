@@ -42,7 +42,7 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
       },
     },
   },
-  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown", "cursor_expired"],
+  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown", "unavailable", "cursor_expired"],
 };
 
 export const eventDocs: RouteDocs = {
@@ -91,5 +91,5 @@ curl 'http://127.0.0.1:9800/api/topics?pattern=orders.*&limit=100'
       content: content("application/json", schemaRef("TopicList"), topicSummaries),
     },
   },
-  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown"],
+  errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown", "unavailable"],
 };

@@ -20,9 +20,14 @@ const HEADERS: Readonly<Record<number, Headers>> = {
   401: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="invalid_token"') },
   403: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="insufficient_scope"') },
   405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
-  429: { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer", example: 1 } } },
+  429: { "Retry-After": retryAfter("Seconds to wait.") },
+  503: { "Retry-After": retryAfter("Seconds to wait, with `unavailable`.") },
   426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
 };
+
+function retryAfter(description: string): Headers[string] {
+  return { description, schema: { type: "integer", example: 1 } };
+}
 
 function challenge(example: string): Headers[string] {
   return { description: "What a client needs (RFC 6750).", schema: { type: "string", example } };

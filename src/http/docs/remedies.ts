@@ -84,8 +84,9 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
   },
   unavailable: {
     meaning:
-      "The server cannot do this now. After a publish nobody knows whether the event was kept: the disk may have failed.",
-    remedy: "Publish again with the same `Idempotency-Key`, when `/readyz` is 200 again. The log says what happened.",
+      "The server cannot do this now. After a publish it is unknown whether the event was kept: the disk may have failed. After a question with a long answer, with `limit`: clients that do not read their answers hold all that `--max-waiting` allows.",
+    remedy:
+      "Publish again with the same `Idempotency-Key`, when `/readyz` is 200 again; the log says what happened. Ask again after `Retry-After`, or for less.",
   },
   shutting_down: {
     meaning: "The server is stopping. Nothing of this request was done.",
