@@ -12,10 +12,8 @@ export class PatternSet implements TopicMatcher {
   readonly #patterns: readonly Pattern[];
 
   constructor(patterns: readonly Pattern[]) {
-    const byText = new Map(patterns.map((pattern) => [pattern.text, pattern]));
-    const texts = [...byText.keys()].sort();
-    this.key = JSON.stringify(texts);
-    this.#patterns = [...byText.values()];
+    this.#patterns = patterns.length < 2 ? patterns : distinct(patterns);
+    this.key = JSON.stringify(this.#patterns.map(({ text }) => text).sort());
     this.shapes = unionOfShapes(this.#patterns.flatMap((pattern) => pattern.shapes));
     this.ranges = unionOf(this.shapes);
     this.isPlain = this.#patterns.every((pattern) => pattern.isPlain);
@@ -30,4 +28,8 @@ export class PatternSet implements TopicMatcher {
     for (const pattern of this.#patterns) if (pattern.matches(topic)) return true;
     return false;
   }
+}
+
+function distinct(patterns: readonly Pattern[]): Pattern[] {
+  return [...new Map(patterns.map((pattern) => [pattern.text, pattern])).values()];
 }

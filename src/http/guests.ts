@@ -35,7 +35,7 @@ export class Guests {
   /** Closes every connection whose permission has expired by now. */
   expelExpired(): void {
     const nowMs = this.#clock();
-    for (const principal of [...this.#byPrincipal.keys()]) {
+    for (const principal of this.#byPrincipal.keys()) {
       if (principal.expiresMs !== undefined && principal.expiresMs <= nowMs) this.expel(principal);
     }
   }

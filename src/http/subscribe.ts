@@ -29,6 +29,8 @@ const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
 const SWEEPS_PER_STALL = 8;
 /** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
 const SWEEPS_PER_PING = 30;
+/** A round over all sockets is done in this many parts, so that 10,000 of them never hold the loop for a millisecond. */
+const PARTS_PER_SWEEP = 16;
 /** How long a server that stops waits for peers to take what is theirs, in milliseconds. */
 export const DRAIN_MS = 3000;
 /** What Bun says when it closes a socket with 1009. */
@@ -53,6 +55,8 @@ export class Subscriptions {
   /** By the server of Bun's: there is another one for each certificate. */
   readonly #lives = new WeakMap<Publisher, LiveTopics>();
   readonly #connections = new Set<Connection>();
+  /** Those that are still to be looked at in this round. */
+  #round = this.#connections.values();
   readonly websocket: WebSocketHandler<Connection>;
   readonly #pingMs: number;
   readonly #sweep: ReturnType<typeof setInterval>;
@@ -66,7 +70,7 @@ export class Subscriptions {
     this.websocket = this.#handlers();
     this.#pingMs = limits.pingMs ?? PING_MS;
     const sweepMs = Math.min(limits.stallMs / SWEEPS_PER_STALL, this.#pingMs / SWEEPS_PER_PING);
-    this.#sweep = setInterval(() => this.#lookAtAll(), sweepMs);
+    this.#sweep = setInterval(() => this.#lookAtSome(), sweepMs / PARTS_PER_SWEEP);
   }
 
   get size(): number {
@@ -163,13 +167,20 @@ export class Subscriptions {
     };
   }
 
-  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
-  #lookAtAll(): void {
+  /** Looks at the next part of the sockets. Those that come are looked at in the same round, or the next. */
+  #lookAtSome(): void {
     const nowMs = performance.now();
-    for (const connection of this.#connections) {
-      if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
-      else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
+    for (let left = Math.ceil(this.#connections.size / PARTS_PER_SWEEP); left > 0; left--) {
+      const { value: connection } = this.#round.next();
+      if (connection) this.#lookAt(connection, nowMs);
+      else this.#round = this.#connections.values();
     }
+  }
+
+  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  #lookAt(connection: Connection, nowMs: number): void {
+    if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
+    else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
   }
 
   #cut(connection: Connection, limit: LimitName): void {

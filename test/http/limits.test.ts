@@ -244,6 +244,15 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(["silence"]);
   });
 
+  test("is cut among many that are gone, of which a part is looked at each time", async () => {
+    const { edge, struck } = openLimited({ pingMs: 100 });
+    await using _ = edge;
+    const connections = await Promise.all(Array.from({ length: 40 }, () => openMute(edge.url)));
+    await Promise.all(connections.map((connection) => connection.closed()));
+    while (edge.subscribers > 0) await new Promise((resolve) => setImmediate(resolve));
+    expect(struck).toEqual(connections.map(() => "silence"));
+  });
+
   test("is cut while messages flow to it, and one that answers stays", async () => {
     const { edge, struck } = openLimited({ pingMs: 200 });
     await using _ = edge;
