@@ -83,7 +83,7 @@ async function main(): Promise<boolean> {
 function choose(wanted: readonly string[]): readonly Bench[] {
   const unknown = wanted.find((name) => !benches.some((bench) => bench.name === name));
   if (unknown !== undefined) {
-    process.stderr.write(`there is no bench ${unknown}: known are ${benches.map(({ name }) => name).join(", ")}\n`);
+    process.stderr.write(`unknown bench ${unknown}: the benches are ${benches.map(({ name }) => name).join(", ")}\n`);
     process.exit(2);
   }
   return wanted.length === 0 ? benches : benches.filter(({ name }) => wanted.includes(name));
@@ -107,7 +107,7 @@ async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, 
   }
 }
 
-/** What to type for the same run; without files, whose names are nobody's business. */
+/** The command that repeats the run, without files, since their names say nothing about it. */
 function command(): string {
   const rest = [...names, ...(options.quick ? ["--quick"] : [])];
   return ["npm run bench", ...(rest.length === 0 ? [] : ["--", ...rest])].join(" ");

@@ -12,9 +12,9 @@ export const auth: Bench = {
   name: "auth",
   title: "Publishing with tokens",
   about:
-    "64 kept-alive connections publish one small event a request, as in the bench of HTTP publish: to an open server, " +
-    "to one where every request carries the same token, and to one where each carries another of 10,000 tokens, which " +
-    "have 1,000 different sets of patterns. None of the patterns is `*`, so every topic is matched.",
+    "64 kept-alive connections publish one small event per request, as in the HTTP publish bench: to an open server, " +
+    "with the same token on every request, and with another of 10,000 tokens on each, which have 1,000 different " +
+    "sets of patterns. None of the patterns is `*`, so every topic is matched.",
   run,
 };
 

@@ -14,10 +14,10 @@ export const beside: Bench = {
   name: "beside",
   title: "Live sockets beside slow readers",
   about:
-    "1,000 WebSockets get every event while 64 HTTP connections publish flat out, on one server: alone, then beside 10 " +
-    "sockets that hardly read, then alone again. Counted are the frames that reach the 1,000. The control is the mean of " +
-    "the two times alone, after one more that only warms up. A slow reader must cost those who keep up nothing. Readers " +
-    "that do take what they are behind cost something on purpose: that is the bench of catching up.",
+    "1,000 WebSockets receive every event while 64 HTTP connections publish flat out, on one server: alone, then " +
+    "beside 10 sockets that hardly read, then alone again. Frames that reach the 1,000 are counted. The control is " +
+    "the mean of the two runs alone, after one more that only warms up. A slow reader must cost nothing to those who " +
+    "keep up. Readers that do take their backlog cost something on purpose: see the bench of catching up.",
   run,
 };
 

@@ -31,13 +31,13 @@ export const catchUp: Bench = {
   name: "catch-up",
   title: "Catching up under load",
   about:
-    "One WebSocket that is a million events behind (`since=all`) reads as fast as it is sent, while 64 connections publish " +
-    "flat out: one small event a request, then NDJSON bodies of 100. Measured is the time until it is live, and how far " +
-    "behind it is after each second. A log that gives its readers a fixed small share fails here: the publishers outrun " +
-    "the reader for ever, and retention overtakes it. The server must give the reader what it needs, and let the publishers " +
-    "wait. Every id is checked. The control is the same reader with nothing published. The last row has 1,000 live " +
-    "WebSockets beside it, whose frames are counted before and meanwhile: what catching up costs them. The readers and " +
-    "publishers share one core, of which a reader needs about a third for 200,000 events a second.",
+    "One WebSocket that is a million events behind (`since=all`) reads as fast as it is sent, while 64 connections " +
+    "publish flat out: one small event per request, then NDJSON bodies of 100. Measured are the time until it is " +
+    "live and its lag after each second. A server that gives its readers a small fixed share fails here: publishers " +
+    "outrun the reader forever, and retention overtakes it. The server must give the reader the share that it needs " +
+    "and let publishers wait. Every id is checked. The control is the same reader with nothing published. The last " +
+    "row adds 1,000 live WebSockets, whose frames are counted before and meanwhile: that is what catching up costs " +
+    "them. Readers and publishers share one core, of which a reader of 200,000 events/s needs about a third.",
   run,
 };
 

@@ -6,7 +6,7 @@ export const envelope: Bench = {
   name: "envelope",
   title: "Reading an envelope",
   about:
-    "What it costs to cut topic, source and data out of a publish without changing the data, in one process without any " +
+    "The cost of cutting topic, source and data out of a publish without changing the data, in one process without a " +
     "network (`bench/envelope.bench.ts`), beside `JSON.parse` of the same text.",
   run,
 };

@@ -10,9 +10,9 @@ export const fanOutStream: Bench = {
   name: "fan-out-stream",
   title: "Fan-out to server-sent events",
   about:
-    "1,000 streams of server-sent events get every event while 64 HTTP connections publish flat out. Counted are the " +
-    "events that arrive, and afterwards each stream must have got as many as were published. The control is the same " +
-    "with 1,000 WebSockets, which Bun serves natively.",
+    "1,000 streams of server-sent events receive every event while 64 HTTP connections publish flat out. Events that " +
+    "arrive are counted, and afterwards each stream must have received as many as were published. The control is the " +
+    "same with 1,000 WebSockets, which Bun serves natively.",
   run,
 };
 

@@ -9,10 +9,10 @@ export const idempotency: Bench = {
   name: "idempotency",
   title: "Publishing with idempotency keys",
   about:
-    "64 kept-alive connections publish one small event a request, as in the bench of HTTP publish, each request with an " +
-    "`Idempotency-Key` of its own, a random UUID. The control is the same without keys. A key must be found again for ten " +
-    "minutes and across a restart, so it is stored with its event. An index of random keys would write a random page of " +
-    "the database for each event, which halves the throughput.",
+    "64 kept-alive connections publish one small event per request, as in the HTTP publish bench, each request with " +
+    "an `Idempotency-Key` of its own, a random UUID. The control is the same without keys. A key must be found for " +
+    "ten minutes and across a restart, so it is stored with its event. An index of random keys writes a random page " +
+    "of the database for each event, which halves the throughput.",
   run,
 };
 

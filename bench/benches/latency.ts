@@ -12,10 +12,10 @@ export const latency: Bench = {
   name: "latency",
   title: "From publish to delivery",
   about:
-    "1,000 events a second are published over HTTP by the clock (16 connections), and one WebSocket subscribes to them. " +
-    "The time runs from sending the publish to having the event on the socket, in one process, so with one clock; the " +
-    "fsync is in it. The control is a bare echo: a `Bun.serve` that parses the JSON, publishes it to its sockets and " +
-    "keeps nothing.",
+    "1,000 events/s are published over HTTP by the clock (16 connections), and one WebSocket subscribes to them. The " +
+    "time runs from sending the publish to receiving the event on the socket, in one process, so with one clock; the " +
+    "fsync is part of it. The control is a bare echo: a `Bun.serve` that parses the JSON, publishes it to its " +
+    "sockets and stores nothing.",
   run,
 };
 

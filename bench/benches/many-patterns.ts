@@ -28,15 +28,15 @@ export const manyPatterns: Bench = {
   name: "many-patterns",
   title: "Many patterns",
   about:
-    "10,000 WebSockets subscribe to a pattern each (`site17.*`), and 64 connections publish one small event a request to " +
-    "topics at random among 100,000, so that each event is for one socket and its topic is mostly new. Then the same with " +
-    "the pattern `*` for all and a JSON Web Token each, whose scope is that pattern. Counted are publishes; the control " +
-    "is the same with 10 such sockets. What matches each topic against each pattern falls by a hundred times here, and a " +
-    "cache by topic hides it only while there are few topics. Afterwards the sockets must have got each event once, in " +
-    "order. The last rows: 1,000 WebSockets a second come and go, with patterns or scopes that the server has not seen, " +
-    "beside 9,500 that stay, while 500 events a second are published by the clock: a round gives the longest wait from " +
-    "when an event is due to its acknowledgement, without these connects as the control. Publishers, readers and those " +
-    "who connect share one core, and wait for it too.",
+    "10,000 WebSockets subscribe to one pattern each (`site17.*`), and 64 connections publish one small event per " +
+    "request to topics at random among 100,000, so that each event is for one socket and most topics are new. Then " +
+    "the same with the pattern `*` for all and one JSON Web Token each, whose scope is that pattern. Publishes are " +
+    "counted; the control is the same with 10 such sockets. Matching each topic against every pattern costs a " +
+    "hundredfold here, and a cache by topic hides that only while there are few topics. Afterwards each socket must " +
+    "have received its events once, in order. The last rows: 1,000 WebSockets a second come and go, with patterns or " +
+    "scopes that are new to the server, beside 9,500 that stay, while 500 events/s are published by the clock. A " +
+    "round gives the longest wait from when an event is due to its acknowledgement; the control is the same without " +
+    "these connects. Publishers, readers and connecting sockets share one core, and wait for it too.",
   run,
 };
 

@@ -22,9 +22,9 @@ export const manyTopics: Bench = {
   about:
     "4 connections publish NDJSON bodies of 1,000 lines into a history of 5 million events of 100,000 topics and 3 " +
     "sources, to these topics and sources at random. The control is the same with 1,000 topics, in a history of 3 " +
-    "million. Then the last 50 of a topic are asked for, another one each time, 5 million events having about 50 of " +
-    "each; the control is the same question in the history of 1,000 topics. An index that keeps something in memory and " +
-    "writes a row for each series that occurs in a batch pays here, where nearly every event of a batch is of another.",
+    "million. Then the last 50 of a topic are asked for, another one each time; the control is the same question in " +
+    "the history of 1,000 topics. Nearly every event of a batch belongs to another series here: an index that holds " +
+    "something in memory or writes a row for each series of a batch pays for it.",
   run,
 };
 

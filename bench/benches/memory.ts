@@ -16,10 +16,10 @@ export const memory: Bench = {
   name: "memory",
   title: "Memory of idle sockets",
   about:
-    "10,000 WebSockets that subscribe to everything and then do nothing. The growth of the server's resident memory from " +
-    "before the first to ten seconds after the last (its lowest in that time), by the number of sockets; 200 others came " +
-    "and went before, so that what is needed once is not counted. What the kernel keeps for a socket is not in it. The " +
-    "control is a bare `Bun.serve` whose sockets subscribe to one topic.",
+    "10,000 WebSockets subscribe to everything and then do nothing. The figure is the growth of the server's " +
+    "resident memory from before the first to ten seconds after the last (its lowest in that time), divided by the " +
+    "number of sockets. 200 others came and went before, so that one-time allocations are not counted, nor is what " +
+    "the kernel keeps for a socket. The control is a bare `Bun.serve` with sockets that subscribe to one topic.",
   run,
 };
 

@@ -12,10 +12,11 @@ export const publishFull: Bench = {
   name: "publish-full",
   title: "HTTP publish into a full history",
   about:
-    "64 kept-alive connections publish one small event a request, as in the bench of HTTP publish, into a history of 10 " +
-    "million events with a `--max-history` of as many, whose retention works each second (`--prune-interval 1s`): as many " +
-    "events go as come. The control is the same publishing into an empty history that keeps everything. An index that " +
-    "grows deeper, pages that are read again before they are written, and the deletes themselves would show here.",
+    "64 kept-alive connections publish one small event per request, as in the HTTP publish bench, into a history of " +
+    "10 million events with a `--max-history` of as many and a retention that works each second (`--prune-interval " +
+    "1s`): as many events go as come. The control is the same publishing into an empty history that keeps " +
+    "everything. A deeper index, pages that must be read before they are written, and the deletes themselves show " +
+    "here.",
   run,
 };
 

@@ -11,11 +11,11 @@ export const publishWebsocket: Bench = {
   name: "publish-websocket",
   title: "WebSocket publish",
   about:
-    "One WebSocket publishes small events (100 bytes of data, 1,000 topics at random) with 256 frames under way: as many " +
-    "follow as were acknowledged, which is after the fsync. It is the way to publish much without batches of one's own. " +
-    "Each frame must cost little beside its part of the group commit: the acknowledgements come in the order of the " +
-    "frames, and a promise and a send for each is what would slow it down. The control is a bare `Bun.serve` that parses " +
-    "each frame with `JSON.parse`, acknowledges it at once and keeps nothing.",
+    "One WebSocket publishes small events (100 bytes of data, 1,000 topics at random) with 256 frames in flight: as " +
+    "many follow as were acknowledged, which is after the fsync. This is how a client publishes much without batches " +
+    "of its own. A frame must cost little beside its part of the group commit: acknowledgements come in the order of " +
+    "the frames, and a promise and a send for each would slow it down. The control is a bare `Bun.serve` that parses " +
+    "each frame with `JSON.parse`, acknowledges it at once and stores nothing.",
   run,
 };
 

@@ -19,10 +19,10 @@ export const replay: Bench = {
   name: "replay",
   title: "Replay beside live events",
   about:
-    "One WebSocket replays 3 million events (`since=all`), in order without a hole, while 200 events a second are " +
-    "published and another WebSocket gets them live. Measured are the events a second of the replay and the time from " +
-    "publish to live delivery during it. Controls: a bare `ws.send` loop of constants as large, 250 at a time as the " +
-    "socket drains; and the live path without a replay beside it.",
+    "One WebSocket replays 3 million events (`since=all`), in order and without a gap, while 200 events/s are " +
+    "published and another WebSocket receives them live. Measured are the events per second of the replay and the " +
+    "time from publish to live delivery during it. Controls: a bare `ws.send` loop of constants of the same size, " +
+    "250 at a time as the socket drains; and the live path without a replay.",
   run,
 };
 

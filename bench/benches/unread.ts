@@ -17,12 +17,12 @@ export const unread: Bench = {
   name: "unread",
   title: "Memory of sockets that never read",
   about:
-    "4,000 WebSockets subscribe to everything and take nothing after the handshake, while 16 connections publish events of " +
-    "10 KB until 6 MB were sent to each (or for 40 seconds): more than the kernel's buffers and the server's hold for a " +
-    "socket, so each has fallen behind. Measured is the most resident memory of the server at any time. A " +
-    "bound for each socket alone is not enough, since a few thousand readers that hang would take gigabytes; what waits " +
-    "for all of them has a bound together. What the kernel holds for a socket is not in it. The control is the same with " +
-    "10 such sockets.",
+    "4,000 WebSockets subscribe to everything and read nothing after the handshake, while 16 connections publish " +
+    "events of 10 KB until 6 MB were sent to each (or for 40 seconds): more than the buffers of the kernel and the " +
+    "server hold for a socket, so each has fallen behind. The figure is the most resident memory of the server at " +
+    "any time. A bound for each socket is not enough, since a few thousand readers that hang would take gigabytes, " +
+    "so all of them have one bound together. What the kernel holds for a socket is not counted. The control is the " +
+    "same with 10 such sockets.",
   run,
 };
 

@@ -47,14 +47,14 @@ export function measureFanOut(
   );
 }
 
-/** Tells each socket's events from what was published. */
+/** Compares the events of the sockets with what was published. */
 function faultOf(settled: { events: number; fewest: number; disorder: string }, published: number): string {
   if (settled.disorder !== "") return `out of order: ${settled.disorder}`;
   if (settled.events === published * SOCKETS) return "";
   return `${published} events were published, and a socket got ${settled.fewest}`;
 }
 
-/** Says that all was received, or throws, because a figure for a part of it would be worth nothing. */
+/** States that everything was received, or throws, since a figure for a part of it means nothing. */
 export function deliveryNote(rounds: readonly FanOut[]): string {
   const fault = rounds.find((round) => round.fault !== "")?.fault;
   if (fault !== undefined) throw new Error(fault);

@@ -53,7 +53,7 @@ export async function preparedHistory(context: Context, events: number, spread =
   return file;
 }
 
-/** Does the work with a copy that it may write to, and removes the copy. The copy is on the disk before it is used. */
+/** Does the work with a writable copy, which is on the disk before and is removed afterwards. */
 export async function usingCopy<T>(
   context: Context,
   events: number,

@@ -44,7 +44,7 @@ export function benchBeside(work: LongWork): Bench {
     title: work.title,
     about:
       `A history of 1 million events, ${work.clause}, while ${RATE} events a second are published by the clock, whether or ` +
-      `not the earlier ones are acknowledged (${CONNECTIONS} connections). A wait runs from when an event is due to its ` +
+      `not earlier ones are acknowledged (${CONNECTIONS} connections). A wait runs from when an event is due to its ` +
       "acknowledgement; a round gives its longest. The control is the same on the same history, of the same length, " +
       `without ${work.noun}.`,
     run: (context) => run(context, work),

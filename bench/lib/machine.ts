@@ -34,7 +34,7 @@ export function pinSelf(): void {
   if (canPin) Bun.spawnSync(["taskset", "-a", "-p", "-c", String(CORES.load), String(process.pid)]);
 }
 
-/** What a reader needs to compare figures; nothing that says whose machine it was. */
+/** What a reader needs to compare figures; nothing that identifies the machine. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;

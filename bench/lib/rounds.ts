@@ -24,8 +24,8 @@ export async function takeTurns<T extends Record<string, unknown>>(
 }
 
 /**
- * Measures, and measures again when others used the machine meanwhile, however good or bad the figure was. Puts up with
- * it in the end, as a machine that is never quiet should have figures too.
+ * Measures, and measures again when others used the machine meanwhile, however good or bad the figure was. The last try
+ * counts in any case, so that a machine that is never quiet has figures too.
  */
 async function undisturbed<T>(measure: () => Promise<T>, maxTries: number, onAgain: (why: string) => void): Promise<T> {
   for (let tries = 1; ; tries++) {

@@ -1,6 +1,6 @@
 import { describeAnswer } from "./http-connection.ts";
 
-/** Something that sends a request at a time and tells when it is answered. */
+/** Sends one request at a time and reports its answer. */
 export interface Connection {
   /** Status 200 is good; the body is there when the status is another. */
   onAnswer: (connection: never, status: number, body: Buffer | undefined) => void;

@@ -6,9 +6,9 @@ import { HttpConnection } from "./http-connection.ts";
 import { PeerConnection, type PeerProtocol, peerRequests } from "./peer-connection.ts";
 import { type Body, publishRequests, withNewKey } from "./requests.ts";
 
-/** Different requests, prepared before: enough that no two in a group commit are alike by rule. */
+/** Different requests, prepared before: enough that those of one group commit differ. */
 const REQUESTS = 2000;
-/** Events in all of them: enough that most series occur, as few as fit into memory. */
+/** Events in all of them, unless more are needed for most series to occur; and the most that memory allows. */
 const PREPARED_EVENTS = 200_000;
 const MAX_PREPARED_EVENTS = 600_000;
 
