@@ -43,6 +43,7 @@ export class Connection implements LiveSocket, Guest {
   /** Answers to the client's frames go out in the order in which the frames came. */
   #answers: Promise<void> = Promise.resolve();
   #unanswered = { frames: 0, bytes: 0 };
+  #onAnswered: () => void = () => {};
   /** Lets the answer go on that waits for room in the socket. */
   #goOn: () => void = () => {};
   #stalledSinceMs: number | undefined;
@@ -88,9 +89,12 @@ export class Connection implements LiveSocket, Guest {
     return this.#unanswered;
   }
 
-  /** Resolves when all frames that have come by now are answered. */
-  get answered(): Promise<void> {
-    return this.#answers;
+  /** Resolves when every frame that has come is answered. */
+  whenAnswered(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onAnswered = resolve;
+      if (this.#unanswered.frames === 0) resolve();
+    });
   }
 
   /** For how long, as far as earlier calls could tell, the peer has taken nothing of what waits for it. */
@@ -181,16 +185,21 @@ export class Connection implements LiveSocket, Guest {
     if (this.#patterns.delete(pattern.text)) this.#changeTopics(head);
   }
 
-  /** Sends the answer to a frame of so many bytes, once all earlier ones are sent and the peer has taken most of them. */
-  answer(work: Promise<string>, frameBytes: number): void {
+  /** A frame of so many bytes has come, and `answer` will follow. */
+  received(frameBytes: number): void {
     this.#unanswered.frames++;
     this.#unanswered.bytes += frameBytes;
+  }
+
+  /** Sends the answer to a frame of so many bytes, once all earlier ones are sent and the peer has taken most of them. */
+  answer(work: Promise<string>, frameBytes: number): void {
     this.#answers = this.#answers.then(async () => {
       const text = await work;
       while (this.bufferedBytes > this.#tuning.maxWaitingBytes) await this.#room();
       this.#unanswered.frames--;
       this.#unanswered.bytes -= frameBytes;
       this.#socket?.send(text);
+      if (this.#unanswered.frames === 0) this.#onAnswered();
     });
   }
 

@@ -7,6 +7,7 @@ import type { Principal } from "../bus/principal.ts";
 import { within } from "../bus/scope.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
+import { FrameTurns } from "./frame-turns.ts";
 import { answerFrame } from "./frames.ts";
 import type { Guests } from "./guests.ts";
 import { Heartbeat, PING_MS } from "./heartbeat.ts";
@@ -54,6 +55,7 @@ export class Subscriptions {
   readonly #guests: Guests;
   /** By the server of Bun's: there is another one for each certificate. */
   readonly #lives = new WeakMap<Publisher, LiveTopics>();
+  readonly #frames = new FrameTurns<Connection, string | Buffer>((...frame) => this.#begin(...frame));
   readonly #connections = new Set<Connection>();
   /** Those that are still to be looked at in this round. */
   #round = this.#connections.values();
@@ -121,7 +123,7 @@ export class Subscriptions {
     }, DRAIN_MS);
     for (const connection of this.#connections) {
       const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
-      void connection.answered.then(end);
+      void connection.whenAnswered().then(end);
     }
   }
 
@@ -197,6 +199,12 @@ export class Subscriptions {
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
       return;
     }
+    connection.received(message.length);
+    this.#frames.receive(connection, message);
+  }
+
+  #begin(connection: Connection, message: string | Buffer): void {
+    if (connection.isEnded) return;
     const frame = typeof message === "string" ? message : undefined;
     const { maxPatterns, onLimit } = this.#limits;
     const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
