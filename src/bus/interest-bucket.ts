@@ -29,7 +29,8 @@ export class InterestBucket<T extends Candidate> {
   #goneCount = 0;
   /** Those that are there and not plain. */
   #costlyCount = 0;
-  readonly #answers = new Map<string, Answer<T>>();
+  /** Made when the first one is needed: most buckets never remember any. */
+  #answers: Map<string, Answer<T>> | undefined;
 
   constructor(memory: Memory) {
     this.#memory = memory;
@@ -51,7 +52,7 @@ export class InterestBucket<T extends Candidate> {
     if (2 * this.#goneCount <= this.#candidates.length) return;
     this.#candidates = this.#candidates.filter(({ isGone }) => !isGone);
     this.#goneCount = 0;
-    this.#answers.clear();
+    this.#answers = undefined;
   }
 
   /** Adds to `found` every candidate that matches. */
@@ -78,6 +79,7 @@ export class InterestBucket<T extends Candidate> {
   }
 
   #answerFor(topic: string): Answer<T> {
+    this.#answers ??= new Map();
     const known = this.#answers.get(topic);
     if (known) return known;
     this.#memory.countTopic(this.#answers);
