@@ -53,7 +53,7 @@ describe.each(["prefixes", "suffixes"] as const)("a tree of %s, beside a plain m
         for (const one of plain.keys()) tree.delete(one);
         expect(tree.isEmpty).toBe(true);
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 });
