@@ -87,7 +87,8 @@ export class MemoryEventLog implements EventLog {
   }
 
   topics({ topics, after = "", limit }: TopicQuery): TopicPage {
-    const found = this.#summaries().filter(({ topic }) => topic > after && topics?.matches(topic) !== false);
+    const isAsked = (topic: string) => byCodePoint(topic, after) > 0 && topics?.matches(topic) !== false;
+    const found = this.#summaries().filter(({ topic }) => isAsked(topic));
     const page = found.slice(0, limit);
     return { topics: page, end: page.at(-1)?.topic ?? after, done: page.length === found.length };
   }
@@ -98,7 +99,7 @@ export class MemoryEventLog implements EventLog {
       const last = entries.at(-1)?.event;
       return { topic, count: entries.length, last_id: last?.id ?? 0, last_at: last?.created_at ?? "" };
     });
-    return summaries.sort((a, b) => (a.topic < b.topic ? -1 : 1));
+    return summaries.sort((a, b) => byCodePoint(a.topic, b.topic));
   }
 
   async prune({ maxHistory, maxAgeMs, maxBytes }: Retention, nowMs: number): Promise<number> {
@@ -128,6 +129,11 @@ export class MemoryEventLog implements EventLog {
     this.#lastAtMs = atMs;
     return event;
   }
+}
+
+/** The order of UTF-8 bytes, and not that of UTF-16 units, in which U+10000 comes before U+E000. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
 function isWanted({ event, atMs }: Entry, { topics, source, fromMs, toMs }: Filter): boolean {
