@@ -5,7 +5,7 @@ import { integer, type Parameter, text } from "./query.ts";
 
 export const sinceParameter: Parameter<Start> = text(
   parseSince,
-  "Where to start: after this event id; an RFC 3339 time; a duration such as `30s`, `10m`, `24h`, `7d`; `all`; `now`.",
+  "Where to start: after this event id; an RFC 3339 time; a duration such as `30s`, `10m`, `24h`, `7d`; `all`; `now`. An id above the newest one is refused.",
 );
 
 export const lastParameter: Parameter<number> = integer(

@@ -58,7 +58,7 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
   cursor_expired: {
     meaning: "The event was there, or there were events after `after`, and retention has removed them.",
     remedy:
-      "Go on from `oldest`: with `after` one less than that. What lies before it is lost to you. Keep more with `--max-history`, `--max-age` or `--max-bytes`.",
+      "Go on from `oldest`: with `after` one less than that. Older events cannot be read any more. Keep more with `--max-history`, `--max-age` or `--max-bytes`.",
   },
   payload_too_large: {
     meaning: "The body, or a line of it, is larger than `limit` bytes; or it has more than `limit` lines.",
