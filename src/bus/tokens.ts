@@ -74,6 +74,8 @@ export class TokenBook {
   readonly #options: TokenBookOptions;
   readonly #byName = new Map<string, Entry>();
   readonly #byHash = new Map<string, Principal>();
+  /** By name. To sort a hundred thousand whenever they are listed would hold the loop. */
+  readonly #inOrder: TokenRecord[] = [];
   readonly #bySecret = new RecentMap<string, Principal>(MAX_REMEMBERED_SECRETS);
   /** Changes are made one after another: each is checked against what the one before it has left. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -82,7 +84,8 @@ export class TokenBook {
   constructor(store: TokenStore, options: TokenBookOptions) {
     this.#store = store;
     this.#options = options;
-    for (const record of store.all()) this.#add(entryOf(record));
+    const records = [...store.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const record of records) this.#add(entryOf(record));
   }
 
   /** There is no token, and there never was one. */
@@ -97,7 +100,7 @@ export class TokenBook {
 
   /** Every token, by name, expired ones too. */
   list(): TokenRecord[] {
-    return [...this.#byName.values()].map(({ record }) => record).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...this.#inOrder];
   }
 
   /**
@@ -137,6 +140,7 @@ export class TokenBook {
       if (!entry) return;
       this.#byName.delete(name);
       this.#byHash.delete(entry.record.hash);
+      this.#inOrder.splice(this.#placeOf(name), 1);
       this.#bySecret.clear();
       this.#tell(entry.principal);
     });
@@ -195,12 +199,26 @@ export class TokenBook {
   #admins(): TokenRecord[] {
     const nowMs = this.#options.clock();
     const isValidAdmin = ({ isAdmin, expiresMs }: TokenRecord) => isAdmin && (expiresMs ?? nowMs + 1) > nowMs;
-    return [...this.#byName.values()].map(({ record }) => record).filter(isValidAdmin);
+    return this.#inOrder.filter(isValidAdmin);
   }
 
   #add(entry: Entry): void {
-    this.#byName.set(entry.record.name, entry);
-    this.#byHash.set(entry.record.hash, entry.principal);
+    const { name, hash } = entry.record;
+    this.#byName.set(name, entry);
+    this.#byHash.set(hash, entry.principal);
+    this.#inOrder.splice(this.#placeOf(name), 0, entry.record);
+  }
+
+  /** Where the token of this name stands in the order, or would stand. */
+  #placeOf(name: string): number {
+    let low = 0;
+    let high = this.#inOrder.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#inOrder[middle]?.name ?? "") < name) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #tell(gone: Principal | undefined): void {

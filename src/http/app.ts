@@ -75,7 +75,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     ...historyRoutes(bus, limits.waiting),
     topicsRoute(bus, limits.waiting),
     ...adminRoutes(bus, service, gate),
-    ...tokenRoutes(tokens, gate),
+    ...tokenRoutes(tokens, gate, limits.waiting),
     backupRoute(makeCopy),
     streams.route(),
     subscribeRoute(),

@@ -1,30 +1,34 @@
 import { BusError } from "../bus/errors.ts";
 import type { Principal } from "../bus/principal.ts";
 import { parseTime } from "../bus/start.ts";
-import { type TokenBook, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
+import { type TokenBook, type TokenRecord, type TokenSpec, tokenInfoOf } from "../bus/tokens.ts";
 import type { NewToken } from "../protocol/token.ts";
-import { DATA_HEADERS, json } from "./answer.ts";
+import { DATA_HEADERS, json, jsonText } from "./answer.ts";
+import { arrayBody } from "./array-body.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "./docs/tokens.ts";
 import { decodeUtf8 } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
 import { type Members, sliceMembers } from "./members.ts";
 import { type Route, route } from "./route.ts";
+import type { Waiting } from "./waiting.ts";
 
 const TOKENS_PATH = "/api/tokens";
 const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
+/** Tokens that are written in one turn of the loop: a few milliseconds if each has 128 long patterns. */
+const TOKENS_A_TURN = 100;
 /** Room for 128 patterns of 256 characters. */
 const MAX_BODY_BYTES = 256 * 1024;
 
 /** `GET`, `POST` and `DELETE` of the named tokens. */
-export function tokenRoutes(tokens: TokenBook, callers: Callers): Route[] {
+export function tokenRoutes(tokens: TokenBook, callers: Callers, waiting: Waiting): Route[] {
   return [
     route({
       method: "GET",
       path: TOKENS_PATH,
       access: "admin",
       docs: listTokensDocs,
-      handle: () => json(tokens.list().map(tokenInfoOf)),
+      handle: () => list(tokens.list(), waiting),
     }),
     route({
       method: "POST",
@@ -41,6 +45,16 @@ export function tokenRoutes(tokens: TokenBook, callers: Callers): Route[] {
       handle: ({ caller, segment }) => revoke(tokens, decoded(segment), caller),
     }),
   ];
+}
+
+/** As of the moment in which it is asked for. */
+async function list(records: readonly TokenRecord[], waiting: Waiting): Promise<Response> {
+  const texts: string[] = [];
+  for (const record of records) {
+    if (texts.length % TOKENS_A_TURN === TOKENS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+    texts.push(JSON.stringify(tokenInfoOf(record)));
+  }
+  return jsonText(arrayBody(texts, waiting));
 }
 
 async function create(tokens: TokenBook, request: Request, caller: Principal, callers: Callers): Promise<Response> {

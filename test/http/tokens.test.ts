@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { NewToken, TokenInfo } from "../../src/protocol/token.ts";
+import { openEdge } from "../helpers/edge.ts";
 import { expectOk, expectProblem } from "../helpers/http.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 
@@ -10,6 +11,8 @@ function ask(service: TestService, method: string, path = "", body?: unknown, se
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return fetch(`${service.url}/api/tokens${path}`, { method, headers, ...(body === undefined ? {} : { body: text }) });
 }
+
+const spec = { publish: [], subscribe: [], isAdmin: false, expiresMs: undefined };
 
 describe("/api/tokens", () => {
   test("makes, lists and revokes tokens; a secret is told once", async () => {
@@ -31,6 +34,16 @@ describe("/api/tokens", () => {
     expect(await expectOk<TokenInfo[]>(list)).toEqual([rest, shop]);
     expect((await ask(service, "DELETE", "/shop", undefined, secret)).status).toBe(204);
     await expectProblem(await ask(service, "DELETE", "/shop", undefined, secret), "not_found");
+  });
+
+  test("lists many tokens, by name, in an answer that is sent in pieces", async () => {
+    await using edge = openEdge();
+    const { secret } = await edge.tokens.create({ ...spec, name: "root", isAdmin: true });
+    const names = Array.from({ length: 1000 }, (_, index) => `t${index}`);
+    for (const name of names) await edge.tokens.create({ ...spec, name, publish: [`site.${name}.*`] });
+    const response = await fetch(`${edge.url}/api/tokens`, { headers: { Authorization: `Bearer ${secret}` } });
+    const listed = await expectOk<TokenInfo[]>(response);
+    expect(listed.map(({ name }) => name)).toEqual(["root", ...names].sort());
   });
 
   test("does not let the last admin go", async () => {

@@ -24,7 +24,7 @@ export const listTokensDocs: RouteDocs = {
       content: content("application/json", schemaRef("TokenList"), [adminToken, shopToken]),
     },
   },
-  errors: ["parameter_unknown"],
+  errors: ["parameter_unknown", "unavailable"],
 };
 
 export const createTokenDocs: RouteDocs = {
