@@ -36,9 +36,8 @@ export class DescriptorWatch {
     return Math.max(1, this.#limit - RESERVED);
   }
 
-  /** Whether connections should be turned away; as of the last 50 ms. */
-  readonly isCrowded = (): boolean => {
-    const nowMs = performance.now();
+  /** Whether connections should be turned away; as of the last 50 ms. `nowMs` is what `performance.now` says. */
+  readonly isCrowded = (nowMs: number): boolean => {
     if (nowMs - this.#lookedMs < LOOK_AGAIN_MS) return this.#isCrowded;
     this.#lookedMs = nowMs;
     this.#isCrowded = openDescriptors() >= this.room;

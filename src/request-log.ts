@@ -1,6 +1,6 @@
 import type { Meter } from "./bus/meter.ts";
 import { CLIENT_GONE } from "./http/answer.ts";
-import type { OnAnswered } from "./http/observe.ts";
+import type { Answered, OnAnswered } from "./http/observe.ts";
 import type { Logger } from "./log.ts";
 
 /** A request over this long is worth a line, in milliseconds. */
@@ -9,22 +9,25 @@ const SLOW_REQUEST_MS = 1000;
 /** Counts every request, and logs those that were refused or slow, or, with `isEach`, all of them: a line a request. */
 export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswered {
   return (answered) => {
-    const { method, route, path, status, durationMs } = answered;
+    const { method, route, status, durationMs } = answered;
     meter.request(method, route, status, durationMs);
-    const fields = () => ({
-      method,
-      path,
-      status,
-      duration_ms: Math.round(durationMs * 1000) / 1000,
-      bytes: Number(answered.request.headers.get("content-length") ?? 0),
-    });
     // Pruning answers when it is done, and its slices have thresholds of their own.
     const isSlow = durationMs > SLOW_REQUEST_MS && route !== "/api/events/prune";
     const isGone = status === CLIENT_GONE;
     const level = !isGone && (status >= 500 || isSlow) ? "warn" : "info";
-    if (isEach) log[level](fields(), "request");
+    if (isEach) log[level](fieldsOf(answered), "request");
     else if (isGone) return;
-    else if (status >= 400) log[level](fields(), "refused");
-    else if (isSlow) log[level](fields(), "slow request");
+    else if (status >= 400) log[level](fieldsOf(answered), "refused");
+    else if (isSlow) log[level](fieldsOf(answered), "slow request");
+  };
+}
+
+function fieldsOf({ method, path, status, durationMs, request }: Answered) {
+  return {
+    method,
+    path,
+    status,
+    duration_ms: Math.round(durationMs * 1000) / 1000,
+    bytes: Number(request.headers.get("content-length") ?? 0),
   };
 }

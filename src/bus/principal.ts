@@ -46,9 +46,8 @@ function allows({ isAdmin, publish, subscribe }: Principal, access: Exclude<Acce
 
 /** Throws `scope_insufficient` when one of the topics is none that the principal may publish to. */
 export function requirePublish({ publish }: Principal, drafts: readonly Draft[]): void {
-  for (const [index, { topic }] of drafts.entries()) {
-    if (publish.matches(topic)) continue;
-    const which = drafts.length === 1 ? "this topic" : `the topic of envelope ${index + 1}`;
-    throw new BusError("scope_insufficient", `the token may not publish to ${which}`);
-  }
+  const index = drafts.findIndex(({ topic }) => !publish.matches(topic));
+  if (index < 0) return;
+  const which = drafts.length === 1 ? "this topic" : `the topic of envelope ${index + 1}`;
+  throw new BusError("scope_insufficient", `the token may not publish to ${which}`);
 }

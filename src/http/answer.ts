@@ -7,18 +7,18 @@ export const CLIENT_GONE = 499;
 /** Of every answer that says what is in the bus: nobody keeps it, no browser takes it for anything but what it is said to be. */
 export const DATA_HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
-/** Shared by all JSON answers: made once, as this is on the path of every publish. A `Response` copies it. */
-const JSON_HEADERS = new Headers({ "Content-Type": JSON_TYPE, ...DATA_HEADERS });
+/** Shared by all JSON answers: made once, as this is on the path of every publish. A `Response` copies the headers. */
+const JSON_ANSWER = { headers: new Headers({ "Content-Type": JSON_TYPE, ...DATA_HEADERS }) };
 
 /** Answers with text that is JSON already, or with a stream of it. */
 export function jsonText(text: string | ReadableStream, headers?: Record<string, string>): Response {
-  const response = new Response(text, { headers: JSON_HEADERS });
+  const response = new Response(text, JSON_ANSWER);
   if (headers !== undefined) for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
 
 export function json(value: unknown, status = 200): Response {
-  return new Response(JSON.stringify(value), { status, headers: JSON_HEADERS });
+  return new Response(JSON.stringify(value), { ...JSON_ANSWER, status });
 }
 
 /**

@@ -25,7 +25,7 @@ const COMMA = 0x2c;
  * `parameter` if two of its members have the same name.
  */
 export function sliceMembers(text: string, example = '{"type":…}'): Members {
-  const members = new Members();
+  const members = new Members(text);
   let at = skipSpace(text, 0);
   if (text.charCodeAt(at) !== OPEN_BRACE) throw unexpected(text, at, `an object like ${example}`);
   at = skipSpace(text, at + 1);
@@ -42,7 +42,7 @@ function sliceEach(text: string, firstName: number, members: Members): number {
     const nameEnd = scanName(text, at);
     const start = skipSpace(text, scanColon(text, nameEnd));
     const end = scanJson(text, start);
-    members.add(decodeString(text, at, nameEnd), text.slice(start, end));
+    members.add(nameOf(text, at, nameEnd), start, end);
     at = skipSpace(text, end);
     const next = text.charCodeAt(at);
     if (next === CLOSE_BRACE) return at + 1;
@@ -51,19 +51,34 @@ function sliceEach(text: string, firstName: number, members: Members): number {
   }
 }
 
-/** The string whose JSON text, checked, lies from `start` to `end` with its quotes. */
-function decodeString(text: string, start: number, end: number): string {
+/** The member's name whose JSON text, checked, lies from `start` to `end` with its quotes. */
+function nameOf(text: string, start: number, end: number): string {
+  for (const name of USUAL_NAMES) {
+    if (name.length === end - start - 2 && text.startsWith(name, start + 1)) return name;
+  }
   const inner = text.slice(start + 1, end - 1);
   return inner.includes("\\") ? JSON.parse(`"${inner}"`) : inner;
 }
 
+/** Names that nearly every message has: found in its text, they need not be cut out of it. */
+const USUAL_NAMES = ["topic", "data", "source", "type", "ref"] as const;
+
 /** The members of one JSON object: decoded names, and values as slices of its text, which they keep alive. */
 export class Members {
+  readonly #text: string;
   readonly #names: string[] = [];
-  readonly #values: string[] = [];
+  /** Where in the text the value of each name begins, and where it ends. */
+  readonly #bounds: number[] = [];
 
-  /** Keeps a member, unless there are many already. Throws `parameter_invalid` if there is one of that name. */
-  add(name: string, value: string): void {
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /**
+   * Keeps a member whose value lies from `start` to `end`, unless there are many already. Throws `parameter_invalid` if
+   * there is one of that name.
+   */
+  add(name: string, start: number, end: number): void {
     if (this.#names.length === MAX_MEMBERS) return;
     if (this.#names.includes(name)) {
       const parameter = shorten(name);
@@ -71,12 +86,13 @@ export class Members {
       throw new BusError("parameter_invalid", detail, { members: { parameter } });
     }
     this.#names.push(name);
-    this.#values.push(value);
+    this.#bounds.push(start, end);
   }
 
   /** The value's text as it was sent, or undefined if the object has no such member. */
   raw(name: string): string | undefined {
-    return this.#values[this.#names.indexOf(name)];
+    const index = this.#names.indexOf(name);
+    return index < 0 ? undefined : this.#text.slice(this.#bounds[2 * index], this.#bounds[2 * index + 1]);
   }
 
   /** The value as JSON on one line, or undefined if the object has no such member. */

@@ -8,6 +8,8 @@ export interface Incoming {
   readonly path: string;
   /** Undefined when there is none of this method at this path. */
   readonly route: Route | undefined;
+  /** When it came, in milliseconds of `performance.now`. */
+  readonly startMs: number;
 }
 
 /** One request that was answered. No query, no header, no body: they may hold secrets. */
@@ -45,7 +47,7 @@ export interface Observed<Server> {
 
 /** Answers every request, and reports it once the head of its answer is ready; an upgrade to a WebSocket is a 101. */
 export function observed<Server>({ routes, answer, fail, onAnswered }: Observed<Server>) {
-  const report = ({ request, path, route }: Incoming, startMs: number, response: Answer): Answer => {
+  const report = ({ request, path, route, startMs }: Incoming, response: Answer): Answer => {
     const { method } = request;
     onAnswered({
       method: route !== undefined || METHODS.includes(method) ? method : "other",
@@ -57,25 +59,25 @@ export function observed<Server>({ routes, answer, fail, onAnswered }: Observed<
     });
     return response;
   };
-  const settle = async (incoming: Incoming, startMs: number, answering: Promise<Answer>): Promise<Answer> => {
+  const settle = async (incoming: Incoming, answering: Promise<Answer>): Promise<Answer> => {
     let response: Answer;
     try {
       response = await answering;
     } catch (error) {
       response = await fail(error, incoming);
     }
-    return report(incoming, startMs, response);
+    return report(incoming, response);
   };
   return (request: Request, server: Server): Answer | Promise<Answer> => {
     const startMs = performance.now();
     const path = pathOf(request.url);
-    const incoming: Incoming = { request, path, route: routes.find(request.method, path) };
+    const incoming: Incoming = { request, path, route: routes.find(request.method, path), startMs };
     let response: Answer | Promise<Answer>;
     try {
       response = answer(incoming, server);
     } catch (error) {
       response = fail(error, incoming);
     }
-    return response instanceof Promise ? settle(incoming, startMs, response) : report(incoming, startMs, response);
+    return response instanceof Promise ? settle(incoming, response) : report(incoming, response);
   };
 }

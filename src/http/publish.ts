@@ -12,7 +12,7 @@ import type { Callers } from "./gate.ts";
 import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
 import { Query, text } from "./query.ts";
-import { type Route, route } from "./route.ts";
+import { type Call, type Route, route } from "./route.ts";
 
 export interface PublishLimits {
   /** Largest body of one event, in bytes. */
@@ -25,6 +25,8 @@ export interface PublishLimits {
 }
 
 const PUBLISH_PATH = "/api/events/publish";
+const ENVELOPE_TYPES = ["json", "ndjson"] as const;
+const DATA_TYPES = ["json", "text"] as const;
 /** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
@@ -34,13 +36,14 @@ const publishToQuery = new Query({
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {
+  const parts = { bus, limits, callers };
   return [
     route({
       method: "POST",
       path: PUBLISH_PATH,
       access: "publish",
       docs: publishDocs,
-      handle: ({ request, caller }) => publish({ bus, limits, callers, request, caller }),
+      handle: (call) => publish(parts, call),
     }),
     route({
       method: "POST",
@@ -48,23 +51,21 @@ export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers)
       access: "publish",
       query: publishToQuery,
       docs: publishToDocs,
-      handle: ({ request, caller, query, segment }) =>
-        publishTo({ bus, limits, callers, request, caller }, segment, query.source[0]),
+      handle: (call) => publishTo(parts, call, call.query.source[0]),
     }),
   ];
 }
 
-interface Publishing {
+interface Parts {
   readonly bus: Bus;
   readonly limits: PublishLimits;
   readonly callers: Callers;
-  readonly request: Request;
-  readonly caller: Principal;
 }
 
-async function publish(call: Publishing): Promise<Response> {
-  const { limits, request, caller } = call;
-  const mediaType = mediaTypeOf(request, ["json", "ndjson"]);
+async function publish(parts: Parts, call: Call<unknown>): Promise<Response> {
+  const { limits } = parts;
+  const { request, caller } = call;
+  const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
   const isMany = mediaType === "ndjson";
   const count = limits.meterOf?.(request, caller);
   count?.(1);
@@ -74,18 +75,19 @@ async function publish(call: Publishing): Promise<Response> {
     ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
     : [parseEnvelope(body)];
   if (drafts.length > 1) count?.(drafts.length - 1);
-  const appended = await append(call, drafts);
+  const appended = await append(parts, call, drafts);
   return isMany ? answerMany(appended) : answerOne(appended);
 }
 
-async function publishTo(call: Publishing, segment: string, source = ""): Promise<Response> {
-  const { limits, request, caller } = call;
-  const mediaType = mediaTypeOf(request, ["json", "text"]);
+async function publishTo(parts: Parts, call: Call<unknown>, source = ""): Promise<Response> {
+  const { limits } = parts;
+  const { request, caller, segment } = call;
+  const mediaType = mediaTypeOf(request, DATA_TYPES);
   const topic = topicOf(segment);
   limits.meterOf?.(request, caller)(1);
   const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
   const data = mediaType === "text" ? toRawJson(body) : parseData(body);
-  return answerOne(await append(call, [{ topic, data, source }]));
+  return answerOne(await append(parts, call, [{ topic, data, source }]));
 }
 
 /** Whoever sends words and not JSON learns how to send words. */
@@ -109,7 +111,7 @@ function topicOf(segment: string): Topic {
   return parseTopic(topic);
 }
 
-function append({ bus, request, caller, callers }: Publishing, drafts: readonly Draft[]): Promise<Appended> {
+function append({ bus, callers }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
   callers.requireValid(caller);
   requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");

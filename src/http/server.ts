@@ -43,7 +43,7 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
   /** Whether connections should be turned away, for want of file descriptors. */
-  readonly isCrowded?: (() => boolean) | undefined;
+  readonly isCrowded?: ((nowMs: number) => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
   readonly idleTimeoutS?: number | undefined;
   /** What the turns of the loop do; default: nothing but beginning requests. */
@@ -158,8 +158,8 @@ export class HttpServer {
   #answer(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
     const { isCrowded, limits } = this.#options;
-    const { request, path } = incoming;
-    if (isCrowded?.() && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
+    const { request, path, startMs } = incoming;
+    if (isCrowded?.(startMs) && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
     if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
     if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
     if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);

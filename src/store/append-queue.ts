@@ -14,18 +14,15 @@ export interface Append {
 
 export type Outcome = { readonly appended: Appended } | { readonly error: BusError };
 
-interface Pending extends Append {
-  readonly resolve: (appended: Appended) => void;
-  readonly reject: (error: BusError) => void;
-}
-
 /**
  * Collects appends as long as each turn of the event loop brings more, so that they share one transaction and one fsync
  * (group commit). A single one waits for nothing but the end of its turn.
  */
 export class AppendQueue {
   readonly #commit: (group: readonly Append[]) => readonly Outcome[];
-  #pending: Pending[] = [];
+  #appends: Append[] = [];
+  /** What each of these appends is answered by, in the same order. */
+  #answers: PromiseWithResolvers<Appended>[] = [];
   #isScheduled = false;
 
   /** `commit` answers with an outcome for each append, or throws the `BusError` for all of them. */
@@ -34,33 +31,34 @@ export class AppendQueue {
   }
 
   add(append: Append): Promise<Appended> {
-    return new Promise((resolve, reject) => {
-      const { drafts, idempotencyKey } = append;
-      this.#pending.push({ drafts, idempotencyKey, resolve, reject });
-      this.#schedule();
-    });
+    // It allocates less than half of what `new Promise` does with a function to take its resolvers out.
+    const answer = Promise.withResolvers<Appended>();
+    this.#appends.push(append);
+    this.#answers.push(answer);
+    this.#schedule();
+    return answer.promise;
   }
 
   /** Appends that wait for their commit. */
   get depth(): number {
-    return this.#pending.length;
+    return this.#appends.length;
   }
 
   /** Commits all that waits. */
   drain(): void {
-    while (this.#pending.length > 0) this.#flush();
+    while (this.#appends.length > 0) this.#flush();
   }
 
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#collect(this.#pending.length);
+    this.#collect(this.#appends.length);
   }
 
   /** Waits one turn more after a turn that brought something, but for no more than fits into a transaction. */
   #collect(seen: number): void {
     setImmediate(() => {
-      const waiting = this.#pending.length;
+      const waiting = this.#appends.length;
       if (waiting > seen && waiting < MAX_GROUP_EVENTS) {
         this.#collect(waiting);
         return;
@@ -71,15 +69,21 @@ export class AppendQueue {
   }
 
   #flush(): void {
-    if (this.#pending.length === 0) return;
-    const group = this.#takeGroup();
-    this.#outcomesOf(group).forEach((outcome, index) => {
-      if ("appended" in outcome) group[index]?.resolve(outcome.appended);
-      else group[index]?.reject(outcome.error);
+    if (this.#appends.length === 0) return;
+    const count = this.#groupSize();
+    const group = this.#appends.slice(0, count);
+    const answers = this.#answers.slice(0, count);
+    this.#appends = this.#appends.slice(count);
+    this.#answers = this.#answers.slice(count);
+    if (this.#appends.length > 0) this.#schedule();
+    const outcomes = this.#outcomesOf(group);
+    outcomes.forEach((outcome, index) => {
+      if ("appended" in outcome) answers[index]?.resolve(outcome.appended);
+      else answers[index]?.reject(outcome.error);
     });
   }
 
-  #outcomesOf(group: readonly Pending[]): readonly Outcome[] {
+  #outcomesOf(group: readonly Append[]): readonly Outcome[] {
     try {
       return this.#commit(group);
     } catch (error) {
@@ -88,19 +92,17 @@ export class AppendQueue {
     }
   }
 
-  #takeGroup(): Pending[] {
+  /** How many of the appends, from the first one on, share the next transaction; at least one. */
+  #groupSize(): number {
     let events = 0;
     let characters = 0;
     let count = 0;
-    for (const { drafts } of this.#pending) {
+    for (const { drafts } of this.#appends) {
       events += drafts.length;
       for (const { data } of drafts) characters += data.length;
       if (count > 0 && (events > MAX_GROUP_EVENTS || characters > MAX_GROUP_CHARACTERS)) break;
       count++;
     }
-    const group = this.#pending.slice(0, count);
-    this.#pending = this.#pending.slice(count);
-    if (this.#pending.length > 0) this.#schedule();
-    return group;
+    return count;
   }
 }
