@@ -7,7 +7,7 @@ import { copyFile, WholeFile } from "../store/copy/whole-file.ts";
 import { FileInUse, writeError } from "../store/file/open-error.ts";
 import { isGiven, serverOf, withServer } from "./connection.ts";
 import { databaseOption, keptWords } from "./history-file.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { ProgressLine } from "./terminal/progress-line.ts";
 
 interface Options {
   readonly url: string;

@@ -1,8 +1,8 @@
 import { Command } from "commander";
 import type { EventBusClient, Subscription } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, interruption, wholeNumber, withConnection } from "./connection.ts";
-import { print, say } from "./output.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { print, say } from "./terminal/output.ts";
+import { ProgressLine } from "./terminal/progress-line.ts";
 
 interface BenchFlags extends ConnectionOptions {
   readonly count: number;

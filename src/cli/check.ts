@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { checkFile } from "../store/check/check.ts";
 import { databaseOption, keptWords } from "./history-file.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { ProgressLine } from "./terminal/progress-line.ts";
 
 /** The command that looks for damage in a history file. */
 export function checkCommand(): Command {

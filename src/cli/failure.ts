@@ -2,8 +2,8 @@ import { CommanderError } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { EventBusError } from "../client/index.ts";
 import { adviceOn } from "./connection.ts";
-import { OutputClosedError } from "./output.ts";
 import { startFailure } from "./serve.ts";
+import { OutputClosedError } from "./terminal/output.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage. */
 const FAILED = 1;

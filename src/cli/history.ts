@@ -1,8 +1,8 @@
 import { Command, Option } from "commander";
 import type { ReceivedEvent } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
-import { print } from "./output.ts";
-import { Table } from "./table.ts";
+import { print } from "./terminal/output.ts";
+import { Table } from "./terminal/table.ts";
 
 interface HistoryFlags extends ConnectionOptions {
   readonly last: number;

@@ -14,8 +14,8 @@ import {
   withConnection,
 } from "./connection.ts";
 import { batches, type LineBatch, LineError } from "./lines.ts";
-import { print, say } from "./output.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { print, say } from "./terminal/output.ts";
+import { ProgressLine } from "./terminal/progress-line.ts";
 
 interface PublishFlags extends ConnectionOptions {
   readonly source?: string;

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { type Restored, restoreFile } from "../store/copy/restore.ts";
 import { databaseOption, keptWords } from "./history-file.ts";
-import { ProgressLine } from "./progress-line.ts";
+import { ProgressLine } from "./terminal/progress-line.ts";
 
 /** The command that puts a checked copy in the place of the history. */
 export function restoreCommand(): Command {

@@ -9,7 +9,7 @@ import {
   wholeNumber,
   withConnection,
 } from "./connection.ts";
-import { coloured, harmless, outputClosing, print, say } from "./output.ts";
+import { coloured, harmless, outputClosing, print, say } from "./terminal/output.ts";
 
 interface SubscribeFlags extends ConnectionOptions {
   readonly since?: string;

@@ -10,7 +10,7 @@ import { SqliteEventLog } from "../store/event-log.ts";
 import { isInUse } from "../store/file/sqlite-error.ts";
 import { adviceOn, connectTo, isGiven, isServerAt, serverOf, withServer } from "./connection.ts";
 import { databaseOption } from "./history-file.ts";
-import { Table } from "./table.ts";
+import { Table } from "./terminal/table.ts";
 
 /** How long a call to the server goes on, in milliseconds. */
 const CALL_MS = 6000;

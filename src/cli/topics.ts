@@ -2,8 +2,8 @@ import { Command } from "commander";
 import type { TopicSummary } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
 import { outputOption } from "./history.ts";
-import { print } from "./output.ts";
-import { Table } from "./table.ts";
+import { print } from "./terminal/output.ts";
+import { Table } from "./terminal/table.ts";
 
 interface TopicsFlags extends ConnectionOptions {
   readonly limit?: number;

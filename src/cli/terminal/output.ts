@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
-import { BusError } from "../bus/errors.ts";
+import { BusError } from "../../bus/errors.ts";
 
 /** Nobody reads standard output any more, as when `| head` has seen enough: a reason to end, and not a failure. */
 export class OutputClosedError extends Error {}
