@@ -29,6 +29,7 @@ import {
   type Subscription,
   type Token,
   type TokenInfo,
+  type TopicPagesOptions,
   type TopicSummary,
 } from "../../src/client/index.ts";
 
@@ -68,6 +69,9 @@ export async function consume(url: string): Promise<string[]> {
 
   const call: CallOptions = { signal: new AbortController().signal };
   const summary: TopicSummary | undefined = (await bus.topics("fresh.first", call))[0];
+  const pages: TopicPagesOptions = { ...call, after: "fresh.first", limit: 2 };
+  for await (const page of bus.topicPages("fresh.*", pages))
+    said.push(`page ${page.map(({ topic }) => topic).join(" ")}`);
   const stats: Stats = await bus.stats(call);
   const counts: SubscriberCounts = stats.subscribers.websocket;
   said.push(`topics ${summary?.count} stats ${stats.events.last_id} ${counts.live}`, await refused(bus));

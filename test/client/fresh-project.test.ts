@@ -60,6 +60,8 @@ const expected = [
   "received 3 null 94",
   "received 4 [1] 102",
   "states open ended after 4",
+  "page fresh.fourth fresh.second",
+  "page fresh.third",
   "topics 1 stats 4 0",
   "refused not_found not_found 404 undefined",
   "tokens consumer see 4",
