@@ -9,6 +9,7 @@ import type { Principal } from "../bus/principal.ts";
 import { type KeyedMatcher, within } from "../bus/scope.ts";
 import type { Tuning } from "../bus/tuning.ts";
 import { closeCode } from "../protocol/frames.ts";
+import { FrameAnswers } from "./frame-answers.ts";
 import type { Guest } from "./guests.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
@@ -23,6 +24,11 @@ export class Connection implements LiveSocket, Guest {
   readonly principal: Principal;
   /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
   readonly countPublish: (() => void) | undefined;
+  /** The answers to the client's frames. */
+  readonly answers = new FrameAnswers({
+    hasRoom: () => this.bufferedBytes <= this.#tuning.maxWaitingBytes,
+    send: (texts) => this.#sendTogether(texts),
+  });
   readonly #follower: Follower;
   readonly #lives: LiveTopics;
   readonly #spareTime: SpareTime;
@@ -40,12 +46,6 @@ export class Connection implements LiveSocket, Guest {
   #joinedAtCharacters = 0;
   #live: LiveTopic | undefined;
   #isPumpScheduled = false;
-  /** Answers to the client's frames go out in the order in which the frames came. */
-  #answers: Promise<void> = Promise.resolve();
-  #unanswered = { frames: 0, bytes: 0 };
-  #onAnswered: () => void = () => {};
-  /** Lets the answer go on that waits for room in the socket. */
-  #goOn: () => void = () => {};
   #stalledSinceMs: number | undefined;
 
   constructor(
@@ -82,19 +82,6 @@ export class Connection implements LiveSocket, Guest {
 
   hasPattern(pattern: Pattern): boolean {
     return this.#patterns.has(pattern.text);
-  }
-
-  /** The client's frames whose answers are still to be sent. */
-  get unanswered(): { readonly frames: number; readonly bytes: number } {
-    return this.#unanswered;
-  }
-
-  /** Resolves when every frame that has come is answered. */
-  whenAnswered(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onAnswered = resolve;
-      if (this.#unanswered.frames === 0) resolve();
-    });
   }
 
   /** For how long, as far as earlier calls could tell, the peer has taken nothing of what waits for it. */
@@ -138,7 +125,7 @@ export class Connection implements LiveSocket, Guest {
   drained(): void {
     this.#stalledSinceMs = undefined;
     this.heard();
-    this.#goOn();
+    this.answers.resume();
     this.#schedulePump();
     this.#closeWhenSent();
   }
@@ -165,7 +152,7 @@ export class Connection implements LiveSocket, Guest {
   closed(): void {
     this.#follower.close();
     this.#socket = undefined;
-    this.#goOn();
+    this.answers.resume();
   }
 
   fallBehind(lastId: number): void {
@@ -185,33 +172,16 @@ export class Connection implements LiveSocket, Guest {
     if (this.#patterns.delete(pattern.text)) this.#changeTopics(head);
   }
 
-  /** A frame of so many bytes has come, and `answer` will follow. */
-  received(frameBytes: number): void {
-    this.#unanswered.frames++;
-    this.#unanswered.bytes += frameBytes;
-  }
-
-  /** Sends the answer to a frame of so many bytes, once all earlier ones are sent and the peer has taken most of them. */
-  answer(work: Promise<string>, frameBytes: number): void {
-    this.#answers = this.#answers.then(async () => {
-      const text = await work;
-      while (this.bufferedBytes > this.#tuning.maxWaitingBytes) await this.#room();
-      this.#unanswered.frames--;
-      this.#unanswered.bytes -= frameBytes;
-      this.#socket?.send(text);
-      if (this.#unanswered.frames === 0) this.#onAnswered();
-    });
-  }
-
   /** A socket that is closed before counts as gone for Bun at once: a server that stops would cut what still waits in it. */
   #closeWhenSent(): void {
     if (this.#farewell === undefined || this.bufferedBytes > 0) return;
     this.#socket?.close(this.#farewell.code, this.#farewell.reason);
   }
 
-  #room(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#goOn = resolve;
+  #sendTogether(texts: readonly string[]): void {
+    const socket = this.#socket;
+    socket?.cork(() => {
+      for (const text of texts) socket.send(text);
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
+import type { Appended } from "../bus/ports.ts";
 import { requirePublish } from "../bus/principal.ts";
 import type { Connection } from "./connection.ts";
 import { readDraft } from "./envelope.ts";
@@ -17,20 +18,20 @@ export interface FrameContext {
 }
 
 /** Answers one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
-type FrameHandler = (members: Members, ref: string, context: FrameContext) => Promise<string>;
+type FrameHandler = (members: Members, ref: string, context: FrameContext) => string | Promise<string>;
 
 const frames: Readonly<Record<string, { readonly members: readonly string[]; readonly handle: FrameHandler }>> = {
   publish: { members: ["type", "ref", "topic", "data", "source"], handle: publish },
   subscribe: { members: ["type", "ref", "pattern"], handle: subscribe },
   unsubscribe: { members: ["type", "ref", "pattern"], handle: unsubscribe },
-  ping: { members: ["type", "ref"], handle: async (_, ref) => `{"type":"pong"${ref}}` },
+  ping: { members: ["type", "ref"], handle: (_, ref) => `{"type":"pong"${ref}}` },
 };
 
 /** Longest `ref` that is echoed, as JSON text, so that an answer is never much larger than what it is about. */
 const MAX_REF_CHARACTERS = 256;
 
-/** Does what a client's frame asks; undefined as text is a binary frame. Never rejects: an error is an answer too. */
-export async function answerFrame(text: string | undefined, context: FrameContext): Promise<string> {
+/** Does what a client's frame asks; undefined as text is a binary frame. Never throws or rejects: an error is an answer too. */
+export function answerFrame(text: string | undefined, context: FrameContext): string | Promise<string> {
   let ref = "";
   try {
     if (text === undefined) throw new BusError("json_invalid", "frames must be text, not binary: send JSON");
@@ -40,28 +41,37 @@ export async function answerFrame(text: string | undefined, context: FrameContex
     const frame = typeof type === "string" ? frames[type] : undefined;
     if (frame === undefined || !Object.hasOwn(frames, String(type))) throw unknownType();
     members.requireOnly(frame.members);
-    return await frame.handle(members, ref, context);
+    return frame.handle(members, ref, context);
   } catch (error) {
-    const busError = asBusError(error);
-    tellLimit(busError, context.onLimit);
-    const { code, message, members } = busError;
-    return `{"type":"error"${ref},${JSON.stringify({ code, detail: message, ...members }).slice(1)}`;
+    return refusal(error, ref, context);
   }
 }
 
-async function publish(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
+function refusal(error: unknown, ref: string, { onLimit }: FrameContext): string {
+  const busError = asBusError(error);
+  tellLimit(busError, onLimit);
+  const { code, message, members } = busError;
+  return `{"type":"error"${ref},${JSON.stringify({ code, detail: message, ...members }).slice(1)}`;
+}
+
+function publish(members: Members, ref: string, context: FrameContext): Promise<string> {
+  const { bus, connection } = context;
   connection.countPublish?.();
   const drafts = [readDraft(members)];
   requirePublish(connection.principal, drafts);
-  const { events } = await bus.append(drafts);
-  return `{"type":"ack"${ref},"event":${events[0]?.json ?? "null"}}`;
+  return acknowledge(bus.append(drafts), ref, context);
 }
 
-async function subscribe(
-  members: Members,
-  ref: string,
-  { bus, connection, maxPatterns }: FrameContext,
-): Promise<string> {
+async function acknowledge(appending: Promise<Appended>, ref: string, context: FrameContext): Promise<string> {
+  try {
+    const { events } = await appending;
+    return `{"type":"ack"${ref},"event":${events[0]?.json ?? "null"}}`;
+  } catch (error) {
+    return refusal(error, ref, context);
+  }
+}
+
+function subscribe(members: Members, ref: string, { bus, connection, maxPatterns }: FrameContext): string {
   const pattern = parsePattern(members.value("pattern"));
   if (connection.patternCount >= maxPatterns && !connection.hasPattern(pattern)) {
     throw tooManyPatterns(maxPatterns);
@@ -70,7 +80,7 @@ async function subscribe(
   return `{"type":"ack"${ref}}`;
 }
 
-async function unsubscribe(members: Members, ref: string, { bus, connection }: FrameContext): Promise<string> {
+function unsubscribe(members: Members, ref: string, { bus, connection }: FrameContext): string {
   connection.removePattern(parsePattern(members.value("pattern")), bus.head);
   return `{"type":"ack"${ref}}`;
 }

@@ -123,7 +123,7 @@ export class Subscriptions {
     }, DRAIN_MS);
     for (const connection of this.#connections) {
       const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
-      void connection.whenAnswered().then(end);
+      void connection.answers.whenEmpty().then(end);
     }
   }
 
@@ -193,13 +193,13 @@ export class Subscriptions {
   #receive(connection: Connection, message: string | Buffer): void {
     if (this.#isClosed || connection.isEnded) return;
     connection.heard();
-    const { frames, bytes } = connection.unanswered;
+    const { frames, bytes } = connection.answers;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
       this.#limits.onLimit?.("unanswered");
       connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
       return;
     }
-    connection.received(message.length);
+    connection.answers.expect(message.length);
     this.#frames.receive(connection, message);
   }
 
@@ -208,7 +208,7 @@ export class Subscriptions {
     const frame = typeof message === "string" ? message : undefined;
     const { maxPatterns, onLimit } = this.#limits;
     const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
-    connection.answer(answer, message.length);
+    connection.answers.add(answer, message.length);
   }
 }
 
