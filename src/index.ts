@@ -2,9 +2,10 @@ import { type BusOptions, Bus as CoreBus } from "./bus/bus.ts";
 import type { EventLog } from "./bus/ports.ts";
 import { type Durability, SqliteEventLog } from "./store/event-log.ts";
 
-export type { SubscribeOptions, TimeRange } from "./bus/bus.ts";
+export type { TimeRange } from "./bus/bus.ts";
 export { BusError } from "./bus/errors.ts";
 export type { Event } from "./bus/event.ts";
+export type { SubscribeOptions } from "./bus/options.ts";
 export type { EventLog } from "./bus/ports.ts";
 export type { Subscriber } from "./bus/subscriber.ts";
 export { serveSubscribe } from "./http/serve-subscribe.ts";

@@ -1,11 +1,13 @@
 import type { TopicSummary } from "../protocol/event.ts";
-import type { ControlMessage } from "../protocol/frames.ts";
-import { Cursor, newestOf } from "./cursor.ts";
+import { Cursor } from "./cursor.ts";
+import type { Member } from "./delivery/cohort.ts";
+import { type EdgeParts, Groups } from "./delivery/groups.ts";
 import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest.ts";
 import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
 import { Meter } from "./meter.ts";
+import { checkedLimit, DEFAULT_HISTORY_LIMIT, type SubscribeOptions, startOf, timeOf } from "./options.ts";
 import { PatternSet } from "./pattern-set.ts";
 import type {
   Appended,
@@ -20,14 +22,11 @@ import type {
   TopicQuery,
 } from "./ports.ts";
 import type { Scope } from "./scope.ts";
-import { parseSince, type Start } from "./start.ts";
+import { StartSearch } from "./start-search.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
 import { defaultTuning, type Tuning } from "./tuning.ts";
 
-/** The most events that one history question answers with. */
-export const MAX_HISTORY_LIMIT = 10_000;
-export const DEFAULT_HISTORY_LIMIT = 50;
 /** Events read in one go; between two the loop is free. */
 const PAGE_EVENTS = 500;
 /** What the events of a first page are taken for, in characters of JSON; then the last page tells. */
@@ -46,18 +45,6 @@ export interface BusOptions extends Retention {
   meter?: Meter;
   /** What differs from the defaults, which suit. */
   tuning?: Partial<Tuning>;
-}
-
-export interface SubscribeOptions {
-  /**
-   * Where to start: after this event id, at this time, or what the text says: an RFC 3339 time, a duration such as
-   * `10m`, `all`, `now`. Default: with the next event that is published.
-   */
-  since?: number | Date | string;
-  /** Start with the newest events that match, this many of them, 1 to 10,000; not together with `since`. */
-  last?: number;
-  /** Called in its place when retention removed events before they were read, and at the end of a replay. */
-  onControl?: (message: ControlMessage) => void;
 }
 
 export interface TimeRange {
@@ -166,7 +153,8 @@ export class Bus {
     const topics = PatternSet.parse([pattern].flat());
     const subscriber = new Subscriber({
       topics,
-      cursor: this.cursor(topics, startOf(options)),
+      start: new StartSearch(this.#log, { topics, start: startOf(options) }, this.#clock()),
+      openCursor: (position) => this.cursor(topics, position),
       interests: this.#interests,
       tuning: this.tuning,
       meter: this.meter,
@@ -191,20 +179,27 @@ export class Bus {
     this.#interests.remove(interest);
   }
 
-  /** For an edge that delivers by itself: a place in the history, of whose rest the reader must not know. */
-  cursor(topics: TopicMatcher, start: Start = { kind: "live" }, scope?: Scope): Cursor {
-    return new Cursor(this.#log, topics, start, this.#clock(), {
-      meter: this.meter,
-      scope: scope?.isEverything ? undefined : scope,
-    });
+  /** A place in the history, after the id `position`. */
+  cursor(topics: TopicMatcher, position: number): Cursor {
+    return new Cursor(this.#log, topics, position, this.meter);
   }
 
-  /**
-   * Where somebody of this scope who is up to date stands: at the newest event that he may know of, and never before the
-   * hole that retention has left at the beginning, or he would be told of it when he comes back.
-   */
-  newestId(scope: Scope): number {
-    return scope.isEverything ? this.#log.head : newestOf(this.#log, scope);
+  /** For an edge that delivers by itself: delivers to its members what they want, from their starts on. */
+  openGroups<M extends Member>({ transport, replays, openChannel }: EdgeParts<M>): Groups<M> {
+    return new Groups({
+      log: this.#log,
+      clock: this.#clock,
+      openCursor: (topics, position) => this.cursor(topics, position),
+      openChannel,
+      interests: {
+        add: (interest) => this.addInterest(interest),
+        remove: (interest) => this.removeInterest(interest),
+      },
+      replays,
+      tuning: this.tuning,
+      meter: this.meter,
+      count: (events, characters) => this.meter.deliver(transport, events, characters),
+    });
   }
 
   /** The newest `last` events (1 to 10,000) whose topic matches, newest first. Rejects with `pattern_invalid`. */
@@ -383,35 +378,4 @@ function charactersOf(events: readonly Event[]): number {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function startOf({ since, last }: SubscribeOptions): Start {
-  if (last !== undefined) {
-    if (since === undefined) return { kind: "last", count: checkedLimit(last) };
-    throw new BusError("parameter_invalid", "since and last exclude each other: give at most one");
-  }
-  if (since === undefined) return { kind: "live" };
-  return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : sinceOf(String(since));
-}
-
-function sinceOf(text: string): Start {
-  try {
-    return parseSince(text);
-  } catch (error) {
-    if (!(error instanceof BusError)) throw error;
-    throw new BusError(error.code, `since ${error.message}`, { members: { parameter: "since" }, cause: error });
-  }
-}
-
-function timeOf(date: Date): number {
-  const timeMs = date.getTime();
-  if (!Number.isNaN(timeMs)) return timeMs;
-  throw new BusError("parameter_invalid", "a time must be a valid Date");
-}
-
-function checkedLimit(limit: number): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_HISTORY_LIMIT) return limit;
-  throw new BusError("parameter_invalid", `a history limit is a whole number from 1 to ${MAX_HISTORY_LIMIT}`, {
-    members: { limit: MAX_HISTORY_LIMIT },
-  });
 }

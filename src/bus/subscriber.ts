@@ -1,15 +1,16 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Cursor, Item } from "./cursor.ts";
 import { Event } from "./event.ts";
-import { Follower } from "./follower.ts";
 import type { Interest, InterestTable } from "./interest.ts";
 import type { Meter } from "./meter.ts";
 import type { TopicMatcher } from "./ports.ts";
+import type { StartSearch } from "./start-search.ts";
 import type { Tuning } from "./tuning.ts";
 
 export interface SubscriberParts {
   readonly topics: TopicMatcher;
-  readonly cursor: Cursor;
+  readonly start: StartSearch;
+  readonly openCursor: (position: number) => Cursor;
   readonly interests: InterestTable;
   readonly tuning: Tuning;
   readonly meter: Meter;
@@ -26,7 +27,11 @@ export interface SubscriberParts {
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
   readonly #parts: SubscriberParts;
-  readonly #follower: Follower;
+  readonly #interest: Interest;
+  /** Undefined while the place to start from is searched for. */
+  #cursor: Cursor | undefined;
+  #isLive = false;
+  #owesCaughtUp: boolean;
   #waiting: Item[] = [];
   #waitingCharacters = 0;
   /** Calls of `next` are answered one after another, in the order in which they were made. */
@@ -36,12 +41,10 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
 
   /** Made by `Bus.subscribe`. */
   constructor(parts: SubscriberParts) {
-    const interest: Interest = { topics: parts.topics, deliver: (event) => this.#deliver(event) };
     this.#parts = parts;
-    this.#follower = new Follower(parts.cursor, {
-      join: () => parts.interests.add(interest),
-      leave: () => parts.interests.remove(interest),
-    });
+    this.#interest = { topics: parts.topics, deliver: (event) => this.#deliver(event) };
+    this.#owesCaughtUp = parts.start.isReplay;
+    if (parts.start.isReplay) parts.meter.replays++;
   }
 
   next(): Promise<IteratorResult<Event, undefined>> {
@@ -68,7 +71,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#waiting = [];
-    this.#follower.close();
+    this.#leave();
     this.#parts.onClose();
     this.#wake();
   }
@@ -88,22 +91,63 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
 
   /** Waits for a live event, or reads a page of history and gives everybody else a turn. */
   async #more(): Promise<void> {
-    if (this.#follower.isLive) {
+    if (this.#isLive) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
       return;
     }
-    for (const item of this.#follower.read(this.#parts.tuning.pageEvents)) this.#add(item);
-    if (!this.#follower.isLive) await new Promise((resolve) => setImmediate(resolve));
+    this.#readOn(this.#parts.tuning.pageEvents);
+    if (!this.#isLive) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /**
+   * Reads a page. Reads of the history are synchronous and the bus delivers in the turn that commits, so nothing can come
+   * between the page that reaches the end and the first event that is handed over, nor twice.
+   */
+  #readOn(limit: number): void {
+    this.#cursor ??= this.#begin(limit);
+    if (this.#cursor === undefined) return;
+    const { items, isAtEnd } = this.#cursor.take(limit);
+    for (const item of items) this.#add(item);
+    if (!isAtEnd) return;
+    if (this.#owesCaughtUp) this.#add({ type: "caught_up", id: this.#cursor.position });
+    this.#owesCaughtUp = false;
+    this.#isLive = true;
+    this.#parts.interests.add(this.#interest);
+  }
+
+  /** Undefined while the place to start from is searched for. */
+  #begin(limit: number): Cursor | undefined {
+    const { start, meter } = this.#parts;
+    const position = start.step(limit);
+    if (position === undefined) return undefined;
+    if (start.gap) {
+      meter.gaps++;
+      this.#add(start.gap);
+    }
+    return this.#parts.openCursor(position);
+  }
+
+  #leave(): void {
+    if (!this.#isLive) return;
+    this.#isLive = false;
+    this.#parts.interests.remove(this.#interest);
   }
 
   #deliver(event: Event): void {
     this.#add(event);
     const { maxWaitingEvents, maxWaitingBytes } = this.#parts.tuning;
     const isSlow = this.#waiting.length >= maxWaitingEvents || this.#waitingCharacters > maxWaitingBytes;
-    if (isSlow) this.#follower.fallBehind(event.id);
+    if (isSlow) this.#fallBehind(event.id);
     this.#wake();
+  }
+
+  /** Goes on from the history after the last event that it was handed. */
+  #fallBehind(lastId: number): void {
+    this.#parts.meter.evictions++;
+    this.#leave();
+    this.#cursor?.moveTo(lastId);
   }
 
   #add(item: Item): void {

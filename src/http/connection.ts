@@ -1,75 +1,101 @@
 import type { ServerWebSocket } from "bun";
-import type { Cursor } from "../bus/cursor.ts";
-import { Event } from "../bus/event.ts";
-import { Follower } from "../bus/follower.ts";
-import type { Meter } from "../bus/meter.ts";
+import type { Member } from "../bus/delivery/cohort.ts";
+import { Follower } from "../bus/delivery/follower.ts";
+import type { Groups } from "../bus/delivery/groups.ts";
+import type { Event } from "../bus/event.ts";
 import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Principal } from "../bus/principal.ts";
 import { type KeyedMatcher, within } from "../bus/scope.ts";
+import type { Start } from "../bus/start.ts";
 import type { Tuning } from "../bus/tuning.ts";
-import { closeCode } from "../protocol/frames.ts";
+import { type ControlMessage, closeCode } from "../protocol/frames.ts";
 import { FrameAnswers } from "./frame-answers.ts";
 import type { Guest } from "./guests.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import type { LiveSocket, LiveTopic, LiveTopics } from "./live.ts";
-import type { SpareTime } from "./spare-time.ts";
+import type { ChannelSocket, SocketChannel } from "./socket-channel.ts";
+import { type Waiting, WaitingAccount } from "./waiting.ts";
 
 /** How long a peer has to take the close frame, in milliseconds. */
 const EXPEL_MS = 1000;
+/** The buffer of a socket grows by doubling: it takes up to twice what waits in it. */
+const MEMORY_PER_BYTE = 2;
 
-/** One WebSocket subscriber. Live, it gets events by Bun's native publish; behind, pages of history as fast as it reads. */
-export class Connection implements LiveSocket, Guest {
+export interface ConnectionOptions {
+  readonly groups: Groups<Connection>;
+  readonly principal: Principal;
+  readonly patterns: readonly Pattern[];
+  readonly start: Start;
+  readonly tuning: Tuning;
+  readonly waiting: Waiting;
+  readonly heartbeat: Heartbeat;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
+}
+
+/** One WebSocket subscriber. It gets events by Bun's native publish, together with others who stand at the same place. */
+export class Connection implements Member, ChannelSocket, Guest {
   /** Who is connected: what he may see is all that comes, and he may publish where he may. */
   readonly principal: Principal;
   /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
   readonly countPublish: (() => void) | undefined;
   /** The answers to the client's frames. */
   readonly answers = new FrameAnswers({
-    hasRoom: () => this.bufferedBytes <= this.#tuning.maxWaitingBytes,
+    hasRoom: () => this.#hasRoomFor(this.#tuning.maxWaitingBytes),
     send: (texts) => this.#sendTogether(texts),
   });
-  readonly #follower: Follower;
-  readonly #lives: LiveTopics;
-  readonly #spareTime: SpareTime;
+  readonly #follower: Follower<Connection>;
   readonly #tuning: Tuning;
+  readonly #waiting: Waiting;
+  readonly #account: WaitingAccount;
   readonly #heartbeat: Heartbeat;
-  readonly #meter: Meter;
   /** Each pattern with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
-  #topics: KeyedMatcher;
   /** How to close it, once it was decided that it ends. */
   #farewell: { readonly code: number; readonly reason: string } | undefined;
   #socket: ServerWebSocket<Connection> | undefined;
-  /** Characters that were sent before it became live, and where its topic stood then. */
+  #channel: SocketChannel | undefined;
+  /** Characters that were sent before it entered the channel, and where the channel stood then. */
   #sentCharacters = 0;
-  #joinedAtCharacters = 0;
-  #live: LiveTopic | undefined;
-  #isPumpScheduled = false;
+  #enteredAtCharacters = 0;
   #stalledSinceMs: number | undefined;
 
-  constructor(
-    principal: Principal,
-    cursor: Cursor,
-    patterns: readonly Pattern[],
-    lives: LiveTopics,
-    pace: { readonly spareTime: SpareTime; readonly tuning: Tuning; readonly heartbeat: Heartbeat },
-    countPublish?: () => void,
-  ) {
+  constructor({ groups, principal, patterns, start, tuning, waiting, heartbeat, countPublish }: ConnectionOptions) {
     this.principal = principal;
     this.countPublish = countPublish;
-    this.#lives = lives;
-    this.#spareTime = pace.spareTime;
-    this.#tuning = pace.tuning;
-    this.#heartbeat = pace.heartbeat;
-    this.#meter = cursor.meter;
+    this.#tuning = tuning;
+    this.#waiting = waiting;
+    this.#account = new WaitingAccount(waiting);
+    this.#heartbeat = heartbeat;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
-    this.#topics = within(principal.subscribe, new PatternSet(patterns));
-    this.#follower = new Follower(cursor, { join: () => this.#joinLive(), leave: () => this.#leaveLive() });
+    const scope = principal.subscribe.isEverything ? undefined : principal.subscribe;
+    this.#follower = new Follower(groups, this, { topics: this.#topics, scope, start });
   }
 
+  /** Bytes that wait to be sent. */
   get bufferedBytes(): number {
-    return this.#socket?.getBufferedAmount() ?? 0;
+    const bytes = this.#socket?.getBufferedAmount() ?? 0;
+    this.#account.set(bytes * MEMORY_PER_BYTE);
+    return bytes;
+  }
+
+  get hasRoom(): boolean {
+    return this.#hasRoomFor(this.#tuning.resumeBytes);
+  }
+
+  get isFull(): boolean {
+    const bytes = this.bufferedBytes;
+    return bytes >= this.#tuning.maxWaitingBytes || bytes > this.#limitBytes;
+  }
+
+  /** Whether no more than so many bytes wait; always when none do, as no drain of them would be reported. */
+  #hasRoomFor(most: number): boolean {
+    const bytes = this.bufferedBytes;
+    return bytes === 0 || bytes <= Math.min(most, this.#limitBytes);
+  }
+
+  get #limitBytes(): number {
+    return this.#waiting.limitBytes / MEMORY_PER_BYTE;
   }
 
   get isLive(): boolean {
@@ -110,15 +136,15 @@ export class Connection implements LiveSocket, Guest {
   }
 
   get #sentInAll(): number {
-    const sinceJoined = this.#live === undefined ? 0 : this.#live.publishedCharacters - this.#joinedAtCharacters;
-    return this.#sentCharacters + sinceJoined;
+    const inChannel = this.#channel === undefined ? 0 : this.#channel.publishedCharacters - this.#enteredAtCharacters;
+    return this.#sentCharacters + inChannel;
   }
 
   /** The socket is open: begin. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
     if (this.isEnded) this.expel();
-    else this.#pump();
+    else this.#follower.begin();
   }
 
   /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
@@ -126,7 +152,7 @@ export class Connection implements LiveSocket, Guest {
     this.#stalledSinceMs = undefined;
     this.heard();
     this.answers.resume();
-    this.#schedulePump();
+    this.#follower.wake();
     this.#closeWhenSent();
   }
 
@@ -152,24 +178,38 @@ export class Connection implements LiveSocket, Guest {
   closed(): void {
     this.#follower.close();
     this.#socket = undefined;
+    this.#account.set(0);
     this.answers.resume();
   }
 
-  fallBehind(lastId: number): void {
-    this.#follower.fallBehind(lastId);
-    this.#schedulePump();
+  enter(channel: SocketChannel): void {
+    this.#sentCharacters = this.#sentInAll;
+    this.#channel = channel;
+    this.#enteredAtCharacters = channel.publishedCharacters;
+    this.#socket?.subscribe(channel.name);
+  }
+
+  leave(channel: SocketChannel): void {
+    this.#socket?.unsubscribe(channel.name);
+    if (this.#channel !== channel) return;
+    this.#sentCharacters = this.#sentInAll;
+    this.#channel = undefined;
+  }
+
+  tell(message: ControlMessage): void {
+    this.#socket?.send(JSON.stringify(message));
   }
 
   /** Wants these events too, from the next one on. */
   addPattern(pattern: Pattern, head: number): void {
     if (this.hasPattern(pattern)) return;
     this.#patterns.set(pattern.text, { pattern, after: head });
-    this.#changeTopics(head);
+    this.#changeTopics();
   }
 
   /** Wants these events no more. */
-  removePattern(pattern: Pattern, head: number): void {
-    if (this.#patterns.delete(pattern.text)) this.#changeTopics(head);
+  removePattern(pattern: Pattern): void {
+    if (this.#patterns.delete(pattern.text)) this.#changeTopics();
   }
 
   /** A socket that is closed before counts as gone for Bun at once: a server that stops would cut what still waits in it. */
@@ -185,38 +225,13 @@ export class Connection implements LiveSocket, Guest {
     });
   }
 
-  #changeTopics(head: number): void {
-    const asked = new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern));
-    this.#topics = within(this.principal.subscribe, asked);
-    this.#follower.changeTopics(this.#topics, head);
+  get #topics(): KeyedMatcher {
+    return within(this.principal.subscribe, new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern)));
   }
 
-  #schedulePump(): void {
-    if (this.#isPumpScheduled || this.isLive || this.isEnded) return;
-    this.#isPumpScheduled = true;
-    this.#spareTime.run(() => {
-      this.#isPumpScheduled = false;
-      this.#pump();
-    });
-  }
-
-  /** Sends one page of history if the socket has room for it; the next one in another turn. */
-  #pump(): void {
-    const socket = this.#socket;
-    if (socket === undefined || this.isLive || this.isEnded) return;
-    if (this.bufferedBytes > this.#tuning.resumeBytes) return;
-    const items = this.#follower.read(this.#tuning.pageEvents);
-    socket.cork(() => {
-      for (const item of items) {
-        if (!(item instanceof Event)) socket.send(JSON.stringify(item));
-        else if (this.#wants(item)) {
-          socket.send(item.json);
-          this.#sentCharacters += item.json.length;
-          this.#meter.deliver("websocket", 1, item.json.length);
-        }
-      }
-    });
-    this.#schedulePump();
+  #changeTopics(): void {
+    const until = Math.max(0, ...[...this.#patterns.values()].map(({ after }) => after));
+    this.#follower.change(this.#topics, { until, wants: (event) => this.#wants(event) });
   }
 
   /** A pattern that was added during the replay starts where it was added, not where the replay stands. */
@@ -225,19 +240,5 @@ export class Connection implements LiveSocket, Guest {
       if (event.id > after && pattern.matches(event.topic)) return true;
     }
     return false;
-  }
-
-  #joinLive(): void {
-    this.#live = this.#lives.join(this, this.#topics);
-    this.#joinedAtCharacters = this.#live.publishedCharacters;
-    this.#socket?.subscribe(this.#live.name);
-  }
-
-  #leaveLive(): void {
-    if (this.#live === undefined) return;
-    this.#socket?.unsubscribe(this.#live.name);
-    this.#lives.leave(this, this.#live);
-    this.#sentCharacters = this.#sentInAll;
-    this.#live = undefined;
   }
 }

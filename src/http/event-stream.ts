@@ -1,47 +1,41 @@
-import type { Cursor } from "../bus/cursor.ts";
-import { Event } from "../bus/event.ts";
-import { Follower } from "../bus/follower.ts";
-import type { KeyedMatcher } from "../bus/scope.ts";
+import type { Member } from "../bus/delivery/cohort.ts";
+import { Follower, type Subscription } from "../bus/delivery/follower.ts";
+import type { Groups } from "../bus/delivery/groups.ts";
 import type { Tuning } from "../bus/tuning.ts";
+import type { ControlMessage } from "../protocol/frames.ts";
 import type { Guest } from "./guests.ts";
-import type { LiveStream, LiveStreams } from "./live-bytes.ts";
-import type { SpareTime } from "./spare-time.ts";
+import type { ChannelStream } from "./stream-channel.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
+import { type Waiting, WaitingAccount } from "./waiting.ts";
 
 export interface EventStreamParts {
-  readonly cursor: Cursor;
-  readonly topics: KeyedMatcher;
+  readonly groups: Groups<EventStream>;
+  readonly subscription: Subscription;
   readonly format: StreamFormat;
-  readonly lives: LiveStreams;
-  readonly spareTime: SpareTime;
   readonly tuning: Tuning;
-  /** The newest id that the reader may know of. */
-  readonly newestId: () => number;
+  readonly waiting: Waiting;
   readonly onClose: (stream: EventStream) => void;
 }
 
 /** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
-export class EventStream implements LiveStream, Guest {
+export class EventStream implements Member, ChannelStream, Guest {
   readonly #parts: EventStreamParts;
-  readonly #follower: Follower;
+  readonly #follower: Follower<EventStream>;
+  readonly #account: WaitingAccount;
   readonly body: ReadableStream<Uint8Array>;
   #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
   #wake: (() => void) | undefined;
-  /** The newest id that the client was given or told of while live. */
-  #passedId = 0;
+  /** The newest id that a keep-alive has named. */
+  #namedId: number | undefined;
   #isEnding = false;
   #isStarted = false;
-  #spokeMs = performance.now();
   #isClosed = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
-    this.#follower = new Follower(parts.cursor, {
-      join: () => parts.lives.join(this, parts.topics, parts.format),
-      leave: () => parts.lives.leave(this, parts.topics, parts.format),
-    });
+    this.#account = new WaitingAccount(parts.waiting);
+    this.#follower = new Follower(parts.groups, this, parts.subscription);
     // A high-water mark of 0: nothing is made before the client has taken the last of it.
     this.body = new ReadableStream<Uint8Array>(
       {
@@ -57,12 +51,23 @@ export class EventStream implements LiveStream, Guest {
     return this.#follower.isLive;
   }
 
-  push(bytes: Uint8Array, lastId: number): void {
-    this.#passedId = lastId;
+  get hasRoom(): boolean {
+    const { bytes } = this.#account;
+    return bytes === 0 || bytes <= Math.min(this.#parts.tuning.resumeBytes, this.#parts.waiting.limitBytes);
+  }
+
+  get isFull(): boolean {
+    return this.#account.bytes > Math.min(this.#parts.tuning.maxWaitingBytes, this.#parts.waiting.limitBytes);
+  }
+
+  push(bytes: Uint8Array): void {
     this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.length;
-    if (this.#waitingBytes > this.#parts.tuning.maxWaitingBytes) this.#follower.fallBehind(lastId);
+    this.#account.set(this.#account.bytes + bytes.length);
     this.#wakeUp();
+  }
+
+  tell(message: ControlMessage): void {
+    this.push(encodeItems([message], this.#parts.format));
   }
 
   /** The server stops: say so, and end. */
@@ -74,7 +79,6 @@ export class EventStream implements LiveStream, Guest {
 
   /** Ends without a word and without what waits, whether the client reads or not. */
   expel(): void {
-    this.#waiting = [];
     this.#close();
     try {
       this.#controller?.close();
@@ -95,9 +99,7 @@ export class EventStream implements LiveStream, Guest {
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     // A pull that enqueues nothing is not repeated: go on until there is something, or the end.
     let bytes = this.#start();
-    while (bytes === undefined && !this.#isEnded) {
-      bytes = this.#takeWaiting() ?? (await (this.#follower.isLive ? this.#sleep() : this.#replay()));
-    }
+    while (bytes === undefined && !this.#isEnded) bytes = this.#takeWaiting() ?? (await this.#sleep());
     if (this.#isClosed) return;
     if (bytes !== undefined) controller.enqueue(bytes);
     if (!this.#isEnded) return;
@@ -110,35 +112,26 @@ export class EventStream implements LiveStream, Guest {
   #start(): Uint8Array | undefined {
     if (this.#isStarted) return undefined;
     this.#isStarted = true;
-    return encode(this.#parts.format.keepAlive(this.#parts.cursor.position));
+    // Where it stood before anything was pushed that comes after these bytes.
+    const { passed } = this.#follower;
+    this.#follower.begin();
+    return this.#keepAlive(this.#waiting.length > 0 ? passed : this.#follower.passed);
   }
 
   #takeWaiting(): Uint8Array | undefined {
     if (this.#waiting.length === 0) return undefined;
     const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#drop();
+    this.#follower.wake();
     return bytes;
   }
 
-  /** The next page of history, when there is time for it. */
-  #replay(): Promise<Uint8Array | undefined> {
-    return new Promise((resolve) => this.#parts.spareTime.run(() => resolve(this.#readPage())));
+  #drop(): void {
+    this.#waiting = [];
+    this.#account.set(0);
   }
 
-  /** Undefined when nothing in it matched; but a long search says now and then that it is alive, and how far it came. */
-  #readPage(): Uint8Array | undefined {
-    const { cursor, format, tuning } = this.#parts;
-    const items = this.#follower.read(tuning.pageEvents);
-    const nowMs = performance.now();
-    const isSilentForLong = nowMs - this.#spokeMs > tuning.keepAliveMs;
-    if (items.length === 0 && !isSilentForLong) return undefined;
-    this.#spokeMs = nowMs;
-    for (const item of items) if (item instanceof Event) cursor.meter.deliver("stream", 1, item.json.length);
-    return items.length === 0 ? encode(format.keepAlive(cursor.position)) : encodeItems(items, format);
-  }
-
-  /** Waits for an event, for the end, or for the time to say that the stream is alive. */
+  /** Waits for something to send, for the end, or for the time to say that the stream is alive. */
   async #sleep(): Promise<Uint8Array | undefined> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
@@ -147,11 +140,13 @@ export class EventStream implements LiveStream, Guest {
     });
     clearTimeout(timer);
     this.#wake = undefined;
-    if (this.#waiting.length > 0 || this.#isEnding) return this.#takeWaiting();
-    const { format, newestId, cursor } = this.#parts;
-    // Retention may have removed what was sent or told: an id never goes back.
-    this.#passedId = Math.max(newestId(), this.#passedId, cursor.position ?? 0);
-    return encode(format.keepAlive(this.#passedId));
+    return this.#waiting.length > 0 || this.#isEnding ? this.#takeWaiting() : this.#keepAlive(this.#follower.passed);
+  }
+
+  /** Names what the stream has passed, so that it resumes there; an id never goes back. */
+  #keepAlive(passed: number | undefined): Uint8Array {
+    if (passed !== undefined) this.#namedId = Math.max(passed, this.#namedId ?? 0);
+    return encode(this.#parts.format.keepAlive(this.#namedId));
   }
 
   #wakeUp(): void {
@@ -160,6 +155,7 @@ export class EventStream implements LiveStream, Guest {
 
   #close(): void {
     this.#isClosed = true;
+    this.#drop();
     this.#follower.close();
     this.#wakeUp();
     this.#parts.onClose(this);

@@ -80,8 +80,8 @@ function subscribe(members: Members, ref: string, { bus, connection, maxPatterns
   return `{"type":"ack"${ref}}`;
 }
 
-function unsubscribe(members: Members, ref: string, { bus, connection }: FrameContext): string {
-  connection.removePattern(parsePattern(members.value("pattern")), bus.head);
+function unsubscribe(members: Members, ref: string, { connection }: FrameContext): string {
+  connection.removePattern(parsePattern(members.value("pattern")));
   return `{"type":"ack"${ref}}`;
 }
 

@@ -1,5 +1,5 @@
-import { MAX_HISTORY_LIMIT } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
+import { MAX_HISTORY_LIMIT } from "../bus/options.ts";
 import { parseSince, type Start } from "../bus/start.ts";
 import { integer, type Parameter, text } from "./query.ts";
 

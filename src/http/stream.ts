@@ -1,4 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
+import type { Groups } from "../bus/delivery/groups.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
@@ -10,11 +11,11 @@ import { DATA_HEADERS } from "./answer.ts";
 import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
-import { LiveStreams } from "./live-bytes.ts";
 import { integer, MAX_ID, patternParameter, Query, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
-import { jsonLines, serverSentEvents } from "./stream-format.ts";
+import { StreamChannel } from "./stream-channel.ts";
+import { jsonLines, type StreamFormat, serverSentEvents } from "./stream-format.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
 
 export const STREAM_PATH = "/api/events/stream";
@@ -34,7 +35,7 @@ export class Streams {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
   readonly #gate: Gate;
-  readonly #lives: LiveStreams;
+  readonly #groups: Readonly<Record<"lines" | "events", Groups<EventStream>>>;
   readonly #streams = new Set<EventStream>();
   #isClosed = false;
 
@@ -42,7 +43,7 @@ export class Streams {
     this.#bus = bus;
     this.#gate = gate;
     this.#limits = limits;
-    this.#lives = new LiveStreams(bus);
+    this.#groups = { lines: this.#openGroups(jsonLines), events: this.#openGroups(serverSentEvents) };
   }
 
   /** `GET /api/events/stream`. */
@@ -74,6 +75,14 @@ export class Streams {
     for (const stream of this.#streams) stream.end();
   }
 
+  #openGroups(format: StreamFormat): Groups<EventStream> {
+    return this.#bus.openGroups<EventStream>({
+      transport: "stream",
+      replays: this.#limits.spareTime.replays,
+      openChannel: () => new StreamChannel(format),
+    });
+  }
+
   #open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
     const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
@@ -84,13 +93,11 @@ export class Streams {
     const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;
     this.#limits.slots.take();
     const stream = new EventStream({
-      cursor: this.#bus.cursor(topics, start, scope),
-      topics,
+      groups: format === jsonLines ? this.#groups.lines : this.#groups.events,
+      subscription: { topics, scope: scope.isEverything ? undefined : scope, start },
       format,
-      lives: this.#lives,
-      spareTime: this.#limits.spareTime,
       tuning: this.#bus.tuning,
-      newestId: () => this.#bus.newestId(scope),
+      waiting: this.#limits.waiting,
       onClose: (one) => {
         this.#gate.guests.delete(caller, one);
         if (this.#streams.delete(one)) this.#limits.slots.free();

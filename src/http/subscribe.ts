@@ -1,10 +1,9 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Bus } from "../bus/bus.ts";
+import type { Groups } from "../bus/delivery/groups.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
-import { PatternSet } from "../bus/pattern-set.ts";
 import type { Principal } from "../bus/principal.ts";
-import { within } from "../bus/scope.ts";
 import { closeCode } from "../protocol/frames.ts";
 import { Connection } from "./connection.ts";
 import { FrameTurns } from "./frame-turns.ts";
@@ -12,9 +11,9 @@ import { answerFrame } from "./frames.ts";
 import type { Guests } from "./guests.ts";
 import { Heartbeat, PING_MS } from "./heartbeat.ts";
 import type { LimitName } from "./limits.ts";
-import { LiveTopics, type Publisher } from "./live.ts";
 import { rateKey } from "./publish-rates.ts";
 import { patternParameter, Query } from "./query.ts";
+import { type Publisher, SocketChannel } from "./socket-channel.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { type SubscriberLimits, tooManyPatterns } from "./subscriber-limits.ts";
 
@@ -38,7 +37,7 @@ export const DRAIN_MS = 3000;
 const FRAME_TOO_BIG = "Received too big message";
 /**
  * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
- * `Tuning` and the largest event, as `LiveTopic` and `Connection` say.
+ * `Tuning` and the largest event, as `SocketChannel` says.
  */
 const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
 
@@ -54,7 +53,7 @@ export class Subscriptions {
   readonly #limits: SubscriberLimits;
   readonly #guests: Guests;
   /** By the server of Bun's: there is another one for each certificate. */
-  readonly #lives = new WeakMap<Publisher, LiveTopics>();
+  readonly #groups = new Map<Publisher, Groups<Connection>>();
   readonly #frames = new FrameTurns<Connection, string | Buffer>((...frame) => this.#begin(...frame));
   readonly #connections = new Set<Connection>();
   /** Those that are still to be looked at in this round. */
@@ -93,13 +92,16 @@ export class Subscriptions {
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
-    const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
-    const scope = principal.subscribe;
-    const cursor = this.#bus.cursor(within(scope, new PatternSet(patterns)), start, scope);
-    const heartbeat = new Heartbeat(this.#pingMs, performance.now());
-    const pace = { spareTime: this.#limits.spareTime, tuning: this.#bus.tuning, heartbeat };
-    const countPublish = this.#meterOf(request, server, principal);
-    const data = new Connection(principal, cursor, patterns, this.#livesOf(server), pace, countPublish);
+    const data = new Connection({
+      groups: this.#groupsOf(server),
+      principal,
+      patterns: pattern.length === 0 ? [parsePattern("*")] : pattern,
+      start,
+      tuning: this.#bus.tuning,
+      waiting: this.#limits.waiting,
+      heartbeat: new Heartbeat(this.#pingMs, performance.now()),
+      countPublish: this.#meterOf(request, server, principal),
+    });
     this.#limits.slots.take();
     this.#guests.add(principal, data);
     // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
@@ -134,12 +136,16 @@ export class Subscriptions {
     return () => rates.take(key, 1);
   }
 
-  #livesOf(server: Publisher): LiveTopics {
-    const known = this.#lives.get(server);
+  #groupsOf(server: Publisher): Groups<Connection> {
+    const known = this.#groups.get(server);
     if (known) return known;
-    const lives = new LiveTopics(this.#bus, server);
-    this.#lives.set(server, lives);
-    return lives;
+    const groups = this.#bus.openGroups<Connection>({
+      transport: "websocket",
+      replays: this.#limits.spareTime.replays,
+      openChannel: () => new SocketChannel(server),
+    });
+    this.#groups.set(server, groups);
+    return groups;
   }
 
   #handlers(): WebSocketHandler<Connection> {

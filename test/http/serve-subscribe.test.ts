@@ -93,7 +93,7 @@ describe("serveSubscribe", () => {
 
   test("tells its logger of what should not have happened, and the client nothing of it", async () => {
     await using memory = openMemoryBus();
-    memory.bus.cursor = () => {
+    memory.bus.openGroups = () => {
       throw new Error("the disk is gone");
     };
     const logged: unknown[] = [];

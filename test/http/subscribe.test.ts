@@ -1,9 +1,8 @@
-import { describe, expect, test } from "bun:test";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { type LiveSocket, LiveTopics } from "../../src/http/live.ts";
+import { describe, expect, spyOn, test } from "bun:test";
+import { SocketChannel } from "../../src/http/socket-channel.ts";
 import { type Edge, openEdge } from "../helpers/edge.ts";
 import { exchange, expectRawProblem, publish, publishMany, requestText } from "../helpers/http.ts";
-import { openMemoryBus, publishCounted, range } from "../helpers/memory-bus.ts";
+import { publishCounted, range } from "../helpers/memory-bus.ts";
 import { HANDSHAKE, RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
@@ -264,32 +263,21 @@ describe("changing patterns", () => {
 
 describe("native publish", () => {
   test("is used once for all sockets that want the same, in whatever order they named it", async () => {
-    await using memory = openMemoryBus();
-    const published: string[] = [];
-    const lives = new LiveTopics(memory.bus, { publish: (topic, text) => published.push(`${topic} ${text.length}`) });
-    const socket = (): LiveSocket => ({ bufferedBytes: 0, fallBehind: () => {} });
-    const first = lives.join(socket(), PatternSet.parse(["a", "b"]));
-    expect(lives.join(socket(), PatternSet.parse(["b", "a", "a"]))).toBe(first);
-    expect(lives.join(socket(), PatternSet.parse(["a"]))).not.toBe(first);
-    const event = await memory.bus.publish("b", null);
-    expect(published).toEqual([`${first.name} ${event.json.length}`]);
-  });
-
-  test("ends for a socket in which too much waits, at the event after which it does", async () => {
-    await using memory = openMemoryBus({ tuning: { checkCharacters: 1, maxWaitingBytes: 100 } });
-    const lives = new LiveTopics(memory.bus, { publish: () => 0 });
-    const fallen: number[] = [];
-    const slow = { bufferedBytes: 0, fallBehind: (id: number) => void fallen.push(id) };
-    const quick = { bufferedBytes: 0, fallBehind: () => fallen.push(-1) };
-    const live = lives.join(slow, PatternSet.parse(["*"]));
-    lives.join(quick, PatternSet.parse(["*"]));
-    await memory.bus.publish("a", 1);
-    slow.bufferedBytes = 100;
-    await memory.bus.publish("a", 2);
-    expect(fallen).toEqual([2]);
-    lives.leave(slow, live);
-    lives.leave(quick, live);
-    expect(lives.join(slow, PatternSet.parse(["*"]))).not.toBe(live);
+    await using edge = openEdge();
+    const published = spyOn(SocketChannel.prototype, "deliver");
+    try {
+      using _first = await TestSocket.open(edge.url, "pattern=a&pattern=b");
+      using _second = await TestSocket.open(edge.url, "pattern=b&pattern=a&pattern=a");
+      await untilLive(edge, 2);
+      await edge.bus.publish("b", null);
+      expect(published).toHaveBeenCalledTimes(1);
+      using _third = await TestSocket.open(edge.url, "pattern=b");
+      await untilLive(edge, 3);
+      await edge.bus.publish("b", null);
+      expect(published).toHaveBeenCalledTimes(3);
+    } finally {
+      published.mockRestore();
+    }
   });
 
   test("serves sockets that are up to date", async () => {

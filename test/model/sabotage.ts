@@ -1,11 +1,17 @@
 import { spyOn } from "bun:test";
 import { Bus, type BusOptions } from "../../src/bus/bus.ts";
 import { Cursor, type Item } from "../../src/bus/cursor.ts";
+import { Cohort } from "../../src/bus/delivery/cohort.ts";
+import { Follower } from "../../src/bus/delivery/follower.ts";
+import { Event } from "../../src/bus/event.ts";
 import type { Interest } from "../../src/bus/interest.ts";
 import { InterestBucket } from "../../src/bus/interest-bucket.ts";
-import type { Pattern } from "../../src/bus/pattern.ts";
-import type { EventLog, Page } from "../../src/bus/ports.ts";
-import type { Connection } from "../../src/http/connection.ts";
+import type { EventLog, Page, TopicMatcher } from "../../src/bus/ports.ts";
+import { Scope } from "../../src/bus/scope.ts";
+import { Connection } from "../../src/http/connection.ts";
+import { EventStream } from "../../src/http/event-stream.ts";
+import { SocketChannel } from "../../src/http/socket-channel.ts";
+import { StreamChannel } from "../../src/http/stream-channel.ts";
 import type { MakeBus } from "./world.ts";
 
 /**
@@ -13,53 +19,97 @@ import type { MakeBus } from "./world.ts";
  *
  * A model that lets any of them pass would not be worth running.
  */
-export const sabotages: Readonly<Record<string, MakeBus>> = {
+export const busSabotages: Readonly<Record<string, MakeBus>> = {
   "a turn passes between the last page and joining": (log, options) => new LateJoiner(log, options),
   "the last page was read a turn before joining": (log, options) => new Bus(staleLog(log), options),
   "events are delivered a turn after they can be read": (log, options) => new Bus(lateLog(log), options),
   "a page claims to be the last one and is not": (log, options) => new Bus(hastyLog(log), options),
-  "falling behind skips one event": withCursor((cursor, id, moveTo) => moveTo.call(cursor, id + 1)),
-  "falling behind repeats one event": withCursor((cursor, id, moveTo) => moveTo.call(cursor, id - 1)),
-  "falling behind forgets where it was": withCursor(() => {}),
+  "going on by history skips one event": withCursor((id, moveTo) => moveTo(id + 1)),
+  "going on by history repeats one event": withCursor((id, moveTo) => moveTo(id - 1)),
+  "going on by history forgets where it was": withCursor(() => {}),
   "a live event is lost now and then": (log, options) => new Forgetful(log, options, 0),
   "a live event is handed over twice now and then": (log, options) => new Forgetful(log, options, 2),
-  "gaps are not told": withItems((items) => items.filter((item) => !isGap(item))),
+  "gaps are not reported": withItems((items) => items.filter((item) => !isGap(item))),
   "gaps end an event too late": withItems((items) =>
     items.map((item) => (isGap(item) ? { ...item, next: item.next + 1 } : item)),
   ),
-  "gaps are told twice": withItems((items) => items.flatMap<Item>((item) => (isGap(item) ? [item, item] : [item]))),
-  "the end of a replay is told before its last event": withItems((items) =>
-    items.toSorted((a, b) => Number(isCaughtUp(b)) - Number(isCaughtUp(a))),
-  ),
+  "gaps are reported twice": withItems((items) => items.flatMap<Item>((item) => (isGap(item) ? [item, item] : [item]))),
   "the first event of a page is left out": withItems((items) => (items.length > 1 ? items.slice(1) : items)),
 };
 
-type ChangePatterns = (pattern: Pattern, head: number) => void;
-/** Does something else on a connection than a method of it does. */
-type Act = (original: ChangePatterns, connection: Connection, ...change: Parameters<ChangePatterns>) => void;
+/** Ways to get it wrong in the code itself. Each puts the fault in, and returns what takes it out again. */
+export const codeSabotages: Readonly<Record<string, () => () => void>> = {
+  "what a token may see is not looked at": replaced(Scope.prototype, "matches", () => () => true),
 
-/** Ways to get a change of patterns wrong. */
-export const patternSabotages: Readonly<Record<string, readonly ["addPattern" | "removePattern", Act]>> = {
-  "a new pattern brings events from before it": ["addPattern", (add, _, pattern) => add(pattern, 0)],
-  "a new pattern comes some time after it was promised": [
-    "addPattern",
-    (add, _, pattern, head) => setTimeout(() => add(pattern, head), 2),
-  ],
-  "a new pattern loses an event of those that stay": [
-    "addPattern",
-    (add, connection, pattern, head) => {
-      add(pattern, head);
-      connection.fallBehind(head + 1);
+  "a bucket of interests is overlooked": () => {
+    const forgetful = forgetBuckets();
+    return () => void forgetful.mockRestore();
+  },
+
+  // Those who follow together, meet and part.
+  "cohorts that meet lose what was on its way": replaced(Cohort.prototype, "absorb", (absorb, cohort) => (other) => {
+    const { flush } = cohort;
+    cohort.flush = () => {};
+    absorb(other);
+    cohort.flush = flush;
+  }),
+  "cohorts that meet leave somebody out": replaced(Cohort.prototype, "absorb", (absorb) => (other) => {
+    const [seat] = other.seats;
+    if (seat && other.size > 1) other.remove(seat);
+    absorb(other);
+  }),
+  "cohorts that meet go on from the wrong place": replaced(Cohort.prototype, "absorb", (absorb, cohort) => (other) => {
+    absorb(other);
+    cohort.deliver = (item) => (cohort.isLive ? Cohort.prototype.deliver.call(cohort, item) : false);
+  }),
+  "a socket that leaves a cohort stays in its channel": replaced(SocketChannel.prototype, "remove", () => () => {}),
+  "a stream that leaves a cohort stays in its channel": replaced(StreamChannel.prototype, "remove", () => () => {}),
+  "who is full goes on after an event that it was not given": replaced(
+    Cohort.prototype,
+    "takeFull",
+    (takeFull, cohort) => () => {
+      const full = takeFull();
+      if (full.length > 0 && full.length < cohort.size) cohort.cursor.moveTo(cohort.position + 1);
+      return full;
     },
-  ],
-  "a pattern that was removed stays": ["removePattern", () => {}],
-  "removing a pattern repeats an event of those that stay": [
-    "removePattern",
-    (remove, connection, pattern, head) => {
-      remove(pattern, head);
-      connection.fallBehind(head - 1);
-    },
-  ],
+  ),
+  "a sweep skips an event now and then": replaced(Cohort.prototype, "deliver", (deliver, cohort) => (item) => {
+    return isSeventh(item) && !cohort.isLive ? false : deliver(item);
+  }),
+  "a sweep delivers an event twice now and then": replaced(Cohort.prototype, "deliver", (deliver, cohort) => (item) => {
+    if (isSeventh(item) && !cohort.isLive) deliver(item);
+    return deliver(item);
+  }),
+  "a gap begins before the place where its member stood": replaced(
+    Cohort.prototype,
+    "deliver",
+    (deliver) => (item) => deliver(isGap(item) ? { ...item, after: Math.max(0, item.after - 1) } : item),
+  ),
+  "the end of a replay is not reported by WebSocket": replaced(Connection.prototype, "tell", () => () => {}),
+  "the end of a replay is not reported by a stream": replaced(EventStream.prototype, "tell", () => () => {}),
+
+  // Changes of what is wanted.
+  "a new pattern brings events from before it": replaced(Connection.prototype, "addPattern", (add) => (pattern) => {
+    add(pattern, 0);
+  }),
+  "a new pattern comes some time after it was promised": replaced(
+    Connection.prototype,
+    "addPattern",
+    (add) => (pattern, head) => void setTimeout(() => add(pattern, head), 2),
+  ),
+  "a new pattern begins an event too late": replaced(Connection.prototype, "addPattern", (add) => (pattern, head) => {
+    add(pattern, head + 1);
+  }),
+  "a pattern that was removed stays": replaced(Connection.prototype, "removePattern", () => () => {}),
+  "what is new is not filtered": replaced(Follower.prototype, "change", (change) => (topics, filter) => {
+    change(topics, { ...filter, wants: () => true });
+  }),
+  "what is new is filtered for too short": replaced(Follower.prototype, "change", (change) => (topics, filter) => {
+    change(topics, { ...filter, until: filter.until - 3 });
+  }),
+  "what stays is filtered out": replaced(Follower.prototype, "change", (change) => (topics, filter) => {
+    change(topics, { ...filter, wants: ({ id }) => id > filter.until });
+  }),
 };
 
 /** Lets interest tables overlook each fifth bucket from the first time on that they come to it. Undone by `mockRestore`. */
@@ -75,6 +125,25 @@ export function forgetBuckets() {
     kept.add(this);
     original.apply(this, question);
   });
+}
+
+/** Puts something else in the place of a method; `original` is bound to the object. */
+function replaced<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K], self: T) => T[K]) {
+  return (): (() => void) => {
+    const original = prototype[name];
+    const replacement = function (this: T, ...args: unknown[]) {
+      const bound: unknown = (original as CallableFunction).bind(this);
+      return Reflect.apply(make(bound as T[K], this) as CallableFunction, this, args);
+    };
+    prototype[name] = replacement as T[K];
+    return () => {
+      prototype[name] = original;
+    };
+  };
+}
+
+function isSeventh(item: Item): boolean {
+  return item instanceof Event && item.id % 7 === 0;
 }
 
 class LateJoiner extends Bus {
@@ -157,49 +226,42 @@ function hastyLog(log: EventLog): EventLog {
   return altered(log, { read: (...question): Page => ({ ...log.read(...question), done: true }) });
 }
 
-/** A bus whose cursors move otherwise than they are told to when a subscriber falls behind. */
-function withCursor(move: (cursor: Cursor, id: number, moveTo: (id: number) => void) => void): MakeBus {
+/** A bus whose cursors move otherwise than they are told to. */
+function withCursor(move: (id: number, moveTo: (id: number) => void) => void): MakeBus {
   class MovingElsewhere extends Cursor {
     override moveTo(id: number): void {
-      move(this, id, super.moveTo);
+      move(id, (to) => super.moveTo(to));
     }
   }
   return (log, options) => new BusOfCursors(log, options, MovingElsewhere);
 }
 
-/** A bus whose cursors tell something else than what they found. */
+/** A bus whose cursors report something else than what they found. */
 function withItems(change: (items: readonly Item[]) => readonly Item[]): MakeBus {
-  class TellingOtherwise extends Cursor {
+  class ReportingOtherwise extends Cursor {
     override take(limit: number) {
       const { items, isAtEnd } = super.take(limit);
       return { items: change(items), isAtEnd };
     }
   }
-  return (log, options) => new BusOfCursors(log, options, TellingOtherwise);
+  return (log, options) => new BusOfCursors(log, options, ReportingOtherwise);
 }
 
 class BusOfCursors extends Bus {
   readonly #log: EventLog;
-  readonly #clock: () => number;
   readonly #cursor: typeof Cursor;
 
   constructor(log: EventLog, options: BusOptions, cursor: typeof Cursor) {
     super(log, options);
     this.#log = log;
-    this.#clock = options.clock;
     this.#cursor = cursor;
   }
 
-  override cursor(...[topics, start = { kind: "live" }, scope]: Parameters<Bus["cursor"]>): Cursor {
-    const limited = scope?.isEverything ? undefined : scope;
-    return new this.#cursor(this.#log, topics, start, this.#clock(), { scope: limited });
+  override cursor(topics: TopicMatcher, position: number): Cursor {
+    return new this.#cursor(this.#log, topics, position);
   }
 }
 
 function isGap(item: Item): item is Extract<Item, { type: "gap" }> {
   return "type" in item && item.type === "gap";
-}
-
-function isCaughtUp(item: Item): boolean {
-  return "type" in item && item.type === "caught_up";
 }

@@ -79,7 +79,8 @@ export function scenarioOf(seed: number): Scenario {
   const random = new Random(seed);
   // Now and then events are so large that the kernels' buffers fill up, and a paused reader really stops its sender.
   const isHeavy = random.chance(0.04);
-  const plans = random.list(random.whole(1, 4), () => readerPlan(random));
+  const isCrowded = random.chance(0.1);
+  const plans = isCrowded ? crowd(random) : random.list(random.whole(1, 4), () => readerPlan(random));
   const readers = scoped(new Random(seed ^ SCOPES), plans);
   let token = 0;
   const event = (): PlannedEvent => ({
@@ -94,8 +95,9 @@ export function scenarioOf(seed: number): Scenario {
     maxHistory: random.pick([1, 3, 10, 30, 100_000]),
     readers,
     steps: [
+      ...(isCrowded ? random.list(random.whole(1, 4), () => publishStep(random, event, "ndjson")) : []),
       ...readers.flatMap((_, reader): Step[] => (random.chance(0.7) ? [{ do: "connect", reader }] : [])),
-      ...random.list(random.whole(5, 30), () => someSteps(random, readers, event)).flat(),
+      ...random.list(random.whole(5, 30), () => someSteps(random, readers, event, isCrowded)).flat(),
     ],
   };
 }
@@ -123,6 +125,13 @@ function scoped(random: Random, plans: readonly UnscopedPlan[]): ReaderPlan[] {
   });
 }
 
+/** Many who want the same and start at different places, so that they meet and part; now and then hundreds. */
+function crowd(random: Random): UnscopedPlan[] {
+  const wishes = random.list(random.whole(1, 2), () => readerPlan(random));
+  const count = random.chance(0.02) ? random.whole(100, 300) : random.whole(5, 25);
+  return random.list(count, () => ({ ...random.pick(wishes), start: startPlan(random, CROWD_STARTS) }));
+}
+
 function readerPlan(random: Random): UnscopedPlan {
   return {
     transport: random.weighted({ websocket: 4, sse: 2, lines: 2, library: 2 }),
@@ -132,8 +141,11 @@ function readerPlan(random: Random): UnscopedPlan {
   };
 }
 
-function startPlan(random: Random): StartPlan {
-  const kind = random.weighted({ live: 3, now: 1, all: 2, after: 2, time: 1, ago: 1, last: 2 });
+const STARTS = { live: 3, now: 1, all: 2, after: 2, time: 1, ago: 1, last: 2 };
+const CROWD_STARTS = { ...STARTS, after: 12 };
+
+function startPlan(random: Random, starts = STARTS): StartPlan {
+  const kind = random.weighted(starts);
   if (kind === "after") return { kind, part: random.fraction() * 1.1 };
   if (kind === "time") return { kind, part: random.fraction() };
   if (kind === "ago") return { kind, seconds: random.whole(0, 20) };
@@ -142,7 +154,12 @@ function startPlan(random: Random): StartPlan {
 }
 
 /** A step, or some that belong together. */
-function someSteps(random: Random, readers: readonly ReaderPlan[], event: () => PlannedEvent): Step[] {
+function someSteps(
+  random: Random,
+  readers: readonly ReaderPlan[],
+  event: () => PlannedEvent,
+  isCrowded: boolean,
+): Step[] {
   const kind = random.weighted({
     publish: 9,
     connect: 3,
@@ -154,7 +171,7 @@ function someSteps(random: Random, readers: readonly ReaderPlan[], event: () => 
     subscribe: 2.5,
     unsubscribe: 1.5,
     prune: 2,
-    restart: 0.12,
+    restart: isCrowded ? 1 : 0.12,
   });
   const reader = random.whole(0, readers.length - 1);
   switch (kind) {
@@ -168,8 +185,15 @@ function someSteps(random: Random, readers: readonly ReaderPlan[], event: () => 
     case "unsubscribe":
       return patternSteps(random, kind, readers, event);
     case "prune":
-    case "restart":
       return [{ do: kind }];
+    case "restart":
+      // Under load: everybody resumes while events come.
+      return [
+        publishStep(random, event),
+        { do: kind },
+        publishStep(random, event),
+        publishStep(random, event, "ndjson"),
+      ];
     default:
       return [{ do: kind, reader }];
   }
@@ -182,8 +206,9 @@ function patternSteps(
   readers: readonly ReaderPlan[],
   event: () => PlannedEvent,
 ): Step[] {
-  const reader = readers.findIndex(({ transport }) => transport === "websocket");
-  if (reader === -1) return [publishStep(random, event)];
+  const sockets = readers.flatMap(({ transport }, index) => (transport === "websocket" ? [index] : []));
+  if (sockets.length === 0) return [publishStep(random, event)];
+  const reader = random.pick(sockets);
   const known = readers[reader]?.patterns ?? patternTexts;
   const others = patternTexts.filter((pattern) => !known.includes(pattern));
   const pattern = random.pick(random.chance(0.8) === (kind === "subscribe") ? others : known);

@@ -3,12 +3,14 @@ import type { Event } from "../../src/bus/event.ts";
 import type { EventLog } from "../../src/bus/ports.ts";
 import type { HttpServer } from "../../src/http/server.ts";
 import { SpareTime } from "../../src/http/spare-time.ts";
+import { Waiting } from "../../src/http/waiting.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
 import { openGate } from "../helpers/gate.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 import { type Committed, isIn } from "./check.ts";
 import type { Request } from "./line.ts";
+import { Random } from "./random.ts";
 import { Reader } from "./reader.ts";
 import {
   type PatternText,
@@ -181,8 +183,9 @@ export class World implements AsyncDisposable {
   }
 
   #serve(): HttpServer {
-    const { pageTurns } = this.#scenario;
-    return serve(this.#bus, pageTurns === 0 ? {} : { spareTime: new SlowTime(pageTurns) }, this.#opened);
+    const { pageTurns, seed } = this.#scenario;
+    const waiting = new FickleWaiting(seed);
+    return serve(this.#bus, pageTurns === 0 ? { waiting } : { waiting, spareTime: slowTime(pageTurns) }, this.#opened);
   }
 
   async #makeTokens(): Promise<void> {
@@ -293,19 +296,27 @@ export class World implements AsyncDisposable {
   }
 }
 
-/** Lets replays take long, so that much can happen to those who are behind. */
-class SlowTime extends SpareTime {
-  readonly #turns: number;
+/** Has no room for a reader now and then, so that some leave those with whom they follow. */
+class FickleWaiting extends Waiting {
+  readonly #random: Random;
 
-  constructor(turns: number) {
+  constructor(seed: number) {
     super();
-    this.#turns = turns;
+    this.#random = new Random(seed);
   }
 
-  override run(task: () => void, turns = this.#turns): void {
-    if (turns === 0) task();
-    else setImmediate(() => this.run(task, turns - 1));
+  override get limitBytes(): number {
+    return this.#random.chance(0.1) ? -1 : super.limitBytes;
   }
+}
+
+/** Lets replays take long, a step in so many turns, so that much can happen to those who are behind. */
+function slowTime(turns: number): SpareTime {
+  const later = (callback: () => void, left = turns): void => {
+    if (left === 0) callback();
+    else setImmediate(() => later(callback, left - 1));
+  };
+  return new SpareTime({ later, sliceMs: 0 });
 }
 
 function isWanted(wanted: ReadonlySet<PatternText>, topic: Topic): boolean {

@@ -1,0 +1,339 @@
+import { type Cursor, firstIdOf, type Item, lastIdOf } from "../cursor.ts";
+import { Event } from "../event.ts";
+import type { Interest } from "../interest.ts";
+import type { Meter } from "../meter.ts";
+import { NewestInScope } from "../newest.ts";
+import type { EventLog, TopicMatcher } from "../ports.ts";
+import type { KeyedMatcher } from "../scope.ts";
+import type { Tuning } from "../tuning.ts";
+import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
+import type { Distance, Replays, Work } from "./replays.ts";
+
+/**
+ * Deliveries of one step: an event for a thousand members is a thousand. About five milliseconds' work. Fewer would cost
+ * more, as Bun passes what is published to a socket by up to 32 messages.
+ */
+const STEP_DELIVERIES = 32_768;
+/** What it takes to move a member to another cohort, in deliveries: Bun subscribes and unsubscribes in three microseconds. */
+const MOVE_DELIVERIES = 16;
+
+type Gap = Extract<Item, { type: "gap" }>;
+
+/** What all groups of one edge have in common. */
+export interface GroupParts<M> {
+  readonly log: EventLog;
+  readonly openCursor: (topics: TopicMatcher, position: number) => Cursor;
+  readonly openChannel: () => Channel<M>;
+  readonly interests: { add(interest: Interest): void; remove(interest: Interest): void };
+  readonly replays: Replays;
+  readonly tuning: Tuning;
+  readonly meter: Meter;
+  /** Counts deliveries. */
+  readonly count: (events: number, characters: number) => void;
+}
+
+/** Some patterns are wanted only from an event on, which the member has not passed yet. */
+export interface Filter {
+  readonly wants: (event: Event) => boolean;
+  /** Everything that follows this id is wanted. */
+  readonly until: number;
+}
+
+/** Is called with the last id that the member of a group with a filter has passed, when the filter has no more to do. */
+export type FilterEnd = (position: number) => void;
+
+export interface Wish {
+  readonly topics: KeyedMatcher;
+  /** What the members may know of, when that is not everything. */
+  readonly scope?: TopicMatcher | undefined;
+}
+
+/**
+ * All members who want the same, in cohorts: those at the newest event are live, the others follow at their places.
+ *
+ * ```
+ *   floor            far   recentFrom   near            head
+ *     ├──●────────●───────────┼────●────────●─────────────┤ live
+ *        └─ the hindmost moves: one page, delivered to all its members
+ *           where it meets the next cohort, the two become one; at the head it becomes live
+ * ```
+ *
+ * Reads of the history are synchronous and the bus delivers in the turn that commits, so nothing can come between the
+ * last page and the first live event, nor twice. A member that is full leaves its cohort, and goes on by itself from the
+ * last event that it was delivered as soon as it has room.
+ */
+export class Group<M extends Member> implements Interest, Work {
+  readonly topics: KeyedMatcher;
+  readonly #parts: GroupParts<M>;
+  readonly #newest: NewestInScope | undefined;
+  readonly #filter: (Filter & { readonly onEnd: FilterEnd }) | undefined;
+  /** Who can go on, the foremost first. */
+  readonly #behind: Cohort<M>[] = [];
+  /** Who takes nothing now. */
+  readonly #stalled = new Set<Cohort<M>>();
+  #live: Cohort<M> | undefined;
+  /** Deliveries of the step that is being done. */
+  #done = 0;
+
+  /** With a filter it is for one member, which leaves it when the filter has no more to do. */
+  constructor(parts: GroupParts<M>, { topics, scope }: Wish, filter?: Filter & { readonly onEnd: FilterEnd }) {
+    this.#parts = parts;
+    this.topics = topics;
+    this.#newest = scope && new NewestInScope(parts.log, scope);
+    this.#filter = filter;
+  }
+
+  get isEmpty(): boolean {
+    return this.#live === undefined && this.#behind.length === 0 && this.#stalled.size === 0;
+  }
+
+  /** The member goes on after this id; it is live at once when that is the newest one. */
+  join(seat: Seat<M>, position: number): void {
+    const cohort = this.#open(seat, position);
+    this.#settle(cohort, position >= this.#parts.log.head);
+  }
+
+  /** The member takes part no more; returns the last id that it passed. */
+  leave(seat: Seat<M>): number {
+    const { cohort } = seat;
+    if (cohort === undefined) return 0;
+    const position = cohort.isLive ? this.#parts.log.head : cohort.position;
+    cohort.remove(seat);
+    if (cohort.size === 0) this.#drop(cohort);
+    return position;
+  }
+
+  /** The member may have room again. */
+  wake({ cohort, member }: Seat<M>): void {
+    if (cohort === undefined || !this.#stalled.has(cohort) || !member.hasRoom) return;
+    this.#stalled.delete(cohort);
+    this.#insert(cohort);
+  }
+
+  /** What a member may be told that it has passed; undefined when that is not known. */
+  passedBy({ cohort, cameAt }: Seat<M>): number | undefined {
+    if (this.#newest === undefined) return cohort?.isLive ? this.#parts.log.head : cohort?.position;
+    if (!cohort?.isLive) return cohort?.deliveredId;
+    this.#newest.look();
+    return this.#newest.idFor(cameAt);
+  }
+
+  /** Members who are behind, and how many events the hindmost is, at each distance; those who take nothing too. */
+  *behind(): Iterable<{ readonly distance: Distance; readonly members: number; readonly lag: number }> {
+    const { head, recentFrom } = this.#parts.log;
+    for (const cohorts of [this.#behind, this.#stalled]) {
+      for (const { position, size } of cohorts) {
+        yield { distance: position + 1 < recentFrom ? "far" : "near", members: size, lag: head - position };
+      }
+    }
+  }
+
+  // Interest: the newest events, as they are committed.
+
+  deliver(event: Event): void {
+    const live = this.#live;
+    if (live === undefined) return;
+    live.cursor.moveTo(event.id);
+    this.#newest?.passed(event.id);
+    if (live.deliver(event)) this.#look(live);
+  }
+
+  endBatch(): void {
+    this.#live?.flush();
+  }
+
+  // Work: what is behind.
+
+  has(distance: Distance): boolean {
+    return this.#hindmost(distance) >= 0;
+  }
+
+  lag(distance: Distance): number | undefined {
+    const cohort = this.#behind[this.#hindmost(distance)];
+    return cohort && this.#parts.log.head - cohort.position;
+  }
+
+  /** Moves the hindmost cohort a page ahead. */
+  step(distance: Distance): void {
+    const index = this.#hindmost(distance);
+    const [cohort] = index < 0 ? [] : this.#behind.splice(index, 1);
+    if (cohort === undefined) return;
+    if (cohort.hasRoom) this.#advance(cohort);
+    else this.#stalled.add(cohort);
+  }
+
+  #advance(start: Cohort<M>): void {
+    let cohort = start;
+    let passed = cohort.position;
+    const limit = Math.max(1, Math.min(this.#parts.tuning.pageEvents, Math.floor(STEP_DELIVERIES / cohort.size)));
+    const { items, isAtEnd } = cohort.cursor.take(limit);
+    const end = cohort.position;
+    this.#done = 0;
+    for (const item of items) {
+      cohort = this.#meet(cohort, passed, firstIdOf(item) - 1);
+      passed = lastIdOf(item);
+      if (!this.#wants(item)) continue;
+      const isTimeToLook = cohort.deliver(item);
+      if (isGap(item)) cohort = this.#meet(cohort, item.after + 1, passed - 1, item);
+      this.#done += cohort.size;
+      const isEnough = this.#done > STEP_DELIVERIES;
+      if (!isTimeToLook && !isEnough) continue;
+      // Whoever leaves goes on from here.
+      cohort.cursor.moveTo(passed);
+      if (isTimeToLook && !this.#look(cohort)) return;
+      if (!isEnough && cohort.hasRoom) continue;
+      this.#settle(cohort, false);
+      return;
+    }
+    cohort = this.#meet(cohort, passed, end);
+    cohort.cursor.moveTo(end);
+    this.#settle(cohort, isAtEnd);
+  }
+
+  #wants(item: Item): boolean {
+    return this.#filter === undefined || !(item instanceof Event) || this.#filter.wants(item);
+  }
+
+  /**
+   * Joins a cohort with those that stand between two ids, both inclusive, among which there is nothing to deliver; when
+   * they stand within a gap, after its part that concerns them. Who is passed over, as enough was done, follows later.
+   */
+  #meet(cohort: Cohort<M>, from: number, to: number, gap?: Gap): Cohort<M> {
+    let joined = cohort;
+    let index = this.#indexOf(from - 1) - 1;
+    for (let next = this.#behind[index]; next && next.position <= to; next = this.#behind[--index]) {
+      if (this.#done > STEP_DELIVERIES) break;
+      this.#behind.splice(index, 1);
+      if (gap) this.#tell(next, { ...gap, after: next.position });
+      this.#done += MOVE_DELIVERIES * Math.min(joined.size, next.size);
+      joined = unite(joined, next);
+    }
+    return joined;
+  }
+
+  #tell(cohort: Cohort<M>, gap: Gap): void {
+    this.#parts.meter.gaps++;
+    cohort.deliver(gap);
+  }
+
+  /** Finds a cohort its place, when it has moved: `isAtEnd` says that nothing follows it. */
+  #settle(cohort: Cohort<M>, isAtEnd: boolean): void {
+    cohort.flush();
+    if (cohort.size === 0) return;
+    if (this.#filter && cohort.position >= this.#filter.until) this.#endFilter(cohort, this.#filter.onEnd);
+    else if (!isAtEnd || !this.#arrive(cohort)) this.#insert(cohort);
+  }
+
+  #endFilter(cohort: Cohort<M>, onEnd: FilterEnd): void {
+    for (const seat of [...cohort.seats]) cohort.remove(seat);
+    onEnd(cohort.position);
+  }
+
+  /** Makes it live. False when it is not known yet what those whose replay ends may be told. */
+  #arrive(cohort: Cohort<M>): boolean {
+    this.#newest?.passed(cohort.deliveredId ?? 0);
+    const owing = [...cohort.seats].filter(({ owesCaughtUp }) => owesCaughtUp);
+    const id = owing.length === 0 ? 0 : this.#idToTell(owing);
+    if (id === undefined) return false;
+    for (const seat of owing) {
+      seat.owesCaughtUp = false;
+      seat.member.tell({ type: "caught_up", id });
+    }
+    const live = this.#live;
+    if (live) live.isLive = false;
+    else this.#parts.interests.add(this);
+    this.#live = live ? unite(live, cohort) : cohort;
+    this.#live.isLive = true;
+    return true;
+  }
+
+  #idToTell(owing: readonly Seat<M>[]): number | undefined {
+    if (this.#newest === undefined) return this.#parts.log.head;
+    const cameAt = Math.max(...owing.map((seat) => seat.cameAt));
+    this.#newest.look();
+    return this.#newest.idFor(cameAt);
+  }
+
+  /** Lets those who are full go on by themselves; false when nobody is left. */
+  #look(cohort: Cohort<M>): boolean {
+    for (const seat of cohort.takeFull()) {
+      if (cohort.isLive) this.#parts.meter.evictions++;
+      else if (cohort.size === 1) break;
+      this.#split(cohort, seat);
+    }
+    return cohort.size > 0;
+  }
+
+  #split(cohort: Cohort<M>, seat: Seat<M>): void {
+    const alone = this.#open(seat, cohort.position, cohort);
+    alone.deliveredId = cohort.deliveredId;
+    if (cohort.size === 0) this.#drop(cohort);
+    if (seat.member.hasRoom) this.#insert(alone);
+    else this.#stalled.add(alone);
+  }
+
+  #open(seat: Seat<M>, position: number, from?: Cohort<M>): Cohort<M> {
+    const { openCursor, openChannel, tuning, count } = this.#parts;
+    const cohort = new Cohort({
+      cursor: openCursor(this.topics, position),
+      channel: openChannel(),
+      checkCharacters: tuning.checkCharacters,
+      count,
+    });
+    cohort.add(seat);
+    from?.remove(seat);
+    return cohort;
+  }
+
+  #insert(cohort: Cohort<M>): void {
+    const index = this.#indexOf(cohort.position);
+    const same = this.#behind[index];
+    if (same?.position === cohort.position) this.#behind[index] = unite(same, cohort);
+    else this.#behind.splice(index, 0, cohort);
+    this.#parts.replays.add(this);
+  }
+
+  #drop(cohort: Cohort<M>): void {
+    if (cohort === this.#live) {
+      cohort.isLive = false;
+      this.#live = undefined;
+      this.#parts.interests.remove(this);
+    } else if (!this.#stalled.delete(cohort)) {
+      const index = this.#behind.indexOf(cohort);
+      if (index >= 0) this.#behind.splice(index, 1);
+    }
+  }
+
+  /** The first cohort that stands at this id or before it. */
+  #indexOf(position: number): number {
+    let low = 0;
+    let high = this.#behind.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#behind[middle]?.position ?? 0) > position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** -1 when there is none. */
+  #hindmost(distance: Distance): number {
+    const last = this.#behind.length - 1;
+    // What comes next is read from memory from this position on.
+    const nearFrom = this.#parts.log.recentFrom - 1;
+    if (distance === "far") return (this.#behind[last]?.position ?? nearFrom) < nearFrom ? last : -1;
+    return this.#indexOf(nearFrom - 1) - 1;
+  }
+}
+
+function isGap(item: Item): item is Gap {
+  return "type" in item && item.type === "gap";
+}
+
+/** The smaller one joins the larger one, which then stands where the foremost of them stood. */
+function unite<M extends Member>(a: Cohort<M>, b: Cohort<M>): Cohort<M> {
+  const [large, small] = a.size < b.size ? [b, a] : [a, b];
+  large.cursor.moveTo(Math.max(a.position, b.position));
+  large.absorb(small);
+  return large;
+}

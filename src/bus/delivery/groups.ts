@@ -1,0 +1,77 @@
+import type { Transport } from "../meter.ts";
+import type { Channel, Member, Seat } from "./cohort.ts";
+import { type Filter, type FilterEnd, Group, type GroupParts, type Wish } from "./group.ts";
+import type { Distance, Replays } from "./replays.ts";
+
+/** An edge that delivers by itself. */
+export interface EdgeParts<M> {
+  /** What its deliveries are counted as. */
+  readonly transport: Transport;
+  readonly replays: Replays;
+  readonly openChannel: () => Channel<M>;
+}
+
+export interface GroupsOptions<M> extends GroupParts<M> {
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+}
+
+/** What a member wants; with a filter, some of it only from an event on. */
+export interface FilteredWish extends Wish {
+  readonly filter?: Filter | undefined;
+}
+
+/** The groups of one edge, by what they want. */
+export class Groups<M extends Member> {
+  readonly options: GroupsOptions<M>;
+  readonly #byKey = new Map<string, Group<M>>();
+  /** Each of one member, whose filter has still something to do. */
+  readonly #alone = new Set<Group<M>>();
+
+  constructor(options: GroupsOptions<M>) {
+    this.options = options;
+  }
+
+  /** The member goes on after this id in the group that is returned, until the filter, if any, has nothing to do any more. */
+  join(seat: Seat<M>, wish: FilteredWish, position: number, onFilterEnd: FilterEnd): Group<M> {
+    const { filter, topics } = wish;
+    const group =
+      filter && position < filter.until
+        ? this.#openAlone(wish, { ...filter, onEnd: onFilterEnd })
+        : (this.#byKey.get(topics.key) ?? this.#open(wish));
+    group.join(seat, position);
+    return group;
+  }
+
+  /** Lets a member leave; returns the last id that it passed. */
+  leave(seat: Seat<M>, group: Group<M>): number {
+    const position = group.leave(seat);
+    this.release(group);
+    return position;
+  }
+
+  /** Forgets a group when nobody is in it any more. */
+  release(group: Group<M>): void {
+    if (!group.isEmpty) return;
+    this.#alone.delete(group);
+    const { key } = group.topics;
+    if (this.#byKey.get(key) === group) this.#byKey.delete(key);
+  }
+
+  /** Members who are behind at each place, and by how many events; those who take nothing too. */
+  *behind(): Iterable<{ readonly distance: Distance; readonly members: number; readonly lag: number }> {
+    for (const groups of [this.#byKey.values(), this.#alone]) for (const group of groups) yield* group.behind();
+  }
+
+  #open(wish: Wish): Group<M> {
+    const group = new Group<M>(this.options, wish);
+    this.#byKey.set(wish.topics.key, group);
+    return group;
+  }
+
+  #openAlone(wish: Wish, filter: Filter & { readonly onEnd: FilterEnd }): Group<M> {
+    const group = new Group<M>(this.options, wish, filter);
+    this.#alone.add(group);
+    return group;
+  }
+}

@@ -1,0 +1,52 @@
+import type { ControlMessage } from "../protocol/frames.ts";
+import { BusError } from "./errors.ts";
+import { parseSince, type Start } from "./start.ts";
+
+/** The most events that one history question answers with. */
+export const MAX_HISTORY_LIMIT = 10_000;
+export const DEFAULT_HISTORY_LIMIT = 50;
+export interface SubscribeOptions {
+  /**
+   * Where to start: after this event id, at this time, or what the text says: an RFC 3339 time, a duration such as
+   * `10m`, `all`, `now`. Default: with the next event that is published.
+   */
+  since?: number | Date | string;
+  /** Start with the newest events that match, this many of them, 1 to 10,000; not together with `since`. */
+  last?: number;
+  /** Called in its place when retention removed events before they were read, and at the end of a replay. */
+  onControl?: (message: ControlMessage) => void;
+}
+
+/** Where a subscriber starts by its options. Throws `parameter_invalid`. */
+export function startOf({ since, last }: SubscribeOptions): Start {
+  if (last !== undefined) {
+    if (since === undefined) return { kind: "last", count: checkedLimit(last) };
+    throw new BusError("parameter_invalid", "since and last exclude each other: give at most one");
+  }
+  if (since === undefined) return { kind: "live" };
+  return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : sinceOf(String(since));
+}
+
+function sinceOf(text: string): Start {
+  try {
+    return parseSince(text);
+  } catch (error) {
+    if (!(error instanceof BusError)) throw error;
+    throw new BusError(error.code, `since ${error.message}`, { members: { parameter: "since" }, cause: error });
+  }
+}
+
+/** Milliseconds since 1970. Throws `parameter_invalid`. */
+export function timeOf(date: Date): number {
+  const timeMs = date.getTime();
+  if (!Number.isNaN(timeMs)) return timeMs;
+  throw new BusError("parameter_invalid", "a time must be a valid Date");
+}
+
+/** The limit, when it is one. Throws `parameter_invalid`. */
+export function checkedLimit(limit: number): number {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_HISTORY_LIMIT) return limit;
+  throw new BusError("parameter_invalid", `a history limit is a whole number from 1 to ${MAX_HISTORY_LIMIT}`, {
+    members: { limit: MAX_HISTORY_LIMIT },
+  });
+}

@@ -1,0 +1,103 @@
+import type { GapMessage } from "../protocol/frames.ts";
+import { NewestInScope } from "./newest.ts";
+import type { EventLog, TopicMatcher } from "./ports.ts";
+import type { Start } from "./start.ts";
+
+/** The way back to the event from which the newest so many follow. */
+interface Search {
+  /** The oldest id that was kept when the search began. */
+  readonly floor: number;
+  missing: number;
+  before: number;
+}
+
+/** Who starts. */
+export interface Starter {
+  readonly topics: TopicMatcher;
+  /** What it may know of, when that is not everything. */
+  readonly scope?: TopicMatcher | undefined;
+  readonly start: Start;
+}
+
+/** Finds the id after which a subscriber starts, by bounded steps where that has to be searched for. */
+export class StartSearch {
+  /** The newest id when it began. */
+  readonly head: number;
+  /** Whether the subscriber asked for a replay, if only an empty one. */
+  readonly isReplay: boolean;
+  readonly #log: EventLog;
+  readonly #topics: TopicMatcher;
+  #position: number | undefined;
+  #last: Search | undefined;
+  /** The start is an id that was never given here, as after a backup was restored. */
+  readonly #unknownId: number | undefined;
+  readonly #newest: NewestInScope | undefined;
+
+  /** `nowMs` is in milliseconds since 1970, for starts that name a duration. */
+  constructor(log: EventLog, { topics, scope, start }: Starter, nowMs: number) {
+    this.#log = log;
+    this.#topics = topics;
+    this.head = log.head;
+    this.isReplay = start.kind !== "live";
+    if (start.kind === "last") {
+      this.#last = { floor: log.floor, missing: start.count, before: log.head + 1 };
+      return;
+    }
+    if (start.kind === "after" && start.id > log.head) {
+      this.#unknownId = start.id;
+      this.#newest = scope && new NewestInScope(log, scope);
+    }
+    if (this.#newest === undefined) this.#position = positionOf(log, start, nowMs);
+    else this.#lookForNewest(this.#newest);
+  }
+
+  /** Undefined until it is found. */
+  get position(): number | undefined {
+    return this.#position;
+  }
+
+  /** What is to be reported first, once the position is found: the ids went back, as the reader knows another history. */
+  get gap(): GapMessage | undefined {
+    if (this.#unknownId === undefined) return undefined;
+    const newest = Math.min(this.head, this.#newest === undefined ? this.head : (this.#newest.idFor(this.head) ?? 0));
+    return { type: "gap", after: this.#unknownId, next: newest + 1 };
+  }
+
+  /** Searches one page more of at most `limit` events; returns the position once it is found. */
+  step(limit: number): number | undefined {
+    if (this.#last) this.#lookForLast(this.#last, limit);
+    else if (this.#newest && this.#position === undefined) this.#lookForNewest(this.#newest);
+    return this.#position;
+  }
+
+  #lookForLast(search: Search, limit: number): void {
+    const page = this.#log.readBack({ topics: this.#topics }, search.before, Math.min(search.missing, limit));
+    search.missing -= page.events.length;
+    search.before = page.end;
+    if (search.missing > 0 && !page.done) return;
+    const oldest = search.missing > 0 ? undefined : page.events.at(-1);
+    this.#position = (oldest?.id ?? search.floor) - 1;
+    this.#last = undefined;
+  }
+
+  #lookForNewest(newest: NewestInScope): void {
+    newest.look();
+    if (newest.idFor(this.head) !== undefined) this.#position = this.head;
+  }
+}
+
+function positionOf(log: EventLog, start: Exclude<Start, { kind: "last" }>, nowMs: number): number {
+  switch (start.kind) {
+    case "live":
+    case "now":
+      return log.head;
+    case "after":
+      return Math.min(start.id, log.head);
+    case "time":
+      return log.idBefore(start.timeMs);
+    case "ago":
+      return log.idBefore(nowMs - start.durationMs);
+    case "all":
+      return log.floor - 1;
+  }
+}
