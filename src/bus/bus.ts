@@ -29,7 +29,7 @@ import { defaultTuning, type Tuning } from "./tuning.ts";
 
 /** Events read in one go; between two the loop is free. */
 const PAGE_EVENTS = 500;
-/** What the events of a first page are taken for, in characters of JSON; then the last page tells. */
+/** What events are taken for before the first page was read, in characters of JSON. */
 const TYPICAL_CHARACTERS = 1024;
 /** Topics read in one go. */
 const PAGE_TOPICS = 500;
@@ -94,6 +94,8 @@ export class Bus {
   readonly #clock: () => number;
   readonly #onPruneError: (error: unknown) => void;
   readonly #nextTurn: () => Promise<void>;
+  /** Of an event of the last page of history that was read, on average: the next page is sized by it. */
+  #eventCharacters = TYPICAL_CHARACTERS;
   readonly #interests = new InterestTable();
   readonly #subscribers = new Set<Subscriber>();
   #pruneTimer: ReturnType<typeof setInterval> | undefined;
@@ -236,12 +238,11 @@ export class Bus {
 
   async *#pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     let missing = query.limit;
-    let eventCharacters = TYPICAL_CHARACTERS;
     let position = query.order === "newest" ? (query.before ?? this.#log.head + 1) : (query.after ?? 0);
     const stop = query.order === "newest" ? (query.after ?? 0) + 1 : (query.before ?? Number.POSITIVE_INFINITY) - 1;
     while (missing > 0) {
       if (query.order === "oldest") this.#refuseExpired(position);
-      const fitting = Math.floor((query.pageCharacters?.() ?? Number.POSITIVE_INFINITY) / eventCharacters);
+      const fitting = Math.floor((query.pageCharacters?.() ?? Number.POSITIVE_INFINITY) / this.#eventCharacters);
       const limit = Math.min(missing, PAGE_EVENTS, Math.max(1, fitting));
       const page =
         query.order === "newest"
@@ -249,11 +250,11 @@ export class Bus {
           : this.#log.read(query.filter, position, limit);
       const within = (id: number) => (query.order === "newest" ? id >= stop : id <= stop);
       const events = page.events.filter((event) => within(event.id));
+      if (events.length > 0) this.#eventCharacters = charactersOf(events) / events.length;
       yield { events, damaged: page.damaged.filter(within) };
       missing -= events.length;
       position = page.end;
       if (page.done || !within(position) || position === stop) return;
-      if (events.length > 0) eventCharacters = charactersOf(events) / events.length;
       await this.#nextTurn();
     }
   }

@@ -5,7 +5,7 @@ import { pulledBody } from "./pulled-body.ts";
 import { type Waiting, WaitingAccount } from "./waiting.ts";
 
 /** The most of an array that is kept while it is sent; of one that is longer, the events are read again. */
-const MAX_HELD_CHARACTERS = 512 * 1024;
+const MAX_HELD_CHARACTERS = 256 * 1024;
 
 /** An answer in JSON, and what its head says of it. */
 export interface ArrayAnswer {
