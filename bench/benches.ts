@@ -2,6 +2,7 @@ import { auth } from "./benches/auth.ts";
 import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
 import { catchUp } from "./benches/catch-up.ts";
+import { crowd } from "./benches/crowd.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
 import { fanOutStream } from "./benches/fan-out-stream.ts";
@@ -23,6 +24,7 @@ import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
 import { start } from "./benches/start.ts";
 import { unread } from "./benches/unread.ts";
+import { unreadAnswers } from "./benches/unread-answers.ts";
 import type { Bench } from "./lib/bench.ts";
 
 /** Every bench, in the order of the report. */
@@ -40,6 +42,7 @@ export const benches: readonly Bench[] = [
   manyPatterns,
   replay,
   latency,
+  crowd,
   history,
   manyTopics,
   millionTopics,
@@ -48,6 +51,7 @@ export const benches: readonly Bench[] = [
   start,
   memory,
   unread,
+  unreadAnswers,
   pattern,
   envelope,
   auth,

@@ -21,6 +21,8 @@ interface RateOptions {
 
 interface SteadyOptions extends RateOptions {
   readonly seconds: number;
+  /** What each publish is sent with; none when left out. */
+  readonly token?: string;
   /** Address of a WebSocket on which the events are awaited too. */
   readonly subscribePath?: string;
 }
