@@ -2,14 +2,18 @@ import { BusError } from "../bus/errors.ts";
 
 export type MediaType = "json" | "ndjson" | "text";
 
-/** What `curl -d` sends when nobody says otherwise, and what a body without a type is taken for. */
+/** `application/x-www-form-urlencoded` is what `curl -d` sends by itself; a body without a type is JSON, too. */
 const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
   "": "json",
   "application/json": "json",
   "application/x-www-form-urlencoded": "json",
+  "text/json": "json",
   "application/x-ndjson": "ndjson",
   "text/plain": "text",
 };
+
+/** A format that is written in JSON (RFC 6839), as senders of webhooks name theirs: `application/cloudevents+json`. */
+const JSON_SUFFIX = /^application\/[\w!#$&^.+-]+\+json$/;
 
 const READABLE: Readonly<Record<MediaType, string>> = {
   json: "application/json",
@@ -30,11 +34,15 @@ export function mediaTypeOf(request: Request, taken: readonly MediaType[]): Medi
   if (header === null || header === "application/json") return "json";
   const [name = "", ...parameters] = header.toLowerCase().split(";");
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
-  const mediaType = MEDIA_TYPES[name.trim()];
+  const mediaType = mediaTypeNamed(name.trim());
   const isUtf8 = charset === undefined || /^charset="?(utf-8|utf8|us-ascii)"?$/.test(charset);
   if (mediaType !== undefined && taken.includes(mediaType) && isUtf8) return mediaType;
   const right = taken.map((type) => READABLE[type]).join(" or ");
   throw new BusError("media_type_unsupported", `the Content-Type must be ${right}, in UTF-8`);
+}
+
+function mediaTypeNamed(name: string): MediaType | undefined {
+  return JSON_SUFFIX.test(name) ? "json" : MEDIA_TYPES[name];
 }
 
 /** The bytes of a request's body. Throws, or rejects with, `payload_too_large`, without reading on, when there are more than `limit`. */

@@ -40,15 +40,25 @@ export function readDraft(members: Members): Draft {
 const NULL = "null" as RawJson;
 
 /**
- * Turns the bytes of a body into text. A leading byte order mark is dropped.
+ * Turns the bytes of a body of JSON into text. A leading byte order mark is dropped.
  *
  * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
  */
 export function decodeUtf8(bytes: Uint8Array): string {
+  return decode(jsonDecoder, bytes);
+}
+const jsonDecoder = new TextDecoder("utf-8", { fatal: true });
+
+/** As `decodeUtf8`, but the byte order mark stays: a text is kept as it was sent. */
+export function decodeText(bytes: Uint8Array): string {
+  return decode(textDecoder, bytes);
+}
+const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decode(decoder: TextDecoder, bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
   } catch (cause) {
     throw new BusError("json_invalid", "the body is not valid UTF-8", { cause });
   }
 }
-const decoder = new TextDecoder("utf-8", { fatal: true });

@@ -7,7 +7,7 @@ import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
 import { jsonText } from "./answer.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
 import { publishDocs, publishToDocs } from "./docs/publish.ts";
-import { decodeUtf8, parseEnvelope } from "./envelope.ts";
+import { decodeText, decodeUtf8, parseEnvelope } from "./envelope.ts";
 import type { Callers } from "./gate.ts";
 import type { OnLimit } from "./limits.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "./ndjson.ts";
@@ -30,9 +30,11 @@ const DATA_TYPES = ["json", "text"] as const;
 /** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
-const publishToQuery = new Query({
-  source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }),
-});
+/** A webhook sends parameters of its own, and whoever receives it cannot change them: they are let pass. */
+const publishToQuery = new Query(
+  { source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }) },
+  "passed",
+);
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {
@@ -85,8 +87,8 @@ async function publishTo(parts: Parts, call: Call<unknown>, source = ""): Promis
   const mediaType = mediaTypeOf(request, DATA_TYPES);
   const topic = topicOf(segment);
   limits.meterOf?.(request, caller)(1);
-  const body = decodeUtf8(await readBody(request, limits.maxBodyBytes));
-  const data = mediaType === "text" ? toRawJson(body) : parseData(body);
+  const body = await readBody(request, limits.maxBodyBytes);
+  const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
   return answerOne(await append(parts, call, [{ topic, data, source }]));
 }
 

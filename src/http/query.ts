@@ -49,11 +49,15 @@ export type ValuesOf<Q> = Q extends Query<infer P> ? Values<P> : never;
 /** The query parameters that one route knows: read strictly, and documented from the same table. */
 export class Query<P extends Parameters> {
   readonly #parameters: P;
+  /** The names to read, when others are let pass; undefined when others are refused. */
+  readonly #only: readonly string[] | undefined;
   /** What nearly every request gives. */
   readonly #nothing: Values<P>;
 
-  constructor(parameters: P) {
+  /** `others` are parameters that are none of these; default `refused`. */
+  constructor(parameters: P, others: "refused" | "passed" = "refused") {
     this.#parameters = parameters;
+    this.#only = others === "passed" ? Object.keys(parameters) : undefined;
     this.#nothing = this.#values([]);
   }
 
@@ -62,7 +66,7 @@ export class Query<P extends Parameters> {
    * Throws `parameter_unknown` or whatever the parameter's own test throws, naming the parameter.
    */
   read(url: string): Values<P> {
-    return url.includes("?") ? this.#values(searchOf(url)) : this.#nothing;
+    return url.includes("?") ? this.#values(searchOf(url, this.#only)) : this.#nothing;
   }
 
   #values(pairs: readonly [name: string, text: string][]): Values<P> {
@@ -180,23 +184,46 @@ function invalid(name: string, what: string): BusError {
   return new BusError("parameter_invalid", `the query parameter ${name} ${what}`, { members: { parameter: name } });
 }
 
-/** The tokens in the query. Throws `parameter_invalid` when it is not percent-encoded UTF-8. */
+/** The tokens in the query. Throws `parameter_invalid` when one is not percent-encoded UTF-8. */
 export function accessTokensIn(url: string): string[] {
-  return searchOf(url).flatMap(([name, text]) => (name === ACCESS_TOKEN ? [text] : []));
+  return searchOf(url, ACCESS_TOKENS).map(([, text]) => text);
 }
+const ACCESS_TOKENS = [ACCESS_TOKEN];
 
-/** Names and values as forms encode them. `URLSearchParams` would turn bytes that are not UTF-8 into U+FFFD. */
-function searchOf(url: string): [name: string, text: string][] {
+/**
+ * Names and values as forms encode them; with `only`, those of these names, however the others are encoded.
+ * `URLSearchParams` would turn bytes that are not UTF-8 into U+FFFD.
+ */
+function searchOf(url: string, only?: readonly string[]): [name: string, text: string][] {
   const start = url.indexOf("?");
   if (start === -1) return [];
   const pairs = url.slice(start + 1).split("&");
-  return pairs.filter((pair) => pair !== "").map((pair) => decodePair(pair));
+  return pairs.filter((pair) => pair !== "" && isWanted(pair, only)).map((pair) => decodePair(pair));
+}
+
+function isWanted(pair: string, only: readonly string[] | undefined): boolean {
+  if (only === undefined) return true;
+  const [name] = cutPair(pair);
+  // The names to look for are plain letters, which is what nearly everybody sends; the others decode to none of them.
+  return only.includes(name.includes("%") ? decodedOr(name, "") : name);
+}
+
+function decodedOr(text: string, otherwise: string): string {
+  try {
+    return decodeFormText(text);
+  } catch {
+    return otherwise;
+  }
+}
+
+function cutPair(pair: string): [name: string, text: string] {
+  const equals = pair.indexOf("=");
+  return equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
 }
 
 function decodePair(pair: string): [name: string, text: string] {
-  const equals = pair.indexOf("=");
+  const [name, text] = cutPair(pair);
   try {
-    const [name, text] = equals === -1 ? [pair, ""] : [pair.slice(0, equals), pair.slice(equals + 1)];
     return [decodeFormText(name), decodeFormText(text)];
   } catch (error) {
     throw new BusError("parameter_invalid", "the query is not percent-encoded UTF-8 (a percent sign is %25)", {

@@ -88,6 +88,21 @@ describe("POST /api/events/publish/{topic}", () => {
     });
   });
 
+  test("keeps a byte order mark at the start of a text", async () => {
+    const event = await expectOk<EventMessage>(await postTo("a", "\uFEFFhello", "text/plain"));
+    expect(event.data).toBe("\uFEFFhello");
+  });
+
+  for (const query of ["secret=x", "secret=x&secret=y&__proto__=z", "sig=%zz&%ff=1", "=&?"]) {
+    test(`lets a webhook's own query pass: ${query}`, async () => {
+      const answer = await exchange(
+        service.url,
+        requestText(`POST /api/events/publish/a?${query}&%73ource=s`, [], "1"),
+      );
+      expect(JSON.parse(answer?.body ?? "")).toMatchObject({ topic: "a", source: "s" });
+    });
+  }
+
   test("tells who sends words as JSON how to send words", async () => {
     const problem = await expectProblem(await postTo("a", `hello ${MARKER}`), "json_invalid");
     expect(problem.detail).toEndWith("to send text, say Content-Type: text/plain");
@@ -127,6 +142,8 @@ describe("POST /api/events/publish/{topic}", () => {
     "a%20b",
     "a..b",
     "a%0Ab",
+    "a%C2%85b",
+    "a%C2%9B",
   ];
   for (const path of malformed) {
     test(`refuses ${path} as a topic`, async () => {

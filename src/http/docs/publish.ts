@@ -49,8 +49,9 @@ curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","dat
 With \`Content-Type: application/x-ndjson\` the body holds one envelope a line, at most 10,000. All of them are
 published, with ids that follow one another, or none.
 
-A body without a \`Content-Type\`, or with the one that \`curl -d\` sends by itself, is read as JSON. It may have 1 MiB,
-lines together ten times as much, unless the server was started with another \`--max-body\`.
+A body of \`text/json\` or \`application/*+json\`, without a \`Content-Type\`, or with the one that \`curl -d\` sends by itself,
+is read as JSON. It may have 1 MiB, lines together ten times as much, unless the server was started with another
+\`--max-body\`.
 ${IDEMPOTENCY}`,
   parameters: [idempotencyKey],
   body: {
@@ -89,7 +90,7 @@ export const publishToDocs: RouteDocs = {
   summary: "Publish data to the topic in the path",
   description: `\
 The body **is** the data: any JSON value, or with \`Content-Type: text/plain\` a text, which becomes a JSON string. Made
-for webhooks and for shells.
+for webhooks and for shells: query parameters other than \`source\` are let pass.
 
 \`\`\`sh
 date | curl http://127.0.0.1:9800/api/events/publish/backup.finished -H 'Content-Type: text/plain' --data-binary @-
