@@ -1,5 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Bus } from "./bus/bus.ts";
+import type { Behind } from "./bus/delivery/behind.ts";
+import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
 
 /** What is read beside the bus when somebody asks for the metrics. */
@@ -7,6 +9,10 @@ export interface MetricsParts {
   readonly bus: Bus;
   readonly published: () => number;
   readonly subscribers: () => Readonly<Record<string, { readonly live: number; readonly replay: number }>>;
+  /** Subscribers who are behind; `share` is the part of a busy loop that they get, 0 to 1. */
+  readonly replay: () => Readonly<Record<Distance, Behind & { readonly share: number }>>;
+  /** Bytes that wait for readers. */
+  readonly waitingBytes: () => number;
   readonly queueDepth: () => number;
   readonly walBytes: () => number;
 }
@@ -86,13 +92,27 @@ export class Metrics {
     }
   }
 
-  #gauges({ bus, subscribers, queueDepth, walBytes }: MetricsParts): void {
+  #gauges({ bus, subscribers, replay, waitingBytes, queueDepth, walBytes }: MetricsParts): void {
     this.#gauge("subscribers", "Subscribers now, by transport and state.", () =>
       Object.entries(subscribers()).flatMap(([transport, { live, replay }]): Sample[] => [
         [{ transport, state: "live" }, live],
         [{ transport, state: "replay" }, replay],
       ]),
     );
+    this.#gauge(
+      "behind_subscribers",
+      "Subscribers behind, by where they read: near from memory, far from the disk.",
+      () => DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].subscribers]),
+    );
+    this.#gauge("behind_events", "Events between the hindmost subscriber and the newest, by where it reads.", () =>
+      DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].lag]),
+    );
+    this.#gauge("replay_share", "Part of a busy loop that replays get, 0 to 1, by where they read.", () =>
+      DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].share]),
+    );
+    this.#gauge("waiting_bytes", "Bytes that wait in the server for readers; --max-waiting is their bound.", () => [
+      [{}, waitingBytes()],
+    ]);
     this.#gauge("queue_depth", "Publishes that wait for their commit.", () => [[{}, queueDepth()]]);
     this.#gauge("history_events", "Events that history keeps.", () => [[{}, bus.head - bus.floor + 1]]);
     this.#gauge("database_used_bytes", "Bytes of the database in use.", () => [[{}, bus.size().usedBytes]]);
@@ -136,7 +156,7 @@ export class Metrics {
   }
 }
 
-const LABELS = ["transport", "state", "reason", "limit"];
+const LABELS = ["transport", "state", "distance", "reason", "limit"];
 
 /** A histogram of prom-client whose numbers are kept elsewhere. */
 class ReadHistogram extends Histogram<string> {

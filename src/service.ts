@@ -222,6 +222,8 @@ export class Service {
       bus,
       published: () => rates.published,
       subscribers: () => this.#server.subscribers,
+      replay: () => this.#server.replay,
+      waitingBytes: () => this.#server.waiting.bytes,
       queueDepth: () => events.queueDepth,
       walBytes: () => events.walBytes,
     });
@@ -233,6 +235,8 @@ export class Service {
         events: { count: bus.head - bus.floor + 1, first_id: bus.floor, last_id: bus.head },
         ...rates.stats,
         subscribers: this.#server.subscribers,
+        replay: this.#server.replay,
+        waiting: { bytes: this.#server.waiting.bytes, max_bytes: this.#server.waiting.maxBytes },
         storage: { used_bytes: bus.size().usedBytes, file_bytes: bus.size().fileBytes },
         retention: {
           max_history: config.maxHistory ?? null,

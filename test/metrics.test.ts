@@ -32,6 +32,10 @@ describe("GET /metrics", () => {
       'eventbus_commit_events_bucket{le="+Inf"}': 1,
       eventbus_commit_events_sum: 3,
       eventbus_fsync_duration_seconds_count: 1,
+      'eventbus_behind_subscribers{distance="far"}': 0,
+      'eventbus_behind_events{distance="near"}': 0,
+      'eventbus_replay_share{distance="near"}': 1 / 30,
+      eventbus_waiting_bytes: 0,
       eventbus_queue_depth: 0,
       eventbus_ready: 1,
     });

@@ -4,6 +4,15 @@ export interface SubscriberCounts {
   replay: number;
 }
 
+/** Subscribers who are behind. */
+export interface ReplayCounts {
+  subscribers: number;
+  /** Events between the hindmost of them and the newest. */
+  lag: number;
+  /** Part of the time that they get while the server is busy, 0 to 1. */
+  share: number;
+}
+
 /** Milliseconds that half, and 99 of 100, did not exceed. */
 export interface Quantiles {
   p50: number | null;
@@ -40,6 +49,10 @@ export interface Stats {
     fsync_ms: Quantiles;
   };
   subscribers: { websocket: SubscriberCounts; stream: SubscriberCounts };
+  /** Subscribers who read from the history: near from memory, far from the disk. */
+  replay: { near: ReplayCounts; far: ReplayCounts };
+  /** What waits in the server for readers to take it, and its bound. */
+  waiting: { bytes: number; max_bytes: number };
   storage: { used_bytes: number; file_bytes: number };
   /** The rules by which old events go; `null` is a rule that is off. */
   retention: {

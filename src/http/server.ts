@@ -1,5 +1,7 @@
 import type { Server } from "bun";
 import type { Bus } from "../bus/bus.ts";
+import { type Behind, summaryOf } from "../bus/delivery/behind.ts";
+import type { Distance } from "../bus/delivery/replays.ts";
 import { BusError } from "../bus/errors.ts";
 import { PRUNE_PATH } from "./admin.ts";
 import { CLIENT_GONE } from "./answer.ts";
@@ -100,6 +102,21 @@ export class HttpServer {
   /** Subscribers by transport and state. */
   get subscribers() {
     return { websocket: this.#subscriptions.states, stream: this.#streams.states };
+  }
+
+  /** Subscribers who are behind, from memory or from the disk, and the part of a busy loop that each kind gets, 0 to 1. */
+  get replay(): Readonly<Record<Distance, Behind & { readonly share: number }>> {
+    const { near, far } = summaryOf(this.#subscriptions.behind(), this.#streams.behind());
+    const { spareTime } = this.#options.limits;
+    return {
+      near: { ...near, share: spareTime.partOf("near") },
+      far: { ...far, share: spareTime.partOf("far") },
+    };
+  }
+
+  /** What waits in the server for its readers, and how much may. */
+  get waiting(): { readonly bytes: number; readonly maxBytes: number } {
+    return this.#options.limits.waiting;
   }
 
   /** Uses another certificate from the next connection on; see `Listener.renew`. Does nothing once it stops. */

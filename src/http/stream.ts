@@ -1,4 +1,5 @@
 import type { Bus } from "../bus/bus.ts";
+import type { BehindAt } from "../bus/delivery/behind.ts";
 import type { Groups } from "../bus/delivery/groups.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
@@ -67,6 +68,11 @@ export class Streams {
     let live = 0;
     for (const stream of this.#streams) if (stream.isLive) live++;
     return { live, replay: this.#streams.size - live };
+  }
+
+  /** Those who are behind, by their places. */
+  *behind(): Iterable<BehindAt> {
+    for (const groups of Object.values(this.#groups)) yield* groups.behind();
   }
 
   /** Ends every stream, after what waits in it, and takes no more. */

@@ -1,5 +1,6 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Bus } from "../bus/bus.ts";
+import type { BehindAt } from "../bus/delivery/behind.ts";
 import type { Groups } from "../bus/delivery/groups.ts";
 import { BusError } from "../bus/errors.ts";
 import { parsePattern } from "../bus/pattern.ts";
@@ -83,6 +84,11 @@ export class Subscriptions {
     let live = 0;
     for (const connection of this.#connections) if (connection.isLive) live++;
     return { live, replay: this.#connections.size - live };
+  }
+
+  /** Those who are behind, by their places. */
+  *behind(): Iterable<BehindAt> {
+    for (const groups of this.#groups.values()) yield* groups.behind();
   }
 
   /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */

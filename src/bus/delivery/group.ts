@@ -6,6 +6,7 @@ import { NewestInScope } from "../newest.ts";
 import type { EventLog, TopicMatcher } from "../ports.ts";
 import type { KeyedMatcher } from "../scope.ts";
 import type { Tuning } from "../tuning.ts";
+import type { BehindAt } from "./behind.ts";
 import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
 import type { Distance, Replays, Work } from "./replays.ts";
 
@@ -118,8 +119,8 @@ export class Group<M extends Member> implements Interest, Work {
     return this.#newest.idFor(cameAt);
   }
 
-  /** Members who are behind, and how many events the hindmost is, at each distance; those who take nothing too. */
-  *behind(): Iterable<{ readonly distance: Distance; readonly members: number; readonly lag: number }> {
+  /** Members who are behind, by their places; those who take nothing too. */
+  *behind(): Iterable<BehindAt> {
     const { head, recentFrom } = this.#parts.log;
     for (const cohorts of [this.#behind, this.#stalled]) {
       for (const { position, size } of cohorts) {

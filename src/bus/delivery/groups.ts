@@ -1,7 +1,8 @@
 import type { Transport } from "../meter.ts";
+import type { BehindAt } from "./behind.ts";
 import type { Channel, Member, Seat } from "./cohort.ts";
 import { type Filter, type FilterEnd, Group, type GroupParts, type Wish } from "./group.ts";
-import type { Distance, Replays } from "./replays.ts";
+import type { Replays } from "./replays.ts";
 
 /** An edge that delivers by itself. */
 export interface EdgeParts<M> {
@@ -58,8 +59,8 @@ export class Groups<M extends Member> {
     if (this.#byKey.get(key) === group) this.#byKey.delete(key);
   }
 
-  /** Members who are behind at each place, and by how many events; those who take nothing too. */
-  *behind(): Iterable<{ readonly distance: Distance; readonly members: number; readonly lag: number }> {
+  /** Members who are behind, by their places; those who take nothing too. */
+  *behind(): Iterable<BehindAt> {
     for (const groups of [this.#byKey.values(), this.#alone]) for (const group of groups) yield* group.behind();
   }
 

@@ -10,7 +10,7 @@ const REFUSED_POLL_MS = 30_000;
 /** An hour. */
 const MAX_SAMPLES = 1800;
 
-type Newer = "delivered" | "delivered_per_second" | "gaps" | "replays" | "evictions" | "commits";
+type Newer = "delivered" | "delivered_per_second" | "gaps" | "replays" | "evictions" | "commits" | "replay" | "waiting";
 
 /** What a server says of itself. An older one, behind the same address during an upgrade, says less. */
 export type FullStats = Omit<Stats, Newer> & Partial<Pick<Stats, Newer>>;

@@ -82,6 +82,12 @@ function Facts({ stats }: { readonly stats: FullStats }) {
       <Fact name="Subscribers" value={count(live + replay)}>
         {count(live)} live, {count(replay)} in replay
       </Fact>
+      <Fact name="Furthest behind" value={stats.replay && count(Math.max(stats.replay.near.lag, stats.replay.far.lag))}>
+        {stats.replay && behindWords(stats.replay)}
+      </Fact>
+      <Fact name="Waiting for readers" value={stats.waiting && bytes(stats.waiting.bytes)}>
+        {stats.waiting && `of ${bytes(stats.waiting.max_bytes)} at most`}
+      </Fact>
       <Fact name="Gaps told" value={stats.gaps === undefined ? undefined : count(stats.gaps)}>
         {stats.replays !== undefined && `${count(stats.replays)} replays`}
       </Fact>
@@ -90,6 +96,17 @@ function Facts({ stats }: { readonly stats: FullStats }) {
       </Fact>
     </dl>
   );
+}
+
+/** How many are behind, and how much of a busy server's time they get. */
+function behindWords({ near, far }: NonNullable<FullStats["replay"]>): string {
+  if (near.subscribers + far.subscribers === 0) return "events: no subscriber is behind";
+  const share = (part: number) => `${Math.round(part * 100)} %`;
+  const words = [
+    near.subscribers > 0 && `${count(near.subscribers)} near get ${share(near.share)}`,
+    far.subscribers > 0 && `${count(far.subscribers)} far get ${share(far.share)}`,
+  ];
+  return `events: ${words.filter(Boolean).join(", ")} of a busy server`;
 }
 
 function Fact({

@@ -125,6 +125,17 @@ const subscribers = object("Subscribers of one transport.", {
   replay: countOf("Reading from history, at their own pace."),
 });
 
+const replay = object("Subscribers who read from the history.", {
+  subscribers: countOf("How many."),
+  lag: countOf("Events between the hindmost of them and the newest."),
+  share: {
+    type: "number",
+    minimum: 0,
+    maximum: 1,
+    description: "Part of the time that they get while the server is busy.",
+  },
+});
+
 /** Every schema that more than one place needs, by its name. */
 export const schemas: Readonly<Record<string, Schema>> = {
   Event: object("One published event. It never changes.", eventProperties, orderEvent),
@@ -170,6 +181,11 @@ export const schemas: Readonly<Record<string, Schema>> = {
         fsync_ms: quantilesOf("Milliseconds of its COMMIT statement, in which SQLite waits for the disk."),
       }),
       subscribers: object("Who is connected.", { websocket: subscribers, stream: subscribers }),
+      replay: object("Who is behind: near is read from memory, far from the disk.", { near: replay, far: replay }),
+      waiting: object("What waits in the server for readers to take it.", {
+        bytes: countOf("Bytes that wait."),
+        max_bytes: countOf("Their bound, `--max-waiting`."),
+      }),
       storage: object("The history on disk.", {
         used_bytes: countOf("Used by events and their indexes."),
         file_bytes: countOf("Taken from the disk, with space that can be used again."),
