@@ -328,6 +328,11 @@ export class Bus {
     return this.#stopping;
   }
 
+  /** The time by the bus's clock, in milliseconds since 1970. */
+  get nowMs(): number {
+    return this.#clock();
+  }
+
   /** The newest id ever given; 0 when none was. */
   get head(): number {
     return this.#log.head;

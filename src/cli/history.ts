@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { momentMs, parseMoment } from "../bus/start.ts";
 import type { ReceivedEvent } from "../client/index.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
 import { print } from "./terminal/output.ts";
@@ -21,21 +22,23 @@ An event a line. What is asked for must hold all at once.
 
 Examples:
   $ eventbus history
-  $ eventbus history --topic 'orders.*' --source shop --last 1000 | jq .data
+  $ eventbus history 'orders.*' --source shop --last 1000 | jq .data
+  $ eventbus history --from 1h
   $ eventbus history --from 2026-11-23T00:00:00Z --output table`;
 
 /** The command that asks for past events. */
 export function historyCommand(): Command {
   const command = new Command("history")
     .description("print past events, newest first")
+    .argument("[patterns...]", "topics, as in 'orders.*'; all when left out")
     .option("--last <n>", "the most events to print, any number", wholeNumber(1), 50)
-    .option("--topic <pattern>", "of these topics; repeatable", (text, all: string[] = []) => [...all, text])
-    .option("--from <time>", "not before; an RFC 3339 time")
-    .option("--to <time>", "not after; an RFC 3339 time")
+    .option("--topic <pattern>", "the same as PATTERN; repeatable", (text, all: string[] = []) => [...all, text])
+    .option("--from <time>", "not before; an RFC 3339 time, or a duration ago such as 10m")
+    .option("--to <time>", "not after; an RFC 3339 time, or a duration ago such as 10m")
     .option("--source <source>", "of this source, exactly")
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES);
-  return withConnection(command).action((flags: HistoryFlags) => history(flags));
+  return withConnection(command).action((patterns: string[], flags: HistoryFlags) => history(patterns, flags));
 }
 
 /** `--output json|table`. */
@@ -44,8 +47,10 @@ export function outputOption(): Option {
   return new Option("--output <form>", help).choices(["json", "table"]);
 }
 
-async function history(flags: HistoryFlags): Promise<void> {
-  const { last, topic, from, to, source } = flags;
+async function history(patterns: readonly string[], flags: HistoryFlags): Promise<void> {
+  const { last, source } = flags;
+  const topic = [...patterns, ...(flags.topic ?? [])];
+  const [from, to] = [pinned(flags.from), pinned(flags.to)];
   const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
   const bus = connectTo(flags);
   const table = new Table("ID", "CREATED_AT", "TOPIC", "SOURCE", "DATA");
@@ -62,4 +67,10 @@ async function history(flags: HistoryFlags): Promise<void> {
 
 function cellsOf(event: ReceivedEvent): string[] {
   return [String(event.id), event.created_at, event.topic, event.source, event.rawData];
+}
+
+/** A duration as the time that it means now, so that all pages have the same bounds; what is none is for the server to refuse. */
+function pinned(text: string | undefined): string | undefined {
+  if (text === undefined || !/^\d+[smhd]$/.test(text)) return text;
+  return new Date(momentMs(parseMoment(text), Date.now())).toISOString();
 }

@@ -7,9 +7,13 @@ import { ProgressLine } from "./terminal/progress-line.ts";
 export function restoreCommand(): Command {
   return new Command("restore")
     .description("put a copy, checked, in the place of the history; what was there is kept aside")
-    .requiredOption("--from <file>", "copy to restore, as `eventbus backup` makes it")
+    .argument("[file]", "copy to restore, as `eventbus backup` makes it")
+    .option("--from <file>", "the same as FILE")
     .addOption(databaseOption("file of the history, which no server may use"))
-    .action(async ({ from, db }: { from: string; db: string }) => {
+    .action(async (file: string | undefined, options: { from?: string; db: string }, command: Command) => {
+      const from = file ?? options.from;
+      if (from === undefined) return command.error("error: name the copy: eventbus restore FILE");
+      const { db } = options;
       const progress = new ProgressLine();
       const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
       const aside = `${db}.replaced-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;

@@ -66,7 +66,7 @@ export interface HistoryQuery extends CallOptions {
   last?: number | undefined;
   /** A pattern, or several of which one must match; default `*`. */
   topic?: string | readonly string[] | undefined;
-  /** Earliest `created_at`, inclusive: a Date or an RFC 3339 time. */
+  /** Earliest `created_at`, inclusive: a Date, an RFC 3339 time, or a duration ago such as `10m`. */
   from?: Date | string | undefined;
   /** Latest `created_at`, inclusive. */
   to?: Date | string | undefined;

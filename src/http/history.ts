@@ -5,21 +5,24 @@ import type { Pattern } from "../bus/pattern.ts";
 import { PatternSet } from "../bus/pattern-set.ts";
 import type { Filter } from "../bus/ports.ts";
 import { type Scope, within } from "../bus/scope.ts";
+import { momentMs } from "../bus/start.ts";
 import { parseSource } from "../bus/topic.ts";
 import { prefersLines } from "./accept.ts";
 import { DATA_HEADERS, jsonText, NDJSON_TYPE } from "./answer.ts";
 import { eventDocs, historyDocs } from "./docs/history.ts";
 import { HistoryAnswers } from "./history-answer.ts";
 import { nextLink } from "./next-link.ts";
-import { integer, MAX_ID, MAX_PATTERNS_ASKED, patternParameter, Query, text, time, type ValuesOf } from "./query.ts";
+import { integer, MAX_ID, MAX_PATTERNS_ASKED, moment, patternParameter, Query, text, type ValuesOf } from "./query.ts";
 import { type Route, route } from "./route.ts";
+import { tooManyPatterns } from "./subscriber-limits.ts";
 import type { Waiting } from "./waiting.ts";
 
 const historyQuery = new Query({
   last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
   topic: patternParameter(MAX_PATTERNS_ASKED),
-  from: time("Earliest `created_at`, inclusive."),
-  to: time("Latest `created_at`, inclusive."),
+  pattern: patternParameter(MAX_PATTERNS_ASKED, "The same as `topic`."),
+  from: moment("Earliest `created_at`, inclusive."),
+  to: moment("Latest `created_at`, inclusive."),
   source: text(parseSource, "The source, exactly.", { maxLength: 255 }),
   before: integer(0, MAX_ID, "Only events with a smaller id."),
   after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
@@ -39,7 +42,7 @@ export function historyRoutes(bus: Bus, waiting: Waiting): Route[] {
       query: historyQuery,
       docs: historyDocs,
       handle: ({ request, caller, query }) =>
-        history(answers, request, pinned(toHistoryQuery(query, caller.subscribe), bus.head)),
+        history(answers, request, pinned(toHistoryQuery(query, caller.subscribe, bus.nowMs), bus.head)),
     }),
     route({
       method: "GET",
@@ -69,13 +72,19 @@ async function history(answers: HistoryAnswers, request: Request, query: History
   });
 }
 
-function toHistoryQuery(values: ValuesOf<typeof historyQuery>, scope: Scope): HistoryQuery {
-  const { last, topic, from, to, source, before, after } = values;
+function toHistoryQuery(values: ValuesOf<typeof historyQuery>, scope: Scope, nowMs: number): HistoryQuery {
+  const { last, topic, pattern, from, to, source, before, after } = values;
+  if (topic.length + pattern.length > MAX_PATTERNS_ASKED) throw tooManyPatterns(MAX_PATTERNS_ASKED);
+  const fromMs = from[0] && momentMs(from[0], nowMs);
+  const toMs = to[0] && momentMs(to[0], nowMs);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) {
+    throw new BusError("parameter_invalid", "from must not be after to", { members: { parameter: "from" } });
+  }
   const filter: Filter = {
-    ...topicsOf(topic, scope),
+    ...topicsOf([...topic, ...pattern], scope),
     ...(source[0] === undefined ? {} : { source: source[0] }),
-    ...(from[0] === undefined ? {} : { fromMs: from[0] }),
-    ...(to[0] === undefined ? {} : { toMs: to[0] }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs }),
   };
   return {
     filter,
@@ -97,7 +106,11 @@ function pinned(query: HistoryQuery, head: number): HistoryQuery {
   return { ...query, before: Math.min(query.before ?? head + 1, head + 1) };
 }
 
-/** Where the answer that ends with this event goes on. */
-function nextPage(url: string, { order }: HistoryQuery, lastId: number): string {
-  return nextLink(url, order === "newest" ? "before" : "after", String(lastId));
+/** Where the answer that ends with this event goes on: by the clock of the first page, should it name a duration. */
+function nextPage(url: string, { order, filter: { fromMs, toMs } }: HistoryQuery, lastId: number): string {
+  return nextLink(url, {
+    [order === "newest" ? "before" : "after"]: String(lastId),
+    ...(fromMs === undefined ? {} : { from: new Date(fromMs).toISOString() }),
+    ...(toMs === undefined ? {} : { to: new Date(toMs).toISOString() }),
+  });
 }

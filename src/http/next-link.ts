@@ -2,14 +2,14 @@ import { pathOf } from "./answer.ts";
 import { ACCESS_TOKEN } from "./query.ts";
 
 /**
- * The `Link` header of an answer with more to come: the same question, with one parameter that says where to go on. It is
+ * The `Link` header of an answer with more to come: the same question, with these parameters in the place of its own. It is
  * relative to the address of the question itself, so it holds behind any proxy, whatever path the proxy adds.
  */
-export function nextLink(url: string, parameter: string, place: string): string {
+export function nextLink(url: string, parameters: Readonly<Record<string, string>>): string {
   const start = url.indexOf("?");
   const search = new URLSearchParams(start === -1 ? "" : url.slice(start + 1));
   search.delete(ACCESS_TOKEN);
-  search.set(parameter, place);
+  for (const [name, value] of Object.entries(parameters)) search.set(name, value);
   const path = pathOf(url);
   return `<${path.slice(path.lastIndexOf("/") + 1)}?${search}>; rel="next"`;
 }

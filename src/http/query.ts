@@ -1,6 +1,6 @@
 import { BusError } from "../bus/errors.ts";
 import { type Pattern, parsePattern } from "../bus/pattern.ts";
-import { parseTime } from "../bus/start.ts";
+import { type Moment, parseMoment } from "../bus/start.ts";
 import { nearest } from "../text/nearest.ts";
 
 /** What OpenAPI says of one value of a parameter. */
@@ -138,16 +138,11 @@ export function integer(low: number, high: number, description: string, byDefaul
   };
 }
 
-export function time(description: string): Parameter<number> {
-  return {
-    description: `${description} RFC 3339, such as \`2026-11-23T14:30:00Z\`.`,
-    schema: { type: "string", format: "date-time" },
-    parse: (text) => {
-      const timeMs = parseTime(text);
-      if (timeMs !== undefined) return timeMs;
-      throw new BusError("parameter_invalid", "must be an RFC 3339 time such as 2026-11-23T14:30:00Z");
-    },
-  };
+export function moment(description: string): Parameter<Moment> {
+  return text(
+    parseMoment,
+    `${description} An RFC 3339 time such as \`2026-11-23T14:30:00Z\`, or a duration ago such as \`10m\`.`,
+  );
 }
 
 export function text<T>(
@@ -159,8 +154,11 @@ export function text<T>(
 }
 
 /** The patterns that the topic must match, any of them; repeatable, at most `maxValues` times if that is given. */
-export function patternParameter(maxValues?: number): Parameter<Pattern> {
-  const pattern = text(parsePattern, "A pattern that the topic must match.", { maxLength: 256, default: "*" });
+export function patternParameter(
+  maxValues?: number,
+  description = "A pattern that the topic must match.",
+): Parameter<Pattern> {
+  const pattern = text(parsePattern, description, { maxLength: 256, default: "*" });
   return repeatable(pattern, maxValues);
 }
 

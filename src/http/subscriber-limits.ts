@@ -51,7 +51,7 @@ export class SubscriberSlots {
 }
 
 export function tooManyPatterns(limit: number): BusError {
-  return new BusError("parameter_invalid", `a subscriber takes at most ${limit} patterns`, {
+  return new BusError("parameter_invalid", `at most ${limit} patterns may be given`, {
     members: { parameter: "pattern", limit },
   });
 }

@@ -60,5 +60,5 @@ async function topics(
       last = summary.topic;
     }
   }
-  return jsonText(arrayBody(texts, waiting), hasMore ? { Link: nextLink(request.url, "after", last) } : undefined);
+  return jsonText(arrayBody(texts, waiting), hasMore ? { Link: nextLink(request.url, { after: last }) } : undefined);
 }

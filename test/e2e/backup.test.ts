@@ -145,7 +145,7 @@ describe("eventbus restore", () => {
     for (let id = 2; id <= 4; id++) await publish(server.url, "lost");
     await server.kill();
     chmodSync(join(server.folder, "eventbus.db"), 0o640);
-    const args = ["restore", "--from", "copy.db", "--db", "eventbus.db"];
+    const args = ["restore", "copy.db", "--db", "eventbus.db"];
     const { exitCode, stdout, stderr } = await runBinary(args, { folder: server.folder });
     expect([exitCode, stdout]).toEqual([0, "eventbus.db is restored: 1 event, ids 1 to 1\n"]);
     expect(stderr).toContain("the ids after 1 up to 4 were given before, and are given again from now on");
@@ -208,7 +208,7 @@ describe("eventbus restore", () => {
     await publish(server.url, "later");
     await server.kill();
     const { folder } = server;
-    const args = ["restore", "--from", "copy.db", "--db", "fresh.db"];
+    const args = ["restore", "copy.db", "--db", "fresh.db"];
     const startMs = performance.now();
     await runBinary(args, { folder });
     const wholeMs = performance.now() - startMs;

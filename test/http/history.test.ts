@@ -72,6 +72,8 @@ const filters: readonly (readonly [query: string, matches: (event: EventMessage)
   ["topic={users,orders}.created", ({ topic }) => topic.endsWith(".created")],
   ["topic=orders.paid&topic=users.*", ({ topic }) => topic !== "orders.created"],
   ["topic=orders.*&topic=*.created", () => true],
+  ["pattern=orders.paid", ({ topic }) => topic === "orders.paid"],
+  ["pattern=orders.paid&topic=users.*", ({ topic }) => topic !== "orders.created"],
   ["source=odd", ({ source }) => source === "odd"],
   ["source=", ({ source }) => source === ""],
   ["source=od", () => false],
@@ -116,7 +118,14 @@ describe("history filtered by", () => {
 
   test("a time after which nothing was published", async () => {
     expect(await history(service.url, "from=2999-01-01T00:00:00Z")).toEqual([]);
-    expect(await history(service.url, "from=2999-01-01T00:00:00Z&to=2000-01-01T00:00:00Z")).toEqual([]);
+    const reversed = await fetch(`${service.url}/api/events/history?from=2999-01-01T00:00:00Z&to=2000-01-01T00:00:00Z`);
+    expect(await expectProblem(reversed, "parameter_invalid")).toMatchObject({ parameter: "from" });
+  });
+
+  test("durations ago", async () => {
+    expect(await history(service.url, "from=1h")).toEqual(events.toReversed());
+    expect(await history(service.url, "to=1h")).toEqual([]);
+    expect(await history(service.url, "from=1h&to=0s&last=1")).toEqual(events.slice(-1));
   });
 
   test("after, which turns the order round", async () => {
@@ -128,6 +137,12 @@ describe("history filtered by", () => {
 });
 
 describe("paging by Link", () => {
+  test("keeps the time that a duration meant on the first page", async () => {
+    const answer = await fetch(`${service.url}/api/events/history?from=1h&last=1`);
+    const link = answer.headers.get("link") ?? "";
+    expect(new URLSearchParams(link.slice(link.indexOf("?"))).get("from")).toMatch(/^\d{4}-.*Z$/);
+  });
+
   const walks = [
     ["last=7", 5],
     ["last=10", 3],

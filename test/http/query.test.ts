@@ -35,7 +35,7 @@ const invalid = [
 ] as const;
 
 const unknown = [
-  [`${HISTORY}?limit=5`, "limit", "this call takes last, topic, from, to, source, before, after"],
+  [`${HISTORY}?limit=5`, "limit", "this call takes last, topic, pattern, from, to, source, before, after"],
   [`${HISTORY}?Last=5`, "Last", "did you mean last?"],
   [`${HISTORY}?souce=a`, "souce", "did you mean source?"],
   [`${HISTORY}?befor=1`, "befor", "did you mean before?"],

@@ -87,7 +87,7 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   parameter_unknown: {
     detail:
-      'the query parameter "sorce" is not known: this call takes last, topic, from, to, source, before, after; did you mean source?',
+      'the query parameter "sorce" is not known: this call takes last, topic, pattern, from, to, source, before, after; did you mean source?',
     parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
