@@ -65,7 +65,8 @@ export class Service {
   readonly #bus: Bus;
   readonly #server: HttpServer;
   readonly #log: Logger;
-  readonly #turns = new Turns();
+  /** Of the pages of long answers. Requests have turns of their own: a short one does not wait behind a long answer. */
+  readonly #pageTurns = new Turns();
   #tls: TlsWatch | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
@@ -92,7 +93,7 @@ export class Service {
       meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
-      nextTurn: () => this.#turns.later(() => {}),
+      nextTurn: () => this.#pageTurns.later(() => {}),
     });
     try {
       const tokens = new TokenBook(events.tokens, {
@@ -182,7 +183,6 @@ export class Service {
         host: config.host,
         port: config.port,
         tls,
-        turns: this.#turns,
         isCrowded: descriptors?.isCrowded,
         version,
         page,

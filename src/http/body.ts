@@ -21,6 +21,9 @@ const READABLE: Readonly<Record<MediaType, string>> = {
   text: "text/plain",
 };
 
+/** Larger bodies than twice the largest that is taken by default are not sent by accident. */
+const MAX_DISCARDED_BYTES = 20 * 1024 * 1024;
+
 /**
  * The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it, or when it
  * is compressed, as nothing here unpacks it.
@@ -53,6 +56,17 @@ export function readBody(request: Request, limit: number): Promise<Uint8Array> |
     return request.bytes();
   }
   return request.body === null ? new Uint8Array() : readStream(request.body, limit);
+}
+
+/**
+ * Reads, and forgets, the body of a request that is refused without a look at it, if its connection is to be closed: a
+ * client that still sends then would never see the answer, but a broken pipe. Does nothing when the rest is too much.
+ */
+export async function discardBody({ headers, body, bodyUsed }: Request): Promise<void> {
+  const isLast = headers.get("connection")?.toLowerCase() === "close";
+  if (!isLast || bodyUsed || body === null) return;
+  if (Number(headers.get("content-length") ?? Number.POSITIVE_INFINITY) > MAX_DISCARDED_BYTES) return;
+  for await (const _ of body);
 }
 
 async function readStream(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {

@@ -7,6 +7,7 @@ import { PRUNE_PATH } from "./admin.ts";
 import { CLIENT_GONE } from "./answer.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { BACKUP_PATH } from "./backup.ts";
+import { discardBody } from "./body.ts";
 import type { Connection } from "./connection.ts";
 import { preflightResponse, withCors } from "./cors.ts";
 import { checkOrigin, type OriginRules } from "./host.ts";
@@ -48,8 +49,6 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly isCrowded?: ((nowMs: number) => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
   readonly idleTimeoutS?: number | undefined;
-  /** What the turns of the loop do; default: nothing but beginning requests. */
-  readonly turns?: Turns;
   /** Told of every request that was answered. */
   readonly onAnswered?: OnAnswered;
 }
@@ -63,7 +62,7 @@ export class HttpServer {
   readonly #options: ServerOptions;
   readonly #app: App;
   readonly #idleTimeoutS: number;
-  readonly #turns: Turns;
+  readonly #turns = new Turns();
   #isStopping = false;
 
   /** Listens at once. Throws when the address is in use. */
@@ -71,7 +70,6 @@ export class HttpServer {
     const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
     this.#options = options;
     this.#idleTimeoutS = idleTimeoutS;
-    this.#turns = options.turns ?? new Turns();
     this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
     this.#streams = new Streams(bus, limits, gate);
     this.#app = createApp({
@@ -148,9 +146,16 @@ export class HttpServer {
     return this.#turns.run(() => this.#fetch(incoming, server));
   }
 
-  #fail(error: unknown, incoming: Incoming): Response | Promise<Response> {
-    const fail = () => this.#app.fail(error, incoming.request);
-    return isPublish(incoming) ? this.#turns.later(fail) : fail();
+  #fail(error: unknown, { request }: Incoming): Response | Promise<Response> {
+    const hasNoBody = request.method === "GET" || request.method === "HEAD";
+    return hasNoBody ? this.#app.fail(error, request) : this.#refuseBody(error, request);
+  }
+
+  /** In a later turn, as a publish begins whether its turn has room or not. */
+  async #refuseBody(error: unknown, request: Request): Promise<Response> {
+    // What never comes whole must not keep its refusal back.
+    await discardBody(request).catch(() => {});
+    return this.#turns.later(() => this.#app.fail(error, request));
   }
 
   #fetch(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {

@@ -162,6 +162,27 @@ describe("a body over the limit", () => {
     });
   }
 
+  for (const [line, code] of [
+    [PUBLISH, "payload_too_large"],
+    ["POST /api/events/publish?what=1", "parameter_unknown"],
+    ["POST /api/nothing", "not_found"],
+  ] as const) {
+    test(`of a megabyte is taken whole before ${line} is refused on a connection that closes`, async () => {
+      using connection = await RawConnection.open(service.url);
+      const request = requestText(line, ["Connection: close"], "x".repeat(2 ** 20));
+      connection.write(request.slice(0, -1));
+      let isAnswered = false;
+      const answered = connection.answer().finally(() => {
+        isAnswered = true;
+      });
+      // What was sent before has been looked at when these are answered.
+      for (let round = 0; round < 5; round++) await exchange(service.url, requestText("GET /healthz"));
+      expect(isAnswered).toBe(false);
+      connection.write(request.slice(-1));
+      expectRawProblem(await answered, code);
+    });
+  }
+
   test("leaves nothing behind", async () => {
     const before = service.bus.head;
     await expectProblem(await post(service.url, envelopeOf(1025)), "payload_too_large");
