@@ -120,8 +120,6 @@ export interface EventLog {
   readBack(filter: Filter, before: number, limit: number): Page;
   /** The event, or undefined when it is not kept or not one of these topics. Throws `internal` when it is damaged. */
   get(id: number, topics?: TopicMatcher): Event | undefined;
-  /** The id of the newest event of these topics that is kept; 0 when none is. */
-  lastId(topics: TopicMatcher): number;
   /** The id of the newest event whose time is before this one; `floor - 1` when none is. */
   idBefore(timeMs: number): number;
   /** The topics that history keeps an event of, by name. MUST examine a bounded number of topics a call. */

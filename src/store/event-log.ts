@@ -189,12 +189,6 @@ export class SqliteEventLog implements EventLog {
     return this.#reader.get(id, topics);
   }
 
-  lastId(topics: TopicMatcher): number {
-    let lastId = 0;
-    for (const series of this.#series.select({ topics })) lastId = Math.max(lastId, series.lastId);
-    return lastId;
-  }
-
   idBefore(timeMs: number): number {
     return this.#reader.idBefore(timeMs);
   }

@@ -78,10 +78,6 @@ export class MemoryEventLog implements EventLog {
     return this.#kept.find(({ event }) => event.id === id && topics?.matches(event.topic) !== false)?.event;
   }
 
-  lastId(topics: TopicMatcher): number {
-    return this.#kept.findLast(({ event }) => topics.matches(event.topic))?.event.id ?? 0;
-  }
-
   idBefore(timeMs: number): number {
     return this.#kept.findLast(({ atMs }) => atMs < timeMs)?.event.id ?? this.floor - 1;
   }
