@@ -1,6 +1,6 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
-import { measurePublish, perSecond, SMALL_EVENT, type Throughput } from "../lib/load.ts";
-import { busyNote, takeTurns } from "../lib/rounds.ts";
+import { measurePublish, perSecond, SMALL_EVENT } from "../lib/load.ts";
+import { busyNote, type Throughput, takeTurns } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { makeTokenFile } from "../lib/token-file.ts";
 

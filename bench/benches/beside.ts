@@ -1,8 +1,8 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { SOCKETS } from "../lib/fan-out.ts";
-import { perSecond, publisher, receiver, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { perSecond, publisher, receiver, SMALL_EVENT } from "../lib/load.ts";
 import type { Program } from "../lib/program.ts";
-import { busyNote, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { busyNote, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { mean } from "../lib/stats.ts";
 import type { ReceiveCommands } from "../load/receive.ts";

@@ -1,9 +1,9 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { TokenMaker } from "../lib/jwt.ts";
-import { perSecond, publisher, receiver, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { perSecond, publisher, receiver, SMALL_EVENT } from "../lib/load.ts";
 import { openFilesLimit } from "../lib/machine.ts";
 import { Program } from "../lib/program.ts";
-import { busyNote, percent, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { busyNote, percent, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { maximum, median } from "../lib/stats.ts";
 import { show } from "../lib/verdict.ts";

@@ -1,8 +1,8 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { preparedHistory, type Spread, usingCopy } from "../lib/history-file.ts";
-import { perSecond, publishTo, SMALL_EVENT, type Throughput } from "../lib/load.ts";
+import { perSecond, publishTo, SMALL_EVENT } from "../lib/load.ts";
 import { Program } from "../lib/program.ts";
-import { busyNote, takeTurns, using } from "../lib/rounds.ts";
+import { busyNote, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { median, percentile } from "../lib/stats.ts";
 import type { AskCommands } from "../load/ask.ts";

@@ -1,6 +1,6 @@
 import { type Bench, type Context, type Row, Skipped } from "../lib/bench.ts";
-import { measurePublish, perSecond, publisher, SMALL_EVENT, type Throughput } from "../lib/load.ts";
-import { busyNote, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { measurePublish, perSecond, publisher, SMALL_EVENT } from "../lib/load.ts";
+import { busyNote, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import type { PeerProtocol } from "../load/peer-connection.ts";
 

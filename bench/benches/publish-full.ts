@@ -1,7 +1,7 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { largeHistoryEvents, usingCopy } from "../lib/history-file.ts";
-import { measurePublish, perSecond, publishTo, SMALL_EVENT, type Throughput } from "../lib/load.ts";
-import { busyNote, takeTurns, using } from "../lib/rounds.ts";
+import { measurePublish, perSecond, publishTo, SMALL_EVENT } from "../lib/load.ts";
+import { busyNote, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { median } from "../lib/stats.ts";
 import { show } from "../lib/verdict.ts";

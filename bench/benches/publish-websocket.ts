@@ -1,6 +1,6 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
-import { perSecond, publisher, SMALL_EVENT, type Throughput } from "../lib/load.ts";
-import { busyNote, serverBusy, takeTurns, using } from "../lib/rounds.ts";
+import { perSecond, publisher, SMALL_EVENT } from "../lib/load.ts";
+import { busyNote, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 
 const IN_FLIGHT = 256;

@@ -1,7 +1,7 @@
 import type { Transport } from "../load/subscriber.ts";
 import type { Context } from "./bench.ts";
-import { publisher, receiver, SMALL_EVENT, type Throughput } from "./load.ts";
-import { serverBusy, using } from "./rounds.ts";
+import { publisher, receiver, SMALL_EVENT } from "./load.ts";
+import { serverBusy, type Throughput, using } from "./rounds.ts";
 import type { Server } from "./server.ts";
 
 export const SOCKETS = 1000;

@@ -3,12 +3,8 @@ import type { ReceiveCommands } from "../load/receive.ts";
 import type { Body } from "../load/requests.ts";
 import type { Context } from "./bench.ts";
 import { Program } from "./program.ts";
-import { type Busy, serverBusy, using } from "./rounds.ts";
+import { serverBusy, type Throughput, using } from "./rounds.ts";
 import type { Server } from "./server.ts";
-
-export interface Throughput extends Busy {
-  readonly eventsPerSecond: number;
-}
 
 /** A small event: about 200 bytes as subscribers get it. */
 export const SMALL_EVENT: Body = { events: 1, topics: 1000, sources: 0, dataBytes: 100 };

@@ -2,6 +2,7 @@ import type { Context } from "./bench.ts";
 import { Neighbours, NOISY_CORES } from "./neighbours.ts";
 import type { Server } from "./server.ts";
 import { median } from "./stats.ts";
+import { show } from "./verdict.ts";
 
 /** From this share of its core on, the generator may be what limits a figure. */
 const AT_LIMIT = 0.95;
@@ -64,17 +65,30 @@ export async function serverBusy(server: Server, { warmupSeconds, windowSeconds 
   return ((server.cpuSeconds() - startCpu) / (performance.now() - startMs)) * 1000;
 }
 
+/** How busy both ends were. */
 export interface Busy {
   readonly serverBusy: number;
   readonly generatorBusy: number;
 }
 
-/** How busy both ends were, as words. */
-export function busyNote(name: string, rounds: readonly Busy[]): string {
+/** What one measurement of a throughput found. */
+export interface Throughput extends Busy {
+  readonly eventsPerSecond: number;
+}
+
+/** How busy both ends were, in words, and what the server did meanwhile, if that was counted. */
+export function busyNote(name: string, rounds: readonly (Busy | Throughput)[]): string {
   const server = median(rounds.map((round) => round.serverBusy));
   const generator = median(rounds.map((round) => round.generatorBusy));
   const limit = generator > AT_LIMIT ? ", which was its limit" : "";
-  return `${name}: server ${percent(server)} of its core, generator ${percent(generator)}${limit}`;
+  return `${name}: server ${percent(server)} of its core${workNote(rounds)}, generator ${percent(generator)}${limit}`;
+}
+
+/** What a server did in a second of its processor time: it can be compared when others take a part of its core, too. */
+function workNote(rounds: readonly (Busy | Throughput)[]): string {
+  const counted = rounds.filter((round): round is Throughput => "eventsPerSecond" in round);
+  if (counted.length === 0) return "";
+  return ` (${show(median(counted.map((round) => round.eventsPerSecond / round.serverBusy)))} in a second of it)`;
 }
 
 export function percent(share: number): string {
