@@ -16,70 +16,113 @@ interface Answer<T> {
   readonly matching: T[];
 }
 
-/**
- * Candidates that the ends of their patterns do not tell apart, so that each must be asked.
- *
- * Answers are remembered by topic where asking is more than comparing text, or many would be asked. They never have to
- * be mended: one that comes is examined when its topic is asked about next, and one that is gone is passed over.
- */
+/** Those with the same ends of their patterns. */
 export class InterestBucket<T extends Candidate> {
   readonly #memory: Memory;
-  /** In the order in which they came. */
-  #candidates: T[] = [];
-  #goneCount = 0;
-  /** Those that are there and not plain. */
-  #costlyCount = 0;
-  /** Made when the first one is needed: most buckets never remember any. */
-  #answers: Map<string, Answer<T>> | undefined;
+  /** Who wants every topic with these ends. */
+  readonly #certain = new CandidateList<T>();
+  #asked: AskedCandidates<T> | undefined;
 
   constructor(memory: Memory) {
     this.#memory = memory;
   }
 
   get isEmpty(): boolean {
-    return this.#candidates.length === 0;
+    return this.#certain.all.length === 0 && this.#asked === undefined;
   }
 
-  add(candidate: T): void {
-    this.#candidates.push(candidate);
-    if (!candidate.topics.isPlain) this.#costlyCount++;
+  /** `isCertain`: it wants every topic with these ends, and need not be asked. */
+  add(candidate: T, isCertain: boolean): void {
+    if (isCertain) {
+      this.#certain.all.push(candidate);
+      return;
+    }
+    this.#asked ??= new AskedCandidates(this.#memory);
+    this.#asked.add(candidate);
   }
 
-  /** To be called when a candidate is gone. Takes out what is gone when that is the greater part. */
-  lose({ topics }: T): void {
-    this.#goneCount++;
-    if (!topics.isPlain) this.#costlyCount--;
-    if (2 * this.#goneCount <= this.#candidates.length) return;
-    this.#candidates = this.#candidates.filter(({ isGone }) => !isGone);
-    this.#goneCount = 0;
-    this.#answers = undefined;
+  /** To be called, as it was added, when a candidate is gone. */
+  lose(candidate: T, isCertain: boolean): void {
+    if (isCertain) this.#certain.lose();
+    else this.#asked?.lose(candidate);
+    if (this.#asked?.isEmpty) this.#asked = undefined;
   }
 
   /** Adds to `found` every candidate that matches. */
   addMatching(topic: string, found: T[]): void {
-    if (this.#costlyCount > 0 || this.#candidates.length > MAX_ASKED) {
+    for (const candidate of this.#certain.all) if (!candidate.isGone) found.push(candidate);
+    this.#asked?.addMatching(topic, found);
+  }
+}
+
+/** In the order in which they came. Those that are gone stay until they are the greater part. */
+class CandidateList<T extends Candidate> {
+  all: T[] = [];
+  #goneCount = 0;
+
+  /** One of them is gone; true when the places of the others have changed. */
+  lose(): boolean {
+    this.#goneCount++;
+    if (2 * this.#goneCount <= this.all.length) return false;
+    this.all = this.all.filter(({ isGone }) => !isGone);
+    this.#goneCount = 0;
+    return true;
+  }
+}
+
+/**
+ * Candidates that are asked about each topic with these ends.
+ *
+ * Answers are remembered by topic where asking is more than comparing text, or many would be asked. They never have to
+ * be mended: one that comes is examined when its topic is asked about next, and one that is gone is passed over.
+ */
+class AskedCandidates<T extends Candidate> {
+  readonly #memory: Memory;
+  readonly #list = new CandidateList<T>();
+  /** Those that are there and not plain. */
+  #costlyCount = 0;
+  #answers = new Map<string, Answer<T>>();
+
+  constructor(memory: Memory) {
+    this.#memory = memory;
+  }
+
+  get isEmpty(): boolean {
+    return this.#list.all.length === 0;
+  }
+
+  add(candidate: T): void {
+    this.#list.all.push(candidate);
+    if (!candidate.topics.isPlain) this.#costlyCount++;
+  }
+
+  lose({ topics }: T): void {
+    if (!topics.isPlain) this.#costlyCount--;
+    if (this.#list.lose()) this.#answers = new Map();
+  }
+
+  addMatching(topic: string, found: T[]): void {
+    if (this.#costlyCount > 0 || this.#list.all.length > MAX_ASKED) {
       for (const candidate of this.#remembered(topic)) if (!candidate.isGone) found.push(candidate);
       return;
     }
-    for (const candidate of this.#candidates) {
+    for (const candidate of this.#list.all) {
       if (!candidate.isGone && candidate.topics.matches(topic)) found.push(candidate);
     }
   }
 
   #remembered(topic: string): readonly T[] {
     const answer = this.#answerFor(topic);
-    if (answer.examined === this.#candidates.length) return answer.matching;
-    const matching = this.#candidates
-      .slice(answer.examined)
-      .filter(({ isGone, topics }) => !isGone && topics.matches(topic));
+    const { all } = this.#list;
+    if (answer.examined === all.length) return answer.matching;
+    const matching = all.slice(answer.examined).filter(({ isGone, topics }) => !isGone && topics.matches(topic));
     this.#memory.count(matching.length);
     for (const candidate of matching) answer.matching.push(candidate);
-    answer.examined = this.#candidates.length;
+    answer.examined = all.length;
     return answer.matching;
   }
 
   #answerFor(topic: string): Answer<T> {
-    this.#answers ??= new Map();
     const known = this.#answers.get(topic);
     if (known) return known;
     this.#memory.countTopic(this.#answers);

@@ -55,7 +55,7 @@ export class InterestTable {
     const { topics } = interest;
     const entry = { interest, topics, isGone: false, cameIn: this.#batch, touchedIn: 0, foundBy: 0 };
     this.#entries.set(interest, entry);
-    for (const shape of shapesOf(topics)) this.#bucketFor(shape).add(entry);
+    for (const shape of shapesOf(topics)) this.#bucketFor(shape).add(entry, shape.isExact);
   }
 
   /** At once, in the middle of a batch too. */
@@ -115,10 +115,10 @@ export class InterestTable {
   }
 
   /** Buckets that are empty go. */
-  #loseFrom({ prefix, suffix, isWhole }: TopicShape, entry: Entry): void {
+  #loseFrom({ prefix, suffix, isWhole, isExact }: TopicShape, entry: Entry): void {
     const bySuffix = isWhole ? undefined : this.#byEnds.get(prefix);
     const bucket = isWhole ? this.#byTopic.get(prefix) : bySuffix?.get(suffix);
-    bucket?.lose(entry);
+    bucket?.lose(entry, isExact);
     if (!bucket?.isEmpty) return;
     if (isWhole) this.#byTopic.delete(prefix);
     bySuffix?.delete(suffix);
@@ -127,5 +127,5 @@ export class InterestTable {
 }
 
 function shapesOf({ shapes, ranges }: TopicMatcher): readonly TopicShape[] {
-  return shapes ?? ranges.map((range) => ({ ...range, suffix: "" }));
+  return shapes ?? ranges.map((range) => ({ ...range, suffix: "", isExact: false }));
 }

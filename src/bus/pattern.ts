@@ -97,7 +97,8 @@ function readAlternatives(text: string): (PlainPattern | TopicShape)[] {
 function shapeOf(characters: readonly (string | undefined)[]): TopicShape {
   const start = characters.indexOf(undefined);
   const end = characters.lastIndexOf(undefined) + 1;
-  return { prefix: characters.slice(0, start).join(""), suffix: characters.slice(end).join(""), isWhole: false };
+  const prefix = characters.slice(0, start).join("");
+  return { prefix, suffix: characters.slice(end).join(""), isWhole: false, isExact: false };
 }
 
 /** The texts between the places that are not one certain character. */

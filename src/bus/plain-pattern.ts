@@ -1,4 +1,4 @@
-import type { TopicShape } from "./topic-shape.ts";
+import { hasOneEnd, type TopicShape } from "./topic-shape.ts";
 
 /** A pattern that is no more than text and stars. */
 export interface PlainPattern extends TopicShape {
@@ -12,8 +12,10 @@ const SLASH = "/";
 /** The pattern of texts that are divided by stars; of one text, if there is no star. */
 export function plainPatternOf([prefix = "", ...others]: readonly string[]): PlainPattern {
   const suffix = others.pop();
-  if (suffix === undefined) return { prefix, middles: [], suffix: "", isWhole: true };
-  return { prefix, middles: others.filter((text) => text !== ""), suffix, isWhole: false };
+  if (suffix === undefined) return { prefix, middles: [], suffix: "", isWhole: true, isExact: true };
+  const ends = { prefix, suffix, isWhole: false };
+  const middles = others.filter((text) => text !== "");
+  return { ...ends, middles, isExact: middles.length === 0 && hasOneEnd(ends) };
 }
 
 /** Whether there is no topic that does not match. */

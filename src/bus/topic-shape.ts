@@ -4,6 +4,8 @@ import type { TopicRange } from "./topic-range.ts";
 export interface TopicShape extends TopicRange {
   /** Empty where any end will do, and where the range is one whole topic. */
   readonly suffix: string;
+  /** Every topic that is so matches, so that nothing else has to be asked. */
+  readonly isExact: boolean;
 }
 
 /** Pairs compared to intersect two lists; with more, the shorter list is returned, which is a superset. */
@@ -25,18 +27,28 @@ export function unionOfShapes(shapes: readonly TopicShape[]): readonly TopicShap
   return union;
 }
 
+/** Where only one end is asked for, or all of the topic: such a shape can be exact, as the two ends cannot overlap. */
+export function hasOneEnd({ prefix, suffix, isWhole }: Omit<TopicShape, "isExact">): boolean {
+  return isWhole || prefix === "" || suffix === "";
+}
+
 /** A superset of the topics that are of both lists of shapes. */
 export function intersectionOfShapes(a: readonly TopicShape[], b: readonly TopicShape[]): readonly TopicShape[] {
-  if (a.length * b.length > MAX_COMPARED_PAIRS) return a.length < b.length ? a : b;
+  if (a.length * b.length > MAX_COMPARED_PAIRS) {
+    return (a.length < b.length ? a : b).map((shape) => ({ ...shape, isExact: false }));
+  }
   return unionOfShapes(a.flatMap((one) => b.flatMap((other) => intersectTwo(one, other))));
 }
 
 function intersectTwo(a: TopicShape, b: TopicShape): readonly TopicShape[] {
-  if (a.isWhole) return isLike(b, a.prefix) ? [a] : [];
-  if (b.isWhole) return isLike(a, b.prefix) ? [b] : [];
+  const areExact = a.isExact && b.isExact;
+  if (a.isWhole) return isLike(b, a.prefix) ? [{ ...a, isExact: areExact }] : [];
+  if (b.isWhole) return isLike(a, b.prefix) ? [{ ...b, isExact: areExact }] : [];
   const prefix = longer(a.prefix, b.prefix, (long, short) => long.startsWith(short));
   const suffix = longer(a.suffix, b.suffix, (long, short) => long.endsWith(short));
-  return prefix === undefined || suffix === undefined ? [] : [{ prefix, suffix, isWhole: false }];
+  if (prefix === undefined || suffix === undefined) return [];
+  const both = { prefix, suffix, isWhole: false };
+  return [{ ...both, isExact: areExact && hasOneEnd(both) }];
 }
 
 /** The longer text, if it holds the shorter one as it must. */
@@ -55,5 +67,6 @@ function covers(outer: TopicShape, inner: TopicShape): boolean {
 function byPrefix(a: TopicShape, b: TopicShape): number {
   if (a.prefix !== b.prefix) return a.prefix < b.prefix ? -1 : 1;
   if (a.isWhole !== b.isWhole) return a.isWhole ? 1 : -1;
-  return a.suffix.length - b.suffix.length || (a.suffix < b.suffix ? -1 : 1);
+  if (a.suffix !== b.suffix) return a.suffix.length - b.suffix.length || (a.suffix < b.suffix ? -1 : 1);
+  return Number(b.isExact) - Number(a.isExact);
 }

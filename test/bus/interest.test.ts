@@ -96,19 +96,19 @@ describe("an interest table", () => {
     ["that end otherwise", (index: number) => `*.${index}`],
     ["that begin alike and end otherwise", (index: number) => `user.*.${index}`],
     ["of one topic", (index: number) => `user.${index}.created`],
-  ])("asks none of the patterns %s", (_, patternOf) => {
-    let asked = 0;
+  ])("comes to few of the patterns %s", (_, patternOf) => {
+    let come = 0;
     const table = new InterestTable();
     for (let index = 100; index < 1100; index++) {
       const topics = PatternSet.parse([patternOf(index)]);
       const matches = (topic: string) => {
-        asked++;
+        come++;
         return topics.matches(topic);
       };
-      table.add({ topics: { ...topics, matches }, deliver: () => {} });
+      table.add({ topics: { ...topics, matches }, deliver: () => void come++ });
     }
     table.deliver(batchOf("user.99.created", "user.177.99", "user.177.created", "other.99"));
-    expect(asked).toBeLessThan(4);
+    expect(come).toBeLessThan(4);
   });
 
   test("asks again when half of those who were asked have gone, and hands nothing to them", () => {

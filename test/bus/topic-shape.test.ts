@@ -11,7 +11,7 @@ import { intersectionOfShapes, isLike, type TopicShape, unionOfShapes } from "..
 function shapes(...texts: string[]): TopicShape[] {
   return texts.map((text) => {
     const [prefix = "", suffix] = text.split("*");
-    return { prefix, suffix: suffix ?? "", isWhole: suffix === undefined };
+    return { prefix, suffix: suffix ?? "", isWhole: suffix === undefined, isExact: false };
   });
 }
 
@@ -77,10 +77,25 @@ describe("shapes", () => {
     expect(textsOf(shapesWithin("user.17.*", "user.18.*"))).toEqual([]);
   });
 
-  const text = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 3 });
-  const shape = fc.record({ prefix: text, suffix: text, isWhole: fc.boolean() }).map((one): TopicShape => {
-    return one.isWhole ? { ...one, suffix: "" } : one;
+  test("are exact where one end, or the whole topic, says all", () => {
+    const isExact = (scope: string, asked: string) => {
+      return within(scopeOf([scope]), PatternSet.parse([asked])).shapes.map((shape) => shape.isExact);
+    };
+    expect(isExact("a.*", "*")).toEqual([true]);
+    expect(isExact("a.*", "a.b")).toEqual([true]);
+    expect(isExact("*.c", "{a.b,*}.c")).toEqual([true]);
+    expect(isExact("a.*", "*.b")).toEqual([false]);
+    expect(isExact("a.*.b", "a.b")).toEqual([false]);
+    expect(isExact("a.*.a.b", "a.a.b")).toEqual([false]);
+    expect(isExact("a?*", "a*")).toEqual([false]);
   });
+
+  const text = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 3 });
+  const shape = fc
+    .record({ prefix: text, suffix: text, isWhole: fc.boolean(), isExact: fc.constant(false) })
+    .map((one): TopicShape => {
+      return one.isWhole ? { ...one, suffix: "" } : one;
+    });
   const list = fc.array(shape, { maxLength: 5 });
   const isLikeAny = (some: readonly TopicShape[], topic: string) => some.some((one) => isLike(one, topic));
 
