@@ -143,7 +143,7 @@ export class HttpServer {
   /** A publish begins at once: many share a commit, and are answered in a later turn by themselves, unless they fail. */
   #begin(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (isPublish(incoming)) return this.#fetch(incoming, server);
-    return this.#turns.run(() => this.#fetch(incoming, server));
+    return this.#turns.run(() => this.#fetch(incoming, server), incoming.request);
   }
 
   #fail(error: unknown, { request }: Incoming): Response | Promise<Response> {
@@ -155,7 +155,7 @@ export class HttpServer {
   async #refuseBody(error: unknown, request: Request): Promise<Response> {
     // What never comes whole must not keep its refusal back.
     await discardBody(request).catch(() => {});
-    return this.#turns.later(() => this.#app.fail(error, request));
+    return this.#turns.later(() => this.#app.fail(error, request), request);
   }
 
   #fetch(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {

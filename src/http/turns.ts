@@ -9,8 +9,15 @@ export const TURN_MS = 1;
  */
 export const TURN_REQUESTS = 32;
 
+/** Who waits for work: a `Request`, whose signal is not made before it is asked for. */
+type Client = Pick<Request, "signal">;
+
 /** Work of a turn to come. */
-type Step = () => void;
+interface Step {
+  begin(): void;
+  /** Gives it up when it is not wanted any more, and returns whether it did. */
+  isGivenUp(): boolean;
+}
 
 /**
  * Bounds the requests that one turn of the event loop begins; those that come after wait for later turns, in their order.
@@ -33,20 +40,29 @@ export class Turns {
   }
 
   /** Does the work at once when the turn has room for it, else as `later` does. */
-  run<T>(work: () => T | Promise<T>): T | Promise<T> {
-    return this.#waiting.length === 0 && this.#hasRoom() ? work() : this.later(work);
+  run<T>(work: () => T | Promise<T>, client?: Client): T | Promise<T> {
+    return this.#waiting.length === 0 && this.#hasRoom() ? work() : this.later(work, client);
   }
 
-  /** Does the work in a later turn that has room for it, after all that waits already. Settles as the work does. */
-  later<T>(work: () => T | Promise<T>): Promise<T> {
+  /**
+   * Does the work in a later turn that has room for it, after all that waits already. Settles as the work does, or
+   * rejects with the reason of the client's signal when that says first that nobody wants the result.
+   */
+  later<T>(work: () => T | Promise<T>, client?: Client): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push(() => {
+      const begin = () => {
         try {
           resolve(work());
         } catch (error) {
           reject(error);
         }
-      });
+      };
+      const isGivenUp = () => {
+        if (client?.signal.aborted !== true) return false;
+        reject(client.signal.reason);
+        return true;
+      };
+      this.#waiting.push({ begin, isGivenUp });
       if (!this.#isCounting) this.#schedule();
     });
   }
@@ -71,7 +87,10 @@ export class Turns {
   }
 
   #step(): void {
-    if (this.#hasRoom()) this.#waiting.shift()?.();
+    if (!this.#hasRoom()) return;
+    let step = this.#waiting.shift();
+    while (step?.isGivenUp()) step = this.#waiting.shift();
+    step?.begin();
   }
 
   #end(): void {

@@ -65,6 +65,20 @@ describe("a turn of the loop", () => {
     expect(done.at(-1)).toBe(-1);
   });
 
+  test("gives up what is not wanted any more, without a use of its room", async () => {
+    const { turns, work, done } = setUp();
+    const gone = new AbortController();
+    const results = range(TURN_REQUESTS * 3).map((index) =>
+      turns.later(work(index), gone).catch((error: Error) => error.name),
+    );
+    const last = turns.later(work(-1), new AbortController());
+    gone.abort();
+    await nextTurn();
+    expect(done).toEqual([-1]);
+    expect(new Set(await Promise.all(results))).toEqual(new Set(["AbortError"]));
+    expect(await last).toBe(-1);
+  });
+
   test("passes on what the work throws, at once or later", async () => {
     const { turns } = setUp();
     const fail = () => {
