@@ -73,6 +73,11 @@ export interface Appended {
 export interface AppendOptions {
   /** A short text. A repeat within ten minutes commits nothing and answers with the first call's events. */
   readonly idempotencyKey?: string;
+  /**
+   * Asked once, at the end of the turn of the event loop, if the append still waits then: when it is true, nothing is
+   * committed, and the append rejects with an `AbortError`. Default: never.
+   */
+  readonly isAbandoned?: (() => boolean) | undefined;
 }
 
 /** The oldest events go when any one rule says so. Leaving a rule out turns it off. */

@@ -32,6 +32,7 @@ export class Listener {
   readonly #retired = new Set<Server<Connection>>();
   readonly #port: number;
   #server: Server<Connection>;
+  #begunRequests = 0;
 
   /** Listens at once. Throws when the address is in use. */
   constructor(options: ListenerOptions) {
@@ -42,6 +43,14 @@ export class Listener {
 
   get url(): string {
     return this.#server.url.href.replace(/\/$/, "");
+  }
+
+  /**
+   * Requests that have ended so far, answered or not. A number to compare: while it stays the same, no client has left.
+   * It may change when the certificate does.
+   */
+  get endedRequests(): number {
+    return this.#begunRequests - this.#server.pendingRequests;
   }
 
   /** The address of the peer that sent the request; undefined when it is gone. */
@@ -82,7 +91,10 @@ export class Listener {
       development: false,
       idleTimeout: idleTimeoutS,
       maxRequestBodySize: UNREACHABLE_BODY_BYTES,
-      fetch,
+      fetch: (request, server) => {
+        this.#begunRequests++;
+        return fetch(request, server);
+      },
       error,
       websocket,
       ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),

@@ -22,6 +22,8 @@ export interface PublishLimits {
   /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
   readonly meterOf?: (request: Request, caller: Principal) => (count: number) => void;
   readonly onLimit?: OnLimit | undefined;
+  /** Requests that have ended so far, answered or not: while it stays the same, no client has left. Default: it changes. */
+  readonly endedRequests?: () => number;
 }
 
 const PUBLISH_PATH = "/api/events/publish";
@@ -113,18 +115,26 @@ function topicOf(segment: string): Topic {
   return parseTopic(topic);
 }
 
-function append({ bus, callers }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
+/**
+ * Appends the drafts. Bytes behind a complete request, such as a stray line break, make the parser answer 400 and close
+ * in the turn that brought both, in the place of the answer of that request: so it is not carried out. A client that
+ * leaves without waiting for its answer is seen in a later turn, and what it published is kept.
+ */
+function append({ bus, callers, limits }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
   callers.requireValid(caller);
   requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");
-  if (key === null) return bus.append(drafts);
+  const ended = limits.endedRequests?.();
+  // Making the signal costs more than asking whether any request has ended, which is rare within a turn.
+  const isAbandoned = () => (ended === undefined || ended !== limits.endedRequests?.()) && request.signal.aborted;
+  if (key === null) return bus.append(drafts, { isAbandoned });
   // A header's text has one character for each byte that was sent.
   if (key === "" || key.length > MAX_KEY_BYTES) {
     throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
       members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
     });
   }
-  return bus.append(drafts, { idempotencyKey: keyOf(caller, key) });
+  return bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
 }
 
 /** Each has keys of his own, or a key would tell what others published. No header holds a line feed. */

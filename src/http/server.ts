@@ -76,7 +76,7 @@ export class HttpServer {
       ...options,
       bus,
       streams: this.#streams,
-      limits: { ...limits, ...this.#publishMeter(options) },
+      limits: { ...limits, ...this.#publishMeter(options), endedRequests: () => this.#listener.endedRequests },
     });
     this.#listener = new Listener({
       ...options,

@@ -10,9 +10,16 @@ const MAX_GROUP_CHARACTERS = 4 * 1024 * 1024;
 export interface Append {
   readonly drafts: readonly Draft[];
   readonly idempotencyKey: string | undefined;
+  /** Asked once, at the end of the turn that brought the append: when it is true, nothing is committed. */
+  readonly isAbandoned: (() => boolean) | undefined;
 }
 
 export type Outcome = { readonly appended: Appended } | { readonly error: BusError };
+
+interface Pending {
+  readonly append: Append;
+  readonly answer: PromiseWithResolvers<Appended>;
+}
 
 /**
  * Collects appends as long as each turn of the event loop brings more, so that they share one transaction and one fsync
@@ -20,9 +27,9 @@ export type Outcome = { readonly appended: Appended } | { readonly error: BusErr
  */
 export class AppendQueue {
   readonly #commit: (group: readonly Append[]) => readonly Outcome[];
-  #appends: Append[] = [];
-  /** What each of these appends is answered by, in the same order. */
-  #answers: PromiseWithResolvers<Appended>[] = [];
+  #pending: Pending[] = [];
+  /** How many of the pending ones, from the first one on, were asked whether they are abandoned. */
+  #asked = 0;
   #isScheduled = false;
 
   /** `commit` answers with an outcome for each append, or throws the `BusError` for all of them. */
@@ -30,35 +37,36 @@ export class AppendQueue {
     this.#commit = commit;
   }
 
+  /** Resolves once the append is committed. Rejects with what `commit` throws, and with an `AbortError` when it is abandoned. */
   add(append: Append): Promise<Appended> {
     // It allocates less than half of what `new Promise` does with a function to take its resolvers out.
     const answer = Promise.withResolvers<Appended>();
-    this.#appends.push(append);
-    this.#answers.push(answer);
+    this.#pending.push({ append, answer });
     this.#schedule();
     return answer.promise;
   }
 
   /** Appends that wait for their commit. */
   get depth(): number {
-    return this.#appends.length;
+    return this.#pending.length;
   }
 
   /** Commits all that waits. */
   drain(): void {
-    while (this.#appends.length > 0) this.#flush();
+    while (this.#pending.length > 0) this.#flush();
   }
 
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#collect(this.#appends.length);
+    this.#collect(this.#pending.length);
   }
 
   /** Waits one turn more after a turn that brought something, but for no more than fits into a transaction. */
   #collect(seen: number): void {
     setImmediate(() => {
-      const waiting = this.#appends.length;
+      this.#dropAbandoned();
+      const waiting = this.#pending.length;
       if (waiting > seen && waiting < MAX_GROUP_EVENTS) {
         this.#collect(waiting);
         return;
@@ -68,18 +76,25 @@ export class AppendQueue {
     });
   }
 
+  #dropAbandoned(): void {
+    this.#pending = this.#pending.filter(({ append, answer }, index) => {
+      if (index < this.#asked || append.isAbandoned?.() !== true) return true;
+      answer.reject(new DOMException("abandoned before the commit", "AbortError"));
+      return false;
+    });
+    this.#asked = this.#pending.length;
+  }
+
   #flush(): void {
-    if (this.#appends.length === 0) return;
+    if (this.#pending.length === 0) return;
     const count = this.#groupSize();
-    const group = this.#appends.slice(0, count);
-    const answers = this.#answers.slice(0, count);
-    this.#appends = this.#appends.slice(count);
-    this.#answers = this.#answers.slice(count);
-    if (this.#appends.length > 0) this.#schedule();
-    const outcomes = this.#outcomesOf(group);
-    outcomes.forEach((outcome, index) => {
-      if ("appended" in outcome) answers[index]?.resolve(outcome.appended);
-      else answers[index]?.reject(outcome.error);
+    const group = this.#pending.slice(0, count);
+    this.#pending = this.#pending.slice(count);
+    this.#asked = Math.max(0, this.#asked - count);
+    if (this.#pending.length > 0) this.#schedule();
+    this.#outcomesOf(group.map(({ append }) => append)).forEach((outcome, index) => {
+      if ("appended" in outcome) group[index]?.answer.resolve(outcome.appended);
+      else group[index]?.answer.reject(outcome.error);
     });
   }
 
@@ -97,7 +112,8 @@ export class AppendQueue {
     let events = 0;
     let characters = 0;
     let count = 0;
-    for (const { drafts } of this.#appends) {
+    for (const { append } of this.#pending) {
+      const { drafts } = append;
       events += drafts.length;
       for (const { data } of drafts) characters += data.length;
       if (count > 0 && (events > MAX_GROUP_EVENTS || characters > MAX_GROUP_CHARACTERS)) break;

@@ -170,7 +170,8 @@ export class SqliteEventLog implements EventLog {
 
   append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
     if (this.#closing) return Promise.reject(shuttingDown());
-    return this.#queue.add({ drafts, idempotencyKey: options.idempotencyKey });
+    const { idempotencyKey, isAbandoned } = options;
+    return this.#queue.add({ drafts, idempotencyKey, isAbandoned });
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {

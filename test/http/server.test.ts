@@ -16,6 +16,12 @@ import { TestSocket } from "../helpers/socket.ts";
 
 const PUBLISH = "POST /api/events/publish";
 const request = (topic: string) => requestText(PUBLISH, [], `{"topic":"${topic}"}`);
+/** As `request`, with a chunked body that lacks the empty line after its last chunk. */
+const chunkedRequest = (topic: string) => {
+  const body = `{"topic":"${topic}"}`;
+  const chunks = `${body.length.toString(16)}\r\n${body}\r\n0\r\n`;
+  return requestText(PUBLISH, ["Transfer-Encoding: chunked"], chunks);
+};
 
 describe("a client", () => {
   const service = sharedService();
@@ -70,6 +76,21 @@ describe("a client", () => {
     while (service.bus.head === head) await Bun.sleep(1);
     expect((await history(service.url, "last=1"))[0]?.topic).toBe("impatient");
   });
+
+  for (const [name, text] of [
+    ["a line break behind the body", `${request("behind")}\r\n`],
+    ["another request that is none", `${request("behind")}nonsense\r\n\r\n`],
+    ["a trailer behind the chunks", `${chunkedRequest("behind")}X-Trailer: 1\r\n\r\n`],
+  ] as const) {
+    test(`that is answered 400 for ${name} has published nothing`, async () => {
+      const head = service.bus.head;
+      using connection = await RawConnection.open(service.url);
+      connection.write(text);
+      expect((await connection.answer())?.status).toBe(400);
+      await publish(service.url, "marker");
+      expect(service.bus.head).toBe(head + 1);
+    });
+  }
 
   test("may publish a thousand times on one connection", async () => {
     using connection = await RawConnection.open(service.url);
