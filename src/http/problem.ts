@@ -29,7 +29,7 @@ const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   rate_limited: { "Retry-After": "1" },
   unavailable: { "Retry-After": "1" },
   too_many_connections: { Connection: "close" },
-  upgrade_required: { Connection: "Upgrade", Upgrade: "websocket" },
+  upgrade_required: { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" },
   token_missing: { "WWW-Authenticate": CHALLENGE },
   token_invalid: { "WWW-Authenticate": `${CHALLENGE}, error="invalid_token"` },
   scope_insufficient: { "WWW-Authenticate": `${CHALLENGE}, error="insufficient_scope"` },

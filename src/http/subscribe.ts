@@ -34,6 +34,8 @@ const SWEEPS_PER_PING = 30;
 const PARTS_PER_SWEEP = 16;
 /** How long a server that stops waits for peers to take what is theirs, in milliseconds. */
 export const DRAIN_MS = 3000;
+/** The only one that is in use (RFC 6455); the answer to any other names it. */
+const WEBSOCKET_VERSION = "13";
 /** What Bun says when it closes a socket with 1009. */
 const FRAME_TOO_BIG = "Received too big message";
 /**
@@ -97,6 +99,8 @@ export class Subscriptions {
     const start = startOf(since, last, this.#bus.head);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
+    // Bun itself would answer without a body.
+    if (request.headers.get("sec-websocket-version") !== WEBSOCKET_VERSION) throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const data = new Connection({
       groups: this.#groupsOf(server),

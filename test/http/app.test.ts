@@ -121,7 +121,7 @@ describe("the address for WebSockets", () => {
   test("knows no version before that of RFC 6455", async () => {
     const headers = [...UPGRADE.slice(0, 2), "Sec-WebSocket-Version: 8", KEY];
     const answer = await exchange(service.url, requestText("GET /api/events/subscribe", headers));
-    expect(answer?.status).toBe(426);
+    expectRawProblem(answer, "upgrade_required");
     expect(answer?.headers.get("sec-websocket-version")).toBe("13");
   });
 

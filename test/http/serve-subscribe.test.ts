@@ -99,7 +99,8 @@ describe("serveSubscribe", () => {
     const logged: unknown[] = [];
     const handler = serveSubscribe(memory.bus, { error: (...words) => void logged.push(...words) });
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", ...handler });
-    const response = await fetch(server.url, { headers: { Connection: "Upgrade", Upgrade: "websocket" } });
+    const headers = { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" };
+    const response = await fetch(server.url, { headers });
     expect(JSON.stringify(await expectProblem(response, "internal"))).not.toContain("disk");
     expect(String(logged[1])).toContain("the disk is gone");
     handler.close();
