@@ -4,7 +4,6 @@ import type { TokenBook } from "../bus/tokens.ts";
 import { adminRoutes, type ServiceState } from "./admin.ts";
 import { CLIENT_GONE, pathOf } from "./answer.ts";
 import { backupRoute, type MakeCopy } from "./backup.ts";
-import { subscribeDocs } from "./docs/subscribe.ts";
 import { docsRoutes } from "./docs.ts";
 import type { Gate } from "./gate.ts";
 import { historyRoutes } from "./history.ts";
@@ -13,10 +12,10 @@ import type { Incoming } from "./observe.ts";
 import { type PageFiles, pageRoutes } from "./page.ts";
 import { asBusError, isDisconnect, problemResponse } from "./problem.ts";
 import { type PublishLimits, publishRoutes } from "./publish.ts";
-import { type Route, route } from "./route.ts";
+import type { Route } from "./route.ts";
 import { RouteTable } from "./route-table.ts";
 import type { Streams } from "./stream.ts";
-import { SUBSCRIBE_PATH, subscribeQuery } from "./subscribe.ts";
+import { subscribeRoutes } from "./subscribe-routes.ts";
 import type { SubscriberLimits } from "./subscriber-limits.ts";
 import { tokenRoutes } from "./tokens.ts";
 import { topicsRoute } from "./topics.ts";
@@ -77,25 +76,10 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     ...adminRoutes(bus, service, gate),
     ...tokenRoutes(tokens, gate, limits.waiting),
     backupRoute(makeCopy),
-    streams.route(),
-    subscribeRoute(),
+    ...subscribeRoutes(streams),
     ...pageRoutes(page),
   ];
   return [...routes, ...docsRoutes(version, routes)];
-}
-
-/** A request to the address of the WebSocket that is none; the server takes those that are. */
-function subscribeRoute(): Route {
-  return route({
-    method: "GET",
-    path: SUBSCRIBE_PATH,
-    access: "subscribe",
-    query: subscribeQuery,
-    docs: subscribeDocs,
-    handle: () => {
-      throw new BusError("upgrade_required", "this address is for WebSockets: connect with ws:// or wss://");
-    },
-  });
 }
 
 function noSuchAddress(): BusError {

@@ -9,11 +9,9 @@ import { within } from "../bus/scope.ts";
 import type { Start } from "../bus/start.ts";
 import { prefersLines } from "./accept.ts";
 import { DATA_HEADERS } from "./answer.ts";
-import { streamDocs } from "./docs/subscribe.ts";
 import { EventStream } from "./event-stream.ts";
 import type { Gate } from "./gate.ts";
 import { integer, MAX_ID, patternParameter, Query, type ValuesOf } from "./query.ts";
-import { type Route, route } from "./route.ts";
 import { lastParameter, sinceParameter, startOf } from "./start.ts";
 import { StreamChannel } from "./stream-channel.ts";
 import { jsonLines, type StreamFormat, serverSentEvents } from "./stream-format.ts";
@@ -23,7 +21,7 @@ export const STREAM_PATH = "/api/events/stream";
 
 const eventId = integer(0, MAX_ID, "The last event that was received; wins over `since` and `last`.");
 
-const streamQuery = new Query({
+export const streamQuery = new Query({
   pattern: patternParameter(),
   since: sinceParameter,
   last: lastParameter,
@@ -45,18 +43,6 @@ export class Streams {
     this.#gate = gate;
     this.#limits = limits;
     this.#groups = { lines: this.#openGroups(jsonLines), events: this.#openGroups(serverSentEvents) };
-  }
-
-  /** `GET /api/events/stream`. */
-  route(): Route {
-    return route({
-      method: "GET",
-      path: STREAM_PATH,
-      access: "subscribe",
-      query: streamQuery,
-      docs: streamDocs,
-      handle: ({ request, caller, query }) => this.#open(request, caller, query),
-    });
   }
 
   get size(): number {
@@ -89,7 +75,8 @@ export class Streams {
     });
   }
 
-  #open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
+  /** Answers with a stream of the events that the query asks for. Throws what is wrong with the query. */
+  open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
     const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
