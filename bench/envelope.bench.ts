@@ -7,8 +7,8 @@
  */
 import { parseArgs } from "node:util";
 import { scanJson } from "../src/bus/json-scanner.ts";
-import { decodeUtf8, parseEnvelope } from "../src/http/envelope.ts";
-import { MAX_NDJSON_LINES, parseEnvelopes } from "../src/http/ndjson.ts";
+import { decodeUtf8, parseEnvelope } from "../src/http/request/envelope.ts";
+import { MAX_NDJSON_LINES, parseEnvelopes } from "../src/http/request/ndjson.ts";
 
 const ENVELOPES = MAX_NDJSON_LINES;
 const WARM_UP_ROUNDS = 20;

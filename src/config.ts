@@ -1,5 +1,5 @@
 import { BusError } from "./bus/errors.ts";
-import { DEFAULT_MAX_WAITING_BYTES } from "./http/waiting.ts";
+import { DEFAULT_MAX_WAITING_BYTES } from "./http/limits/waiting.ts";
 import { isServiceLink } from "./service-links.ts";
 import {
   choice,

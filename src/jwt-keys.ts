@@ -2,7 +2,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRemoteJWKSet, customFetch } from "jose";
 import { BusError } from "./bus/errors.ts";
-import type { Verification } from "./http/jwt.ts";
+import type { Verification } from "./http/access/jwt.ts";
 import { outboundFetch } from "./proxy.ts";
 import { readFailure } from "./text/read-failure.ts";
 

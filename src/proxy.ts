@@ -1,5 +1,5 @@
 import { environment } from "./config.ts";
-import { isLoopbackName } from "./http/host.ts";
+import { isLoopbackName } from "./http/access/host.ts";
 
 /** A proxy that the environment names for an address. */
 export interface NamedProxy {

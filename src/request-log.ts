@@ -1,6 +1,6 @@
 import type { Meter } from "./bus/meter.ts";
-import { CLIENT_GONE } from "./http/answer.ts";
 import type { Answered, OnAnswered } from "./http/observe.ts";
+import { CLIENT_GONE } from "./http/response/answer.ts";
 import type { Logger } from "./log.ts";
 
 /** A request over this long is worth a line, in milliseconds. */

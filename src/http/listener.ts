@@ -1,5 +1,5 @@
 import type { Server, WebSocketHandler } from "bun";
-import type { Connection } from "./connection.ts";
+import type { Connection } from "./websocket/connection.ts";
 
 /** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;

@@ -1,5 +1,5 @@
-import { pathOf } from "./answer.ts";
-import type { Route } from "./route.ts";
+import { pathOf } from "./response/answer.ts";
+import type { Route } from "./routes/route.ts";
 
 /** One request on its way through the server. */
 export interface Incoming {

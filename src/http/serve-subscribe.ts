@@ -1,13 +1,13 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Bus } from "../bus/bus.ts";
 import { anybody } from "../bus/principal.ts";
-import type { Connection } from "./connection.ts";
-import { Guests } from "./guests.ts";
-import { asBusError, problemResponse } from "./problem.ts";
-import { SpareTime } from "./spare-time.ts";
-import { Subscriptions } from "./subscribe.ts";
-import { STALL_MS, SubscriberSlots } from "./subscriber-limits.ts";
-import { Waiting } from "./waiting.ts";
+import { Guests } from "./access/guests.ts";
+import { SpareTime } from "./limits/spare-time.ts";
+import { STALL_MS, SubscriberSlots } from "./limits/subscriber-limits.ts";
+import { Waiting } from "./limits/waiting.ts";
+import { asBusError, problemResponse } from "./response/problem.ts";
+import type { Connection } from "./websocket/connection.ts";
+import { Subscriptions } from "./websocket/subscriptions.ts";
 
 /** What a handler of subscriptions tells its owner. `console` is one. */
 export interface SubscribeLogger {

@@ -1,12 +1,12 @@
 import type { BusError } from "../../src/bus/errors.ts";
 import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
-import type { OnLimit } from "../../src/http/limits.ts";
-import { PublishRates } from "../../src/http/publish-rates.ts";
+import type { OnLimit } from "../../src/http/limits/limits.ts";
+import { PublishRates } from "../../src/http/limits/publish-rates.ts";
+import { SpareTime } from "../../src/http/limits/spare-time.ts";
+import { type SubscriberLimits, SubscriberSlots } from "../../src/http/limits/subscriber-limits.ts";
+import { Waiting } from "../../src/http/limits/waiting.ts";
 import { HttpServer } from "../../src/http/server.ts";
-import { SpareTime } from "../../src/http/spare-time.ts";
-import { type SubscriberLimits, SubscriberSlots } from "../../src/http/subscriber-limits.ts";
-import { Waiting } from "../../src/http/waiting.ts";
 import { Bus } from "../../src/index.ts";
 import { openGate } from "./gate.ts";
 

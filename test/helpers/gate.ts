@@ -1,5 +1,5 @@
 import { TokenBook, type TokenRecord, type TokenStore } from "../../src/bus/tokens.ts";
-import { Gate } from "../../src/http/gate.ts";
+import { Gate } from "../../src/http/access/gate.ts";
 
 /** Tokens that are kept in memory. */
 class MemoryTokenStore implements TokenStore {

@@ -8,10 +8,10 @@ import type { Interest } from "../../src/bus/interest.ts";
 import { InterestBucket } from "../../src/bus/interest-bucket.ts";
 import type { EventLog, Page, TopicMatcher } from "../../src/bus/ports.ts";
 import { Scope } from "../../src/bus/scope.ts";
-import { Connection } from "../../src/http/connection.ts";
-import { EventStream } from "../../src/http/event-stream.ts";
-import { SocketChannel } from "../../src/http/socket-channel.ts";
-import { StreamChannel } from "../../src/http/stream-channel.ts";
+import { EventStream } from "../../src/http/stream/event-stream.ts";
+import { StreamChannel } from "../../src/http/stream/stream-channel.ts";
+import { Connection } from "../../src/http/websocket/connection.ts";
+import { SocketChannel } from "../../src/http/websocket/socket-channel.ts";
 import type { MakeBus } from "./world.ts";
 
 /**

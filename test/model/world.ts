@@ -1,9 +1,9 @@
 import type { Bus, BusOptions } from "../../src/bus/bus.ts";
 import type { Event } from "../../src/bus/event.ts";
 import type { EventLog } from "../../src/bus/ports.ts";
+import { SpareTime } from "../../src/http/limits/spare-time.ts";
+import { Waiting } from "../../src/http/limits/waiting.ts";
 import type { HttpServer } from "../../src/http/server.ts";
-import { SpareTime } from "../../src/http/spare-time.ts";
-import { Waiting } from "../../src/http/waiting.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
 import { openGate } from "../helpers/gate.ts";

@@ -1,6 +1,6 @@
 import { BusError } from "../../bus/errors.ts";
 import { type ErrorCode, type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
-import { toProblem } from "../problem.ts";
+import { toProblem } from "../response/problem.ts";
 import { type Answer, type Examples, type Headers, type Responses, schemaRef } from "./openapi.ts";
 import { remedies } from "./remedies.ts";
 

@@ -1,4 +1,4 @@
-import { ACCESS_TOKEN } from "../query.ts";
+import { ACCESS_TOKEN } from "../request/query.ts";
 
 const bearer = {
   type: "http" as const,

@@ -1,0 +1,101 @@
+import { BusError } from "../../bus/errors.ts";
+import { type Access, anybody, type Principal, requireAccess } from "../../bus/principal.ts";
+import { SECRET_PREFIX } from "../../bus/secret.ts";
+import type { TokenBook } from "../../bus/tokens.ts";
+import type { ErrorCode } from "../../protocol/problem.ts";
+import { secretOf } from "./credentials.ts";
+import { Guests } from "./guests.ts";
+
+/** Tells who sent a JSON Web Token. Throws, or rejects with, `token_invalid` or `unavailable`. */
+export interface JwtVerifier {
+  verify(jwt: string): Principal | Promise<Principal>;
+}
+
+/** Whoever was let in. */
+export interface Callers {
+  /**
+   * Throws `token_invalid` or `token_missing` when the caller's permission has ended since it was let in: a body can
+   * take long to come, so ask again when it has come.
+   */
+  requireValid(caller: Principal): void;
+}
+
+export interface GateParts {
+  readonly tokens: TokenBook;
+  /** When there is a key for them. */
+  readonly jwt: JwtVerifier | undefined;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Told of every request that was not let in, and why. */
+  readonly onRefusal?: (reason: ErrorCode) => void;
+}
+
+/** Lets in whoever may come in: before a route is called, and before a connection is upgraded. */
+export class Gate implements Callers {
+  readonly guests: Guests;
+  readonly #parts: GateParts;
+  readonly #gone = new WeakSet<Principal>();
+  #isAnyoneGone = false;
+
+  constructor(parts: GateParts) {
+    this.#parts = parts;
+    this.guests = new Guests(parts.clock);
+    parts.tokens.onGone((gone) => {
+      if (gone) this.#gone.add(gone);
+      this.#isAnyoneGone = true;
+      this.guests.expel(gone ?? anybody);
+    });
+  }
+
+  /** Everybody may do everything, as there are neither tokens nor keys. */
+  get isOpen(): boolean {
+    return this.#parts.tokens.isEmpty && this.#parts.jwt === undefined;
+  }
+
+  /**
+   * Who sent the request, if he may do something of this kind. Throws, or rejects with, `token_missing`,
+   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`.
+   */
+  admit(request: Request, access: Access): Principal | Promise<Principal> {
+    if (access === "public" || this.isOpen) return anybody;
+    try {
+      const found = this.#identify(request);
+      if (!(found instanceof Promise)) return this.#enter(found, access);
+      return found.then((principal) => this.#enter(principal, access)).catch((error) => this.#refuse(error));
+    } catch (error) {
+      return this.#refuse(error);
+    }
+  }
+
+  requireValid(caller: Principal): void {
+    if (caller === anybody && !this.isOpen) throw tokenMissing();
+    if (this.#isAnyoneGone && this.#gone.has(caller)) throw new BusError("token_invalid", "the token was revoked");
+    if (caller.expiresMs === undefined || caller.expiresMs > this.#parts.clock()) return;
+    throw new BusError("token_invalid", "the token has expired");
+  }
+
+  #refuse(error: unknown): never {
+    if (error instanceof BusError) this.#parts.onRefusal?.(error.code);
+    throw error;
+  }
+
+  #enter(principal: Principal, access: Access): Principal {
+    this.requireValid(principal);
+    requireAccess(principal, access);
+    return principal;
+  }
+
+  #identify(request: Request): Principal | Promise<Principal> {
+    const { tokens, jwt } = this.#parts;
+    const secret = secretOf(request);
+    if (secret === undefined) throw tokenMissing();
+    if (jwt !== undefined && !secret.startsWith(SECRET_PREFIX)) return jwt.verify(secret);
+    const principal = tokens.find(secret);
+    if (principal) return principal;
+    throw new BusError("token_invalid", "the token is not known: it may have been revoked");
+  }
+}
+
+function tokenMissing(): BusError {
+  return new BusError("token_missing", "send a token: Authorization: Bearer ebt_…");
+}

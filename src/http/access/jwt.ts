@@ -1,0 +1,181 @@
+import type { KeyObject } from "node:crypto";
+import {
+  base64url,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from "jose";
+import { BusError } from "../../bus/errors.ts";
+import type { Principal } from "../../bus/principal.ts";
+import { RecentMap } from "../../bus/recent-map.ts";
+import { type Scope, scopeOf } from "../../bus/scope.ts";
+import { MAX_TOKEN_PATTERNS } from "../../bus/tokens.ts";
+import type { JwtVerifier } from "./gate.ts";
+
+export interface JwtOptions {
+  readonly verifications: readonly Verification[];
+  /** What `iss` must be; any, or none, when left out. */
+  readonly issuer?: string | undefined;
+  /** What must be among the `aud`; any, or none, when left out. */
+  readonly audience?: string | undefined;
+  /** Milliseconds since 1970. */
+  readonly clock: () => number;
+  /** Called when the signing keys could not be fetched. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The clocks of two machines differ by a few seconds: a token that is not valid yet, or has just expired, is accepted. */
+const CLOCK_TOLERANCE_SECONDS = 5;
+/** Longer ones are none of ours: 128 patterns fit. */
+const MAX_JWT_CHARACTERS = 16_384;
+/** Tokens that are known to be good until they expire, of 10,000 subscribers and as many publishers: some 30 MB. */
+const MAX_REMEMBERED = 20_000;
+
+/** A key, or what finds it, and the algorithms that it may be used with and no other. */
+export interface Verification {
+  readonly algorithms: readonly string[];
+  readonly key: Uint8Array | KeyObject | JWTVerifyGetKey;
+}
+
+/** Accepts the JSON Web Tokens of some keys. */
+export class KeyedVerifier implements JwtVerifier {
+  readonly #options: JwtOptions;
+  readonly #known = new RecentMap<string, Principal>(MAX_REMEMBERED);
+
+  constructor(options: JwtOptions) {
+    this.#options = options;
+  }
+
+  verify(jwt: string): Principal | Promise<Principal> {
+    return this.#known.get(jwt) ?? this.#verifyNew(jwt);
+  }
+
+  async #verifyNew(jwt: string): Promise<Principal> {
+    const { algorithms, key } = this.#verificationOf(jwt);
+    try {
+      const { issuer, audience, clock } = this.#options;
+      const options: JWTVerifyOptions = {
+        requiredClaims: ["exp"],
+        ...(issuer === undefined ? {} : { issuer }),
+        ...(audience === undefined ? {} : { audience }),
+        algorithms: [...algorithms],
+        currentDate: new Date(clock()),
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      };
+      const { payload } = await (typeof key === "function"
+        ? verifyBySet(jwt, key, options)
+        : jwtVerify(jwt, key, options));
+      return this.#remember(jwt, principalOf(jwt, payload));
+    } catch (error) {
+      throw this.#refusalOf(error);
+    }
+  }
+
+  #verificationOf(jwt: string): Verification {
+    const algorithm = jwt.length <= MAX_JWT_CHARACTERS ? algorithmOf(jwt) : undefined;
+    const found = this.#options.verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
+    if (found) return found;
+    throw invalid("the token is neither one of this server nor a JSON Web Token that it has a key for");
+  }
+
+  #remember(jwt: string, principal: Principal): Principal {
+    // Two requests may have brought it at the same time: who asks must be one and the same.
+    const known = this.#known.get(jwt) ?? principal;
+    this.#known.set(jwt, known);
+    return known;
+  }
+
+  #refusalOf(error: unknown): BusError {
+    if (error instanceof BusError) return error;
+    if (error instanceof errors.JWTExpired) return invalid("the token has expired");
+    if (error instanceof errors.JWTClaimValidationFailed) return claimInvalid(error);
+    if (error instanceof errors.JOSEError && !isUnreachable(error)) {
+      return invalid("the token is invalid: its form, its signature or its key is not accepted");
+    }
+    this.#options.onError(error);
+    return new BusError("unavailable", "the signing keys could not be fetched: try again later", { cause: error });
+  }
+}
+
+/** Names the claim only, not what it should be. Signatures are checked before claims. */
+function claimInvalid({ claim, reason }: errors.JWTClaimValidationFailed): BusError {
+  if (claim === "nbf" && reason === "check_failed") {
+    return invalid("the token is not valid yet: its nbf lies ahead of this server's clock");
+  }
+  return invalid(`the claim ${claim} of the token is ${reason === "missing" ? "missing" : "not what it must be"}`);
+}
+
+/** Tokens without a key id may be of any key of the set. */
+async function verifyBySet(jwt: string, key: JWTVerifyGetKey, options: JWTVerifyOptions) {
+  try {
+    return await jwtVerify(jwt, key, options);
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+    for await (const one of error) {
+      try {
+        return await jwtVerify(jwt, one, options);
+      } catch (failure) {
+        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure;
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed();
+  }
+}
+
+function algorithmOf(jwt: string): string | undefined {
+  try {
+    return decodeProtectedHeader(jwt).alg;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The key set could not be fetched, or is none. */
+function isUnreachable(error: errors.JOSEError): boolean {
+  return (
+    error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === "ERR_JOSE_GENERIC"
+  );
+}
+
+/**
+ * Who the claims say the bearer is. Without a subject, tokens of the same claims are one principal: the bytes of a token
+ * say less, as base64url and signatures can be written in several ways.
+ */
+function principalOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
+  const claim = typeof eventbus === "object" && eventbus !== null && !Array.isArray(eventbus) ? eventbus : undefined;
+  if (claim === undefined) throw invalid('the token needs a claim "eventbus":{"publish":[…],"subscribe":[…]}');
+  const { publish, subscribe, admin = false, ...rest } = claim as Record<string, unknown>;
+  if (typeof admin !== "boolean") throw invalid("eventbus.admin in the token must be true or false");
+  if (Object.keys(rest).length > 0) throw invalid("eventbus in the token knows publish, subscribe and admin only");
+  const who = sub === undefined ? claimsOf(jwt) : JSON.stringify([iss, sub]);
+  return {
+    name: `jwt ${Bun.CryptoHasher.hash("sha256", who, "hex")}`,
+    publish: claimedScope("publish", publish),
+    subscribe: claimedScope("subscribe", subscribe),
+    isAdmin: admin,
+    expiresMs: (exp + CLOCK_TOLERANCE_SECONDS) * 1000,
+  };
+}
+
+/** The claims of a verified token, decoded. */
+function claimsOf(jwt: string): Uint8Array {
+  return base64url.decode(jwt.split(".")[1] ?? "");
+}
+
+function claimedScope(name: string, value: unknown = []): Scope {
+  if (!Array.isArray(value) || value.length > MAX_TOKEN_PATTERNS || !value.every((one) => typeof one === "string")) {
+    throw invalid(`eventbus.${name} in the token must be an array of at most ${MAX_TOKEN_PATTERNS} patterns`);
+  }
+  try {
+    return scopeOf(value);
+  } catch (error) {
+    throw new BusError("token_invalid", `eventbus.${name} in the token holds a malformed pattern`, { cause: error });
+  }
+}
+
+function invalid(detail: string): BusError {
+  return new BusError("token_invalid", detail);
+}

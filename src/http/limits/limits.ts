@@ -1,0 +1,62 @@
+import { BusError } from "../../bus/errors.ts";
+
+/**
+ * Each limit of the server, as metrics name it:
+ *
+ * * `connections`: `--max-connections` subscribers are there.
+ * * `descriptors`: too few file descriptors are left for one more connection.
+ * * `headers`: more than `MAX_HEADER_FIELDS` in one request; Bun itself cuts larger heads, which cannot be counted.
+ * * `patterns`: more than `--max-patterns` in one subscriber.
+ * * `body`: a body, or a line of one, is too large.
+ * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.
+ * * `rate`: a publish over `--rate-limit`.
+ * * `request_time`: a body that came too slowly; the connection was cut.
+ * * `unanswered`: too many frames of one WebSocket waited for their answer; it was closed with 1013.
+ * * `stall`: a WebSocket took nothing of what waited for it, and was cut.
+ * * `silence`: a WebSocket answered no ping, and was cut.
+ * * `waiting`: an answer was refused, as what waits for clients that do not read is as much as `--max-waiting`.
+ */
+export type LimitName =
+  | "connections"
+  | "descriptors"
+  | "headers"
+  | "patterns"
+  | "body"
+  | "frame"
+  | "rate"
+  | "request_time"
+  | "unanswered"
+  | "stall"
+  | "silence"
+  | "waiting";
+
+/** Fields in the head of a request, those of one name counted once. Browsers behind proxies send some thirty. */
+const MAX_HEADER_FIELDS = 100;
+const HEADERS = "headers";
+
+/** Told each time a limit strikes. Must not throw. */
+export type OnLimit = (limit: LimitName) => void;
+
+/** Tells of the limit that an error says was passed, if it is about one. */
+export function tellLimit(error: BusError, onLimit: OnLimit | undefined): void {
+  const limit = limitOf(error);
+  if (limit !== undefined) onLimit?.(limit);
+}
+
+function limitOf({ code, members }: BusError): LimitName | undefined {
+  if (code === "too_many_connections") return members.limit === undefined ? "descriptors" : "connections";
+  if (code === "rate_limited") return "rate";
+  if (code === "unavailable" && members.limit !== undefined) return "waiting";
+  if (code === "payload_too_large") return "body";
+  if (code !== "parameter_invalid" || members.limit === undefined) return undefined;
+  if (members.parameter === HEADERS) return "headers";
+  return members.parameter === "pattern" ? "patterns" : undefined;
+}
+
+/** Throws `parameter_invalid` when the request has too many header fields. */
+export function requireFewHeaders({ headers }: Request): void {
+  if (headers.count <= MAX_HEADER_FIELDS) return;
+  throw new BusError("parameter_invalid", `a request may have ${MAX_HEADER_FIELDS} header fields, this one has more`, {
+    members: { parameter: HEADERS, limit: MAX_HEADER_FIELDS },
+  });
+}

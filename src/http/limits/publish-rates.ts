@@ -1,0 +1,93 @@
+import { BusError } from "../../bus/errors.ts";
+import type { Principal } from "../../bus/principal.ts";
+
+/** How long it takes an empty bucket to be full again, in milliseconds: one second's worth is in it. */
+const FULL_AFTER_MS = 1000;
+/**
+ * Publishers that are remembered at a time, some 100 bytes each. When there are more within a second, the one that was
+ * silent for longest is forgotten, which lets it off at most one second's worth.
+ */
+const MAX_PUBLISHERS = 100_000;
+
+interface Bucket {
+  tokens: number;
+  atMs: number;
+}
+
+/**
+ * How many events each publisher may publish a second: a token bucket that holds one second's worth.
+ *
+ * A bucket that was left alone for a second is full, which is what one has that was never seen. So only those of the
+ * last second are kept, and no timer is needed: the map is in the order of the last use.
+ */
+export class PublishRates {
+  readonly #perSecond: number;
+  readonly #nowMs: () => number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(perSecond: number, nowMs: () => number = () => performance.now()) {
+    this.#perSecond = perSecond;
+    this.#nowMs = nowMs;
+  }
+
+  /** Publishers that are remembered. */
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  /** Counts so many events of a publisher. Throws `rate_limited`, and counts nothing, when they are too many now. */
+  take(publisher: string, count: number): void {
+    const nowMs = this.#nowMs();
+    this.#forget(nowMs);
+    const tokens = this.#tokensOf(publisher, nowMs);
+    const isPassed = tokens >= count;
+    this.#buckets.set(publisher, { tokens: isPassed ? tokens - count : tokens, atMs: nowMs });
+    if (!isPassed) throw this.#refusal(count);
+  }
+
+  /** What is in the bucket now, which is taken out of the map: set again, it is the youngest. */
+  #tokensOf(publisher: string, nowMs: number): number {
+    const bucket = this.#buckets.get(publisher);
+    if (bucket === undefined) return this.#perSecond;
+    this.#buckets.delete(publisher);
+    return Math.min(this.#perSecond, bucket.tokens + ((nowMs - bucket.atMs) * this.#perSecond) / FULL_AFTER_MS);
+  }
+
+  #forget(nowMs: number): void {
+    for (const [publisher, { atMs }] of this.#buckets) {
+      if (nowMs - atMs < FULL_AFTER_MS && this.#buckets.size < MAX_PUBLISHERS) return;
+      this.#buckets.delete(publisher);
+    }
+  }
+
+  #refusal(count: number): BusError {
+    const limit = this.#perSecond;
+    const detail =
+      count > limit
+        ? `at most ${limit} events a second may be published, so one body may hold no more: send fewer in each`
+        : `at most ${limit} events a second may be published: try again in a second`;
+    return new BusError("rate_limited", detail, { members: { limit } });
+  }
+}
+
+/**
+ * What the publishes of a request or a WebSocket are counted under: the name of whoever brought a token, wherever he
+ * is, and the peer's address of anybody else. Such a name has a space in it, and an address none.
+ */
+export function rateKey({ name }: Principal, address: string | undefined): string {
+  if (name !== "") return name;
+  if (address === undefined) return "";
+  return address.includes(":") ? networkOf(address) : address;
+}
+
+/** The /64 of an IPv6 address, as one machine has all the addresses of one; an IPv4 address in IPv6 stays whole. */
+function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  const [head = "", tail] = address.split("::");
+  const first = head === "" ? [] : head.split(":");
+  const last = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : 8 - first.length - last.length;
+  const groups = [...first, ...Array<string>(Math.max(0, zeros)).fill("0"), ...last];
+  return `${groups.slice(0, 4).join(":")}::/64`;
+}

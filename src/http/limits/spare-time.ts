@@ -1,0 +1,91 @@
+import { DISTANCES, type Distance, Replays } from "../../bus/delivery/replays.ts";
+import { Share } from "../../bus/delivery/share.ts";
+
+/** A slice of replays at the least, in milliseconds: what a live event may have to wait for it. */
+const SLICE_MS = 0.5;
+/** A turn of the loop in which everything else took less than this was idle. */
+const IDLE_MS = 0.05;
+/** Once it was idle for so long, the time may as well be used. Publishers that were just answered take less to publish again. */
+const QUIET_MS = 0.3;
+
+export interface SpareTimeOptions {
+  /** Calls back in a later turn of the loop; default `setImmediate`. */
+  readonly later?: (callback: () => void) => void;
+  /** Default `SLICE_MS`; 0: one step. */
+  readonly sliceMs?: number;
+}
+
+/**
+ * Runs what must not slow down what is live: the reading of history for subscribers who are behind.
+ *
+ * While the loop has other things to do, near and far replays each get their share of the time, in slices; when it has
+ * none, all of it.
+ */
+export class SpareTime {
+  readonly replays: Replays;
+  readonly #shares: Readonly<Record<Distance, Share>> = { near: new Share(), far: new Share() };
+  readonly #later: (callback: () => void) => void;
+  readonly #sliceMs: number;
+  #isScheduled = false;
+  #lookedMs = 0;
+  /** For how long every turn was idle, but for slices. */
+  #quietMs = 0;
+
+  constructor({ later = setImmediate, sliceMs = SLICE_MS }: SpareTimeOptions = {}) {
+    this.#later = later;
+    this.#sliceMs = sliceMs;
+    this.replays = new Replays(() => this.#begin());
+  }
+
+  /** The part of all time that replays of this distance may use while the loop is busy, from 0 to 1. */
+  partOf(distance: Distance): number {
+    return this.#shares[distance].part;
+  }
+
+  #begin(): void {
+    if (this.#isScheduled) return;
+    this.#lookedMs = performance.now();
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#later(() => {
+      this.#isScheduled = false;
+      this.#turn();
+      if (!this.replays.isIdle) this.#schedule();
+    });
+  }
+
+  #turn(): void {
+    const nowMs = performance.now();
+    const othersMs = nowMs - this.#lookedMs;
+    this.#quietMs = othersMs > IDLE_MS ? 0 : this.#quietMs + othersMs;
+    for (const distance of DISTANCES) this.#give(distance, othersMs);
+    this.#lookedMs = performance.now();
+  }
+
+  #give(distance: Distance, othersMs: number): void {
+    const share = this.#shares[distance];
+    share.pass(othersMs);
+    if (this.#quietMs >= QUIET_MS) share.forgive();
+    const { budgetMs } = share;
+    if (budgetMs !== undefined && this.replays.has(distance)) {
+      share.spend(this.#slice(distance, Math.max(this.#sliceMs, budgetMs)));
+    }
+    if (!this.replays.has(distance)) share.rest();
+    share.set(performance.now(), () => this.replays.lag(distance));
+  }
+
+  /** Steps until the slice is over, one at the least; returns what it took, in milliseconds. */
+  #slice(distance: Distance, lengthMs: number): number {
+    const startMs = performance.now();
+    let tookMs = 0;
+    do {
+      if (!this.replays.step(distance)) break;
+      tookMs = performance.now() - startMs;
+    } while (tookMs < lengthMs);
+    return tookMs;
+  }
+}

@@ -1,0 +1,57 @@
+import { BusError } from "../../bus/errors.ts";
+import type { OnLimit } from "./limits.ts";
+import type { PublishRates } from "./publish-rates.ts";
+import type { SpareTime } from "./spare-time.ts";
+import type { Waiting } from "./waiting.ts";
+
+/** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
+export const STALL_MS = 60_000;
+
+/** What all subscribers by network share. */
+export interface SubscriberLimits {
+  readonly slots: SubscriberSlots;
+  readonly spareTime: SpareTime;
+  /** What waits for readers, under one bound. */
+  readonly waiting: Waiting;
+  /** Patterns of one subscriber. */
+  readonly maxPatterns: number;
+  /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */
+  readonly stallMs: number;
+  /** How often a WebSocket is pinged, in milliseconds; default 30 s. One that is silent for twice this time is cut. */
+  readonly pingMs?: number;
+  /** What counts the events that a WebSocket publishes. Default: nothing does. */
+  readonly rates?: PublishRates | undefined;
+  readonly onLimit?: OnLimit | undefined;
+}
+
+/** How many subscribers there may be at a time, whatever their transport. */
+export class SubscriberSlots {
+  readonly #limit: number;
+  #taken = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** Throws `too_many_connections` when all are taken. */
+  take(): void {
+    if (this.#taken >= this.#limit) {
+      throw new BusError(
+        "too_many_connections",
+        `the server takes at most ${this.#limit} subscribers: try again later, or start it with a higher --max-connections`,
+        { members: { limit: this.#limit } },
+      );
+    }
+    this.#taken++;
+  }
+
+  free(): void {
+    this.#taken--;
+  }
+}
+
+export function tooManyPatterns(limit: number): BusError {
+  return new BusError("parameter_invalid", `at most ${limit} patterns may be given`, {
+    members: { parameter: "pattern", limit },
+  });
+}

@@ -1,0 +1,85 @@
+import { BusError } from "../../bus/errors.ts";
+
+export type MediaType = "json" | "ndjson" | "text";
+
+/** `application/x-www-form-urlencoded` is what `curl -d` sends by itself; a body without a type is JSON, too. */
+const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
+  "": "json",
+  "application/json": "json",
+  "application/x-www-form-urlencoded": "json",
+  "text/json": "json",
+  "application/x-ndjson": "ndjson",
+  "text/plain": "text",
+};
+
+/** A format that is written in JSON (RFC 6839), as senders of webhooks name theirs: `application/cloudevents+json`. */
+const JSON_SUFFIX = /^application\/[\w!#$&^.+-]+\+json$/;
+
+const READABLE: Readonly<Record<MediaType, string>> = {
+  json: "application/json",
+  ndjson: "application/x-ndjson",
+  text: "text/plain",
+};
+
+/** Larger bodies than twice the largest that is taken by default are not sent by accident. */
+const MAX_DISCARDED_BYTES = 20 * 1024 * 1024;
+
+/**
+ * The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it, or when it
+ * is compressed, as nothing here unpacks it.
+ */
+export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && encoding !== "" && encoding.toLowerCase() !== "identity") {
+    throw new BusError("media_type_unsupported", "the body must not be compressed: send it without Content-Encoding");
+  }
+  const header = request.headers.get("content-type");
+  if (header === null || header === "application/json") return "json";
+  const [name = "", ...parameters] = header.toLowerCase().split(";");
+  const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith("charset="));
+  const mediaType = mediaTypeNamed(name.trim());
+  const isUtf8 = charset === undefined || /^charset="?(utf-8|utf8|us-ascii)"?$/.test(charset);
+  if (mediaType !== undefined && taken.includes(mediaType) && isUtf8) return mediaType;
+  const right = taken.map((type) => READABLE[type]).join(" or ");
+  throw new BusError("media_type_unsupported", `the Content-Type must be ${right}, in UTF-8`);
+}
+
+function mediaTypeNamed(name: string): MediaType | undefined {
+  return JSON_SUFFIX.test(name) ? "json" : MEDIA_TYPES[name];
+}
+
+/** The bytes of a request's body. Throws, or rejects with, `payload_too_large`, without reading on, when there are more than `limit`. */
+export function readBody(request: Request, limit: number): Promise<Uint8Array> | Uint8Array {
+  const announced = request.headers.get("content-length");
+  if (announced !== null) {
+    if (Number(announced) > limit) throw tooLarge(limit);
+    return request.bytes();
+  }
+  return request.body === null ? new Uint8Array() : readStream(request.body, limit);
+}
+
+/**
+ * Reads, and forgets, the body of a request that is refused without a look at it, if its connection is to be closed: a
+ * client that still sends then would never see the answer, but a broken pipe. Does nothing when the rest is too much.
+ */
+export async function discardBody({ headers, body, bodyUsed }: Request): Promise<void> {
+  const isLast = headers.get("connection")?.toLowerCase() === "close";
+  if (!isLast || bodyUsed || body === null) return;
+  if (Number(headers.get("content-length") ?? Number.POSITIVE_INFINITY) > MAX_DISCARDED_BYTES) return;
+  for await (const _ of body);
+}
+
+async function readStream(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.length;
+    if (length > limit) throw tooLarge(limit);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+function tooLarge(limit: number): BusError {
+  return new BusError("payload_too_large", `the body is larger than ${limit} bytes`, { members: { limit } });
+}

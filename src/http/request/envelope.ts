@@ -1,0 +1,64 @@
+import { BusError } from "../../bus/errors.ts";
+import type { RawJson } from "../../bus/json.ts";
+import type { Draft } from "../../bus/ports.ts";
+import { parseSource, parseTopic } from "../../bus/topic.ts";
+import { type Members, sliceMembers } from "./members.ts";
+
+/** The members that an envelope may have. */
+const ENVELOPE_MEMBERS = ["topic", "data", "source"] as const;
+
+/**
+ * Reads the body of a publish: `{"topic","data"?,"source"?}`. Data is kept as sent; left out, it is `null`.
+ *
+ * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `topic_invalid` if the topic is
+ * missing or not one; `parameter_unknown` or `parameter_invalid` with `parameter` for another member, a member given
+ * twice, or a bad source.
+ */
+export function parseEnvelope(text: string): Draft {
+  const members = sliceMembers(text, '{"topic":…}');
+  members.requireOnly(ENVELOPE_MEMBERS);
+  return readDraft(members);
+}
+
+/**
+ * Takes topic, data and source out of the members of a message, whatever else it holds.
+ *
+ * The draft's topic and source share no memory with the text; its data is a slice, which keeps the whole text alive.
+ *
+ * @throws BusError `topic_invalid` if the topic is missing or not one; `parameter_invalid` with `parameter` for a bad
+ * source.
+ */
+export function readDraft(members: Members): Draft {
+  const topic = members.value("topic");
+  if (topic === undefined) throw new BusError("topic_invalid", 'an event needs a topic: {"topic":"a.b"}');
+  return {
+    topic: parseTopic(topic),
+    data: members.json("data") ?? NULL,
+    source: parseSource(members.value("source")),
+  };
+}
+const NULL = "null" as RawJson;
+
+/**
+ * Turns the bytes of a body of JSON into text. A leading byte order mark is dropped.
+ *
+ * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
+ */
+export function decodeUtf8(bytes: Uint8Array): string {
+  return decode(jsonDecoder, bytes);
+}
+const jsonDecoder = new TextDecoder("utf-8", { fatal: true });
+
+/** As `decodeUtf8`, but the byte order mark stays: a text is kept as it was sent. */
+export function decodeText(bytes: Uint8Array): string {
+  return decode(textDecoder, bytes);
+}
+const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function decode(decoder: TextDecoder, bytes: Uint8Array): string {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new BusError("json_invalid", "the body is not valid UTF-8", { cause });
+  }
+}

@@ -1,0 +1,76 @@
+import { BusError } from "../../bus/errors.ts";
+import { isSpace } from "../../bus/json-scanner.ts";
+import type { Draft } from "../../bus/ports.ts";
+import { onLine } from "../../protocol/problem.ts";
+import { parseEnvelope } from "./envelope.ts";
+
+/** Envelopes in one body. They are committed at once or not at all, and this many keep that under a tenth of a second. */
+export const MAX_NDJSON_LINES = 10_000;
+
+interface NdjsonLimits {
+  /** Envelopes in the body; blank lines do not count. */
+  readonly maxLines: number;
+  /** UTF-8 bytes of one line. */
+  readonly maxLineBytes: number;
+}
+
+/**
+ * Reads a body of JSON lines: an envelope a line, lines ending in `\n` or `\r\n`, blank ones skipped.
+ *
+ * @throws BusError what {@link parseEnvelope} throws, with `line`, from 1, and `position` counted from the start of that
+ * line; `payload_too_large` with `limit` for too many envelopes and, with `line` too, for a line that is too long;
+ * `json_invalid` if there is no envelope at all.
+ */
+export function parseEnvelopes(text: string, limits: NdjsonLimits): Draft[] {
+  const drafts: Draft[] = [];
+  let line = 0;
+  for (let start = 0; start < text.length; ) {
+    line++;
+    const lineFeed = text.indexOf("\n", start);
+    const end = lineFeed < 0 ? text.length : lineFeed;
+    if (!isBlank(text, start, end)) {
+      if (drafts.length === limits.maxLines) throw tooManyLines(limits.maxLines);
+      drafts.push(parseLine(text.slice(start, end), line, limits.maxLineBytes));
+    }
+    start = end + 1;
+  }
+  if (drafts.length === 0) throw new BusError("json_invalid", "the body holds no line with an envelope");
+  return drafts;
+}
+
+function isBlank(text: string, start: number, end: number): boolean {
+  let at = start;
+  while (at < end && isSpace(text.charCodeAt(at))) at++;
+  return at === end;
+}
+
+function parseLine(text: string, line: number, maxLineBytes: number): Draft {
+  if (isLonger(text, maxLineBytes)) throw lineTooLong(line, maxLineBytes);
+  try {
+    return parseEnvelope(text);
+  } catch (error) {
+    throw error instanceof BusError ? atLine(error, line, text) : error;
+  }
+}
+
+/** UTF-8 takes one to three bytes for each UTF-16 unit, so most lines need not be measured. */
+function isLonger(text: string, bytesMax: number): boolean {
+  if (text.length * 3 <= bytesMax) return false;
+  return text.length > bytesMax || Buffer.byteLength(text) > bytesMax;
+}
+
+function atLine(error: BusError, line: number, text: string): BusError {
+  const endsEarly = error.code === "json_invalid" && error.members.position === text.length;
+  const hint = endsEarly ? "; every line must hold a whole envelope" : "";
+  const members = { ...error.members, line };
+  return new BusError(error.code, onLine(line, `${error.message}${hint}`), { cause: error, members });
+}
+
+function tooManyLines(limit: number): BusError {
+  return new BusError("payload_too_large", `a body may hold ${limit} envelopes`, { members: { limit } });
+}
+
+function lineTooLong(line: number, limit: number): BusError {
+  const detail = onLine(line, `a line may be ${limit} bytes long`);
+  return new BusError("payload_too_large", detail, { members: { line, limit } });
+}

@@ -1,0 +1,62 @@
+import { BusError } from "../../bus/errors.ts";
+import { type ErrorCode, type Problem, problems } from "../../protocol/problem.ts";
+import { ACCESS_TOKEN } from "../request/query.ts";
+import { DATA_HEADERS } from "./answer.ts";
+
+const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
+
+/** The body of an error answer (RFC 9457). `type` is a stable name, not an address that must be reachable. */
+export function toProblem(error: BusError): Problem {
+  const { status, title } = problems[error.code];
+  return {
+    type: `urn:eventbus:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...error.members,
+  };
+}
+
+/** What a client needs to get in (RFC 6750, section 3). */
+const CHALLENGE = 'Bearer realm="eventbus"';
+
+/**
+ * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol, and 401 to say what would do; a second
+ * fills every bucket of `PublishRates`, and lets slow readers take something; and a connection that is one too many must not stay.
+ */
+const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
+  rate_limited: { "Retry-After": "1" },
+  unavailable: { "Retry-After": "1" },
+  too_many_connections: { Connection: "close" },
+  upgrade_required: { Connection: "Upgrade", Upgrade: "websocket", "Sec-WebSocket-Version": "13" },
+  token_missing: { "WWW-Authenticate": CHALLENGE },
+  token_invalid: { "WWW-Authenticate": `${CHALLENGE}, error="invalid_token"` },
+  scope_insufficient: { "WWW-Authenticate": `${CHALLENGE}, error="insufficient_scope"` },
+};
+
+/** The answer to a request that failed. */
+export function problemResponse(error: BusError, headers: Record<string, string> = {}): Response {
+  const problem = toProblem(error);
+  return new Response(JSON.stringify(problem), {
+    status: problem.status,
+    headers: { "Content-Type": PROBLEM_TYPE, ...DATA_HEADERS, ...headersOf(error), ...headers },
+  });
+}
+
+function headersOf({ code, members }: BusError): Record<string, string> | undefined {
+  if (members.parameter !== ACCESS_TOKEN) return HEADERS[code];
+  return { "WWW-Authenticate": `${CHALLENGE}, error="invalid_request"` };
+}
+
+/** What a caller may know of an error that nobody threw on purpose: nothing but that it happened. */
+export function asBusError(error: unknown): BusError {
+  return error instanceof BusError
+    ? error
+    : new BusError("internal", "the server failed on this request", { cause: error });
+}
+
+/** The client went away, or was cut, before its body was whole: nobody's failure, and nobody is left to answer. */
+export function isDisconnect(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}

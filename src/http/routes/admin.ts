@@ -1,0 +1,73 @@
+import type { Bus } from "../../bus/bus.ts";
+import { BusError } from "../../bus/errors.ts";
+import type { Gate } from "../access/gate.ts";
+import { healthDocs, metricsDocs, pruneDocs, readyDocs, statsDocs } from "../docs/operate.ts";
+import { DATA_HEADERS, json } from "../response/answer.ts";
+import { problemResponse } from "../response/problem.ts";
+import { type Route, route } from "./route.ts";
+
+export const PRUNE_PATH = "/api/events/prune";
+
+/** What the service says of itself beside what the bus knows. */
+export interface ServiceState {
+  stats(): object;
+  /** What Prometheus reads. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+  /** Why this server should get no publishes now, or undefined when it should. */
+  notReady(): BusError | undefined;
+}
+
+/** What operators ask for: prune, stats, metrics, health. */
+export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate): Route[] {
+  return [
+    route({
+      method: "POST",
+      path: PRUNE_PATH,
+      access: "admin",
+      docs: pruneDocs,
+      handle: async () => json({ pruned: await bus.prune() }),
+    }),
+    route({
+      method: "GET",
+      path: "/api/stats",
+      access: "admin",
+      docs: statsDocs,
+      handle: () => json(service.stats()),
+    }),
+    route({
+      method: "GET",
+      path: "/metrics",
+      access: "admin",
+      docs: metricsDocs,
+      handle: () => metrics(service),
+    }),
+    route({
+      method: "GET",
+      path: "/healthz",
+      access: "public",
+      docs: healthDocs,
+      handle: () => json({ status: "ok" }),
+    }),
+    route({
+      method: "GET",
+      path: "/readyz",
+      access: "public",
+      docs: readyDocs,
+      handle: () => ready(service, gate),
+    }),
+  ];
+}
+
+async function metrics({ metrics }: ServiceState): Promise<Response> {
+  const headers = { "Content-Type": metrics.contentType, ...DATA_HEADERS };
+  return new Response(await metrics.text(), { headers });
+}
+
+/** Anybody may ask. What exactly is wrong is told only where the bus is open; otherwise it stands in the log. */
+function ready(service: ServiceState, gate: Gate): Response {
+  const reason = service.notReady();
+  if (reason === undefined) return json({ status: "ready" });
+  return problemResponse(
+    gate.isOpen ? reason : new BusError(reason.code, "the server cannot take a publish: see its log"),
+  );
+}

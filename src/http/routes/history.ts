@@ -1,0 +1,125 @@
+import type { Bus, HistoryQuery } from "../../bus/bus.ts";
+import { BusError } from "../../bus/errors.ts";
+import { DEFAULT_HISTORY_LIMIT, MAX_HISTORY_LIMIT } from "../../bus/options.ts";
+import type { Pattern } from "../../bus/pattern.ts";
+import { PatternSet } from "../../bus/pattern-set.ts";
+import type { Filter } from "../../bus/ports.ts";
+import { type Scope, within } from "../../bus/scope.ts";
+import { momentMs } from "../../bus/start.ts";
+import { parseSource } from "../../bus/topic.ts";
+import { eventDocs, historyDocs } from "../docs/history.ts";
+import { tooManyPatterns } from "../limits/subscriber-limits.ts";
+import type { Waiting } from "../limits/waiting.ts";
+import { prefersLines } from "../request/accept.ts";
+import {
+  integer,
+  MAX_ID,
+  MAX_PATTERNS_ASKED,
+  moment,
+  patternParameter,
+  Query,
+  text,
+  type ValuesOf,
+} from "../request/query.ts";
+import { DATA_HEADERS, jsonText, NDJSON_TYPE } from "../response/answer.ts";
+import { HistoryAnswers } from "../response/history-answer.ts";
+import { nextLink } from "../response/next-link.ts";
+import { type Route, route } from "./route.ts";
+
+const historyQuery = new Query({
+  last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
+  topic: patternParameter(MAX_PATTERNS_ASKED),
+  pattern: patternParameter(MAX_PATTERNS_ASKED, "The same as `topic`."),
+  from: moment("Earliest `created_at`, inclusive."),
+  to: moment("Latest `created_at`, inclusive."),
+  source: text(parseSource, "The source, exactly.", { maxLength: 255 }),
+  before: integer(0, MAX_ID, "Only events with a smaller id."),
+  after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
+});
+
+/** Damaged events that a header names; of more than these the first ones tell enough. */
+const MAX_DAMAGED_NAMED = 100;
+
+/** `GET /api/events/history` and `GET /api/events/{id}`. */
+export function historyRoutes(bus: Bus, waiting: Waiting): Route[] {
+  const answers = new HistoryAnswers(bus, waiting);
+  return [
+    route({
+      method: "GET",
+      path: "/api/events/history",
+      access: "subscribe",
+      query: historyQuery,
+      docs: historyDocs,
+      handle: ({ request, caller, query }) =>
+        history(answers, request, pinned(toHistoryQuery(query, caller.subscribe, bus.nowMs), bus.head)),
+    }),
+    route({
+      method: "GET",
+      path: "/api/events/:id",
+      access: "subscribe",
+      docs: eventDocs,
+      handle: ({ caller, segment }) => event(bus, segment, caller.subscribe),
+    }),
+  ];
+}
+
+function event(bus: Bus, id: string, scope: Scope): Response {
+  if (!/^[1-9]\d{0,15}$/.test(id) || Number(id) > MAX_ID) {
+    throw new BusError("not_found", "there is no such event: an id is a whole number from 1 on");
+  }
+  return jsonText(bus.event(Number(id), scope).json);
+}
+
+async function history(answers: HistoryAnswers, request: Request, query: HistoryQuery): Promise<Response> {
+  if (prefersLines(request, "application/json")) {
+    return new Response(answers.lines(query), { headers: { "Content-Type": NDJSON_TYPE, ...DATA_HEADERS } });
+  }
+  const { body, lastId, hasMore, damaged } = await answers.array(query, request);
+  return jsonText(body, {
+    ...(hasMore && { Link: nextPage(request.url, query, lastId) }),
+    ...(damaged.length > 0 && { "Eventbus-Damaged": damaged.slice(0, MAX_DAMAGED_NAMED).join(",") }),
+  });
+}
+
+function toHistoryQuery(values: ValuesOf<typeof historyQuery>, scope: Scope, nowMs: number): HistoryQuery {
+  const { last, topic, pattern, from, to, source, before, after } = values;
+  if (topic.length + pattern.length > MAX_PATTERNS_ASKED) throw tooManyPatterns(MAX_PATTERNS_ASKED);
+  const fromMs = from[0] && momentMs(from[0], nowMs);
+  const toMs = to[0] && momentMs(to[0], nowMs);
+  if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) {
+    throw new BusError("parameter_invalid", "from must not be after to", { members: { parameter: "from" } });
+  }
+  const filter: Filter = {
+    ...topicsOf([...topic, ...pattern], scope),
+    ...(source[0] === undefined ? {} : { source: source[0] }),
+    ...(fromMs === undefined ? {} : { fromMs }),
+    ...(toMs === undefined ? {} : { toMs }),
+  };
+  return {
+    filter,
+    order: after[0] === undefined ? "newest" : "oldest",
+    limit: last[0] ?? DEFAULT_HISTORY_LIMIT,
+    ...(before[0] === undefined ? {} : { before: before[0] }),
+    ...(after[0] === undefined ? {} : { after: after[0] }),
+  };
+}
+
+/** What is asked for, as far as it may be seen; nothing where that is everything. */
+function topicsOf(patterns: readonly Pattern[], scope: Scope): Pick<Filter, "topics"> {
+  if (patterns.length > 0) return { topics: within(scope, new PatternSet(patterns)) };
+  return scope.isEverything ? {} : { topics: scope };
+}
+
+/** The same question, but about nothing that is published from now on: it may be asked twice. */
+function pinned(query: HistoryQuery, head: number): HistoryQuery {
+  return { ...query, before: Math.min(query.before ?? head + 1, head + 1) };
+}
+
+/** Where the answer that ends with this event goes on: by the clock of the first page, should it name a duration. */
+function nextPage(url: string, { order, filter: { fromMs, toMs } }: HistoryQuery, lastId: number): string {
+  return nextLink(url, {
+    [order === "newest" ? "before" : "after"]: String(lastId),
+    ...(fromMs === undefined ? {} : { from: new Date(fromMs).toISOString() }),
+    ...(toMs === undefined ? {} : { to: new Date(toMs).toISOString() }),
+  });
+}

@@ -1,0 +1,154 @@
+import type { Bus } from "../../bus/bus.ts";
+import { BusError } from "../../bus/errors.ts";
+import { parseRawJson, type RawJson, toRawJson } from "../../bus/json.ts";
+import type { Appended, Draft } from "../../bus/ports.ts";
+import { type Principal, requirePublish } from "../../bus/principal.ts";
+import { parseSource, parseTopic, type Topic } from "../../bus/topic.ts";
+import type { Callers } from "../access/gate.ts";
+import { publishDocs, publishToDocs } from "../docs/publish.ts";
+import type { OnLimit } from "../limits/limits.ts";
+import { mediaTypeOf, readBody } from "../request/body.ts";
+import { decodeText, decodeUtf8, parseEnvelope } from "../request/envelope.ts";
+import { MAX_NDJSON_LINES, parseEnvelopes } from "../request/ndjson.ts";
+import { Query, text } from "../request/query.ts";
+import { jsonText } from "../response/answer.ts";
+import { type Call, type Route, route } from "./route.ts";
+
+export interface PublishLimits {
+  /** Largest body of one event, in bytes. */
+  readonly maxBodyBytes: number;
+  /** Largest NDJSON body, in bytes. */
+  readonly maxNdjsonBytes: number;
+  /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
+  readonly meterOf?: (request: Request, caller: Principal) => (count: number) => void;
+  readonly onLimit?: OnLimit | undefined;
+  /** Requests that have ended so far, answered or not: while it stays the same, no client has left. Default: it changes. */
+  readonly endedRequests?: () => number;
+}
+
+const PUBLISH_PATH = "/api/events/publish";
+const ENVELOPE_TYPES = ["json", "ndjson"] as const;
+const DATA_TYPES = ["json", "text"] as const;
+/** Bytes of an `Idempotency-Key`. */
+const MAX_KEY_BYTES = 255;
+
+/** A webhook sends parameters of its own, and whoever receives it cannot change them: they are let pass. */
+const publishToQuery = new Query(
+  { source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }) },
+  "passed",
+);
+
+/** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
+export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {
+  const parts = { bus, limits, callers };
+  return [
+    route({
+      method: "POST",
+      path: PUBLISH_PATH,
+      access: "publish",
+      docs: publishDocs,
+      handle: (call) => publish(parts, call),
+    }),
+    route({
+      method: "POST",
+      path: `${PUBLISH_PATH}/:topic`,
+      access: "publish",
+      query: publishToQuery,
+      docs: publishToDocs,
+      handle: (call) => publishTo(parts, call, call.query.source[0]),
+    }),
+  ];
+}
+
+interface Parts {
+  readonly bus: Bus;
+  readonly limits: PublishLimits;
+  readonly callers: Callers;
+}
+
+async function publish(parts: Parts, call: Call<unknown>): Promise<Response> {
+  const { limits } = parts;
+  const { request, caller } = call;
+  const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
+  const isMany = mediaType === "ndjson";
+  const count = limits.meterOf?.(request, caller);
+  count?.(1);
+  const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
+  const body = decodeUtf8(bytes);
+  const drafts = isMany
+    ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
+    : [parseEnvelope(body)];
+  if (drafts.length > 1) count?.(drafts.length - 1);
+  const appended = await append(parts, call, drafts);
+  return isMany ? answerMany(appended) : answerOne(appended);
+}
+
+async function publishTo(parts: Parts, call: Call<unknown>, source = ""): Promise<Response> {
+  const { limits } = parts;
+  const { request, caller, segment } = call;
+  const mediaType = mediaTypeOf(request, DATA_TYPES);
+  const topic = topicOf(segment);
+  limits.meterOf?.(request, caller)(1);
+  const body = await readBody(request, limits.maxBodyBytes);
+  const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
+  return answerOne(await append(parts, call, [{ topic, data, source }]));
+}
+
+/** Whoever sends words and not JSON learns how to send words. */
+function parseData(body: string): RawJson {
+  try {
+    return parseRawJson(body);
+  } catch (error) {
+    if (!(error instanceof BusError) || error.members.position !== 0) throw error;
+    const detail = `${error.message}; to send text, say Content-Type: text/plain`;
+    throw new BusError(error.code, detail, { cause: error, members: error.members });
+  }
+}
+
+function topicOf(segment: string): Topic {
+  let topic: string;
+  try {
+    topic = decodeURIComponent(segment);
+  } catch (error) {
+    throw new BusError("topic_invalid", "the topic in the path is not percent-encoded UTF-8", { cause: error });
+  }
+  return parseTopic(topic);
+}
+
+/**
+ * Appends the drafts. Bytes behind a complete request, such as a stray line break, make the parser answer 400 and close
+ * in the turn that brought both, in the place of the answer of that request: so it is not carried out. A client that
+ * leaves without waiting for its answer is seen in a later turn, and what it published is kept.
+ */
+function append({ bus, callers, limits }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
+  callers.requireValid(caller);
+  requirePublish(caller, drafts);
+  const key = request.headers.get("idempotency-key");
+  const ended = limits.endedRequests?.();
+  // Making the signal costs more than asking whether any request has ended, which is rare within a turn.
+  const isAbandoned = () => (ended === undefined || ended !== limits.endedRequests?.()) && request.signal.aborted;
+  if (key === null) return bus.append(drafts, { isAbandoned });
+  // A header's text has one character for each byte that was sent.
+  if (key === "" || key.length > MAX_KEY_BYTES) {
+    throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
+      members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
+    });
+  }
+  return bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
+}
+
+/** Each has keys of his own, or a key would tell what others published. No header holds a line feed. */
+function keyOf({ name }: Principal, key: string): string {
+  return name === "" ? key : `${name}\n${key}`;
+}
+
+const REPLAYED = { "Idempotency-Replayed": "true" };
+
+function answerOne({ events, replayed }: Appended): Response {
+  return jsonText(events[0]?.json ?? "null", replayed ? REPLAYED : undefined);
+}
+
+function answerMany({ events, replayed }: Appended): Response {
+  const answer = { count: events.length, first_id: events[0]?.id, last_id: events.at(-1)?.id };
+  return jsonText(JSON.stringify(answer), replayed ? REPLAYED : undefined);
+}

@@ -1,0 +1,62 @@
+import type { Access, Principal } from "../../bus/principal.ts";
+import type { RouteDocs } from "../docs/route.ts";
+import { noQuery, type Parameters, type Query, type Values } from "../request/query.ts";
+
+export type Method = "GET" | "POST" | "DELETE";
+
+type Answer = Response | Promise<Response>;
+
+/** One request to a route, of a caller who was let in. */
+export interface Call<V> {
+  readonly request: Request;
+  /** Who asks: `anybody` on a route that is public, and on a bus that is open. */
+  readonly caller: Principal;
+  /** What the query says; a route that names no query takes none. */
+  readonly query: V;
+  /** The last segment of the path as it was sent, for a path that ends with a parameter; otherwise empty. */
+  readonly segment: string;
+}
+
+export interface RouteOptions<P extends Parameters> {
+  readonly method: Method;
+  /** Its last segment may be a parameter, such as `:id`. */
+  readonly path: string;
+  /** Who may call it; default `admin`. */
+  readonly access?: Access;
+  /** Default: none. */
+  readonly query?: Query<P>;
+  /** Left out, the documentation does not show the route. */
+  readonly docs?: RouteDocs;
+  handle(call: Call<Values<P>>): Answer;
+}
+
+/** One method of one path: who may call it, what it takes, what the documentation says of it, and what it does. */
+export interface Route {
+  readonly method: Method;
+  readonly path: string;
+  readonly access: Access;
+  readonly query: Query<Parameters>;
+  readonly docs: RouteDocs | undefined;
+  /** Reads the query, then handles the call. Throws, or rejects with, what either of them does. */
+  answer(request: Request, caller: Principal, path: string): Answer;
+}
+
+/** Makes a route. One that declares nothing else takes no query and is for admins only. */
+export function route<P extends Parameters = Record<never, never>>(options: RouteOptions<P>): Route {
+  const { method, path, access = "admin", docs } = options;
+  const query: Query<Parameters> = options.query ?? noQuery;
+  const hasParameter = path.includes(":");
+  return {
+    method,
+    path,
+    access,
+    query,
+    docs,
+    answer: (request, caller, sent) => {
+      // The table that is read from is the one whose type the handler names.
+      const values = query.read(request.url) as Values<P>;
+      const segment = hasParameter ? sent.slice(sent.lastIndexOf("/") + 1) : "";
+      return options.handle({ request, caller, query: values, segment });
+    },
+  };
+}

@@ -1,0 +1,118 @@
+import { BusError } from "../../bus/errors.ts";
+import type { Principal } from "../../bus/principal.ts";
+import { parseTime } from "../../bus/start.ts";
+import { type TokenBook, type TokenRecord, type TokenSpec, tokenInfoOf } from "../../bus/tokens.ts";
+import type { NewToken } from "../../protocol/token.ts";
+import type { Callers } from "../access/gate.ts";
+import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "../docs/tokens.ts";
+import type { Waiting } from "../limits/waiting.ts";
+import { mediaTypeOf, readBody } from "../request/body.ts";
+import { decodeUtf8 } from "../request/envelope.ts";
+import { type Members, sliceMembers } from "../request/members.ts";
+import { DATA_HEADERS, json, jsonText } from "../response/answer.ts";
+import { arrayBody } from "../response/array-body.ts";
+import { type Route, route } from "./route.ts";
+
+const TOKENS_PATH = "/api/tokens";
+const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
+/** Tokens that are written in one turn of the loop: a few milliseconds if each has 128 long patterns. */
+const TOKENS_A_TURN = 100;
+/** Room for 128 patterns of 256 characters. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** `GET`, `POST` and `DELETE` of the named tokens. */
+export function tokenRoutes(tokens: TokenBook, callers: Callers, waiting: Waiting): Route[] {
+  return [
+    route({
+      method: "GET",
+      path: TOKENS_PATH,
+      access: "admin",
+      docs: listTokensDocs,
+      handle: () => list(tokens.list(), waiting),
+    }),
+    route({
+      method: "POST",
+      path: TOKENS_PATH,
+      access: "admin",
+      docs: createTokenDocs,
+      handle: ({ request, caller }) => create(tokens, request, caller, callers),
+    }),
+    route({
+      method: "DELETE",
+      path: `${TOKENS_PATH}/:name`,
+      access: "admin",
+      docs: revokeTokenDocs,
+      handle: ({ caller, segment }) => revoke(tokens, decoded(segment), caller),
+    }),
+  ];
+}
+
+/** As of the moment in which it is asked for. */
+async function list(records: readonly TokenRecord[], waiting: Waiting): Promise<Response> {
+  const texts: string[] = [];
+  for (const record of records) {
+    if (texts.length % TOKENS_A_TURN === TOKENS_A_TURN - 1) await new Promise((resolve) => setImmediate(resolve));
+    texts.push(JSON.stringify(tokenInfoOf(record)));
+  }
+  return jsonText(arrayBody(texts, waiting));
+}
+
+async function create(tokens: TokenBook, request: Request, caller: Principal, callers: Callers): Promise<Response> {
+  mediaTypeOf(request, ["json"]);
+  const body = decodeUtf8(await readBody(request, MAX_BODY_BYTES));
+  callers.requireValid(caller);
+  const { record, secret } = await tokens.create(parseTokenSpec(body), caller.name);
+  return json({ ...tokenInfoOf(record), secret } satisfies NewToken, 201);
+}
+
+async function revoke(tokens: TokenBook, name: string, by: Principal): Promise<Response> {
+  await tokens.revoke(name, by.name);
+  return new Response(null, { status: 204, headers: DATA_HEADERS });
+}
+
+/** What is no name is the name of no token. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
+
+function parseTokenSpec(text: string): TokenSpec {
+  const members = sliceMembers(text, '{"name":…}');
+  members.requireOnly(MEMBERS);
+  const name = members.value("name");
+  if (typeof name !== "string") throw invalid("name", 'a token needs a name: {"name":"shop"}');
+  return {
+    name,
+    publish: patternsOf(members, "publish"),
+    subscribe: patternsOf(members, "subscribe"),
+    isAdmin: adminOf(members),
+    expiresMs: expiryOf(members),
+  };
+}
+
+function patternsOf(members: Members, name: "publish" | "subscribe"): string[] {
+  const value = members.value(name) ?? [];
+  if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
+  throw invalid(name, `${name} must be an array of patterns: ["orders.*"]`);
+}
+
+function adminOf(members: Members): boolean {
+  const value = members.value("admin") ?? false;
+  if (typeof value === "boolean") return value;
+  throw invalid("admin", "admin must be true or false");
+}
+
+function expiryOf(members: Members): number | undefined {
+  const value = members.value("expires_at") ?? undefined;
+  if (value === undefined) return undefined;
+  const timeMs = typeof value === "string" ? parseTime(value) : undefined;
+  if (timeMs !== undefined) return timeMs;
+  throw invalid("expires_at", "expires_at must be an RFC 3339 time such as 2026-11-23T14:30:00Z, or null");
+}
+
+function invalid(parameter: string, detail: string): BusError {
+  return new BusError("parameter_invalid", detail, { members: { parameter } });
+}

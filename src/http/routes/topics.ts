@@ -1,0 +1,64 @@
+import type { Bus } from "../../bus/bus.ts";
+import { PatternSet } from "../../bus/pattern-set.ts";
+import { topicsDocs } from "../docs/history.ts";
+import type { Waiting } from "../limits/waiting.ts";
+import { integer, MAX_PATTERNS_ASKED, patternParameter, Query, text, type ValuesOf } from "../request/query.ts";
+import { jsonText } from "../response/answer.ts";
+import { arrayBody } from "../response/array-body.ts";
+import { nextLink } from "../response/next-link.ts";
+import { type Route, route } from "./route.ts";
+
+/** The most topics in one answer, which is held until it is sent: some 3 MB when their names are as long as may be. */
+const MAX_TOPICS_LIMIT = 10_000;
+const DEFAULT_TOPICS_LIMIT = 1000;
+
+const topicsQuery = new Query({
+  pattern: patternParameter(MAX_PATTERNS_ASKED),
+  // Any text is a place in the order: whether it is a topic may have changed since the last page.
+  after: text((place) => place, "Only topics whose name comes after this text, which need not be a topic."),
+  limit: integer(1, MAX_TOPICS_LIMIT, "The most topics to answer with.", DEFAULT_TOPICS_LIMIT),
+});
+
+/** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
+export function topicsRoute(bus: Bus, waiting: Waiting): Route {
+  return route({
+    method: "GET",
+    path: "/api/topics",
+    access: "admin",
+    query: topicsQuery,
+    docs: topicsDocs,
+    handle: ({ request, query }) => topics(bus, waiting, request, query),
+  });
+}
+
+async function topics(
+  bus: Bus,
+  waiting: Waiting,
+  request: Request,
+  asked: ValuesOf<typeof topicsQuery>,
+): Promise<Response> {
+  const {
+    pattern,
+    after,
+    limit: [limit = DEFAULT_TOPICS_LIMIT],
+  } = asked;
+  const query = {
+    ...(pattern.length > 0 && { topics: new PatternSet(pattern) }),
+    ...(after[0] !== undefined && { after: after[0] }),
+    // One more than asked for tells whether there is a next page.
+    limit: limit + 1,
+  };
+  const texts: string[] = [];
+  let last = "";
+  let hasMore = false;
+  for await (const page of bus.topicPages(query)) {
+    request.signal.throwIfAborted();
+    for (const summary of page) {
+      hasMore = texts.length === limit;
+      if (hasMore) break;
+      texts.push(JSON.stringify(summary));
+      last = summary.topic;
+    }
+  }
+  return jsonText(arrayBody(texts, waiting), hasMore ? { Link: nextLink(request.url, { after: last }) } : undefined);
+}

@@ -1,0 +1,168 @@
+import type { Member } from "../../bus/delivery/cohort.ts";
+import { Follower, type Subscription } from "../../bus/delivery/follower.ts";
+import type { Groups } from "../../bus/delivery/groups.ts";
+import type { Tuning } from "../../bus/tuning.ts";
+import type { ControlMessage } from "../../protocol/frames.ts";
+import type { Guest } from "../access/guests.ts";
+import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
+import type { ChannelStream } from "./stream-channel.ts";
+import { encodeItems, type StreamFormat } from "./stream-format.ts";
+
+export interface EventStreamParts {
+  readonly groups: Groups<EventStream>;
+  readonly subscription: Subscription;
+  readonly format: StreamFormat;
+  readonly tuning: Tuning;
+  readonly waiting: Waiting;
+  readonly onClose: (stream: EventStream) => void;
+}
+
+/** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
+export class EventStream implements Member, ChannelStream, Guest {
+  readonly #parts: EventStreamParts;
+  readonly #follower: Follower<EventStream>;
+  readonly #account: WaitingAccount;
+  readonly body: ReadableStream<Uint8Array>;
+  #waiting: Uint8Array[] = [];
+  #wake: (() => void) | undefined;
+  /** The newest id that a keep-alive has named. */
+  #namedId: number | undefined;
+  #isEnding = false;
+  #isStarted = false;
+  #isClosed = false;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  constructor(parts: EventStreamParts) {
+    this.#parts = parts;
+    this.#account = new WaitingAccount(parts.waiting);
+    this.#follower = new Follower(parts.groups, this, parts.subscription);
+    // A high-water mark of 0: nothing is made before the client has taken the last of it.
+    this.body = new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => this.#keep(controller),
+        pull: (controller) => this.#pull(controller),
+        cancel: () => this.#close(),
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  get isLive(): boolean {
+    return this.#follower.isLive;
+  }
+
+  get hasRoom(): boolean {
+    const { bytes } = this.#account;
+    return bytes === 0 || bytes <= Math.min(this.#parts.tuning.resumeBytes, this.#parts.waiting.limitBytes);
+  }
+
+  get isFull(): boolean {
+    return this.#account.bytes > Math.min(this.#parts.tuning.maxWaitingBytes, this.#parts.waiting.limitBytes);
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#waiting.push(bytes);
+    this.#account.set(this.#account.bytes + bytes.length);
+    this.#wakeUp();
+  }
+
+  tell(message: ControlMessage): void {
+    this.push(encodeItems([message], this.#parts.format));
+  }
+
+  /** The server stops: say so, and end. */
+  end(): void {
+    this.#isEnding = true;
+    this.#follower.close();
+    this.#wakeUp();
+  }
+
+  /** Ends without a word and without what waits, whether the client reads or not. */
+  expel(): void {
+    this.#close();
+    try {
+      this.#controller?.close();
+    } catch {
+      // The client has closed it.
+    }
+  }
+
+  /** There is nothing more to send, ever. */
+  get #isEnded(): boolean {
+    return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
+  }
+
+  #keep(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+  }
+
+  async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    // A pull that enqueues nothing is not repeated: go on until there is something, or the end.
+    let bytes = this.#start();
+    while (bytes === undefined && !this.#isEnded) bytes = this.#takeWaiting() ?? (await this.#sleep());
+    if (this.#isClosed) return;
+    if (bytes !== undefined) controller.enqueue(bytes);
+    if (!this.#isEnded) return;
+    if (this.#parts.format.end !== "") controller.enqueue(encode(this.#parts.format.end));
+    controller.close();
+    this.#close();
+  }
+
+  /** Headers travel with the first bytes: send some at once. */
+  #start(): Uint8Array | undefined {
+    if (this.#isStarted) return undefined;
+    this.#isStarted = true;
+    // Where it stood before anything was pushed that comes after these bytes.
+    const { passed } = this.#follower;
+    this.#follower.begin();
+    return this.#keepAlive(this.#waiting.length > 0 ? passed : this.#follower.passed);
+  }
+
+  #takeWaiting(): Uint8Array | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
+    this.#drop();
+    this.#follower.wake();
+    return bytes;
+  }
+
+  #drop(): void {
+    this.#waiting = [];
+    this.#account.set(0);
+  }
+
+  /** Waits for something to send, for the end, or for the time to say that the stream is alive. */
+  async #sleep(): Promise<Uint8Array | undefined> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, this.#parts.tuning.keepAliveMs);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+    return this.#waiting.length > 0 || this.#isEnding ? this.#takeWaiting() : this.#keepAlive(this.#follower.passed);
+  }
+
+  /** Names what the stream has passed, so that it resumes there; an id never goes back. */
+  #keepAlive(passed: number | undefined): Uint8Array {
+    if (passed !== undefined) this.#namedId = Math.max(passed, this.#namedId ?? 0);
+    return encode(this.#parts.format.keepAlive(this.#namedId));
+  }
+
+  #wakeUp(): void {
+    this.#wake?.();
+  }
+
+  #close(): void {
+    this.#isClosed = true;
+    this.#drop();
+    this.#follower.close();
+    this.#wakeUp();
+    this.#parts.onClose(this);
+  }
+}
+
+function encode(text: string): Uint8Array {
+  return encoder.encode(text);
+}
+const encoder = new TextEncoder();

@@ -1,0 +1,244 @@
+import type { ServerWebSocket } from "bun";
+import type { Member } from "../../bus/delivery/cohort.ts";
+import { Follower } from "../../bus/delivery/follower.ts";
+import type { Groups } from "../../bus/delivery/groups.ts";
+import type { Event } from "../../bus/event.ts";
+import type { Pattern } from "../../bus/pattern.ts";
+import { PatternSet } from "../../bus/pattern-set.ts";
+import type { Principal } from "../../bus/principal.ts";
+import { type KeyedMatcher, within } from "../../bus/scope.ts";
+import type { Start } from "../../bus/start.ts";
+import type { Tuning } from "../../bus/tuning.ts";
+import { type ControlMessage, closeCode } from "../../protocol/frames.ts";
+import type { Guest } from "../access/guests.ts";
+import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
+import { FrameAnswers } from "./frame-answers.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import type { ChannelSocket, SocketChannel } from "./socket-channel.ts";
+
+/** How long a peer has to take the close frame, in milliseconds. */
+const EXPEL_MS = 1000;
+/** The buffer of a socket grows by doubling: it takes up to twice what waits in it. */
+const MEMORY_PER_BYTE = 2;
+
+export interface ConnectionOptions {
+  readonly groups: Groups<Connection>;
+  readonly principal: Principal;
+  readonly patterns: readonly Pattern[];
+  readonly start: Start;
+  readonly tuning: Tuning;
+  readonly waiting: Waiting;
+  readonly heartbeat: Heartbeat;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
+}
+
+/** One WebSocket subscriber. It gets events by Bun's native publish, together with others who stand at the same place. */
+export class Connection implements Member, ChannelSocket, Guest {
+  /** Who is connected: what he may see is all that comes, and he may publish where he may. */
+  readonly principal: Principal;
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  readonly countPublish: (() => void) | undefined;
+  /** The answers to the client's frames. */
+  readonly answers = new FrameAnswers({
+    hasRoom: () => this.#hasRoomFor(this.#tuning.maxWaitingBytes),
+    send: (texts) => this.#sendTogether(texts),
+  });
+  readonly #follower: Follower<Connection>;
+  readonly #tuning: Tuning;
+  readonly #waiting: Waiting;
+  readonly #account: WaitingAccount;
+  readonly #heartbeat: Heartbeat;
+  /** Each pattern with the id after which its events are wanted. */
+  readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
+  /** How to close it, once it was decided that it ends. */
+  #farewell: { readonly code: number; readonly reason: string } | undefined;
+  #socket: ServerWebSocket<Connection> | undefined;
+  #channel: SocketChannel | undefined;
+  /** Characters that were sent before it entered the channel, and where the channel stood then. */
+  #sentCharacters = 0;
+  #enteredAtCharacters = 0;
+  #stalledSinceMs: number | undefined;
+
+  constructor({ groups, principal, patterns, start, tuning, waiting, heartbeat, countPublish }: ConnectionOptions) {
+    this.principal = principal;
+    this.countPublish = countPublish;
+    this.#tuning = tuning;
+    this.#waiting = waiting;
+    this.#account = new WaitingAccount(waiting);
+    this.#heartbeat = heartbeat;
+    for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
+    const scope = principal.subscribe.isEverything ? undefined : principal.subscribe;
+    this.#follower = new Follower(groups, this, { topics: this.#topics, scope, start });
+  }
+
+  /** Bytes that wait to be sent. */
+  get bufferedBytes(): number {
+    const bytes = this.#socket?.getBufferedAmount() ?? 0;
+    this.#account.set(bytes * MEMORY_PER_BYTE);
+    return bytes;
+  }
+
+  get hasRoom(): boolean {
+    return this.#hasRoomFor(this.#tuning.resumeBytes);
+  }
+
+  get isFull(): boolean {
+    const bytes = this.bufferedBytes;
+    return bytes >= this.#tuning.maxWaitingBytes || bytes > this.#limitBytes;
+  }
+
+  /** Whether no more than so many bytes wait; always when none do, as no drain of them would be reported. */
+  #hasRoomFor(most: number): boolean {
+    const bytes = this.bufferedBytes;
+    return bytes === 0 || bytes <= Math.min(most, this.#limitBytes);
+  }
+
+  get #limitBytes(): number {
+    return this.#waiting.limitBytes / MEMORY_PER_BYTE;
+  }
+
+  get isLive(): boolean {
+    return this.#follower.isLive;
+  }
+
+  get patternCount(): number {
+    return this.#patterns.size;
+  }
+
+  hasPattern(pattern: Pattern): boolean {
+    return this.#patterns.has(pattern.text);
+  }
+
+  /** For how long, as far as earlier calls could tell, the peer has taken nothing of what waits for it. */
+  stalledMs(nowMs: number): number {
+    if (this.bufferedBytes === 0) this.#stalledSinceMs = undefined;
+    else this.#stalledSinceMs ??= nowMs;
+    return nowMs - (this.#stalledSinceMs ?? nowMs);
+  }
+
+  /** Nothing that still comes from the client counts any more. */
+  get isEnded(): boolean {
+    return this.#farewell !== undefined;
+  }
+
+  /** The peer did something. */
+  heard(): void {
+    this.#heartbeat.heard(performance.now(), this.#sentInAll);
+  }
+
+  /** Pings the peer when it is time for it; false when the peer is gone. While something waits, only a stall counts. */
+  beat(nowMs: number): boolean {
+    if (this.bufferedBytes > 0) return true;
+    const next = this.#heartbeat.next(nowMs, this.#sentInAll);
+    if (next === "ping") this.#socket?.ping();
+    return next !== "cut";
+  }
+
+  get #sentInAll(): number {
+    const inChannel = this.#channel === undefined ? 0 : this.#channel.publishedCharacters - this.#enteredAtCharacters;
+    return this.#sentCharacters + inChannel;
+  }
+
+  /** The socket is open: begin. */
+  open(socket: ServerWebSocket<Connection>): void {
+    this.#socket = socket;
+    if (this.isEnded) this.expel();
+    else this.#follower.begin();
+  }
+
+  /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
+  drained(): void {
+    this.#stalledSinceMs = undefined;
+    this.heard();
+    this.answers.resume();
+    this.#follower.wake();
+    this.#closeWhenSent();
+  }
+
+  /** Closes the socket, once what was sent to it is on its way. How it was ended first counts. */
+  end(code: number, reason: string): void {
+    this.#farewell ??= { code, reason };
+    this.#follower.close();
+    this.#closeWhenSent();
+  }
+
+  /** The token is not valid any more. A peer that does not read on to the close frame is cut a second later. */
+  expel(): void {
+    this.end(closeCode.policy, "the token has expired or was revoked");
+    setTimeout(() => this.terminate(), EXPEL_MS);
+  }
+
+  /** Cuts the connection: the peer takes nothing, not even a close frame. */
+  terminate(): void {
+    this.#socket?.terminate();
+  }
+
+  /** The socket is gone. */
+  closed(): void {
+    this.#follower.close();
+    this.#socket = undefined;
+    this.#account.set(0);
+    this.answers.resume();
+  }
+
+  enter(channel: SocketChannel): void {
+    this.#sentCharacters = this.#sentInAll;
+    this.#channel = channel;
+    this.#enteredAtCharacters = channel.publishedCharacters;
+    this.#socket?.subscribe(channel.name);
+  }
+
+  leave(channel: SocketChannel): void {
+    this.#socket?.unsubscribe(channel.name);
+    if (this.#channel !== channel) return;
+    this.#sentCharacters = this.#sentInAll;
+    this.#channel = undefined;
+  }
+
+  tell(message: ControlMessage): void {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  /** Wants these events too, from the next one on. */
+  addPattern(pattern: Pattern, head: number): void {
+    if (this.hasPattern(pattern)) return;
+    this.#patterns.set(pattern.text, { pattern, after: head });
+    this.#changeTopics();
+  }
+
+  /** Wants these events no more. */
+  removePattern(pattern: Pattern): void {
+    if (this.#patterns.delete(pattern.text)) this.#changeTopics();
+  }
+
+  /** A socket that is closed before counts as gone for Bun at once: a server that stops would cut what still waits in it. */
+  #closeWhenSent(): void {
+    if (this.#farewell === undefined || this.bufferedBytes > 0) return;
+    this.#socket?.close(this.#farewell.code, this.#farewell.reason);
+  }
+
+  #sendTogether(texts: readonly string[]): void {
+    const socket = this.#socket;
+    socket?.cork(() => {
+      for (const text of texts) socket.send(text);
+    });
+  }
+
+  get #topics(): KeyedMatcher {
+    return within(this.principal.subscribe, new PatternSet([...this.#patterns.values()].map(({ pattern }) => pattern)));
+  }
+
+  #changeTopics(): void {
+    const until = Math.max(0, ...[...this.#patterns.values()].map(({ after }) => after));
+    this.#follower.change(this.#topics, { until, wants: (event) => this.#wants(event) });
+  }
+
+  /** A pattern that was added during the replay starts where it was added, not where the replay stands. */
+  #wants(event: Event): boolean {
+    for (const { pattern, after } of this.#patterns.values()) {
+      if (event.id > after && pattern.matches(event.topic)) return true;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,236 @@
+import type { Server, WebSocketHandler } from "bun";
+import type { Bus } from "../../bus/bus.ts";
+import type { BehindAt } from "../../bus/delivery/behind.ts";
+import type { Groups } from "../../bus/delivery/groups.ts";
+import { BusError } from "../../bus/errors.ts";
+import { parsePattern } from "../../bus/pattern.ts";
+import type { Principal } from "../../bus/principal.ts";
+import { closeCode } from "../../protocol/frames.ts";
+import type { Guests } from "../access/guests.ts";
+import { FrameTurns } from "../limits/frame-turns.ts";
+import type { LimitName } from "../limits/limits.ts";
+import { rateKey } from "../limits/publish-rates.ts";
+import { type SubscriberLimits, tooManyPatterns } from "../limits/subscriber-limits.ts";
+import { patternParameter, Query } from "../request/query.ts";
+import { lastParameter, sinceParameter, startOf } from "../request/start.ts";
+import { Connection } from "./connection.ts";
+import { answerFrame } from "./frames.ts";
+import { Heartbeat, PING_MS } from "./heartbeat.ts";
+import { type Publisher, SocketChannel } from "./socket-channel.ts";
+
+export const SUBSCRIBE_PATH = "/api/events/subscribe";
+
+/** Largest frame from a client. Fixed by the interface. */
+const MAX_FRAME_BYTES = 1024 * 1024;
+/** Frames of one client that wait for their answer; one that sends more without listening is closed. */
+const MAX_UNANSWERED_FRAMES = 10_000;
+/** What such frames may hold; for 10,000 frames of common size. */
+const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
+/** How often in the time that a stall may last the sockets are looked at: it lasts up to a quarter longer. */
+const SWEEPS_PER_STALL = 8;
+/** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
+const SWEEPS_PER_PING = 30;
+/** A round over all sockets is done in this many parts, so that 10,000 of them never hold the loop for a millisecond. */
+const PARTS_PER_SWEEP = 16;
+/** How long a server that stops waits for peers to take what is theirs, in milliseconds. */
+export const DRAIN_MS = 3000;
+/** The only one that is in use (RFC 6455); the answer to any other names it. */
+const WEBSOCKET_VERSION = "13";
+/** What Bun says when it closes a socket with 1009. */
+const FRAME_TOO_BIG = "Received too big message";
+/**
+ * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
+ * `Tuning` and the largest event, as `SocketChannel` says.
+ */
+const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
+
+export const subscribeQuery = new Query({
+  pattern: patternParameter(),
+  since: sinceParameter,
+  last: lastParameter,
+});
+
+/** The WebSocket edge: who is connected, and Bun's handlers for them. */
+export class Subscriptions {
+  readonly #bus: Bus;
+  readonly #limits: SubscriberLimits;
+  readonly #guests: Guests;
+  /** By the server of Bun's: there is another one for each certificate. */
+  readonly #groups = new Map<Publisher, Groups<Connection>>();
+  readonly #frames = new FrameTurns<Connection, string | Buffer>((...frame) => this.#begin(...frame));
+  readonly #connections = new Set<Connection>();
+  /** Those that are still to be looked at in this round. */
+  #round = this.#connections.values();
+  readonly websocket: WebSocketHandler<Connection>;
+  readonly #pingMs: number;
+  readonly #sweep: ReturnType<typeof setInterval>;
+  #cutting: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
+
+  constructor(bus: Bus, limits: SubscriberLimits, guests: Guests) {
+    this.#bus = bus;
+    this.#guests = guests;
+    this.#limits = limits;
+    this.websocket = this.#handlers();
+    this.#pingMs = limits.pingMs ?? PING_MS;
+    const sweepMs = Math.min(limits.stallMs / SWEEPS_PER_STALL, this.#pingMs / SWEEPS_PER_PING);
+    this.#sweep = setInterval(() => this.#lookAtSome(), sweepMs / PARTS_PER_SWEEP);
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** How many are up to date, and how many read from history. */
+  get states(): { live: number; replay: number } {
+    let live = 0;
+    for (const connection of this.#connections) if (connection.isLive) live++;
+    return { live, replay: this.#connections.size - live };
+  }
+
+  /** Those who are behind, by their places. */
+  *behind(): Iterable<BehindAt> {
+    for (const groups of this.#groups.values()) yield* groups.behind();
+  }
+
+  /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */
+  upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
+    const { pattern, since, last } = subscribeQuery.read(request.url);
+    const start = startOf(since, last, this.#bus.head);
+    if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
+    if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
+    // Bun itself would answer without a body.
+    if (request.headers.get("sec-websocket-version") !== WEBSOCKET_VERSION) throw upgradeRequired();
+    if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
+    const data = new Connection({
+      groups: this.#groupsOf(server),
+      principal,
+      patterns: pattern.length === 0 ? [parsePattern("*")] : pattern,
+      start,
+      tuning: this.#bus.tuning,
+      waiting: this.#limits.waiting,
+      heartbeat: new Heartbeat(this.#pingMs, performance.now()),
+      countPublish: this.#meterOf(request, server, principal),
+    });
+    this.#limits.slots.take();
+    this.#guests.add(principal, data);
+    // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
+    request.headers.delete("sec-websocket-protocol");
+    if (!server.upgrade(request, { data })) {
+      this.#limits.slots.free();
+      this.#guests.delete(principal, data);
+      throw upgradeRequired();
+    }
+    return undefined;
+  }
+
+  /** Tells every subscriber, once its frames are answered, that the server stops; and accepts no more. May be called twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    if (this.#connections.size === 0) return;
+    this.#cutting = setTimeout(() => {
+      for (const connection of this.#connections) connection.terminate();
+    }, DRAIN_MS);
+    for (const connection of this.#connections) {
+      const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
+      void connection.answers.whenEmpty().then(end);
+    }
+  }
+
+  #meterOf(request: Request, server: Server<Connection>, principal: Principal): (() => void) | undefined {
+    const { rates } = this.#limits;
+    if (rates === undefined) return undefined;
+    const key = rateKey(principal, server.requestIP(request)?.address);
+    return () => rates.take(key, 1);
+  }
+
+  #groupsOf(server: Publisher): Groups<Connection> {
+    const known = this.#groups.get(server);
+    if (known) return known;
+    const groups = this.#bus.openGroups<Connection>({
+      transport: "websocket",
+      replays: this.#limits.spareTime.replays,
+      openChannel: () => new SocketChannel(server),
+    });
+    this.#groups.set(server, groups);
+    return groups;
+  }
+
+  #handlers(): WebSocketHandler<Connection> {
+    return {
+      open: (socket) => {
+        this.#connections.add(socket.data);
+        socket.data.open(socket);
+      },
+      message: (socket, message) => this.#receive(socket.data, message),
+      drain: (socket) => socket.data.drained(),
+      ping: (socket) => socket.data.heard(),
+      pong: (socket) => socket.data.heard(),
+      close: (socket, _, reason) => {
+        if (reason === FRAME_TOO_BIG) this.#limits.onLimit?.("frame");
+        this.#connections.delete(socket.data);
+        this.#guests.delete(socket.data.principal, socket.data);
+        this.#limits.slots.free();
+        socket.data.closed();
+        if (this.#connections.size === 0) clearTimeout(this.#cutting);
+      },
+      maxPayloadLength: MAX_FRAME_BYTES,
+      // `Heartbeat` sees what these do not: a peer that answers nothing while messages flow to it.
+      idleTimeout: 0,
+      sendPings: false,
+      backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
+      perMessageDeflate: false,
+    };
+  }
+
+  /** Looks at the next part of the sockets. Those that come are looked at in the same round, or the next. */
+  #lookAtSome(): void {
+    const nowMs = performance.now();
+    for (let left = Math.ceil(this.#connections.size / PARTS_PER_SWEEP); left > 0; left--) {
+      const { value: connection } = this.#round.next();
+      if (connection) this.#lookAt(connection, nowMs);
+      else this.#round = this.#connections.values();
+    }
+  }
+
+  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  #lookAt(connection: Connection, nowMs: number): void {
+    if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
+    else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
+  }
+
+  #cut(connection: Connection, limit: LimitName): void {
+    this.#limits.onLimit?.(limit);
+    connection.terminate();
+  }
+
+  #receive(connection: Connection, message: string | Buffer): void {
+    if (this.#isClosed || connection.isEnded) return;
+    connection.heard();
+    const { frames, bytes } = connection.answers;
+    if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
+      this.#limits.onLimit?.("unanswered");
+      connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
+      return;
+    }
+    connection.answers.expect(message.length);
+    this.#frames.receive(connection, message);
+  }
+
+  #begin(connection: Connection, message: string | Buffer): void {
+    if (connection.isEnded) return;
+    const frame = typeof message === "string" ? message : undefined;
+    const { maxPatterns, onLimit } = this.#limits;
+    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
+    connection.answers.add(answer, message.length);
+  }
+}
+
+function upgradeRequired(): BusError {
+  return new BusError(
+    "upgrade_required",
+    "this address is for WebSockets: connect with ws:// or wss://, or use /api/events/stream",
+  );
+}

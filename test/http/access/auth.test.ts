@@ -1,0 +1,299 @@
+import { describe, expect, test } from "bun:test";
+import { BusError } from "../../../src/bus/errors.ts";
+import type { Access } from "../../../src/bus/principal.ts";
+import type { NewToken } from "../../../src/protocol/token.ts";
+import { openEdge } from "../../helpers/edge.ts";
+import { exchange, expectOk, expectProblem, publish, RawConnection, requestText } from "../../helpers/http.ts";
+import { callsOf, type OpenApi } from "../../helpers/openapi.ts";
+import { startService, type TestService } from "../../helpers/service.ts";
+import { TestSocket } from "../../helpers/socket.ts";
+
+interface Asked {
+  readonly name?: string;
+  readonly publish?: readonly string[];
+  readonly subscribe?: readonly string[];
+  readonly admin?: boolean;
+  readonly expires_at?: string;
+}
+
+/** A service with an admin, who may do everything. */
+async function guarded(): Promise<{ service: TestService; admin: string }> {
+  const service = await startService();
+  const { secret } = await make(service.url, undefined, {
+    name: "root",
+    publish: ["*"],
+    subscribe: ["*"],
+    admin: true,
+  });
+  return { service, admin: secret };
+}
+
+async function make(url: string, by: string | undefined, asked: Asked): Promise<NewToken> {
+  const answer = await fetch(`${url}/api/tokens`, {
+    method: "POST",
+    headers: bearer(by),
+    body: JSON.stringify({ name: "shop", ...asked }),
+  });
+  expect(answer.status).toBe(201);
+  return (await answer.json()) as NewToken;
+}
+
+function bearer(secret: string | undefined): Record<string, string> {
+  return secret === undefined ? {} : { Authorization: `Bearer ${secret}` };
+}
+
+function get(url: string, path: string, secret?: string): Promise<Response> {
+  return fetch(`${url}${path}`, { headers: bearer(secret) });
+}
+
+function send(url: string, topic: string, secret?: string, key?: string): Promise<Response> {
+  const headers = { ...bearer(secret), ...(key === undefined ? {} : { "Idempotency-Key": key }) };
+  return fetch(`${url}/api/events/publish`, { method: "POST", headers, body: JSON.stringify({ topic }) });
+}
+
+/** Who may call a documented route: written out, so that a change of it is seen here. */
+function accessOf(method: string, path: string): Access {
+  if (["/healthz", "/readyz", "/swagger/json", "/asyncapi.json"].includes(path)) return "public";
+  if (path.startsWith("/api/events/publish")) return "publish";
+  return path.startsWith("/api/events/") && method === "GET" ? "subscribe" : "admin";
+}
+
+describe("with no token", () => {
+  test("a bus on loopback is open, whatever is sent along", async () => {
+    await using service = await startService();
+    await publish(service.url, "a");
+    await expectOk(await get(service.url, "/api/stats", "ebt_nothing"));
+  });
+
+  test("every route says who may call it, and from the first token on keeps to it", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const document = (await (await fetch(`${service.url}/swagger/json`)).json()) as OpenApi;
+    for (const { method, path, operation } of callsOf(document)) {
+      const access = accessOf(method, path);
+      expect(operation.security).toEqual(access === "public" ? [] : [{ bearer: [] }, { accessToken: [] }]);
+      const answer = await fetch(`${service.url}${path.replace(/\{.*\}/, "1")}`, { method });
+      const call = `${method} ${path}`;
+      expect({ call, isRefused: answer.status === 401 }).toEqual({ call, isRefused: access !== "public" });
+      await answer.body?.cancel();
+    }
+    const seer = await make(service.url, admin, { subscribe: ["*"] });
+    for (const { method, path } of callsOf(document)) {
+      const access = accessOf(method, path);
+      if (access !== "publish" && access !== "admin") continue;
+      const init = { method, headers: bearer(seer.secret) };
+      await expectProblem(await fetch(`${service.url}${path.replace(/\{.*\}/, "1")}`, init), "scope_insufficient");
+    }
+  });
+
+  test("anybody is told why the server is not ready, and from the first token on only that it is not", async () => {
+    const full = new BusError("storage_full", "the disk of the history is full");
+    await using edge = openEdge({ notReady: () => full });
+    const before = await expectProblem(await get(edge.url, "/readyz"), "storage_full");
+    expect(before.detail).toBe(full.message);
+    const spec = { publish: [], subscribe: [], isAdmin: true, expiresMs: undefined };
+    const { secret } = await edge.tokens.create({ name: "root", ...spec });
+    for (const one of [undefined, secret]) {
+      const { detail } = await expectProblem(await get(edge.url, "/readyz", one), "storage_full");
+      expect(detail).toBe("the server cannot take a publish: see its log");
+    }
+  });
+
+  test("an address that is nowhere is still not found, and the pages are there", async () => {
+    const { service } = await guarded();
+    await using _ = service;
+    await expectProblem(await get(service.url, "/nope"), "not_found");
+    for (const path of ["/healthz", "/readyz", "/swagger", "/swagger/json", "/swagger/start.js"]) {
+      expect((await get(service.url, path)).status).toBe(200);
+    }
+  });
+});
+
+describe("a request without a valid token", () => {
+  test("is told how to bring one (RFC 6750)", async () => {
+    const { service } = await guarded();
+    await using _ = service;
+    const missing = await get(service.url, "/api/events/history");
+    expect(missing.headers.get("www-authenticate")).toBe('Bearer realm="eventbus"');
+    await expectProblem(missing, "token_missing");
+    const wrong = await get(service.url, "/api/events/history", "ebt_wrong");
+    expect(wrong.headers.get("www-authenticate")).toBe('Bearer realm="eventbus", error="invalid_token"');
+    await expectProblem(wrong, "token_invalid");
+    const basic = await fetch(`${service.url}/api/stats`, { headers: { Authorization: "Basic YTpi" } });
+    await expectProblem(basic, "token_missing");
+  });
+
+  test("is refused a WebSocket and a stream before they begin", async () => {
+    const { service } = await guarded();
+    await using _ = service;
+    const upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
+    const line = "GET /api/events/subscribe";
+    const headers = [...upgrade, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="];
+    expect((await exchange(service.url, requestText(line, headers)))?.status).toBe(401);
+    await expectProblem(await get(service.url, "/api/events/stream"), "token_missing");
+  });
+});
+
+describe("a token", () => {
+  test("may do what it was made for, and is told what it may not", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { publish: ["orders.*"], subscribe: ["prices.*"] });
+    await expectOk(await send(service.url, "orders.new", secret));
+    const refused = await send(service.url, "prices.new", secret);
+    expect(refused.headers.get("www-authenticate")).toBe('Bearer realm="eventbus", error="insufficient_scope"');
+    await expectProblem(refused, "scope_insufficient");
+    await send(service.url, "prices.new", admin);
+    const seen = await expectOk<{ topic: string }[]>(await get(service.url, "/api/events/history", secret));
+    expect(seen.map(({ topic }) => topic)).toEqual(["prices.new"]);
+    const toPath = { method: "POST", headers: bearer(secret), body: "1" };
+    expect((await fetch(`${service.url}/api/events/publish/orders.x`, toPath)).status).toBe(200);
+    expect((await fetch(`${service.url}/api/events/publish/prices.x`, toPath)).status).toBe(403);
+  });
+
+  test("publishes many at once or, if it may not publish one of them, none", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { publish: ["a.*"] });
+    const headers = { ...bearer(secret), "Content-Type": "application/x-ndjson" };
+    const body = '{"topic":"a.x"}\n{"topic":"b.x"}\n';
+    const answer = await fetch(`${service.url}/api/events/publish`, { method: "POST", headers, body });
+    await expectProblem(answer, "scope_insufficient");
+    expect(service.bus.head).toBe(0);
+  });
+
+  test("is taken from the query too, never shows in Link, and is not taken twice", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    for (const topic of ["a", "b", "c"]) await send(service.url, topic, admin);
+    const page = await fetch(`${service.url}/api/events/history?last=1&access_token=${admin}`);
+    const link = page.headers.get("link") ?? "";
+    expect(link).toContain("before=3");
+    expect(link).not.toContain("access");
+    await expectOk(page);
+    await expectOk(await fetch(`${service.url}/healthz?access_token=x`));
+    const twice = await get(service.url, `/api/stats?access_token=${admin}`, admin);
+    expect(twice.headers.get("www-authenticate")).toBe('Bearer realm="eventbus", error="invalid_request"');
+    await expectProblem(twice, "parameter_invalid");
+    const unknown = await fetch(`${service.url}/api/stats?nope=1&access_token=${admin}`);
+    expect(JSON.stringify(await expectProblem(unknown, "parameter_unknown"))).not.toContain(admin);
+  });
+
+  test("has idempotency keys of its own", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const a = await make(service.url, admin, { name: "a", publish: ["*"] });
+    const b = await make(service.url, admin, { name: "b", publish: ["*"] });
+    const first = await expectOk<{ id: number }>(await send(service.url, "t", a.secret, "key"));
+    const other = await send(service.url, "t", b.secret, "key");
+    expect(other.headers.get("idempotency-replayed")).toBeNull();
+    expect((await expectOk<{ id: number }>(other)).id).toBe(first.id + 1);
+    const again = await send(service.url, "t", a.secret, "key");
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect((await expectOk<{ id: number }>(again)).id).toBe(first.id);
+  });
+
+  test("that has expired is refused, and its connections are closed", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const expires_at = new Date(Date.now() + 1500).toISOString();
+    const { secret } = await make(service.url, admin, { subscribe: ["*"], expires_at });
+    using socket = await TestSocket.open(service.url, `access_token=${secret}`);
+    expect(await socket.closed).toMatchObject({ code: 1008 });
+    await expectProblem(await get(service.url, "/api/events/history", secret), "token_invalid");
+  });
+
+  test("that is revoked is refused at once, and its connections are closed, others' not", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { subscribe: ["*"] });
+    using socket = await TestSocket.open(service.url, "", bearer(secret));
+    using other = await TestSocket.open(service.url, "", bearer(admin));
+    const lines = { headers: { ...bearer(secret), Accept: "application/x-ndjson" } };
+    const streams = [
+      await get(service.url, "/api/events/stream", secret),
+      await fetch(`${service.url}/api/events/stream`, lines),
+    ];
+    const revoked = await fetch(`${service.url}/api/tokens/shop`, { method: "DELETE", headers: bearer(admin) });
+    expect(revoked.status).toBe(204);
+    expect(await socket.closed).toMatchObject({ code: 1008 });
+    for (const stream of streams) expect(await stream.text()).not.toContain("bye");
+    await expectProblem(await get(service.url, "/api/events/history", secret), "token_invalid");
+    await send(service.url, "a", admin);
+    expect(await other.nextJson()).toMatchObject({ topic: "a" });
+  });
+
+  test("that is revoked while a body is under way does not get it published any more", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { publish: ["*"] });
+    using connection = await RawConnection.open(service.url);
+    const body = '{"topic":"a"}';
+    const text = requestText("POST /api/events/publish", [`Authorization: Bearer ${secret}`], body);
+    connection.write(text.slice(0, -3));
+    // The head is read, and the rest waited for, when a later request has been answered.
+    await send(service.url, "marker", admin);
+    await fetch(`${service.url}/api/tokens/shop`, { method: "DELETE", headers: bearer(admin) });
+    connection.write(text.slice(-3));
+    expect((await connection.answer())?.status).toBe(401);
+    expect((await service.bus.topics()).map(({ topic }) => topic)).toEqual(["marker"]);
+  });
+
+  test("closes, as the first one, the connections of those who came without", async () => {
+    await using service = await startService();
+    using socket = await TestSocket.open(service.url);
+    await make(service.url, undefined, { admin: true });
+    expect(await socket.closed).toMatchObject({ code: 1008 });
+  });
+});
+
+describe("a WebSocket", () => {
+  test("gets what its token may see, and publishes where it may", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { publish: ["a.*"], subscribe: ["a.*"] });
+    using socket = await TestSocket.open(service.url, `pattern=*&access_token=${secret}`);
+    const refused = await socket.ask({ type: "publish", ref: 1, topic: "b.x" });
+    expect(refused).toMatchObject({ type: "error", ref: 1, code: "scope_insufficient" });
+    expect(await socket.ask({ type: "subscribe", ref: 2, pattern: "b.*" })).toEqual({ type: "ack", ref: 2 });
+    await send(service.url, "b.x", admin);
+    await send(service.url, "a.x", admin);
+    expect(await socket.nextJson()).toMatchObject({ topic: "a.x" });
+  });
+
+  test("is not told back the protocols that it offers, which may hold a token", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const headers = [
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      `Sec-WebSocket-Protocol: ${admin}`,
+      `Authorization: Bearer ${admin}`,
+    ];
+    const answer = await exchange(service.url, requestText("GET /api/events/subscribe", headers));
+    expect(answer?.status).toBe(101);
+    expect(answer?.headers.get("sec-websocket-protocol")).toBeNull();
+  });
+});
+
+describe("a page of another origin", () => {
+  test("is refused with a token as without; an allowed one asks without a token whether it may", async () => {
+    await using service = await startService({ allowedOrigins: ["https://good.example"] });
+    const { secret } = await make(service.url, undefined, { admin: true, publish: ["*"], subscribe: ["*"] });
+    const evil = { ...bearer(secret), Origin: "https://evil.example" };
+    for (const path of ["/api/events/history", "/api/events/stream"]) {
+      await expectProblem(await fetch(`${service.url}${path}`, { headers: evil }), "origin_forbidden");
+    }
+    const init = { method: "POST", headers: evil, body: '{"topic":"a"}' };
+    await expectProblem(await fetch(`${service.url}/api/events/publish`, init), "origin_forbidden");
+    expect(TestSocket.open(service.url, "", evil)).rejects.toThrow("not opened");
+    const good = { Origin: "https://good.example" };
+    const preflight = await fetch(`${service.url}/api/tokens`, { method: "OPTIONS", headers: good });
+    expect(preflight.status).toBe(204);
+    const refused = await fetch(`${service.url}/api/tokens`, { headers: good });
+    expect(refused.headers.get("access-control-allow-origin")).toBe("https://good.example");
+    await expectProblem(refused, "token_missing");
+  });
+});

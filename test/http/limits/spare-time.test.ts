@@ -1,0 +1,88 @@
+import { describe, expect, test } from "bun:test";
+import type { Distance, Work } from "../../../src/bus/delivery/replays.ts";
+import { SpareTime } from "../../../src/http/limits/spare-time.ts";
+
+/** Keeps the processor busy, as other work of the loop would. */
+function work(forMs: number): void {
+  const endMs = performance.now() + forMs;
+  while (performance.now() < endMs);
+}
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** Somebody who is behind, and needs so many steps. */
+class Steps implements Work {
+  done = 0;
+  readonly #distance: Distance;
+  readonly #count: number;
+  readonly #stepMs: number;
+  readonly #lagOf: () => number;
+
+  constructor(distance: Distance, count: number, stepMs = 0, lagOf = () => count - this.done) {
+    this.#distance = distance;
+    this.#count = count;
+    this.#stepMs = stepMs;
+    this.#lagOf = lagOf;
+  }
+
+  has(distance: Distance): boolean {
+    return distance === this.#distance && this.done < this.#count;
+  }
+
+  step(): void {
+    this.done++;
+    work(this.#stepMs);
+  }
+
+  lag(): number {
+    return this.#lagOf();
+  }
+}
+
+/** What part of the time went to the steps, while everything else takes a millisecond a turn. */
+async function partOf(steps: Steps, stepMs: number, turns: number): Promise<number> {
+  const before = steps.done;
+  for (let turn = 0; turn < turns; turn++) {
+    work(1);
+    await nextTurn();
+  }
+  const tookMs = (steps.done - before) * stepMs;
+  return tookMs / (tookMs + turns);
+}
+
+describe("spare time", () => {
+  test("is never used in the turn that asks for it", () => {
+    const steps = new Steps("near", 1);
+    new SpareTime().replays.add(steps);
+    expect(steps.done).toBe(0);
+  });
+
+  test("is all of the time while the loop is idle", async () => {
+    const [near, far] = [new Steps("near", 1000), new Steps("far", 1000)];
+    const { replays } = new SpareTime();
+    for (const steps of [near, far]) replays.add(steps);
+    while (!replays.isIdle) await nextTurn();
+    expect([near.done, far.done]).toEqual([1000, 1000]);
+  });
+
+  test("is a small part while the loop is busy and the lag falls, and never none", async () => {
+    let lag = 1e9;
+    const steps = new Steps("near", Number.POSITIVE_INFINITY, 1, () => {
+      lag *= 0.5;
+      return lag;
+    });
+    new SpareTime().replays.add(steps);
+    const part = await partOf(steps, 1, 300);
+    expect(steps.done).toBeGreaterThan(2);
+    expect(part).toBeLessThan(0.25);
+  }, 30_000);
+
+  test("becomes as large as everything else while the lag does not fall", async () => {
+    const spareTime = new SpareTime();
+    const steps = new Steps("far", Number.POSITIVE_INFINITY, 1, () => 1000);
+    spareTime.replays.add(steps);
+    while (spareTime.partOf("far") < 0.49) await partOf(steps, 1, 10);
+    expect(await partOf(steps, 1, 100)).toBeGreaterThan(0.35);
+    expect(spareTime.partOf("near")).toBeLessThan(0.1);
+  }, 30_000);
+});
