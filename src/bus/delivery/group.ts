@@ -182,7 +182,7 @@ export class Group<M extends Member> implements Interest, Work {
       // Whoever leaves goes on from here.
       cohort.cursor.moveTo(passed);
       if (isTimeToLook && !this.#look(cohort)) return;
-      if (!isEnough && cohort.hasRoom) continue;
+      if (!isEnough) continue;
       this.#settle(cohort, false);
       return;
     }
@@ -255,14 +255,20 @@ export class Group<M extends Member> implements Interest, Work {
     return this.#newest.idFor(cameAt);
   }
 
-  /** Lets those who are full go on by themselves; false when nobody is left. */
+  /** Lets those who are full go on by themselves; false when no one is left that could go on now. */
   #look(cohort: Cohort<M>): boolean {
     for (const seat of cohort.takeFull()) {
       if (cohort.isLive) this.#parts.meter.evictions++;
-      else if (cohort.size === 1) break;
+      else if (cohort.size === 1) return this.#pause(cohort, seat.member);
       this.#split(cohort, seat);
     }
     return cohort.size > 0;
+  }
+
+  /** Somebody who is alone is full: goes on later, unless it has room all the same. */
+  #pause(cohort: Cohort<M>, { hasRoom }: M): boolean {
+    if (!hasRoom) this.#stalled.add(cohort);
+    return hasRoom;
   }
 
   #split(cohort: Cohort<M>, seat: Seat<M>): void {

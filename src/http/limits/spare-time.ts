@@ -30,6 +30,8 @@ export class SpareTime {
   #lookedMs = 0;
   /** For how long every turn was idle, but for slices. */
   #quietMs = 0;
+  /** What slices took in the last turn. */
+  #usedMs = 0;
 
   constructor({ later = setImmediate, sliceMs = SLICE_MS }: SpareTimeOptions = {}) {
     this.#later = later;
@@ -61,7 +63,9 @@ export class SpareTime {
   #turn(): void {
     const nowMs = performance.now();
     const othersMs = nowMs - this.#lookedMs;
-    this.#quietMs = othersMs > IDLE_MS ? 0 : this.#quietMs + othersMs;
+    // What was replayed just now has to be written to sockets first, which is no other work.
+    this.#quietMs = othersMs > Math.max(IDLE_MS, this.#usedMs) ? 0 : this.#quietMs + othersMs;
+    this.#usedMs = 0;
     for (const distance of DISTANCES) this.#give(distance, othersMs);
     this.#lookedMs = performance.now();
   }
@@ -72,7 +76,9 @@ export class SpareTime {
     if (this.#quietMs >= QUIET_MS) share.forgive();
     const { budgetMs } = share;
     if (budgetMs !== undefined && this.replays.has(distance)) {
-      share.spend(this.#slice(distance, Math.max(this.#sliceMs, budgetMs)));
+      const tookMs = this.#slice(distance, Math.max(this.#sliceMs, budgetMs));
+      share.spend(tookMs);
+      this.#usedMs += tookMs;
     }
     if (!this.replays.has(distance)) share.rest();
     share.set(performance.now(), () => this.replays.lag(distance));
