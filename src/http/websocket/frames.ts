@@ -37,7 +37,7 @@ export function answerFrame(text: string | undefined, context: FrameContext): st
     if (text === undefined) throw new BusError("json_invalid", "frames must be text, not binary: send JSON");
     const members = sliceMembers(text);
     ref = refOf(members);
-    const type = members.value("type");
+    const type = members.sharedValue("type");
     const frame = typeof type === "string" ? frames[type] : undefined;
     if (frame === undefined || !Object.hasOwn(frames, String(type))) throw unknownType();
     members.requireOnly(frame.members);

@@ -18,6 +18,15 @@ describe("the members of an object", () => {
     }
   });
 
+  test.each(['"a.b"', '""', '"\\u0061"', '"a\\\\"', "1", "null", '["a"]'])(
+    "have the same value shared as parsed: %s",
+    (json) => {
+      const members = sliceMembers(`{"topic":${json}}`);
+      expect(members.sharedValue("topic")).toEqual(members.value("topic"));
+      expect(members.sharedValue("source")).toBeUndefined();
+    },
+  );
+
   test("may have the names of an object's own machinery", () => {
     expect(sliceMembers('{"__proto__":{"a":1}}').raw("__proto__")).toBe('{"a":1}');
     expect(sliceMembers('{"":1}').raw("")).toBe("1");
