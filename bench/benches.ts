@@ -2,6 +2,7 @@ import { auth } from "./benches/auth.ts";
 import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
 import { catchUp } from "./benches/catch-up.ts";
+import { chains } from "./benches/chains.ts";
 import { crowd } from "./benches/crowd.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -51,6 +52,7 @@ export const benches: readonly Bench[] = [
   start,
   memory,
   unread,
+  chains,
   unreadAnswers,
   pattern,
   envelope,

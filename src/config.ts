@@ -67,6 +67,13 @@ export const settings = {
     DEFAULT_MAX_WAITING_BYTES,
     "all that may wait in the server for readers; those with the most waiting are served from history first",
   ),
+  maxKeys: whole(
+    "--max-keys",
+    1,
+    1e8,
+    1_000_000,
+    "idempotency keys that are remembered; with more, the oldest are forgotten before their ten minutes are over",
+  ),
   rateLimit: optional(
     whole(
       "--rate-limit",

@@ -15,6 +15,7 @@ export interface MetricsParts {
   readonly waitingBytes: () => number;
   readonly queueDepth: () => number;
   readonly walBytes: () => number;
+  readonly keysForgotten: () => number;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -43,6 +44,9 @@ export class Metrics {
       [{}, meter.evictions],
     ]);
     this.#counter("pruned_events", "Events that retention removed.", () => [[{}, meter.prunedEvents]]);
+    this.#counter("forgotten_keys", "Idempotency keys forgotten early, as there were more than --max-keys.", () => [
+      [{}, parts.keysForgotten()],
+    ]);
     this.#counter("auth_failures", "Requests refused for who sent them, by reason.", () =>
       tallied("reason", meter.authFailures),
     );

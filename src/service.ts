@@ -27,6 +27,9 @@ import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts
 /** An NDJSON body may be this many times as large as one event. */
 const NDJSON_FACTOR = 10;
 
+/** Between two lines in the log about forgotten keys. */
+const FORGOTTEN_KEYS_LOG_MS = 60_000;
+
 export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
@@ -79,9 +82,12 @@ export class Service {
     const meter = new Meter((slow) => log.warn(slow, "slow"));
     const events = new SqliteEventLog(config.db, {
       durability: config.durability,
+      maxKeys: config.maxKeys,
       meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
       onLoss: (detail) => log.warn({ detail }, "the history was opened without its last commits"),
+      onKeysForgotten: forgottenKeysLog(log),
+      onFull: (detail) => log.warn({ detail }, "--max-bytes is for the events alone"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
         onFailure();
@@ -225,6 +231,7 @@ export class Service {
       waitingBytes: () => this.#server.waiting.bytes,
       queueDepth: () => events.queueDepth,
       walBytes: () => events.walBytes,
+      keysForgotten: () => events.keysForgotten,
     });
     return {
       metrics,
@@ -254,6 +261,18 @@ export class Service {
     if (health.state === "ok") return undefined;
     return new BusError(health.state === "full" ? "storage_full" : "unavailable", health.detail);
   }
+}
+
+/** Says at most once a minute how many keys were forgotten: it happens with every publish, once there are too many. */
+function forgottenKeysLog(log: Logger): (count: number) => void {
+  let [forgotten, nextMs] = [0, 0];
+  return (count) => {
+    forgotten += count;
+    if (performance.now() < nextMs) return;
+    log.warn({ forgotten }, "there are more idempotency keys than --max-keys: the oldest were forgotten");
+    nextMs = performance.now() + FORGOTTEN_KEYS_LOG_MS;
+    forgotten = 0;
+  };
 }
 
 function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {

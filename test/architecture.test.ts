@@ -22,6 +22,14 @@ const ranks: Readonly<Record<string, number>> = {
 /** Folders that may import less than their rank allows. */
 const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"], dashboard: ["client"] };
 
+/** The rooms of a folder that has some; inside it, imports go down only, too. "" is what stands in the folder itself. */
+const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  store: { "": 5, copy: 4, check: 3, events: 2, keys: 2, file: 1 },
+};
+
+/** Files in one room; with more, it is two rooms. */
+const MAX_FILES_IN_A_ROOM = 15;
+
 /** What only one place may use; comments aside. */
 const reserved = [
   { what: "Elysia", where: /^http\//, pattern: /["'](?:elysia|@elysiajs\/[^"']*)["']/ },
@@ -46,6 +54,26 @@ describe("the architecture", () => {
     const offenders = everyImport.filter(({ from, to }) => houseOf(from) !== houseOf(to) && rankOf(from) <= rankOf(to));
     expect(offenders).toEqual([]);
   });
+
+  for (const [house, rankOfRoom] of Object.entries(rooms)) {
+    const own = everyImport.filter(({ from, to }) => houseOf(from) === house && houseOf(to) === house);
+
+    test(`lets imports between the rooms of ${house} go down only`, () => {
+      const rank = (path: string) => rankOfRoom[roomOf(path)] ?? Number.NaN;
+      const offenders = own.filter(({ from, to }) => roomOf(from) !== roomOf(to) && !(rank(from) > rank(to)));
+      expect(offenders).toEqual([]);
+    });
+
+    test(`has no room in ${house} that is too full`, () => {
+      const everything = readdirSync(join(SOURCE, house), { recursive: true, withFileTypes: true });
+      const counts = Map.groupBy(
+        everything.filter((entry) => entry.isFile()),
+        ({ parentPath }) => parentPath,
+      );
+      const full = [...counts].filter(([, entries]) => entries.length > MAX_FILES_IN_A_ROOM);
+      expect(full.map(([path]) => path)).toEqual([]);
+    });
+  }
 
   test("keeps the client and the dashboard to what a browser may have", () => {
     const offenders = everyImport.filter(({ from, to }) => {
@@ -118,6 +146,11 @@ function withoutComments(source: string): string {
 function houseOf(path: string): string {
   const [first = "", ...rest] = path.split("/");
   return rest.length > 0 || first === "main.ts" ? first : "files beside main.ts";
+}
+
+/** The folder below that of the house; "" where there is none. */
+function roomOf(path: string): string {
+  return path.split("/").slice(1, -1).join("/");
 }
 
 function rankOf(path: string): number {

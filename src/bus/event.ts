@@ -14,18 +14,23 @@ export class Event {
   readonly source: string;
   /** UTC, RFC 3339 with milliseconds. */
   readonly created_at: string;
-  /** The data as published, as JSON text on one line. */
-  readonly rawData: RawJson;
   /** The whole event as JSON text on one line. */
   readonly json: string;
+  readonly #dataCharacters: number;
 
   constructor(id: number, series: SeriesName, createdAt: string, rawData: RawJson) {
     this.id = id;
     this.topic = series.topic;
     this.source = series.source;
     this.created_at = createdAt;
-    this.rawData = rawData;
-    this.json = `{"id":${id},${series.topicMember},"data":${rawData},${series.sourceMember},"created_at":"${createdAt}"}`;
+    this.json = `{"id":${id},"topic":"${series.topicText}","data":${rawData},"source":"${series.sourceText}","created_at":"${createdAt}"}`;
+    this.#dataCharacters = rawData.length;
+  }
+
+  /** The data as published, as JSON text on one line. Cut out of `json`, so that an event keeps nothing else in memory. */
+  get rawData(): RawJson {
+    const start = this.json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
+    return this.json.slice(start, start + this.#dataCharacters) as RawJson;
   }
 
   /** The data as a JavaScript value, parsed anew each time; numbers beyond a double lose digits, `rawData` does not. */
@@ -40,19 +45,30 @@ export class Event {
   }
 }
 
-/** The topic and source that many events share, with their JSON made once. */
+/** No topic has a quotation mark that is not escaped, so the first of these is the member. */
+const DATA_MEMBER = ',"data":';
+
+/** The topic and source that many events share, with what stands for them in JSON made once. */
 export class SeriesName {
   readonly topic: Topic;
   readonly source: string;
-  readonly topicMember: string;
-  readonly sourceMember: string;
+  /** What stands for the topic between the quotation marks of a JSON string. */
+  readonly topicText: string;
+  /** The same for the source. */
+  readonly sourceText: string;
 
   constructor(topic: Topic, source: string) {
     this.topic = topic;
     this.source = source;
-    this.topicMember = `"topic":${JSON.stringify(topic)}`;
-    this.sourceMember = `"source":${JSON.stringify(source)}`;
+    this.topicText = escaped(topic);
+    this.sourceText = escaped(source);
   }
+}
+
+/** The text itself, which takes no more memory, if there is nothing to escape in it. */
+function escaped(text: string): string {
+  const json = JSON.stringify(text);
+  return json.length === text.length + 2 ? text : json.slice(1, -1);
 }
 
 /** RFC 3339 text of a time in milliseconds since 1970; remembers the last one, as events of one batch share it. */

@@ -7,6 +7,7 @@ import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 export class PatternSet implements TopicMatcher {
   readonly key: string;
   readonly ranges: readonly TopicRange[];
+  readonly isEverything: boolean;
   readonly shapes: readonly TopicShape[];
   readonly isPlain: boolean;
   readonly #patterns: readonly Pattern[];
@@ -14,6 +15,7 @@ export class PatternSet implements TopicMatcher {
   constructor(patterns: readonly Pattern[]) {
     this.#patterns = patterns.length < 2 ? patterns : distinct(patterns);
     this.key = JSON.stringify(this.#patterns.map(({ text }) => text).sort());
+    this.isEverything = this.#patterns.some(({ matchesEverything }) => matchesEverything);
     this.shapes = unionOfShapes(this.#patterns.flatMap((pattern) => pattern.shapes));
     this.ranges = unionOf(this.shapes);
     this.isPlain = this.#patterns.every((pattern) => pattern.isPlain);

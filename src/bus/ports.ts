@@ -27,6 +27,8 @@ export interface TopicMatcher {
   matches(topic: string): boolean;
   /** Where the topics that match lie: each is in one of these. Empty when none can match. MUST NOT change. */
   readonly ranges: readonly TopicRange[];
+  /** True when every topic matches; left out, that is not known. */
+  readonly isEverything?: boolean;
   /** As `ranges`, by what the topics end with too. MUST NOT change. Default: the ranges, with any end. */
   readonly shapes?: readonly TopicShape[];
   /** Matching is no more than comparing text, so its answers need not be remembered. Default false. */

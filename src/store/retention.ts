@@ -1,86 +1,88 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Meter } from "../bus/meter.ts";
-import type { Retention, StorageSize } from "../bus/ports.ts";
-import type { Bounds } from "./events/bounds.ts";
-import { isIntact } from "./events/event-table.ts";
-import type { PostingIndex } from "./events/posting.ts";
-import type { Segments } from "./events/segment.ts";
-import type { Series, SeriesTable } from "./events/series.ts";
+import type { Retention } from "../bus/ports.ts";
+import type { HistoryBounds } from "./events/bounds.ts";
+import { HEAD_COLUMNS, type HeadRow, isIntact } from "./events/event-head.ts";
+import type { SeriesEnds } from "./events/series-ends.ts";
+import type { SeriesTable } from "./events/series-table.ts";
 import { Meta } from "./file/meta.ts";
 import { nextTurn } from "./file/next-turn.ts";
-import { pragma } from "./file/sqlite.ts";
+import { paced } from "./file/pace.ts";
+import type { Space } from "./file/space.ts";
 import type { Transactor } from "./file/transactor.ts";
 import type { HistoryReader } from "./history.ts";
+import type { IdempotencyKeys } from "./keys/idempotency.ts";
 
-/** What a slice may hold the loop for, in milliseconds: a quarter of the 10 that are promised, as a checkpoint may come with it. */
-const SLICE_MS = 2.5;
 /** Events in the first slice; the next ones are as large as the last one's time allows, within these bounds. */
 const FIRST_SLICE_EVENTS = 200;
 const MIN_SLICE_EVENTS = 20;
 export const MAX_SLICE_EVENTS = 1000;
 /** Bytes of data in one slice, unless its first event alone has more. */
 const MAX_SLICE_BYTES = 1024 * 1024;
-/** Pages that one slice gives back: about a millisecond of work, but the checkpoint after some of them has all that they touched. */
-const MAX_SLICE_PAGES = 64;
-const MIN_SLICE_PAGES = 8;
-/** Pages after which the file is cut, 16 MiB: the more they are, the longer the operating system takes, and nothing is served meanwhile. */
-const MAX_CUT_PAGES = 4096;
-/** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
-const SPARE_FRACTION = 0.1;
-const MIN_SPARE_PAGES = 256;
 
-/** What the pruner needs of the log that it works on. */
-export interface PrunedLog extends Bounds {
-  /** Sets the oldest id that is kept. */
-  advanceFloor(floor: number): void;
-}
-
-export interface PrunerParts {
+export interface PrunerOptions {
   readonly database: Database;
   readonly transactor: Transactor;
-  readonly segments: Segments;
-  readonly log: PrunedLog;
+  readonly bounds: HistoryBounds;
   readonly series: SeriesTable;
-  readonly postings: PostingIndex;
+  readonly ends: SeriesEnds;
   readonly history: HistoryReader;
+  readonly keys: IdempotencyKeys;
+  readonly space: Space;
   readonly meter: Meter;
+  /** Called once when what is no event fills `maxBytes`, which the rule then does not count. */
+  readonly onFull: (detail: string) => void;
 }
 
-/** id, series_id, created_at, head_checksum, bytes of the data. */
-type SliceRow = [number, number, number, number, number];
+type SliceRow = [...HeadRow, dataBytes: number];
 
 interface Slice {
   /** How many rows go. */
   readonly rows: number;
   /** The last id that goes. */
   readonly reached: number;
-  /** How many events go, by series, where that is known. */
-  readonly removed: ReadonlyMap<Series, number>;
   /** Series that nothing is left of. */
-  readonly emptied: readonly Series[];
+  readonly emptied: readonly number[];
   /** The time of the last event that goes, if that is known. */
   readonly lastAtMs: number | undefined;
 }
 
-/** Removes the oldest events, a slice a turn of the loop, and gives the space back. */
+/**
+ * Removes the oldest events, a slice a turn of the loop, and gives the space back. Nothing else is written but what goes
+ * with them: the series of which they were the last ones, and how far it went.
+ */
 export class Pruner {
-  readonly #parts: PrunerParts;
+  readonly #bounds: HistoryBounds;
+  readonly #series: SeriesTable;
+  readonly #ends: SeriesEnds;
+  readonly #history: HistoryReader;
+  readonly #keys: IdempotencyKeys;
+  readonly #space: Space;
+  readonly #transactor: Transactor;
+  readonly #meter: Meter;
+  readonly #onFull: (detail: string) => void;
   readonly #meta: Meta;
-  readonly #pageSize: number;
   readonly #oldest: Statement;
   readonly #delete: Statement;
   #sliceEvents = FIRST_SLICE_EVENTS;
-  #slicePages = MIN_SLICE_PAGES;
-  #isFirstSlice = true;
+  #hasSaidFull = false;
 
-  constructor(parts: PrunerParts) {
-    this.#parts = parts;
-    this.#meta = new Meta(parts.database);
-    this.#pageSize = Number(pragma(parts.database, "page_size"));
-    this.#oldest = parts.database.prepare(
-      "select id, series_id, created_at, head_checksum, octet_length(data) from event where id <= ? order by id limit ?",
+  constructor(options: PrunerOptions) {
+    const { database, transactor, bounds, series, ends, history, keys, space, meter, onFull } = options;
+    this.#bounds = bounds;
+    this.#series = series;
+    this.#ends = ends;
+    this.#history = history;
+    this.#keys = keys;
+    this.#space = space;
+    this.#transactor = transactor;
+    this.#meter = meter;
+    this.#onFull = onFull;
+    this.#meta = new Meta(database);
+    this.#oldest = database.prepare(
+      `select ${HEAD_COLUMNS}, octet_length(data) from event where id <= ? order by id limit ?`,
     );
-    this.#delete = parts.database.prepare("delete from event where id <= ?");
+    this.#delete = database.prepare("delete from event where id <= ?");
   }
 
   /**
@@ -88,42 +90,41 @@ export class Pruner {
    * slice, once `isClosing` says so. Rejects with what SQLite threw; what was removed until then stays so.
    */
   async prune(rules: Retention, nowMs: number, isClosing: () => boolean): Promise<number> {
-    let pruned = 0;
-    // What a crash, or closing, has left of it: a later series may get the number of one that goes now.
-    await this.#dropPostings(isClosing);
     const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
+    let pruned = 0;
     while (!isClosing()) {
       const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes));
-      if (upTo < this.#parts.log.floor) break;
-      const { segments, log } = this.#parts;
-      const segment = segments.of(log.floor);
+      if (upTo < this.#bounds.floor) break;
       pruned += this.#pruneSlice(upTo);
       await nextTurn();
-      if (segments.of(log.floor) > segment) await this.#dropPostings(isClosing);
     }
-    await this.#giveSpaceBack(rules.maxBytes, isClosing);
+    await this.#space.giveBack(rules.maxBytes === undefined ? undefined : this.#allowed(rules.maxBytes), isClosing);
     return pruned;
   }
 
-  size(): StorageSize {
-    const pages = this.#pages();
-    const free = this.#freePages();
-    return { usedBytes: (pages - free) * this.#pageSize, fileBytes: pages * this.#pageSize };
+  /** What the whole file may have, so that the events have no more than `maxBytes`: keys are no events, and have a limit of their own. */
+  #allowed(maxBytes: number): number {
+    const { bytes } = this.#keys;
+    if (bytes > maxBytes && !this.#hasSaidFull) {
+      this.#hasSaidFull = true;
+      this.#onFull(`the idempotency keys alone take ${bytes} bytes, which is more than the history may have`);
+    }
+    return maxBytes + bytes;
   }
 
   #cutByCount(maxHistory: number | undefined): number {
-    return maxHistory === undefined ? 0 : this.#parts.log.head - maxHistory;
+    return maxHistory === undefined ? 0 : this.#bounds.head - maxHistory;
   }
 
   #cutByAge(maxAgeMs: number | undefined, nowMs: number): number {
-    return maxAgeMs === undefined ? 0 : this.#parts.history.idBefore(nowMs - maxAgeMs);
+    return maxAgeMs === undefined ? 0 : this.#history.idBefore(nowMs - maxAgeMs);
   }
 
   /** Half of what seems to be too much, as only the file can tell what an event takes in it; then it is asked again. */
   #cutBySize(maxBytes: number | undefined): number {
-    const { floor, head } = this.#parts.log;
+    const { floor, head } = this.#bounds;
     if (maxBytes === undefined || floor > head) return 0;
-    const { usedBytes } = this.size();
+    const usedBytes = this.#space.size().usedBytes - this.#keys.bytes;
     if (usedBytes <= maxBytes) return 0;
     const share = Math.ceil(((head - floor + 1) * (usedBytes - maxBytes)) / usedBytes / 2);
     return floor - 1 + Math.min(share, this.#sliceEvents);
@@ -131,34 +132,44 @@ export class Pruner {
 
   #pruneSlice(upTo: number): number {
     const startMs = performance.now();
-    const slice = this.#planSlice(Math.min(upTo, this.#parts.log.head));
-    this.#parts.transactor.run(() => this.#writeSlice(slice));
-    for (const [series, count] of slice.removed) series.count -= count;
-    for (const series of slice.emptied) this.#parts.series.forget(series);
-    this.#parts.log.advanceFloor(slice.reached + 1);
-    this.#isFirstSlice = false;
-    this.#parts.meter.slice(performance.now() - startMs);
-    this.#sliceEvents = nextSize(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
+    const slice = this.#planSlice(Math.min(upTo, this.#bounds.head));
+    this.#transactor.run(() => this.#writeSlice(slice));
+    for (const id of slice.emptied) {
+      this.#series.removed(id);
+      this.#ends.set(id, 0);
+    }
+    this.#bounds.raiseFloor(slice.reached + 1);
+    this.#meter.slice(performance.now() - startMs);
+    this.#sliceEvents = paced(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
     return slice.rows;
   }
 
   #planSlice(upTo: number): Slice {
     const { rows, reached } = this.#takeRows(upTo);
-    const intact = rows.filter(([id, seriesId, atMs, checksum]) => isIntact([id, seriesId, atMs, checksum]));
-    const removed = this.#countBySeries(intact);
-    // The last event of a series may be one whose row is damaged, or was, when a slice before the file was closed passed it.
-    const isThorough = this.#isFirstSlice || intact.length < reached - this.#parts.log.floor + 1;
-    const candidates = isThorough ? this.#parts.series.all() : removed.keys();
-    const emptied = [...candidates].filter((series) => this.#isEmptiedBy(series, reached));
-    return { rows: rows.length, reached, removed, emptied, lastAtMs: intact.at(-1)?.[2] };
+    const intact = rows.filter((row) => isIntact(headRowOf(row)));
+    const lastAtMs = intact.at(-1)?.[2];
+    return { rows: rows.length, reached, emptied: this.#emptiedBy(intact, reached), lastAtMs };
+  }
+
+  /** The last event of a series may be one whose row is damaged: then every series is looked at. */
+  #emptiedBy(rows: readonly SliceRow[], reached: number): number[] {
+    if (rows.length < reached - this.#bounds.floor + 1) return this.#everyEmptiedBy(reached);
+    const seriesIds = new Set(rows.map(([, seriesId]) => seriesId));
+    return [...seriesIds].filter((id) => {
+      const lastId = this.#ends.lastId(id);
+      return lastId > 0 && lastId <= reached;
+    });
+  }
+
+  /** A series whose end was not found has no event that can be read but those that `series_end` stands for. */
+  #everyEmptiedBy(reached: number): number[] {
+    const least = reached >= this.#ends.openedTo ? 0 : 1;
+    return [...this.#ends.endingWithin(least, reached, this.#series.endsRows())].filter((id) => this.#series.get(id));
   }
 
   #writeSlice({ reached, emptied, lastAtMs }: Slice): void {
     this.#delete.run(reached);
-    for (const series of emptied) {
-      this.#parts.postings.delete(series);
-      this.#parts.series.delete(series);
-    }
+    for (const id of emptied) this.#series.delete(id);
     this.#meta.set("pruned_to", reached);
     if (lastAtMs !== undefined) this.#meta.set("pruned_at", lastAtMs);
   }
@@ -168,7 +179,7 @@ export class Pruner {
     const rows = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
     let bytes = 0;
     let count = 0;
-    for (const [, , , , dataBytes] of rows) {
+    for (const [, , , , , , , dataBytes] of rows) {
       bytes += dataBytes;
       if (count > 0 && bytes > MAX_SLICE_BYTES) break;
       count++;
@@ -176,66 +187,10 @@ export class Pruner {
     const isLast = count === rows.length && count < this.#sliceEvents;
     const reached = isLast ? upTo : (rows[count - 1]?.[0] ?? upTo);
     // Rows that are missing were damaged: the floor passes them all the same, and rows that stray below it do not move it.
-    return { rows: rows.slice(0, count), reached: Math.max(reached, this.#parts.log.floor - 1) };
-  }
-
-  #countBySeries(rows: readonly SliceRow[]): Map<Series, number> {
-    const counts = new Map<Series, number>();
-    for (const [, seriesId] of rows) {
-      const series = this.#parts.series.get(seriesId);
-      if (series) counts.set(series, (counts.get(series) ?? 0) + 1);
-    }
-    return counts;
-  }
-
-  #isEmptiedBy(series: Series, reached: number): boolean {
-    if (series.lastId > reached) return false;
-    // Nothing is lost with a series that nobody can read anyway.
-    return series.isDamaged || !this.#parts.postings.reachesBeyond(series, reached);
-  }
-
-  /** Drops what the floor has left behind in the index. */
-  async #dropPostings(isClosing: () => boolean): Promise<void> {
-    const { transactor, postings } = this.#parts;
-    while (!isClosing() && transactor.run(() => postings.deleteBelowFloor())) await nextTurn();
-  }
-
-  async #giveSpaceBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
-    let uncut = 0;
-    for (let excess = this.#excessPages(maxBytes); excess > 0; excess = this.#excessPages(maxBytes)) {
-      const startMs = performance.now();
-      const pages = Math.min(excess, this.#slicePages);
-      this.#parts.database.run(`pragma incremental_vacuum(${pages})`);
-      this.#slicePages = nextSize(this.#slicePages, startMs, [MIN_SLICE_PAGES, MAX_SLICE_PAGES]);
-      uncut += pages;
-      await nextTurn();
-      if (isClosing()) return;
-      if (uncut < MAX_CUT_PAGES && pages < excess) continue;
-      // The file shrinks when what the write-ahead log says of it is carried out.
-      this.#parts.database.run("pragma wal_checkpoint(passive)");
-      uncut = 0;
-    }
-  }
-
-  #excessPages(maxBytes: number | undefined): number {
-    const free = this.#freePages();
-    const used = this.#pages() - free;
-    const spare = Math.max(MIN_SPARE_PAGES, Math.floor(used * SPARE_FRACTION));
-    const allowed = maxBytes === undefined ? spare : Math.floor(maxBytes / this.#pageSize) - used;
-    return free - Math.min(spare, Math.max(allowed, 0));
-  }
-
-  #pages(): number {
-    return Number(pragma(this.#parts.database, "page_count"));
-  }
-
-  #freePages(): number {
-    return Number(pragma(this.#parts.database, "freelist_count"));
+    return { rows: rows.slice(0, count), reached: Math.max(reached, this.#bounds.floor - 1) };
   }
 }
 
-/** As much as would have taken `SLICE_MS`, but no more than twice as much, within the bounds. */
-function nextSize(size: number, startMs: number, [low, high]: readonly [number, number]): number {
-  const tookMs = Math.max(performance.now() - startMs, 0.01);
-  return Math.min(Math.max(Math.floor(size * Math.min(SLICE_MS / tookMs, 2)), low), high);
+function headRowOf([id, seriesId, createdAtMs, previous, skip, depth, headChecksum]: SliceRow): HeadRow {
+  return [id, seriesId, createdAtMs, previous, skip, depth, headChecksum];
 }

@@ -1,5 +1,5 @@
 import type { EventLog } from "../../src/bus/ports.ts";
-import { SqliteEventLog, type SqliteEventLogOptions, type StoreInternals } from "../../src/store/event-log.ts";
+import { type LogInternals, SqliteEventLog, type SqliteEventLogOptions } from "../../src/store/event-log.ts";
 import { FaultyConnection } from "../helpers/fault.ts";
 import { MemoryEventLog } from "../helpers/memory-log.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -18,19 +18,20 @@ describeEventLog("SQLite in memory", (clock) => {
   return { log, [Symbol.asyncDispose]: () => log.close() };
 });
 
-// So small that the index is written all the time, cut short by what comes between, and pruned away again.
-for (const segmentSize of [4, 16]) {
-  const internals = { segmentSize, sealSlice: 2 };
-  describeEventLog(`SQLite with ${segmentSize} ids a segment`, (clock) => new SqliteUnderTest({ clock }, internals));
+// So small that ends are written all the time, and that most of what is asked for has to be read from the file.
+for (const small of [1, 4]) {
+  const internals = { endsInterval: 4 * small, cachedSeries: small, recentEvents: small };
+  describeEventLog(`SQLite with ${small} series in memory`, (clock) => new SqliteUnderTest({ clock }, internals));
 }
 
-/** Statements at which a full disk can show, those of pruning and of the index among them. */
+/** Statements at which a full disk can show, those of pruning and of the ends of series among them. */
 const writes = [
   "commit",
   "insert into event",
   "insert into series",
-  "insert or replace into posting",
-  "update series",
+  "insert or replace into series_end",
+  "delete from series_end",
+  "delete from series where",
   "update meta",
   "delete from event",
 ];
@@ -38,12 +39,12 @@ const writes = [
 class SqliteUnderTest implements LogUnderTest {
   readonly #folder = new TempFolder();
   readonly #options: SqliteEventLogOptions;
-  readonly #internals: StoreInternals;
+  readonly #internals: LogInternals;
   readonly #opened: EventLog[] = [];
   #connection = new FaultyConnection();
   #path = this.#folder.file();
 
-  constructor(options: SqliteEventLogOptions, internals: StoreInternals = {}) {
+  constructor(options: SqliteEventLogOptions, internals: LogInternals = {}) {
     this.#options = { durability: "os", ...options };
     this.#internals = internals;
     this.#open();

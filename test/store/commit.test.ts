@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
 import { busErrorCodeOf, busRejectionOf } from "../contract/bus-error-code.ts";
 import { appendEach, draft, drafts, idsOf, range, readAll, topicsOf } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
@@ -23,17 +23,16 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
-function open(segmentSize?: number): SqliteEventLog {
+function open(internals: LogInternals = {}): SqliteEventLog {
   connection = new FaultyConnection();
   failures = [];
   const options = { clock: new FakeClock().read, onFailure: (error: unknown) => void failures.push(error) };
-  const internals = { connect: connection.connect, ...(segmentSize === undefined ? {} : { segmentSize }) };
-  return new SqliteEventLog(folder.file(), options, internals);
+  return new SqliteEventLog(folder.file(), options, { connect: connection.connect, ...internals });
 }
 
-async function reopen(segmentSize?: number): Promise<void> {
+async function reopen(internals: LogInternals = {}): Promise<void> {
   await log.close();
-  log = open(segmentSize);
+  log = open(internals);
 }
 
 /** Lets the database take no page more than it has; 0 lifts that. */
@@ -119,17 +118,13 @@ describe("a full disk", () => {
     expect(topicsOf(log)).toMatchObject([{ count: 10 }]);
   });
 
-  test("makes the writing of the index fail, which is done with a later append", async () => {
-    await log.close();
-    rmSync(folder.file());
-    log = open(8);
-    connection.failNext("insert or replace into posting", "SQLITE_FULL");
+  test("while the ends of series are written takes nothing, and they are written another time", async () => {
+    await reopen({ endsInterval: 8 });
     await log.append(drafts(9));
-    await turns(5);
-    expect(log.health()).toEqual({ state: "ok" });
+    connection.failNext("insert or replace into series_end", "SQLITE_FULL");
+    expect(await busErrorCodeOf(log.append(drafts(9)))).toBe("storage_full");
     await log.append(drafts(9));
-    await turns(5);
-    expect(connection.database.query("select count(*) from posting").values()).toEqual([[2]]);
+    expect(connection.database.query("select count(*) from series_end").values()).toEqual([[1]]);
     await reopen();
     expect([log.health().state, topicsOf(log)[0]?.count]).toEqual(["ok", 18]);
   });

@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { statSync } from "node:fs";
-import { SqliteEventLog, type StoreInternals } from "../../src/store/event-log.ts";
+import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
 import { MAX_SLICE_EVENTS } from "../../src/store/retention.ts";
-import { draft, drafts, idsOf, range, readAll, topicsOf } from "../contract/log-driver.ts";
+import { draft, drafts, idsOf, range, readAll, startingWith, topicsOf } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
 import { FaultyConnection } from "../helpers/fault.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -24,7 +24,7 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
-function open(internals: StoreInternals = {}): void {
+function open(internals: LogInternals = {}): void {
   connection = new FaultyConnection();
   const options = { durability: "os", clock: clock.read } as const;
   log = new SqliteEventLog(folder.file(), options, { connect: connection.connect, ...internals });
@@ -41,20 +41,11 @@ function rowsOf(table: string): number {
   return Number(connection.database.query(`select count(*) from ${table}`).values()[0]?.[0]);
 }
 
-/** How often the file was told something new of a topic. */
-function updatesOfSeries(): number {
-  return connection.statements.filter((sql) => sql.startsWith("update series")).length;
-}
-
-async function reopenEmpty(internals: StoreInternals): Promise<void> {
+async function reopenEmpty(internals: LogInternals): Promise<void> {
   await log.close();
   folder[Symbol.dispose]();
   folder = new TempFolder();
   open(internals);
-}
-
-async function turns(count: number): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** How far the floor moved in each turn of the loop until `until` resolves. */
@@ -110,52 +101,48 @@ describe("pruning", () => {
   });
 
   test("leaves nothing of what is gone", async () => {
-    await reopenEmpty({ segmentSize: 16 });
-    for (const round of range(1, 20)) {
-      await log.append([...drafts(20, `topic.${round}`), ...drafts(5, "steady")]);
-      await log.prune({ maxHistory: 30 }, clock.nowMs);
+    await reopenEmpty({ endsInterval: 16 });
+    for (const round of range(1, 600)) {
+      await log.append([...drafts(3, `topic.${round}`), draft("steady"), draft(`once.${round}`)]);
+      if (round % 30 === 0) await log.prune({ maxHistory: 30 }, clock.nowMs);
     }
     await log.prune({ maxHistory: 10 }, clock.nowMs);
-    expect([rowsOf("event"), rowsOf("series")]).toEqual([10, 2]);
-    expect(rowsOf("posting")).toBeLessThanOrEqual(4);
+    expect([rowsOf("event"), rowsOf("series")]).toEqual([10, 5]);
+    await log.append(drafts(100, "steady"));
+    await log.append(drafts(100, "steady"));
+    expect(rowsOf("series_end")).toBe(2);
   });
 
-  test("writes to the topics in the file only when a segment of the index goes", async () => {
-    await reopenEmpty({ segmentSize: 64 });
+  test("writes nothing but what goes, and how far it went", async () => {
     await log.append(range(1, 200).map((id) => draft(`topic.${id % 10}`)));
-    await turns(20);
     connection.statements.length = 0;
     await log.prune({ maxHistory: 150 }, clock.nowMs);
-    expect(updatesOfSeries()).toBe(0);
+    const writes = connection.statements.filter((sql) => !/^(select|begin|commit)/.test(sql));
+    expect([...new Set(writes)].map((sql) => sql.split(" ").slice(0, 3).join(" "))).toEqual([
+      "delete from idempotency_key",
+      "delete from event",
+      "update meta set",
+    ]);
     expect(topicsOf(log).map(({ count }) => count)).toEqual(Array(10).fill(15));
-    await log.prune({ maxHistory: 130 }, clock.nowMs);
-    expect(updatesOfSeries()).toBe(10);
     await log.close();
     open();
-    expect(topicsOf(log).map(({ count }) => count)).toEqual(Array(10).fill(13));
+    expect(topicsOf(log).map(({ count }) => count)).toEqual(Array(10).fill(15));
   });
 
-  test("leaves nothing of a topic that its successor by number would be taken for", async () => {
-    await reopenEmpty({ segmentSize: 4 });
-    await log.append(["a", "z", "a", "z", "a", "z", "a", "a", "a"].map((topic) => draft(topic)));
-    await turns(20);
-    const pruning = log.prune({ maxHistory: 5 }, clock.nowMs);
-    while (log.floor === 1) await turns(1);
-    await log.close();
-    await pruning;
-    open();
-    // The first segment was to go next.
-    expect([log.floor, rowsOf("posting where segment = 0")]).toEqual([5, 2]);
-    await log.prune({ maxHistory: 3 }, clock.nowMs);
-    expect(topicsOf(log).map(({ topic }) => topic)).toEqual(["a"]);
-    await log.close();
-    open();
-    await log.append([draft("new"), draft("new"), draft("new")]);
-    await turns(20);
-    await log.prune({ maxHistory: 3 }, clock.nowMs);
-    await log.close();
-    open();
-    expect(topicsOf(log)).toMatchObject([{ topic: "new", count: 3 }]);
+  test("lets a topic come back that was removed, and finds only what came after", async () => {
+    await log.append([draft("a"), draft("b"), draft("a"), draft("b")]);
+    await log.prune({ maxHistory: 1 }, clock.nowMs);
+    await log.append([draft("a"), draft("c")]);
+    for (const _ of range(1, 2)) {
+      expect(topicsOf(log).map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([
+        ["a", 1, 5],
+        ["b", 1, 4],
+        ["c", 1, 6],
+      ]);
+      expect(idsOf(readAll(log, { topics: startingWith("a") }))).toEqual([5]);
+      await log.close();
+      open();
+    }
     expect(log.health()).toEqual({ state: "ok" });
   });
 
@@ -209,5 +196,25 @@ describe("the file", () => {
       expect(statSync(folder.file()).size).toBeLessThanOrEqual(maxBytes);
     }
     expect(log.head - log.floor + 1).toBeGreaterThan(60);
+  });
+
+  test("counts events against the bytes that it may have, and no idempotency keys", async () => {
+    const maxBytes = 400_000;
+    const full: string[] = [];
+    await log.close();
+    log = new SqliteEventLog(folder.file(), { durability: "os", clock: clock.read, onFull: (text) => full.push(text) });
+    await log.append(drafts(100, "before"));
+    for (const round of range(1, 10)) {
+      const keys = range(1, 1000).map((key) => `${round}.${key}.${"k".repeat(90)}`);
+      await Promise.all(keys.map((idempotencyKey) => log.append(drafts(1), { idempotencyKey })));
+      await log.prune({ maxBytes }, clock.nowMs);
+      expect(log.head - log.floor + 1).toBeGreaterThan(Math.min(log.head, 2000) - 1);
+    }
+    expect(log.size().usedBytes).toBeGreaterThan(maxBytes);
+    expect(full).toHaveLength(1);
+    clock.advance(600_001);
+    await log.prune({ maxBytes }, clock.nowMs);
+    expect(log.size().usedBytes).toBeLessThanOrEqual(maxBytes);
+    expect(log.head - log.floor + 1).toBeGreaterThan(2000);
   });
 });

@@ -1,25 +1,25 @@
 import type { Database } from "bun:sqlite";
 import { BusError } from "../../bus/errors.ts";
-import { Segments } from "../events/segment.ts";
-import { type Series, SeriesTable } from "../events/series.ts";
-import { leaveOutRemoved } from "../events/stored-counts.ts";
+import { SeriesTable } from "../events/series-table.ts";
 import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
-import { type MetaValues, readMeta } from "../file/meta.ts";
+import { readMeta } from "../file/meta.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { freshSchema, refuseOpenHere, SCHEMA_VERSION, schemaOf, schemaVersionOf } from "../file/sqlite.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
 import { lossOf } from "../file/wal.ts";
-import { isKeyIntact, type KeyRow } from "../keys/idempotency.ts";
-import { isTokenIntact, type TokenRow } from "../keys/tokens.ts";
+import { isKeyIntact, KEY_COLUMNS, type KeyRow } from "../keys/key-row.ts";
+import { isTokenIntact, TOKEN_COLUMNS, type TokenRow } from "../keys/tokens.ts";
+import { ChainCheck } from "./chain-check.ts";
+import { type CheckedHistory, checkedHistory } from "./checked-history.ts";
 import { EventCheck } from "./event-check.ts";
-import { IndexCheck } from "./index-check.ts";
-import { TailCheck } from "./tail-check.ts";
 
-/** Events between two turns of the loop, unless their data is large. */
-const PAGE_EVENTS = 5000;
+/** Series that are kept in memory, some 6 MB. Those of other events are read again. */
+const CACHED_SERIES = 20_000;
+/** Idempotency keys between two turns of the loop. */
+const PAGE_KEYS = 5000;
 
 export interface CheckOptions {
   /** Told of each thing that is damaged. */
@@ -43,7 +43,7 @@ export interface CheckReport {
 /**
  * Looks at all of a history file that nobody uses, without changing it, and names what is damaged.
  *
- * Reads it piece by piece: the memory that this takes grows with the number of topics and sources, not of events.
+ * Reads it piece by piece: the memory that this takes is bounded, however many events and series there are.
  * Throws `unavailable` when there is no such history, or when it cannot be looked at.
  */
 export async function checkFile(name: string, options: CheckOptions): Promise<CheckReport> {
@@ -58,7 +58,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
     if (loss?.isOrdinary) options.onLoss?.(loss.detail);
     else if (loss) damage.note(loss.detail);
     if (schemaVersionOf(database) === SCHEMA_VERSION) {
-      return await checkDatabase(database, damage, options.onProgress ?? (() => {}));
+      return await new Check(database, damage, options.onProgress).run();
     }
     if (damage.isFound) return { isSound: false, untold: 0, events: 0, floor: 1, head: 0 };
     throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
@@ -67,25 +67,62 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
   }
 }
 
-async function checkDatabase(
-  database: Database,
-  damage: Damage,
-  onProgress: (what: string, done: number) => void,
-): Promise<CheckReport> {
-  onProgress("structure", 0);
-  attempt("the structure", damage, () => checkStructure(database, damage));
-  attempt("the schema", damage, () => checkSchema(database, damage));
-  const history = { events: 0, floor: 0, head: 0 };
-  await attempt("the history", damage, async () => {
-    const meta = readMeta(database);
-    await checkHistory(database, meta, damage, history, onProgress);
-  });
-  attempt("the idempotency keys", damage, () => checkKeys(database, damage));
-  attempt("the tokens", damage, () => checkTokens(database, damage));
-  return { isSound: !damage.isFound, untold: damage.untold, ...history };
+class Check {
+  readonly #database: Database;
+  readonly #damage: Damage;
+  readonly #onProgress: (what: string, done: number) => void;
+
+  constructor(database: Database, damage: Damage, onProgress: CheckOptions["onProgress"] = () => {}) {
+    this.#database = database;
+    this.#damage = damage;
+    this.#onProgress = onProgress;
+  }
+
+  async run(): Promise<CheckReport> {
+    this.#onProgress("structure", 0);
+    await this.#attempt("structure", () => checkStructure(this.#database, this.#damage));
+    await this.#attempt("schema", () => checkSchema(this.#database, this.#damage));
+    let report = { events: 0, floor: 0, head: 0 };
+    await this.#attempt("history", async () => {
+      const meta = readMeta(this.#database);
+      await this.#attempt("tokens", () => checkTokens(this.#database, this.#damage, meta.tokens));
+      report = await this.#checkHistory(checkedHistory(this.#database, this.#damage, meta));
+    });
+    await this.#follow("idempotency keys", checkKeys(this.#database, this.#damage));
+    return { isSound: !this.#damage.isFound, untold: this.#damage.untold, ...report };
+  }
+
+  async #checkHistory(history: CheckedHistory): Promise<{ events: number; floor: number; head: number }> {
+    const series = new SeriesTable({ database: this.#database, damage: this.#damage, maxCached: CACHED_SERIES });
+    const events = new EventCheck(history, series);
+    await this.#follow("series", checkSeries(series));
+    await this.#follow("events", events.run());
+    await this.#follow("chains", new ChainCheck(history, events.events).run());
+    return { events: events.sound, floor: history.floor, head: history.head };
+  }
+
+  /** Goes on with the work in turns of the loop. */
+  async #follow(what: string, work: Iterable<number>): Promise<void> {
+    await this.#attempt(what, async () => {
+      for (const done of work) {
+        this.#onProgress(what, done);
+        await nextTurn();
+      }
+    });
+  }
+
+  /** What SQLite throws on the way is a finding, too. */
+  async #attempt(what: string, work: () => void | Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isSqliteError(error) && !(error instanceof BusError)) throw error;
+      this.#damage.note(`the ${what} cannot be read: ${error.message}`);
+    }
+  }
 }
 
-/** What SQLite itself can find: trees, free pages, types. */
+/** What SQLite itself can find: trees, indexes, free pages, types. */
 function checkStructure(database: Database, damage: Damage): void {
   const rows = database.query("pragma integrity_check").values();
   for (const [text] of rows) if (text !== "ok") damage.note(`SQLite: ${String(text).replaceAll("\n", " ")}`);
@@ -99,64 +136,27 @@ function checkSchema(database: Database, damage: Damage): void {
   }
 }
 
-async function checkHistory(
-  database: Database,
-  meta: MetaValues,
-  damage: Damage,
-  history: { events: number; floor: number; head: number },
-  onProgress: (what: string, done: number) => void,
-): Promise<void> {
-  const series = new SeriesTable(database, damage);
-  const parts = { database, series, damage, meta, segments: new Segments(meta.segment_size) };
-  // What is damaged in the index is told of when all of it is looked at.
-  attempt("the counts", damage, () => leaveOutRemoved(parts, meta.pruned_to + 1, () => {}));
-  const index = new IndexCheck(parts);
-  const blocks = attempt("the blocks of the index", damage, () => new TailCheck(parts));
-  const witnesses = blocks ? [index, blocks] : [index];
-  const events = new EventCheck(parts, {
-    see(one: Series, id: number) {
-      for (const witness of witnesses) witness.see(one, id);
-    },
-    miss: (id: number) => index.miss(id),
-  });
-  history.floor = events.floor;
-  history.head = events.head;
-  while (!events.isDone) {
-    events.checkNext(PAGE_EVENTS);
-    onProgress("events", (events.checked - events.floor + 1) / (events.head - events.floor + 1));
-    await nextTurn();
-  }
-  history.events = events.sound;
-  attempt("the counts", damage, () => events.finish());
-  attempt("the index", damage, () => index.finish());
+/** Which series are missing shows in the events. */
+function* checkSeries(series: SeriesTable): Generator<number> {
+  while (series.verifyNext(() => [])) yield series.verified;
 }
 
-function checkKeys(database: Database, damage: Damage): void {
-  for (const row of database.query<KeyRow, []>("select * from idempotency_key").iterate()) {
+function* checkKeys(database: Database, damage: Damage): Generator<number> {
+  const [count = 0] = database.query("select count(*) from idempotency_key").values().flat() as number[];
+  let seen = 0;
+  let last = 0;
+  for (const row of database.query<KeyRow, []>(`select ${KEY_COLUMNS} from idempotency_key order by id`).iterate()) {
     if (!isKeyIntact(row)) damage.note(`idempotency key ${JSON.stringify(row.key)}: checksum mismatch`);
+    if (last > 0 && row.id > last + 1) damage.note(`idempotency keys ${last + 1} to ${row.id - 1}: missing`);
+    last = row.id;
+    if (++seen % PAGE_KEYS === 0) yield seen / count;
   }
 }
 
-function checkTokens(database: Database, damage: Damage): void {
-  const rows = database.query<TokenRow, []>("select * from token").all();
-  const expected = readMeta(database).tokens;
+function checkTokens(database: Database, damage: Damage, expected: number): void {
+  const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
   if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
   for (const row of rows) {
     if (!isTokenIntact(row)) damage.note(`token ${JSON.stringify(row.name)}: checksum mismatch`);
-  }
-}
-
-/** What SQLite throws on the way is a finding, too. */
-function attempt<T>(what: string, damage: Damage, check: () => T): T | undefined {
-  const note = (error: unknown) => {
-    if (!isSqliteError(error) && !(error instanceof BusError)) throw error;
-    damage.note(`${what} cannot be read: ${error.message}`);
-    return undefined;
-  };
-  try {
-    const result = check();
-    return result instanceof Promise ? (result.catch(note) as T) : result;
-  } catch (error) {
-    return note(error);
   }
 }

@@ -3,7 +3,9 @@ import { BusError } from "../../bus/errors.ts";
 import { Event, formatTime } from "../../bus/event.ts";
 import type { RawJson } from "../../bus/json.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
-import type { Series, SeriesTable } from "./series.ts";
+import { type EventHead, HEAD_COLUMNS, type HeadRow, headChecksumOf, headOf, isIntact } from "./event-head.ts";
+import type { RecentEvents, StoredEvent } from "./recent.ts";
+import type { SeriesTable } from "./series-table.ts";
 
 /** Damaged events in a row that a look for a time gets past, which is more than a page of SQLite holds. */
 const MAX_DAMAGED_RUN = 10_000;
@@ -12,16 +14,21 @@ const MISMATCH = "checksum mismatch";
 /** All that is known of an event whose head was looked for. */
 export const NOT_INTACT = "missing, or checksum mismatch";
 
-interface Row {
+const COLUMNS = `${HEAD_COLUMNS}, checksum, data`;
+type EventRow = [...HeadRow, checksum: number, data: RawJson];
+
+/** The same as `iterate` returns it. */
+interface NamedRow {
   readonly id: number;
   readonly series_id: number;
   readonly created_at: number;
+  readonly previous: number;
+  readonly skip: number;
+  readonly depth: number;
   readonly head_checksum: number;
   readonly checksum: number;
   readonly data: RawJson;
 }
-
-export type Head = [id: number, seriesId: number, createdAtMs: number, headChecksum: number];
 
 /** Events that were loaded, in the order that was asked for. */
 export interface Loaded {
@@ -32,45 +39,54 @@ export interface Loaded {
   readonly count: number;
 }
 
-/** Told of an event that cannot be served, and why, in few words: "missing". */
+/** Called with an event that cannot be served, and why, in few words: "missing". */
 export type OnDamaged = (id: number, reason: string) => void;
 
-/** The rows of the events. None leaves here without having matched its checksums. */
+export interface EventTableOptions {
+  readonly database: Database;
+  readonly series: SeriesTable;
+  readonly recent: RecentEvents;
+  readonly onDamaged: OnDamaged;
+}
+
+/** The rows of the events. None leaves here without having matched its checksums. The newest ones are in memory. */
 export class EventTable {
   readonly #series: SeriesTable;
+  readonly #recent: RecentEvents;
   readonly #onDamaged: OnDamaged;
   readonly #insert: Statement;
-  readonly #row: Statement<Row>;
-  readonly #up: Statement<Row>;
-  readonly #down: Statement<Row>;
+  readonly #row: Statement;
+  readonly #up: Statement<NamedRow, [number, number]>;
+  readonly #down: Statement<NamedRow, [number, number]>;
   readonly #heads: Statement;
 
-  constructor(database: Database, series: SeriesTable, onDamaged: OnDamaged) {
+  constructor({ database, series, recent, onDamaged }: EventTableOptions) {
     this.#series = series;
+    this.#recent = recent;
     this.#onDamaged = onDamaged;
-    this.#insert = database.prepare("insert into event values (?, ?, ?, ?, ?, ?)");
-    this.#row = database.prepare<Row, [number]>("select * from event where id = ?");
-    this.#up = database.prepare<Row, [number, number]>("select * from event where id between ? and ? order by id");
-    this.#down = database.prepare<Row, [number, number]>(
-      "select * from event where id between ? and ? order by id desc",
-    );
-    this.#heads = database.prepare(
-      "select id, series_id, created_at, head_checksum from event where id between ? and ? order by id",
-    );
+    this.#insert = database.prepare(`insert into event (${COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#row = database.prepare(`select ${COLUMNS} from event where id = ?`);
+    this.#up = database.prepare(`select ${COLUMNS} from event where id between ? and ? order by id`);
+    this.#down = database.prepare(`select ${COLUMNS} from event where id between ? and ? order by id desc`);
+    this.#heads = database.prepare(`select ${HEAD_COLUMNS} from event where id between ? and ? order by id`);
   }
 
-  /** Writes the event in the transaction that is open. */
-  insert(event: Event, series: Series, createdAtMs: number): void {
-    const headChecksum = headChecksumOf(event.id, series.id, createdAtMs);
-    this.#insert.run(event.id, series.id, createdAtMs, headChecksum, checksumOf(event), event.rawData);
+  /** Writes the event in the transaction that is open. `data` is that of the event. */
+  insert({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent, data: RawJson): void {
+    const headChecksum = headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth);
+    const checksum = checksumOf(event);
+    this.#insert.run(id, seriesId, createdAtMs, previous, skip, depth, headChecksum, checksum, data);
   }
 
-  /** Undefined when the event is missing or damaged, which is then told. */
-  load(id: number): Event | undefined {
+  /** Undefined when the event is missing or damaged, which is then reported. */
+  load(id: number): StoredEvent | undefined {
+    const recent = this.#recent.get(id);
+    if (recent) return recent;
     try {
-      return this.#verify(id, this.#row.get(id) ?? undefined);
+      const [row] = this.#row.values(id) as EventRow[];
+      return this.#verify(id, row);
     } catch (error) {
-      this.#tellUnreadable(id, error);
+      this.#reportUnreadable(id, error);
       return undefined;
     }
   }
@@ -84,64 +100,90 @@ export class EventTable {
     for (const id of ids) {
       if (bytes > maxBytes) break;
       const row = run?.take(id);
-      const event = row ? this.#verify(id, row) : this.load(id);
-      if (event) events.push(event);
+      const stored = row ? this.#verify(id, row) : this.load(id);
+      if (stored) events.push(stored.event);
       else damaged.push(id);
-      bytes += event?.json.length ?? 0;
+      bytes += stored?.event.json.length ?? 0;
     }
     run?.close();
     return { events, damaged, count: events.length + damaged.length };
   }
 
-  /** The series of each event from `first` to `last`; undefined where the row is missing or damaged. */
-  seriesBetween(first: number, last: number): (Series | undefined)[] {
-    const found = new Array<Series | undefined>(Math.max(0, last - first + 1)).fill(undefined);
-    for (const [id, seriesId] of this.#headsBetween(first, last)) found[id - first] = this.#series.get(seriesId);
+  /** The head of the event; undefined when it is missing or damaged, which is then reported. */
+  head(id: number): EventHead | undefined {
+    const recent = this.#recent.get(id);
+    if (recent) return recent;
+    const [head] = this.#rowsBetween(id, id);
+    if (head) return headOf(head);
+    this.#onDamaged(id, NOT_INTACT);
+    return undefined;
+  }
+
+  /** The series of each event from `first` to `last`; 0 where the row is missing or damaged. */
+  seriesBetween(first: number, last: number): Float64Array {
+    const found = new Float64Array(Math.max(0, last - first + 1));
+    const split = Math.max(first, Math.min(last + 1, this.#recent.first));
+    if (split > first) for (const [id, seriesId] of this.#rowsBetween(first, split - 1)) found[id - first] = seriesId;
+    for (let id = split; id <= last; id++) found[id - first] = this.#recent.get(id)?.seriesId ?? 0;
     return found;
+  }
+
+  /** The series of one event; 0 when it is missing or damaged. Takes one look at the file, whatever the id is. */
+  seriesOf(id: number): number {
+    return this.#rowsBetween(id, id)[0]?.[1] ?? 0;
+  }
+
+  /** The intact heads of the events from `first` to `last`, ascending. */
+  headsBetween(first: number, last: number): EventHead[] {
+    return this.#rowsBetween(first, last).map(headOf);
   }
 
   /**
    * The newest event up to `id`, but not below `floor`, that has a time; `floor - 1` and 0 when none has. Those that are
-   * passed over are damaged, and told.
+   * passed over are damaged, and reported.
    */
   timedAt(id: number, floor: number): { id: number; createdAtMs: number } {
     for (let at = id; at >= floor; at--) {
-      const [head] = this.#headsBetween(at, at);
-      if (head) return { id: at, createdAtMs: head[2] };
-      this.#onDamaged(at, NOT_INTACT);
+      const head = this.head(at);
+      if (head) return head;
       if (id - at > MAX_DAMAGED_RUN) throw new BusError("internal", `the times of the events before ${id} are damaged`);
     }
     return { id: floor - 1, createdAtMs: 0 };
   }
 
-  /** The intact heads of the events from `first` to `last`, ascending. */
-  #headsBetween(first: number, last: number): Head[] {
+  #rowsBetween(first: number, last: number): HeadRow[] {
     try {
-      return (this.#heads.values(first, last) as Head[]).filter(isIntact);
+      return (this.#heads.values(first, last) as HeadRow[]).filter(isIntact);
     } catch (error) {
       if (!isSqliteError(error)) throw error;
       if (first >= last) return [];
     }
     // One broken page must not hide the others.
     const middle = Math.floor((first + last) / 2);
-    return [...this.#headsBetween(first, middle), ...this.#headsBetween(middle + 1, last)];
+    return [...this.#rowsBetween(first, middle), ...this.#rowsBetween(middle + 1, last)];
   }
 
-  #verify(id: number, row: Row | undefined): Event | undefined {
-    const series = row && this.#series.get(row.series_id);
-    if (row === undefined) this.#onDamaged(id, "missing");
-    else if (!isIntact([id, row.series_id, row.created_at, row.head_checksum])) this.#onDamaged(id, MISMATCH);
-    else if (series === undefined) this.#onDamaged(id, `of series ${row.series_id}, which is missing`);
-    else if (series.isDamaged) this.#onDamaged(id, `of series ${row.series_id}, which is damaged`);
-    else {
-      const event = new Event(id, series, formatTime(row.created_at), row.data);
-      if (checksumOf(event) === row.checksum) return event;
-      this.#onDamaged(id, MISMATCH);
-    }
+  #verify(id: number, row: EventRow | undefined): StoredEvent | undefined {
+    if (row === undefined) return this.#reject(id, "missing");
+    const [, seriesId, createdAtMs, previous, skip, depth, headChecksum, checksum, data] = row;
+    const head = { id, seriesId, createdAtMs, previous, skip, depth };
+    if (!isIntact([id, seriesId, createdAtMs, previous, skip, depth, headChecksum])) return this.#reject(id, MISMATCH);
+    // Damage can put anything in the place of a text.
+    if (typeof data !== "string") return this.#reject(id, MISMATCH);
+    const series = this.#series.get(seriesId);
+    if (series === undefined) return this.#reject(id, `of series ${seriesId}, which is missing`);
+    if (series.isDamaged) return this.#reject(id, `of series ${seriesId}, which is damaged`);
+    const event = new Event(id, series, formatTime(createdAtMs), data);
+    if (checksumOf(event) !== checksum) return this.#reject(id, MISMATCH);
+    return { ...head, event };
+  }
+
+  #reject(id: number, reason: string): undefined {
+    this.#onDamaged(id, reason);
     return undefined;
   }
 
-  #tellUnreadable(id: number, error: unknown): void {
+  #reportUnreadable(id: number, error: unknown): void {
     if (!isSqliteError(error)) throw error;
     this.#onDamaged(id, `not readable: ${error.message}`);
   }
@@ -151,26 +193,28 @@ export class EventTable {
     const first = ids[0] ?? 0;
     const last = ids.at(-1) ?? 0;
     if (ids.length < 2 || Math.abs(last - first) !== ids.length - 1) return undefined;
+    if (this.#recent.get(first) && this.#recent.get(last)) return undefined;
     return new Run(first < last ? this.#up.iterate(first, last) : this.#down.iterate(last, first));
   }
 }
 
 /** Rows of consecutive ids, read on as they are taken. Ends at the first row that cannot be read. */
 class Run {
-  readonly #rows: IterableIterator<Row>;
-  #ahead: Row | undefined;
+  readonly #rows: IterableIterator<NamedRow>;
+  #ahead: NamedRow | undefined;
 
-  constructor(rows: IterableIterator<Row>) {
+  constructor(rows: IterableIterator<NamedRow>) {
     this.#rows = rows;
     this.#ahead = this.#next();
   }
 
   /** The row of the next id, unless the file has it elsewhere, or not at all. */
-  take(id: number): Row | undefined {
+  take(id: number): EventRow | undefined {
     const row = this.#ahead;
     if (row?.id !== id) return undefined;
     this.#ahead = this.#next();
-    return row;
+    const { series_id, created_at, previous, skip, depth, head_checksum, checksum, data } = row;
+    return [id, series_id, created_at, previous, skip, depth, head_checksum, checksum, data];
   }
 
   /** Releases the statement. */
@@ -178,7 +222,7 @@ class Run {
     this.#rows.return?.();
   }
 
-  #next(): Row | undefined {
+  #next(): NamedRow | undefined {
     try {
       const { value, done } = this.#rows.next();
       return done ? undefined : value;
@@ -192,24 +236,4 @@ class Run {
 /** CRC-32 (as in zlib and PNG) of the JSON that readers get, so that no part of an event can change unseen. */
 function checksumOf(event: Event): number {
   return Bun.hash.crc32(event.json);
-}
-
-const numbers = new Float64Array(3);
-const bytes = new Uint8Array(numbers.buffer);
-
-/** CRC-32 of what an event is found by. Every machine that Bun runs on is little-endian. */
-function headChecksumOf(id: number, seriesId: number, createdAtMs: number): number {
-  numbers[0] = id;
-  numbers[1] = seriesId;
-  numbers[2] = createdAtMs;
-  return Bun.hash.crc32(bytes);
-}
-
-export function isIntact([id, seriesId, createdAtMs, headChecksum]: readonly [
-  number,
-  number,
-  number,
-  number,
-]): boolean {
-  return headChecksumOf(id, seriesId, createdAtMs) === headChecksum && Number.isSafeInteger(createdAtMs);
 }

@@ -1,22 +1,179 @@
-import type { Database } from "bun:sqlite";
-import { readMeta } from "../file/meta.ts";
-import { NO_SEGMENT } from "./posting-table.ts";
-import { Segments } from "./segment.ts";
-import { endChecksumOf } from "./series.ts";
-import seriesEnds from "./series-ends.sql" with { type: "text" };
+import type { Database, Statement } from "bun:sqlite";
+import type { Damage } from "../file/damage.ts";
+import { Meta } from "../file/meta.ts";
+import { isSqliteError } from "../file/sqlite-error.ts";
+import { ENDS_PER_ROW, endsChecksumOf, endsRowOf } from "./series-row.ts";
 
-/** Gives the end of each series a checksum, in the transaction that is open, unless the index goes on beyond it. */
-export function protectEnds(database: Database): void {
-  database.run(seriesEnds);
-  const { segment_size, pruned_to } = readMeta(database);
-  const segments = new Segments(segment_size);
-  const lastSegments = database
-    .query("select series_id, max(segment) from posting where segment >= ? group by series_id")
-    .values(segments.of(pruned_to + 1)) as [number, number][];
-  const lastOf = new Map(lastSegments);
-  using update = database.prepare("update series set end_checksum = ? where id = ?");
-  for (const [id, lastId] of database.query("select id, last_id from series").values() as [number, number][]) {
-    const isSound = segments.of(lastId) >= (lastOf.get(id) ?? NO_SEGMENT);
-    if (isSound) update.run(endChecksumOf(id, lastId), id);
+/** Events after which the ends that have changed are written. Opening reads the heads of up to twice as many, in 25 ms. */
+const INTERVAL_EVENTS = 65_536;
+
+/** A row of the table: the newest event of each of some series. */
+interface EndsRow {
+  readonly firstId: number;
+  readonly ends: Float64Array;
+  /** What the file has of it is damaged: it stays so, and the series in it are not followed. */
+  readonly isDamaged: boolean;
+}
+
+export interface SeriesEndsOptions {
+  readonly database: Database;
+  readonly damage: Damage;
+  /** The event up to which the file has the ends. */
+  readonly endsTo: number;
+  /** Events after which changed ends are written; only tests change it. */
+  readonly intervalEvents?: number | undefined;
+}
+
+/**
+ * The newest event of each series: eight bytes a series, in memory as soon as one in its row is asked for.
+ *
+ * The file has them as of an event that lies some ten thousand behind the head. Every transaction that appends events
+ * writes a few of the rows that have changed, so that no publisher waits for many.
+ */
+export class SeriesEnds {
+  /** The event up to which the file had the ends when it was opened. */
+  readonly openedTo: number;
+  readonly #damage: Damage;
+  readonly #select: Statement;
+  readonly #stored: Statement;
+  readonly #upsert: Statement;
+  readonly #delete: Statement;
+  readonly #meta: Meta;
+  readonly #interval: number;
+  readonly #rows = new Map<number, EndsRow>();
+  /** First ids of the rows that have changed since the last writing began. */
+  #changed = new Set<number>();
+  /** First ids of the rows that are still to be written, and the head up to which they then are exact. */
+  #due: { readonly rows: number[]; readonly total: number; readonly head: number } | undefined;
+  #endsTo: number;
+
+  constructor({ database, damage, endsTo, intervalEvents = INTERVAL_EVENTS }: SeriesEndsOptions) {
+    this.#damage = damage;
+    this.#select = database.prepare("select ends, checksum from series_end where first_id = ?");
+    this.#stored = database.prepare("select first_id from series_end where first_id between ? and ?");
+    this.#upsert = database.prepare("insert or replace into series_end (first_id, ends, checksum) values (?, ?, ?)");
+    this.#delete = database.prepare("delete from series_end where first_id = ?");
+    this.#meta = new Meta(database);
+    this.#interval = intervalEvents;
+    this.openedTo = endsTo;
+    this.#endsTo = endsTo;
   }
+
+  /** The newest event of the series; 0 when it has none, or when that is damaged. */
+  lastId(seriesId: number): number {
+    return this.#row(seriesId).ends[(seriesId - 1) % ENDS_PER_ROW] ?? 0;
+  }
+
+  /** Whether the newest event of the series can be trusted. */
+  isIntact(seriesId: number): boolean {
+    return !this.#row(seriesId).isDamaged;
+  }
+
+  /** Notes the newest event of a series; 0 when there is none. */
+  set(seriesId: number, lastId: number): void {
+    const row = this.#row(seriesId);
+    row.ends[(seriesId - 1) % ENDS_PER_ROW] = lastId;
+    if (!row.isDamaged) this.#changed.add(row.firstId);
+  }
+
+  /** The series within a range of ids, both included, whose newest event has an id or a later one. */
+  *endingFrom(least: number, firstSeriesId: number, lastSeriesId: number): Generator<number> {
+    const stored = this.#stored.values(endsRowOf(firstSeriesId), lastSeriesId) as [number][];
+    for (const firstId of new Set([...stored.map(([id]) => id), ...this.#rows.keys()])) {
+      const last = Math.min(firstId + ENDS_PER_ROW - 1, lastSeriesId);
+      for (let id = Math.max(firstId, firstSeriesId); id <= last; id++) if (this.lastId(id) >= least) yield id;
+    }
+  }
+
+  /** The series whose newest event lies in a range of ids, both included, of those in the rows that begin with these. */
+  *endingWithin(first: number, last: number, rows: Iterable<number>): Generator<number> {
+    for (const firstId of rows) {
+      const { ends } = this.#row(firstId);
+      for (let index = 0; index < ENDS_PER_ROW; index++) {
+        const lastId = ends[index] ?? 0;
+        if (lastId >= first && lastId <= last) yield firstId + index;
+      }
+    }
+  }
+
+  /**
+   * Writes some of the rows that are due, in the transaction that is open, which appends so many events. After its
+   * commit, call `committed`; after a rollback, nothing: they are written another time.
+   */
+  write(events: number): void {
+    if (this.#due === undefined) return;
+    const { rows, head } = this.#due;
+    for (const firstId of rows.slice(-this.#share(this.#due, events))) this.#write(this.#row(firstId));
+    if (this.#share(this.#due, events) === rows.length) this.#meta.set("ends_to", head);
+  }
+
+  /** The transaction that appended so many events was committed, up to this head. */
+  committed(events: number, head: number): void {
+    if (this.#due) {
+      const share = this.#share(this.#due, events);
+      for (const firstId of this.#due.rows.splice(this.#due.rows.length - share)) this.#dropIfEmpty(firstId);
+      if (this.#due.rows.length > 0) return;
+      this.#endsTo = this.#due.head;
+      this.#due = undefined;
+    }
+    if (head - this.#endsTo < this.#interval) return;
+    const rows = [...this.#changed];
+    this.#due = { rows, total: rows.length, head };
+    this.#changed = new Set();
+  }
+
+  #write({ firstId, ends }: EndsRow): void {
+    const bytes = new Uint8Array(ends.buffer);
+    if (isEmpty(ends)) this.#delete.run(firstId);
+    else this.#upsert.run(firstId, bytes, endsChecksumOf(firstId, bytes));
+  }
+
+  /** Of series that are gone nothing is kept. */
+  #dropIfEmpty(firstId: number): void {
+    const row = this.#rows.get(firstId);
+    if (row && isEmpty(row.ends) && !this.#changed.has(firstId)) this.#rows.delete(firstId);
+  }
+
+  /** Rows that the next transaction writes: all of them are written within half an interval. */
+  #share({ rows, total }: { readonly rows: readonly number[]; readonly total: number }, events: number): number {
+    return Math.min(rows.length, Math.ceil((2 * total * events) / this.#interval));
+  }
+
+  #row(seriesId: number): EndsRow {
+    const firstId = endsRowOf(seriesId);
+    const known = this.#rows.get(firstId);
+    if (known) return known;
+    const row = this.#read(firstId);
+    this.#rows.set(firstId, row);
+    return row;
+  }
+
+  #read(firstId: number): EndsRow {
+    const empty = { firstId, ends: new Float64Array(ENDS_PER_ROW) };
+    try {
+      const [row] = this.#select.values(firstId) as [Uint8Array, number][];
+      if (row === undefined) return { ...empty, isDamaged: false };
+      const [bytes, checksum] = row;
+      if (
+        bytes instanceof Uint8Array &&
+        bytes.length === ENDS_PER_ROW * 8 &&
+        endsChecksumOf(firstId, bytes) === checksum
+      ) {
+        return { firstId, ends: new Float64Array(bytes.slice().buffer), isDamaged: false };
+      }
+      this.#noteDamage(firstId, "checksum mismatch");
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      this.#noteDamage(firstId, `not readable: ${error.message}`);
+    }
+    return { ...empty, isDamaged: true };
+  }
+
+  #noteDamage(firstId: number, reason: string): void {
+    this.#damage.note(`the ends of the series ${firstId} to ${firstId + ENDS_PER_ROW - 1}: ${reason}`);
+  }
+}
+
+function isEmpty(ends: Float64Array): boolean {
+  return ends.every((lastId) => lastId === 0);
 }

@@ -1,9 +1,16 @@
 import type { Database, Statement } from "bun:sqlite";
 import { BusError } from "../../bus/errors.ts";
 
-/** Those of the first schema. */
-const FIRST_NAMES = ["segment_size", "pruned_to", "pruned_at", "indexed_to", "head"] as const;
-const NAMES = [...FIRST_NAMES, "tokens"] as const;
+const NAMES = [
+  "pruned_to",
+  "pruned_at",
+  "ends_to",
+  "head",
+  "tokens",
+  "stream_place",
+  "stream_created_s",
+  "stream_created_ns",
+] as const;
 export type MetaName = (typeof NAMES)[number];
 export type MetaValues = Readonly<Record<MetaName, number>>;
 
@@ -22,13 +29,9 @@ export class Meta {
 }
 
 /** Writes the numbers of an empty history. */
-export function insertMeta(database: Database, segmentSize: number): void {
-  for (const name of FIRST_NAMES) insertMetaValue(database, name, name === "segment_size" ? segmentSize : 0);
-}
-
-/** Writes one number for the first time, as a later schema needs. */
-export function insertMetaValue(database: Database, name: MetaName, value: number): void {
-  database.query("insert into meta values (?, ?, ?)").run(name, value, checksumOf(name, value));
+export function insertMeta(database: Database): void {
+  using insert = database.prepare("insert into meta (name, value, checksum) values (?, ?, ?)");
+  for (const name of NAMES) insert.run(name, 0, checksumOf(name, 0));
 }
 
 /**

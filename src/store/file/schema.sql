@@ -2,59 +2,80 @@
 -- For people: `select * from events` and `select * from topics`.
 -- Every table has a checksum a row, as SQLite itself does not notice most flipped bits. All of them are CRC-32.
 
--- A topic and a source that events share. count tells how many of its ids up to last_id stand in posting, or, in a
--- file of a schema before 6, how many of those are kept; later ones are counted when the file is opened. checksum is
--- that of {"id":…,"topic":…,"source":…}.
+-- A topic and a source that events share. checksum is that of {"id":…,"topic":…,"source":…}.
 create table series (
   id       integer primary key,
   topic    text    not null,
   source   text    not null,
-  checksum integer not null,
-  count    integer not null,
-  last_id  integer not null
+  checksum integer not null
+) strict;
+create unique index series_by_topic on series (topic, source);
+create index series_by_source on series (source, topic);
+
+-- The newest event of each series: 500 series a row, from the series first_id on, as little-endian 64-bit
+-- floating-point numbers. It is exact for every series whose newest event is up to ends_to; of events after that,
+-- opening reads the heads. A row that is missing stands for 500 zeros. A series that is gone has 0, or an event up to
+-- pruned_to. checksum is that of "first_id," and the numbers.
+create table series_end (
+  first_id integer primary key,
+  ends     blob    not null,
+  checksum integer not null
 ) strict;
 
--- Ids are given by the program, one after another without a hole. checksum is that of the event's JSON as every
--- reader gets it: {"id":…,"topic":…,"data":…,"source":…,"created_at":…}. head_checksum is that of id, series_id and
--- created_at as little-endian 64-bit floating-point numbers: with it an event is found by topic or time without
--- reading its data.
+-- Ids are given by the program, one after another without a gap. The events of a series are a chain:
+-- previous  the event of the same series before this one; 0 for the first;
+-- depth     how many of its series came before it;
+-- skip      one far before it, by the rule of skew-binary lists (Myers 1983, "An applicative random-access stack");
+--           its depth follows from the depth of this one. 0 where there is none, or it had been pruned already.
+-- What previous and skip name may have been pruned since. checksum is that of the event's JSON as every reader gets
+-- it: {"id":…,"topic":…,"data":…,"source":…,"created_at":…}. head_checksum is that of id, series_id, created_at,
+-- previous, skip and depth as little-endian 64-bit floating-point numbers: with it an event is found without reading
+-- its data.
 create table event (
   id            integer primary key,
   series_id     integer not null,
   created_at    integer not null,
+  previous      integer not null,
+  skip          integer not null,
+  depth         integer not null,
   head_checksum integer not null,
   checksum      integer not null,
   data          text    not null
 ) strict;
 
--- Which events of a segment (consecutive ids, as many as segment_size tells) belong to a series: their offsets in the
--- segment, ascending, as little-endian 16-bit numbers. previous is the segment of the posting of the same series
--- before this one, -1 for the first, so that one that is missing is noticed. checksum is that of
--- "series_id,segment,previous," and the offsets.
-create table posting (
-  series_id integer not null,
-  segment   integer not null,
-  previous  integer not null,
-  checksum  integer not null,
-  offsets   blob    not null,
-  primary key (series_id, segment)
-) strict, without rowid;
-
--- What a repeated publish is recognised by. fingerprint is the SHA-256 of what was published; checksum is that of
--- "first_id,created_at,key," and the fingerprint.
+-- What a repeated publish is recognised by, in the order in which the keys came: new ones are appended, and the oldest
+-- are removed. Of rows with the same key the last one counts. fingerprint is the SHA-256 of what was published;
+-- checksum is that of "id,first_id,created_at,key," and the fingerprint.
 create table idempotency_key (
-  key         text    primary key,
+  id          integer primary key,
+  key         text    not null,
   fingerprint blob    not null,
   first_id    integer not null,
   created_at  integer not null,
   checksum    integer not null
-) strict, without rowid;
-create index idempotency_key_by_time on idempotency_key (created_at);
+) strict;
 
--- segment_size: ids of a segment.
+-- Who may do what. hash is the SHA-256 of the token's secret, which is kept nowhere. publish and subscribe are JSON
+-- arrays of patterns; expires_at is null for a token that stays valid. checksum is that of
+-- ["name","hash in hexadecimal","publish","subscribe",admin,created_at,expires_at].
+-- The number `tokens` in meta counts the rows, so that one which is lost does not open the bus to everybody.
+create table token (
+  name       text    primary key,
+  hash       blob    not null,
+  publish    text    not null,
+  subscribe  text    not null,
+  admin      integer not null,
+  created_at integer not null,
+  expires_at integer,
+  checksum   integer not null
+) strict, without rowid;
+
 -- pruned_to, pruned_at: id and time of the newest event ever removed, so that neither comes again.
--- indexed_to: the last id whose segment stands in posting.
+-- ends_to: series_end is exact up to this event.
 -- head: an id that was given; the newest one if the file was closed properly.
+-- tokens: how many tokens there are.
+-- stream_place, stream_created_s, stream_created_ns: the place in the stream of a cluster up to which the history
+-- has it, and when that stream was created (seconds since 1970, and nanoseconds); 0 for none.
 -- checksum is that of "name=value".
 create table meta (
   name     text    primary key,

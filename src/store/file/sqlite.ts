@@ -1,17 +1,11 @@
 import { Database } from "bun:sqlite";
 import { realpathSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { BusError } from "../../bus/errors.ts";
-import posting from "../events/posting.sql" with { type: "text" };
-import { SEGMENT_SIZE } from "../events/segment.ts";
-import { protectEnds } from "../events/series-ends.ts";
-import { includeRemoved } from "../events/stored-counts.ts";
-import tail from "../events/tail.sql" with { type: "text" };
 import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
-import { insertMeta, insertMetaValue } from "./meta.ts";
+import { insertMeta } from "./meta.ts";
 import { FileError, FileInUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
-import tokens from "./tokens.sql" with { type: "text" };
 import { lossOf } from "./wal.ts";
 import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
@@ -19,23 +13,11 @@ import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 export type Durability = "fsync" | "os";
 
 /** One step a version; a file of version n gets the steps from n on. A step that was released is never edited. */
-const migrations: readonly ((database: Database, segmentSize: number) => void)[] = [
-  (database, segmentSize) => {
+const migrations: readonly ((database: Database) => void)[] = [
+  (database) => {
     database.run(schema);
-    insertMeta(database, segmentSize);
+    insertMeta(database);
   },
-  (database) => {
-    database.run(tokens);
-    insertMetaValue(database, "tokens", 0);
-  },
-  (database) => {
-    database.run(tail);
-  },
-  (database) => {
-    database.run(posting);
-  },
-  protectEnds,
-  includeRemoved,
 ];
 
 export const SCHEMA_VERSION = migrations.length;
@@ -78,7 +60,7 @@ const openFiles = new Set<string>();
  * damaged in such a way that acknowledged commits would be lost. The last is no reason with `os`, where a power cut can
  * do that, too.
  */
-export function openDatabase(name: string, durability: Durability, segmentSize: number): OpenFile {
+export function openDatabase(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   try {
@@ -86,7 +68,7 @@ export function openDatabase(name: string, durability: Durability, segmentSize: 
     if (isTorn) truncateSync(path);
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
-    migrate(database, segmentSize);
+    migrate(database);
     if (path !== IN_MEMORY) tieWal(database);
     return opened(database, path, wal && lossOf(`${path}-wal`, wal)?.detail);
   } catch (error) {
@@ -182,7 +164,7 @@ export function makeHistory(path: string): Database {
     database.run("pragma synchronous = off");
     database.run("pragma journal_mode = off");
     database.run(`pragma cache_size = ${COPY_CACHE_KIB}`);
-    migrate(database, SEGMENT_SIZE);
+    migrate(database);
     return database;
   } catch (error) {
     database.close(true);
@@ -190,12 +172,12 @@ export function makeHistory(path: string): Database {
   }
 }
 
-function migrate(database: Database, segmentSize: number): void {
+function migrate(database: Database): void {
   const from = schemaVersionOf(database);
   for (const [index, step] of migrations.entries()) {
     if (index < from) continue;
     database.transaction(() => {
-      step(database, segmentSize);
+      step(database);
       database.run(`pragma user_version = ${withVersion(userVersionOf(database), index + 1)}`);
     })();
   }
@@ -222,7 +204,7 @@ export function schemaOf(database: Database): Map<string, string> {
 export function freshSchema(): Map<string, string> {
   const database = new Database(":memory:");
   try {
-    migrate(database, SEGMENT_SIZE);
+    migrate(database);
     return schemaOf(database);
   } finally {
     database.close(true);

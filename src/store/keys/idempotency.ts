@@ -4,38 +4,98 @@ import { Event, formatTime, SeriesName } from "../../bus/event.ts";
 import type { Appended, Draft } from "../../bus/ports.ts";
 import type { Damage } from "../file/damage.ts";
 import { nextTurn } from "../file/next-turn.ts";
+import { isSqliteError } from "../file/sqlite-error.ts";
+import { KeyIndex } from "./key-index.ts";
+import { fingerprintOf, isKeyIntact, KEY_COLUMNS, type KeyRow, keyChecksumOf } from "./key-row.ts";
 
-/** How long a key is remembered at the least, in milliseconds. */
+/** How long a key is remembered, in milliseconds, unless there are too many. */
 const REMEMBERED_MS = 10 * 60 * 1000;
+/** Keys that are remembered unless the owner says otherwise: 100 MB in the file, 30 MB in memory. */
+export const DEFAULT_MAX_KEYS = 1_000_000;
 /** Keys forgotten in one turn of the loop: about 2 ms of work. */
 const SLICE_KEYS = 500;
+/** Keys read in one turn of the loop: about 2 ms of work. */
+const CHUNK_KEYS = 2048;
+/** Keys that are read while the history is opened: about 20 ms. With more, the first publish with a key waits for the others. */
+const MAX_READ_AT_OPENING = 20_000;
+/** Keys over the limit that one transaction forgets for each that it brings, so that there are soon no more than allowed. */
+const FORGOTTEN_FOR_EACH = 2;
+/** Rows in a row that may be missing. More of them mean that the number of a row is damaged. */
+const MAX_MISSING_ROWS = 65_536;
+/** Bytes of a row beside its key: the fingerprint, the numbers, and what SQLite writes about them. */
+const ROW_BYTES = 64;
 /** No publisher can use the empty key. */
 const PROBE_KEY = "";
 const PROBE_BYTES = 64 * 1024;
+/** So that nobody can choose keys with equal hashes. */
+const SEED = Math.trunc(Math.random() * 2 ** 32);
 
-export interface KeyRow {
-  readonly key: string;
-  readonly fingerprint: Uint8Array;
-  readonly first_id: number;
-  readonly created_at: number;
-  readonly checksum: number;
+export interface IdempotencyKeysOptions {
+  readonly database: Database;
+  readonly damage: Damage;
+  readonly maxKeys: number;
+  /** Called when keys younger than ten minutes were forgotten because there are too many. */
+  readonly onForgotten: (count: number) => void;
 }
 
-/** What was published under which `Idempotency-Key`, kept beside the events so that it survives a restart. */
+/**
+ * What was published under which `Idempotency-Key`, kept beside the events so that it survives a restart.
+ *
+ * The table is only appended to, and an index in memory finds the rows: an index in the file would touch a random page for
+ * each key.
+ */
 export class IdempotencyKeys {
   readonly #damage: Damage;
-  readonly #find: Statement<KeyRow>;
+  readonly #maxKeys: number;
+  readonly #onForgotten: (count: number) => void;
+  readonly #index = new KeyIndex();
+  readonly #row: Statement<KeyRow>;
+  readonly #chunk: Statement;
+  readonly #oldest: Statement;
   readonly #insert: Statement;
   readonly #expire: Statement;
+  readonly #forget: Statement;
+  /** The last row that was read into the index. */
+  #readTo = 0;
+  #isLoaded = false;
+  #loading: Promise<void> | undefined;
+  /** What the open transaction leaves: rows from this one on are new, and rows below that one are gone. */
+  #committedNext = 1;
+  #keepFrom = 1;
 
-  constructor(database: Database, damage: Damage) {
+  constructor({ database, damage, maxKeys, onForgotten }: IdempotencyKeysOptions) {
     this.#damage = damage;
-    this.#find = database.prepare<KeyRow, [string]>("select * from idempotency_key where key = ?");
-    this.#insert = database.prepare("insert or replace into idempotency_key values (?, ?, ?, ?, ?)");
-    this.#expire = database.prepare(
-      `delete from idempotency_key where key in
-         (select key from idempotency_key where created_at < ? order by created_at limit ${SLICE_KEYS})`,
+    this.#maxKeys = maxKeys;
+    this.#onForgotten = onForgotten;
+    this.#row = database.prepare<KeyRow, [number]>(`select ${KEY_COLUMNS} from idempotency_key where id = ?`);
+    this.#chunk = database.prepare(`select id, key from idempotency_key where id > ? order by id limit ${CHUNK_KEYS}`);
+    this.#oldest = database.prepare("select min(id) from idempotency_key");
+    this.#insert = database.prepare(
+      `insert or replace into idempotency_key (${KEY_COLUMNS}) values (?, ?, ?, ?, ?, ?)`,
     );
+    this.#expire = database.prepare(
+      `delete from idempotency_key where id in (
+         select id from (select id, created_at from idempotency_key order by id limit ${SLICE_KEYS})
+          where created_at < ?)`,
+    );
+    this.#forget = database.prepare("delete from idempotency_key where id < ?");
+    while (!this.#isLoaded && this.#index.size < MAX_READ_AT_OPENING) this.#readChunk();
+  }
+
+  /** Whether `find` and `remember` may be called. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
+  }
+
+  /** Bytes that the keys take in the file, about. */
+  get bytes(): number {
+    return this.#index.bytes + this.#index.size * ROW_BYTES;
+  }
+
+  /** Resolves when every key has been read; reads some of them a turn of the loop. */
+  load(): Promise<void> {
+    this.#loading ??= this.#load();
+    return this.#loading;
   }
 
   /**
@@ -46,8 +106,8 @@ export class IdempotencyKeys {
    * known of the key is damaged, it is `internal`.
    */
   find(key: string, drafts: readonly Draft[], nowMs: number): { appended: Appended } | { error: BusError } | undefined {
-    const row = this.#find.get(key);
-    if (row === null) return undefined;
+    const row = this.#newestOf(key);
+    if (row === undefined) return undefined;
     if (!isKeyIntact(row)) return { error: this.#damagedKey() };
     if (row.created_at < nowMs - REMEMBERED_MS) return undefined;
     if (!fingerprintOf(drafts).equals(row.fingerprint)) {
@@ -62,15 +122,40 @@ export class IdempotencyKeys {
     return { appended: { events, replayed: true } };
   }
 
-  /** Notes the key in the transaction that is open. */
+  /** Notes the key in the transaction that is open. After its commit, call `committed`; after a rollback, `rolledBack`. */
   remember(key: string, drafts: readonly Draft[], firstId: number, nowMs: number): void {
-    this.#write(key, fingerprintOf(drafts), firstId, nowMs);
+    this.#append(key, fingerprintOf(drafts), firstId, nowMs);
+  }
+
+  /** Forgets the oldest keys, in the transaction that is open, if there are too many. */
+  forgetExcess(): void {
+    const { first, next, size } = this.#index;
+    const count = Math.min(size - this.#maxKeys, FORGOTTEN_FOR_EACH * (next - this.#committedNext));
+    if (count <= 0) return;
+    this.#keepFrom = first + count;
+    this.#forget.run(this.#keepFrom);
+  }
+
+  committed(): void {
+    this.#committedNext = this.#index.next;
+    const forgotten = this.#keepFrom - this.#index.first;
+    if (forgotten <= 0) return;
+    this.#index.dropBelow(this.#keepFrom);
+    this.#onForgotten(forgotten);
+  }
+
+  rolledBack(): void {
+    this.#index.dropFrom(this.#committedNext);
+    this.#keepFrom = this.#index.first;
   }
 
   /** Forgets the keys that are old enough, a slice a turn of the loop. Rejects with what SQLite threw. */
   async expire(nowMs: number, isClosing: () => boolean): Promise<void> {
+    await this.load();
     while (!isClosing()) {
       const { changes } = this.#expire.run(nowMs - REMEMBERED_MS);
+      const [row] = this.#oldest.values() as [number | null][];
+      this.#index.dropBelow(row?.[0] ?? this.#index.next);
       if (changes < SLICE_KEYS) return;
       await nextTurn();
     }
@@ -78,11 +163,63 @@ export class IdempotencyKeys {
 
   /** Writes a row of nothing, in the transaction that is open, to find out whether the disk takes it. It expires. */
   probe(): void {
-    this.#write(PROBE_KEY, Buffer.alloc(PROBE_BYTES), 0, 0);
+    this.#append(PROBE_KEY, Buffer.alloc(PROBE_BYTES), 0, 0);
   }
 
-  #write(key: string, fingerprint: Buffer, firstId: number, createdAtMs: number): void {
-    this.#insert.run(key, fingerprint, firstId, createdAtMs, checksumOf(key, fingerprint, firstId, createdAtMs));
+  #newestOf(key: string): KeyRow | undefined {
+    for (const id of this.#index.find(hashOf(key))) {
+      const row = this.#row.get(id);
+      if (row?.key === key) return row;
+    }
+    return undefined;
+  }
+
+  #append(key: string, fingerprint: Buffer, firstId: number, createdAtMs: number): void {
+    const id = this.#index.next;
+    const row = { id, key, fingerprint, first_id: firstId, created_at: createdAtMs };
+    this.#insert.run(id, key, fingerprint, firstId, createdAtMs, keyChecksumOf(row));
+    this.#index.add(hashOf(key), Buffer.byteLength(key));
+  }
+
+  async #load(): Promise<void> {
+    while (!this.#isLoaded) {
+      this.#readChunk();
+      await nextTurn();
+    }
+  }
+
+  #readChunk(): void {
+    const rows = this.#chunkAfter(this.#readTo);
+    for (const [id, key] of rows) this.#addStored(id, key);
+    this.#readTo = rows.at(-1)?.[0] ?? this.#readTo;
+    if (rows.length === CHUNK_KEYS) return;
+    this.#isLoaded = true;
+    this.#committedNext = this.#index.next;
+  }
+
+  /** Nothing, where SQLite cannot read it: what is published under a key that is lost may come twice. */
+  #chunkAfter(row: number): [id: number, key: string][] {
+    try {
+      return this.#chunk.values(row) as [number, string][];
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      this.#damage.note(`the idempotency keys cannot be read: ${error.message}`);
+      return [];
+    }
+  }
+
+  #addStored(id: number, key: unknown): void {
+    if (typeof key !== "string") {
+      this.#damage.note("an idempotency key is no text");
+      return;
+    }
+    if (this.#index.size === 0) this.#index.startAt(id);
+    if (id < this.#index.next || id > this.#index.next + MAX_MISSING_ROWS) {
+      this.#damage.note("the number of an idempotency key is damaged");
+      return;
+    }
+    while (this.#index.next < id) this.#index.add(0, 0);
+    this.#index.add(hashOf(key), Buffer.byteLength(key));
   }
 
   #damagedKey(): BusError {
@@ -92,17 +229,6 @@ export class IdempotencyKeys {
   }
 }
 
-export function isKeyIntact({ key, fingerprint, first_id, created_at, checksum }: KeyRow): boolean {
-  return fingerprint instanceof Uint8Array && checksumOf(key, fingerprint, first_id, created_at) === checksum;
-}
-
-function checksumOf(key: string, fingerprint: Uint8Array, firstId: number, createdAtMs: number): number {
-  return Bun.hash.crc32(fingerprint, Bun.hash.crc32(`${firstId},${createdAtMs},${key},`));
-}
-
-/** SHA-256 of the topics, sources and data; each ends with a NUL, which none of them can hold. */
-function fingerprintOf(drafts: readonly Draft[]): Buffer {
-  const hash = new Bun.CryptoHasher("sha256");
-  for (const { topic, source, data } of drafts) hash.update(`${topic}\0${JSON.stringify(source)}\0${data}\0`);
-  return hash.digest() as Buffer;
+function hashOf(key: string): number {
+  return Bun.hash.xxHash32(key, SEED);
 }

@@ -4,6 +4,9 @@ import type { TokenRecord, TokenStore } from "../../bus/tokens.ts";
 import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 
+/** The columns of {@link TokenRow}. */
+export const TOKEN_COLUMNS = "name, hash, publish, subscribe, admin, created_at, expires_at, checksum";
+
 export interface TokenRow {
   readonly name: string;
   readonly hash: Uint8Array;
@@ -15,16 +18,18 @@ export interface TokenRow {
   readonly checksum: number;
 }
 
-export interface TokenTableParts {
+export interface TokenTableOptions {
   readonly database: Database;
   readonly damage: Damage;
   /** Runs the work in a transaction, and commits it durably. Throws the `BusError` for what goes wrong. */
   readonly write: (work: () => void) => void;
+  /** How many tokens the file says that it has. */
+  readonly expected: number;
 }
 
 /** The tokens in the history file, beside the events. */
 export class TokenTable implements TokenStore {
-  readonly #parts: TokenTableParts;
+  readonly #write: (work: () => void) => void;
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #meta: Meta;
@@ -32,14 +37,12 @@ export class TokenTable implements TokenStore {
   #isUsed: boolean;
   #count: number;
 
-  /** `expected` is the number of tokens that the file says it has. */
-  constructor(parts: TokenTableParts, expected: number) {
-    const { database, damage } = parts;
-    this.#parts = parts;
-    this.#insert = database.prepare("insert into token values (?, ?, ?, ?, ?, ?, ?, ?)");
+  constructor({ database, damage, write, expected }: TokenTableOptions) {
+    this.#write = write;
+    this.#insert = database.prepare(`insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#delete = database.prepare("delete from token where name = ?");
     this.#meta = new Meta(database);
-    const rows = database.query<TokenRow, []>("select * from token").all();
+    const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
     this.#count = rows.length;
     this.#isUsed = rows.length > 0 || expected > 0;
     if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
@@ -83,7 +86,7 @@ export class TokenTable implements TokenStore {
   /** `work` answers, as this does, by how many tokens there are more. */
   #change(work: () => number): number {
     let difference = 0;
-    this.#parts.write(() => {
+    this.#write(() => {
       difference = work();
       this.#meta.set("tokens", this.#count + difference);
     });

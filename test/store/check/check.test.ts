@@ -1,8 +1,17 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
+import { ChainCheck } from "../../../src/store/check/chain-check.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
+import { checkedHistory } from "../../../src/store/check/checked-history.ts";
+import { EventCheck } from "../../../src/store/check/event-check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import type { Links } from "../../../src/store/events/chains.ts";
+import { HEAD_COLUMNS, type HeadRow, headChecksumOf, headOf } from "../../../src/store/events/event-head.ts";
+import { endsChecksumOf, seriesChecksumOf } from "../../../src/store/events/series-row.ts";
+import { SeriesTable } from "../../../src/store/events/series-table.ts";
+import { Damage } from "../../../src/store/file/damage.ts";
+import { readMeta } from "../../../src/store/file/meta.ts";
 import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, range } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
@@ -11,14 +20,13 @@ import { eventbus, holdInAnotherProcess } from "../other-process.ts";
 
 let folder: TempFolder;
 
-/** Segments 0 to 5 of eight events are sealed, the tail is 49 and 50, and the floor is 6. */
+/** Three series take turns, the stored ends are exact up to event 48, and the floor is 6. */
 beforeEach(async () => {
   folder = new TempFolder();
   const clock = new FakeClock();
-  const log = new SqliteEventLog(folder.file(), { clock: clock.read, durability: "os" }, { segmentSize: 8 });
+  const log = new SqliteEventLog(folder.file(), { clock: clock.read, durability: "os" }, { endsInterval: 8 });
   for (const id of range(1, 50)) {
     await log.append([draft(`topic.${id % 3}`, { id })], id === 50 ? { idempotencyKey: "the key" } : {});
-    await new Promise((resolve) => setImmediate(resolve));
   }
   await log.prune({ maxHistory: 45 }, clock.nowMs);
   await log.close();
@@ -42,6 +50,43 @@ function change(sql: string): void {
   database.close(true);
 }
 
+/** Gives an event other links, and the checksum that goes with them. */
+function relink(id: number, links: Partial<Links>): void {
+  using database = new Database(folder.file());
+  const [row] = database.query(`select ${HEAD_COLUMNS} from event where id = ?`).values(id) as HeadRow[];
+  if (row === undefined) throw new Error(`there is no event ${id}`);
+  const { seriesId, createdAtMs, previous, skip, depth } = { ...headOf(row), ...links };
+  database
+    .query("update event set previous = ?, skip = ?, depth = ?, head_checksum = ? where id = ?")
+    .run(previous, skip, depth, headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth), id);
+}
+
+/** Stores another end of a series, and the checksum that goes with it. */
+function setEnd(seriesId: number, end: number): void {
+  using database = new Database(folder.file());
+  const [row] = database.query("select ends from series_end").values() as [Uint8Array][];
+  const ends = new Float64Array(row?.[0].slice().buffer ?? new ArrayBuffer(0));
+  ends[seriesId - 1] = end;
+  const bytes = new Uint8Array(ends.buffer);
+  database.query("update series_end set ends = ?, checksum = ?").run(bytes, endsChecksumOf(1, bytes));
+}
+
+/** What the check of the chains names when it follows so many series at once. */
+function chainFindings(windowSeries: number): string[] {
+  using database = new Database(folder.file());
+  const found: string[] = [];
+  const damage = new Damage((detail) => void found.push(detail));
+  const history = checkedHistory(database, damage, readMeta(database));
+  const { events } = new EventCheck(history, new SeriesTable({ database, damage }));
+  for (const _ of new ChainCheck(history, events, windowSeries).run());
+  return found;
+}
+
+function rootPageOf(name: string): number {
+  using database = new Database(folder.file());
+  return Number(database.query("select rootpage from sqlite_schema where name = ?").values(name)[0]?.[0]);
+}
+
 describe("the check", () => {
   test("finds nothing wrong with a sound history", async () => {
     expect(await findings()).toEqual([]);
@@ -52,10 +97,9 @@ describe("the check", () => {
     expect(report).toEqual({ isSound: true, untold: 0, events: 45, floor: 6, head: 50 });
   });
 
-  test("finds nothing wrong while the index is being written, or after a crash", async () => {
+  test("finds nothing wrong while the ends are being written, or after a crash", async () => {
     using other = new TempFolder();
-    const internals = { segmentSize: 8, sealSlice: 1 };
-    const log = new SqliteEventLog(other.file(), { durability: "os" }, internals);
+    const log = new SqliteEventLog(other.file(), { durability: "os" }, { endsInterval: 8 });
     for (const round of range(1, 12)) {
       await log.append(range(1, 5).map((id) => draft(`topic.${id % 4}`, round)));
       if (round === 8) await log.prune({ maxHistory: 11 }, 0);
@@ -96,42 +140,19 @@ describe("the check", () => {
       ["series 2: checksum mismatch", "event 8: of series 2, which is damaged"],
     ],
     [
-      "a wrong count",
-      "update series set count = 99 where id = 1",
-      ['topic topic.1, source "": the stored count is 97, of 14 events up to 46'],
+      "the stored ends of series",
+      "update series_end set ends = zeroblob(4000)",
+      ["the stored ends of series 1 to 500: checksum mismatch"],
     ],
     [
-      "a wrong last event",
-      "update series set last_id = 47 where id = 1",
-      [
-        "series 1: checksum mismatch, the end of its index is damaged",
-        "event 47, which is counted last, is not one of its events",
-      ],
+      "missing ends of series",
+      "delete from series_end",
+      ["series 1: its stored end is 0, and its last event up to there is 46"],
     ],
     [
-      "an index row that changed",
-      "update posting set offsets = x'0100' where series_id = 1 and segment = 3",
-      ["the index of series 1 in segment 3: checksum mismatch"],
-    ],
-    [
-      "a missing index row",
-      "delete from posting where series_id = 1 and segment = 3",
-      ["the index of series 1 in segment 3: missing"],
-    ],
-    [
-      "a missing last index row",
-      "delete from posting where series_id = 1 and segment = 5",
-      ["the index of series 1 in segment 5: missing"],
-    ],
-    [
-      "an index row of another series",
-      "update posting set series_id = 77 where series_id = 1 and segment = 3",
-      ["the index of series 1 in segment 3: missing", "the index of series 77 in segment 3: checksum mismatch"],
-    ],
-    [
-      "a block of the tail that changed",
-      "update tail set series = x'01000000' where first_id = 50",
-      ["the block of the index that begins with event 50: checksum mismatch"],
+      "a series without an event",
+      `insert into series values (4, 'a', '', ${seriesChecksumOf({ id: 4, topic: "a", source: "" })})`,
+      ["series 4: it has no event"],
     ],
     [
       "a number of the whole",
@@ -151,20 +172,67 @@ describe("the check", () => {
     for (const text of expected) expect(found).toContain(text);
   });
 
-  test("names an index row that tells what the events do not", async () => {
-    // A row of the same shape, with the checksum of its own: what only a comparison with the events can find.
-    const offsets = Buffer.from([0, 0, 1, 0, 5, 0]);
-    const checksum = Bun.hash.crc32(offsets, Bun.hash.crc32("1,3,2,"));
-    change(
-      `update posting set offsets = x'${offsets.toString("hex")}', checksum = ${checksum} where series_id = 1 and segment = 3`,
-    );
-    expect(await findings()).toEqual(["the index of series 1 in segment 3: disagrees with the events"]);
+  // With checksums that match: only a comparison with the other events can find these.
+  test.each<[string, number, Partial<Links>, string[]]>([
+    ["passes one over", 22, { previous: 16 }, ["event 22: the event of its series before it is 19, not 16"]],
+    [
+      "names one of another series",
+      22,
+      { previous: 20 },
+      ["event 22: the event of its series before it is 19, not 20"],
+    ],
+    [
+      "begins in the middle",
+      22,
+      { previous: 0, depth: 0, skip: 0 },
+      ["event 22: the event of its series before it is 19, not 0"],
+    ],
+    ["has another depth", 50, { depth: 17 }, ["event 50: its depth is 16, not 17"]],
+    ["skips to another event", 28, { skip: 16 }, ["event 28: its skip is not 16"]],
+    ["skips to one of another series", 28, { skip: 20 }, ["event 28: its skip is not 20"]],
+    ["skips to the one before it", 28, { skip: 25 }, ["event 28: its skip is not 25"]],
+    ["skips nowhere", 28, { skip: 0 }, ["event 28: its skip is not 0"]],
+  ])("names an event whose link %s", async (_, id, links, expected) => {
+    relink(id, links);
+    expect((await findings()).slice(0, 1)).toEqual(expected);
   });
 
-  test("names a block of the tail that tells what the events do not", async () => {
-    const checksum = Bun.hash.crc32(Buffer.from([1, 0, 0, 0]), Bun.hash.crc32("50,"));
-    change(`update tail set series = x'01000000', checksum = ${checksum} where first_id = 50`);
-    expect(await findings()).toEqual(["the block of the index that begins with event 50: disagrees with the events"]);
+  test.each<[string, number, number, string]>([
+    ["too early", 3, 45, "series 3: its stored end is 45, and its last event up to there is 48"],
+    ["of another series", 1, 48, "series 1: its stored end is 48, and its last event up to there is 46"],
+    ["of none", 1, 51, "series 1: its stored end is 51, and its last event up to there is 46"],
+  ])("names a stored end that is %s", async (_, seriesId, end, expected) => {
+    setEnd(seriesId, end);
+    expect(await findings()).toEqual([expected]);
+  });
+
+  test("names the same when there are more series than are followed at once", () => {
+    relink(30, { previous: 24 });
+    relink(32, { skip: 0 });
+    setEnd(3, 45);
+    const expected = [
+      "event 30: the event of its series before it is 27, not 24",
+      "series 3: its stored end is 45, and its last event up to there is 48",
+    ];
+    for (const windowSeries of [1, 2, 3, 100])
+      expect(chainFindings(windowSeries)).toEqual(expect.arrayContaining(expected));
+  });
+
+  test("holds nothing against links to what is damaged", async () => {
+    change("update event set head_checksum = 0 where id in (19, 44)");
+    expect(await findings()).toEqual(["event 19: checksum mismatch", "event 44: checksum mismatch"]);
+  });
+
+  test("names what an index of the series does not have", async () => {
+    const bytes = readFileSync(folder.file());
+    const page = rootPageOf("series_by_source") * 4096;
+    const at = bytes.lastIndexOf("topic.2", page);
+    expect(at).toBeGreaterThan(page - 4096);
+    bytes.write("topic.7", at);
+    writeFileSync(folder.file(), bytes);
+    const found = (await findings()).join("\n");
+    expect(found).toContain("SQLite: row 2 missing from index series_by_source");
+    expect(found).toContain("series 2: an index does not have it, or names it otherwise");
   });
 
   test("names broken pages, and the events that cannot be read for them", async () => {

@@ -3,9 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { TokenBook } from "../../../src/bus/tokens.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { drafts } from "../../contract/log-driver.ts";
 import { TempFolder } from "../../helpers/temp.ts";
-import { makeOlder } from "../file/older-schema.ts";
 
 const root = { name: "root", publish: ["*"], subscribe: ["a.*", "b"], isAdmin: true, expiresMs: 4_000_000_000_000 };
 const shop = { ...root, name: "shop", isAdmin: false, expiresMs: undefined };
@@ -87,19 +85,6 @@ describe("tokens in the file", () => {
     const { secret } = await book.create(root);
     expect(book.find(secret)?.isAdmin).toBe(true);
     await log.close();
-  });
-
-  test("come to a file of the first schema, whose events stay", async () => {
-    const before = open();
-    await before.log.append(drafts(3));
-    await before.log.close();
-    makeOlder(folder.file(), 1);
-    const { log, book } = open();
-    expect(log.head).toBe(3);
-    expect(book.isEmpty).toBe(true);
-    await book.create(root);
-    await log.close();
-    expect(await faults()).toEqual([]);
   });
 });
 

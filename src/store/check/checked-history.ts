@@ -1,0 +1,30 @@
+import type { Database } from "bun:sqlite";
+import { BusError } from "../../bus/errors.ts";
+import { type Bounds, readBounds } from "../events/bounds.ts";
+import type { Damage } from "../file/damage.ts";
+import type { MetaValues } from "../file/meta.ts";
+import { isSqliteError } from "../file/sqlite-error.ts";
+
+/** What the parts of a check look at. */
+export interface CheckedHistory extends Bounds {
+  readonly database: Database;
+  readonly damage: Damage;
+  /** Up to which event the stored ends of the series are exact. */
+  readonly endsTo: number;
+}
+
+export function checkedHistory(database: Database, damage: Damage, meta: MetaValues): CheckedHistory {
+  return { database, damage, endsTo: meta.ends_to, ...boundsOf(database, damage, meta) };
+}
+
+/** When the newest events cannot be read, the numbers of the whole have to do. */
+function boundsOf(database: Database, damage: Damage, meta: MetaValues): Bounds {
+  try {
+    const [floor, head] = readBounds(database, meta, damage);
+    return { floor, head };
+  } catch (error) {
+    if (!isSqliteError(error) && !(error instanceof BusError)) throw error;
+    damage.note(`the newest events cannot be read: ${error.message}`);
+    return { floor: meta.pruned_to + 1, head: Math.max(meta.pruned_to, meta.ends_to, meta.head) };
+  }
+}

@@ -1,0 +1,221 @@
+import type { Damage } from "../file/damage.ts";
+import type { Bounds } from "./bounds.ts";
+import { skipDepthOf, spanOf } from "./chain.ts";
+import type { EventHead } from "./event-head.ts";
+import { type EventTable, NOT_INTACT } from "./event-table.ts";
+import { type Series, UNKNOWN } from "./series.ts";
+import type { SeriesEnds } from "./series-ends.ts";
+import type { SeriesTable } from "./series-table.ts";
+
+/** Events whose heads are read in one go while the history is opened. */
+const CHUNK_EVENTS = 4096;
+/** Series whose chains are known to be broken; with more of them, all are taken for broken. */
+const MAX_BROKEN = 10_000;
+
+/** Where a new event stands in the chain of its series. */
+export type Links = Pick<EventHead, "previous" | "skip" | "depth">;
+
+/** Thrown where a chain cannot be followed, because an event or the end of the series is damaged. That was reported. */
+export class BrokenChain extends Error {}
+
+export interface ChainsOptions {
+  readonly bounds: Bounds;
+  readonly ends: SeriesEnds;
+  readonly series: SeriesTable;
+  readonly events: EventTable;
+  readonly damage: Damage;
+}
+
+/**
+ * The events of each series, linked from the newest to the oldest (see `chain.ts`).
+ *
+ * What cannot be followed is remembered as broken: the events of that series are then found by walking along all events.
+ */
+export class Chains {
+  readonly #bounds: Bounds;
+  readonly #ends: SeriesEnds;
+  readonly #series: SeriesTable;
+  readonly #events: EventTable;
+  readonly #damage: Damage;
+  readonly #broken = new Set<number>();
+  #isTrusted = true;
+  /** Heads read, since the history was opened. */
+  reads = 0;
+
+  constructor({ bounds, ends, series, events, damage }: ChainsOptions) {
+    this.#bounds = bounds;
+    this.#ends = ends;
+    this.#series = series;
+    this.#events = events;
+    this.#damage = damage;
+  }
+
+  /** Finds the ends of the series as of now, from the heads of the events after the one up to which the file has them. */
+  readEndsAfter(endsTo: number): void {
+    const { floor, head } = this.#bounds;
+    for (let first = Math.max(endsTo + 1, floor); first <= head; first += CHUNK_EVENTS) {
+      const last = Math.min(first + CHUNK_EVENTS - 1, head);
+      for (const [index, seriesId] of this.#events.seriesBetween(first, last).entries()) {
+        if (seriesId > 0) this.#ends.set(seriesId, first + index);
+        else this.#distrust(`event ${first + index}: ${NOT_INTACT}`);
+      }
+    }
+  }
+
+  /** False once something was found that may have hidden an event of any series. It stays so until the file is opened again. */
+  get isTrusted(): boolean {
+    return this.#isTrusted && this.#series.isTrusted;
+  }
+
+  /** Whether something of the chain of the series was found to be damaged. */
+  isBroken(seriesId: number): boolean {
+    return this.#broken.has(seriesId);
+  }
+
+  get hasBroken(): boolean {
+    return this.#broken.size > 0;
+  }
+
+  /** Remembers that the chain of the series cannot be followed. */
+  break(seriesId: number): void {
+    this.#broken.add(seriesId);
+    if (this.#broken.size > MAX_BROKEN) this.#isTrusted = false;
+  }
+
+  /** Begins the chain of a series that was just made. */
+  begin(series: Series): void {
+    series.depth = -1;
+    series.skip = 0;
+    series.skipOfSkip = 0;
+    series.thirdSkip = 0;
+  }
+
+  /** Appends an event to the chain of its series. When it is not committed, call `takeBack`. */
+  append(series: Series, id: number): Links {
+    if (series.depth === UNKNOWN) this.#lookAtEnd(series);
+    const previous = this.#ends.lastId(series.id);
+    const depth = series.depth + 1;
+    if (spanOf(depth) > 1) {
+      series.skip = this.#kept(this.#skipOfSkip(series));
+      series.skipOfSkip = series.thirdSkip;
+      series.thirdSkip = UNKNOWN;
+    } else {
+      series.thirdSkip = series.skipOfSkip;
+      series.skipOfSkip = series.skip;
+      series.skip = depth === 0 ? 0 : this.#kept(previous);
+    }
+    series.depth = depth;
+    this.#ends.set(series.id, id);
+    return { previous, skip: series.skip, depth };
+  }
+
+  /** Takes the newest event from the chain of its series. */
+  takeBack(series: Series, previous: number): void {
+    this.#ends.set(series.id, previous);
+    series.depth = UNKNOWN;
+  }
+
+  /** The newest event of the series; 0 when none is kept. Throws `BrokenChain`. */
+  lastId(seriesId: number): number {
+    const lastId = this.#ends.lastId(seriesId);
+    if (!this.#ends.isIntact(seriesId)) throw this.#breakAt(seriesId);
+    if (lastId === 0 && this.#series.get(seriesId)) {
+      this.#damage.note(`series ${seriesId}: it has no newest event`);
+      throw this.#breakAt(seriesId);
+    }
+    return lastId < this.#bounds.floor ? 0 : lastId;
+  }
+
+  /** An event that is known to be one of the series and to be kept. Throws `BrokenChain`. */
+  head(seriesId: number, id: number): EventHead {
+    this.reads++;
+    const head = this.#events.head(id);
+    if (head?.seriesId !== seriesId) throw this.#breakAt(seriesId);
+    return head;
+  }
+
+  /** The newest event of the series below an id; 0 when none is kept. Throws `BrokenChain`. */
+  lastBefore(seriesId: number, before: number): number {
+    const { floor } = this.#bounds;
+    let id = this.lastId(seriesId);
+    while (id >= Math.max(before, floor)) {
+      const { previous, skip } = this.head(seriesId, id);
+      id = skip >= before ? skip : previous;
+    }
+    return id < floor ? 0 : id;
+  }
+
+  /** The oldest event of the series above an id that is kept. Throws `BrokenChain`. */
+  firstAfter(seriesId: number, after: number): EventHead | undefined {
+    const least = Math.max(after + 1, this.#bounds.floor);
+    let id = this.lastId(seriesId);
+    if (id < least) return undefined;
+    for (;;) {
+      const head = this.head(seriesId, id);
+      if (head.skip >= least) id = head.skip;
+      else if (head.previous >= least) id = head.previous;
+      else return head;
+    }
+  }
+
+  /** The event of the series at this depth, which MUST be kept, or the newest one when it is not as deep. Throws `BrokenChain`. */
+  atDepth(seriesId: number, depth: number): EventHead {
+    let head = this.head(seriesId, this.lastId(seriesId));
+    while (head.depth > depth) {
+      const isWithin = skipDepthOf(head.depth) >= depth && head.skip >= this.#bounds.floor;
+      head = this.head(seriesId, isWithin ? head.skip : head.previous);
+    }
+    return head;
+  }
+
+  /** The depth of the newest event of the series; -1 when none is kept. Throws `BrokenChain`. */
+  depth(seriesId: number): number {
+    const lastId = this.lastId(seriesId);
+    return lastId === 0 ? -1 : this.head(seriesId, lastId).depth;
+  }
+
+  /** How many events of the series are kept. Throws `BrokenChain`. */
+  count(seriesId: number): number {
+    const depth = this.depth(seriesId);
+    if (depth < 1 || this.#bounds.floor === 1) return depth + 1;
+    return depth - (this.firstAfter(seriesId, 0)?.depth ?? depth) + 1;
+  }
+
+  #lookAtEnd(series: Series): void {
+    this.begin(series);
+    try {
+      const lastId = this.lastId(series.id);
+      if (lastId === 0) return;
+      const { depth, skip } = this.head(series.id, lastId);
+      series.depth = depth;
+      series.skip = skip;
+      series.skipOfSkip = UNKNOWN;
+      series.thirdSkip = UNKNOWN;
+    } catch (error) {
+      // The new event begins a chain of its own. It still names the damaged one, so whoever comes there notices.
+      if (!(error instanceof BrokenChain)) throw error;
+    }
+  }
+
+  #skipOfSkip(series: Series): number {
+    if (series.skipOfSkip === UNKNOWN) {
+      const head = this.#kept(series.skip) === 0 ? undefined : this.#events.head(series.skip);
+      series.skipOfSkip = head?.skip ?? 0;
+    }
+    return series.skipOfSkip;
+  }
+
+  #kept(id: number): number {
+    return id < this.#bounds.floor ? 0 : id;
+  }
+
+  #distrust(detail: string): void {
+    this.#isTrusted = false;
+    this.#damage.note(detail);
+  }
+
+  #breakAt(seriesId: number): BrokenChain {
+    this.break(seriesId);
+    return new BrokenChain(`the chain of series ${seriesId} is damaged`);
+  }
+}

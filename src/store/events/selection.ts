@@ -1,0 +1,177 @@
+import type { Filter, TopicMatcher } from "../../bus/ports.ts";
+import type { TopicRange } from "../../bus/topic-range.ts";
+import type { Series } from "./series.ts";
+import type { SeriesNaming } from "./series-row.ts";
+import type { NameRange, SeriesTable } from "./series-table.ts";
+
+/** Series in memory that one call looks at: about 2 ms. */
+const MAX_CACHED = 16_384;
+/** Names in the index that one call looks at: about a millisecond, too. */
+const MAX_NAMES = 2048;
+/** Series that are remembered for a reader, 256 KiB. Whoever wants more of them meets one in every few events. */
+const MAX_SELECTED = 8192;
+
+/** The series that a filter wants, as far as they are known. */
+export class Selection {
+  readonly #table: SeriesTable;
+  readonly #topics: TopicMatcher | undefined;
+  readonly #source: string | undefined;
+  readonly #ids = new Set<number>();
+  /** The way along the series in memory, while all of them are there. */
+  #cached: IterableIterator<Series> | undefined;
+  /** The way along an index otherwise. */
+  #ranges: readonly NameRange[] = [];
+  #range = 0;
+  #after: SeriesNaming | undefined;
+  /** Series from this id on have not been looked at, unless on these ways. */
+  #nextId = 0;
+  /** Removals of series as of which this is right. */
+  #removals = 0;
+  #isTooMany = false;
+
+  constructor(table: SeriesTable, { topics, source }: Filter) {
+    this.#table = table;
+    this.#topics = topics;
+    this.#source = source;
+    this.#start();
+  }
+
+  /** Every series that is wanted, once `advance` has returned true. */
+  get ids(): ReadonlySet<number> {
+    return this.#ids;
+  }
+
+  /** Whether the series is wanted. */
+  wants(seriesId: number): boolean {
+    if (this.#isDone) return this.#ids.has(seriesId);
+    const series = this.#table.get(seriesId);
+    return series !== undefined && !series.isDamaged && this.#matches(series);
+  }
+
+  /** Looks at some more of the series, those that came meanwhile included; false when there are more, or too many are wanted. */
+  advance(): boolean {
+    this.#followRemovals();
+    if (this.#isTooMany) return false;
+    if (this.#cached) this.#advanceCached(this.#cached);
+    else if (this.#range < this.#ranges.length) this.#advanceNames();
+    else if (this.#nextId < this.#table.nextId) this.#catchUp();
+    if (this.#ids.size > MAX_SELECTED) this.#giveUp();
+    return this.#isDone;
+  }
+
+  get #isDone(): boolean {
+    const isOnTheWay = this.#cached !== undefined || this.#range < this.#ranges.length;
+    // An index that is damaged may have hidden some.
+    return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
+  }
+
+  #start(): void {
+    this.#ids.clear();
+    this.#isTooMany = false;
+    this.#nextId = this.#table.nextId;
+    this.#removals = this.#table.removals;
+    if (this.#table.isComplete && !isNarrow(this.#topics)) this.#cached = this.#table.cached();
+    else this.#startOnNames();
+  }
+
+  /** Starts again when so much was removed that it is not known what, or that there may not be too many any more. */
+  #followRemovals(): void {
+    const { removals } = this.#table;
+    if (removals === this.#removals || (this.#isTooMany && removals - this.#removals < MAX_SELECTED)) return;
+    const removed = this.#isTooMany ? undefined : this.#table.removedSince(this.#removals);
+    if (removed === undefined) {
+      this.#start();
+      return;
+    }
+    for (const id of removed) this.#ids.delete(id);
+    this.#removals = removals;
+  }
+
+  #advanceCached(cached: IterableIterator<Series>): void {
+    for (let count = 0; count < MAX_CACHED; count++) {
+      const { value: series, done } = cached.next();
+      if (done) {
+        this.#cached = undefined;
+        this.#nextId = this.#table.nextId;
+        break;
+      }
+      if (!series.isDamaged && this.#matches(series)) this.#ids.add(series.id);
+    }
+    // Some have gone, perhaps before they were looked at.
+    if (!this.#table.isComplete) this.#startOnNames();
+  }
+
+  #startOnNames(): void {
+    this.#cached = undefined;
+    this.#range = 0;
+    this.#after = undefined;
+    this.#ranges = rangesOf(this.#topics);
+  }
+
+  #advanceNames(): void {
+    for (let left = MAX_NAMES; left > 0 && this.#range < this.#ranges.length; ) {
+      const range = this.#ranges[this.#range];
+      const names = range ? this.#table.namesIn(range, this.#after, this.#source, left) : [];
+      for (const name of names) if (this.#matches(name)) this.#ids.add(name.id);
+      left -= Math.max(names.length, 1);
+      this.#after = names.at(-1) ?? this.#after;
+      if (left > 0) {
+        this.#range++;
+        this.#after = undefined;
+      }
+    }
+  }
+
+  #catchUp(): void {
+    if (this.#table.nextId - this.#nextId > MAX_NAMES && isNarrow(this.#topics)) {
+      this.#nextId = this.#table.nextId;
+      this.#startOnNames();
+      return;
+    }
+    for (let left = MAX_NAMES; left > 0 && this.#nextId < this.#table.nextId; left--) {
+      const series = this.#table.get(this.#nextId++);
+      if (series && !series.isDamaged && this.#matches(series)) this.#ids.add(series.id);
+    }
+  }
+
+  #matches({ topic, source }: Omit<SeriesNaming, "id">): boolean {
+    return (this.#source === undefined || source === this.#source) && this.#topics?.matches(topic) !== false;
+  }
+
+  #giveUp(): void {
+    this.#isTooMany = true;
+    this.#ids.clear();
+    this.#cached = undefined;
+  }
+}
+
+/** The stretches of an index in which the topics lie. */
+export function rangesOf(topics: TopicMatcher | undefined): NameRange[] {
+  if (topics === undefined) return [{ from: "", below: undefined }];
+  return topics.ranges.map((range) => ({ from: range.prefix, below: endOf(range) }));
+}
+
+/** Whether an index leads straight to what is wanted. */
+function isNarrow(topics: TopicMatcher | undefined): boolean {
+  return topics?.ranges.every(({ prefix }) => prefix !== "") ?? false;
+}
+
+/** The first text after all that are within the range; undefined when there is none. */
+function endOf({ prefix, isWhole }: TopicRange): string | undefined {
+  return isWhole ? `${prefix}\0` : textAfter(prefix);
+}
+
+/** The first text, in code point order, that is greater than all that begin with `prefix`. */
+function textAfter(prefix: string): string | undefined {
+  const characters = Array.from(prefix);
+  while (characters.at(-1) === LAST_CHARACTER) characters.pop();
+  const last = characters.pop()?.codePointAt(0);
+  if (last === undefined) return undefined;
+  return (
+    characters.join("") + String.fromCodePoint(last === LAST_BEFORE_SURROGATES ? FIRST_AFTER_SURROGATES : last + 1)
+  );
+}
+
+const LAST_CHARACTER = "\u{10FFFF}";
+const LAST_BEFORE_SURROGATES = 0xd7ff;
+const FIRST_AFTER_SURROGATES = 0xe000;

@@ -1,0 +1,320 @@
+import type { Database, Statement } from "bun:sqlite";
+import { parseTopic, type Topic } from "../../bus/topic.ts";
+import type { Damage } from "../file/damage.ts";
+import { isSqliteError } from "../file/sqlite-error.ts";
+import { Series } from "./series.ts";
+import { MAX_CACHED_SERIES, SeriesCache } from "./series-cache.ts";
+import { ENDS_PER_ROW, endsRowOf, type SeriesNaming, seriesChecksumOf } from "./series-row.ts";
+
+/** Rows that are read and verified while the history is opened: some 30 ms. With more series, they are read on demand. */
+const MAX_LOADED_AT_OPENING = 10_000;
+/** Rows that are verified in one go: about a millisecond. */
+const VERIFIED_ROWS = 300;
+
+/** Removals that are remembered, so that selections can follow; one that is further behind is made again. */
+const MAX_REMOVED = 65_536;
+
+/** Damaged rows at the end that are looked past for the newest series that is intact. */
+const MAX_DAMAGED = 1000;
+
+/** Damage can put anything in the place of a text. */
+const UNNAMED = parseTopic("damaged");
+
+type SeriesRow = [id: number, topic: Topic, source: string, checksum: number];
+
+/** Returns the series within a range of ids, both included, of which events are known. */
+export type ExpectedSeries = (first: number, last: number) => Iterable<number>;
+
+/** A stretch of the topics in an index. */
+export interface NameRange {
+  /** Topics from this one on, inclusive. */
+  readonly from: string;
+  /** Topics below this one; left out, there is no end. */
+  readonly below: string | undefined;
+}
+
+/** SQLite sorts every blob above every text. */
+const ABOVE_EVERY_TEXT = new Uint8Array(0);
+
+export interface SeriesTableOptions {
+  readonly database: Database;
+  readonly damage: Damage;
+  /** Series that are kept in memory at the most. */
+  readonly maxCached?: number | undefined;
+}
+
+/**
+ * The series of the history. Those in use are in memory; the others are found by the indexes of the table.
+ *
+ * A damaged row or index could hide events from whoever asks by topic: once one is found, `isTrusted` is false until the
+ * file is opened again, and events are found by walking along them.
+ */
+export class SeriesTable {
+  readonly #damage: Damage;
+  readonly #cache: SeriesCache;
+  readonly #maxLoaded: number;
+  readonly #insert: Statement;
+  readonly #delete: Statement;
+  readonly #byId: Statement;
+  readonly #byName: Statement;
+  readonly #byTopic: Statement;
+  readonly #bySource: Statement;
+  readonly #rows: Statement;
+  readonly #unindexed: Statement;
+  readonly #nextRow: Statement;
+  #isTrusted = true;
+  #removed: number[] = [];
+  #removedBefore = 0;
+  #nextId: number;
+  #verifiedTo = 0;
+  /** The newest series that stood in the file when it was opened. */
+  readonly #lastStoredId: number;
+  /** Ids above that one which are not given: that of a damaged row, or of a series whose row is missing. */
+  readonly #strayIds = new Set<number>();
+  /** Rows read for want of a series in memory, since the history was opened. */
+  misses = 0;
+
+  constructor({ database, damage, maxCached = MAX_CACHED_SERIES }: SeriesTableOptions) {
+    this.#damage = damage;
+    this.#cache = new SeriesCache(maxCached);
+    this.#maxLoaded = Math.min(MAX_LOADED_AT_OPENING, maxCached);
+    this.#insert = database.prepare("insert into series (id, topic, source, checksum) values (?, ?, ?, ?)");
+    this.#delete = database.prepare("delete from series where id = ?");
+    this.#byId = database.prepare("select id, topic, source, checksum from series where id = ?");
+    this.#byName = database.prepare("select id from series where topic = ? and source = ? order by id");
+    this.#byTopic = database.prepare(
+      `select id, topic, source from series indexed by series_by_topic
+        where (topic, source) >= (?, ?) and topic < ? order by topic, source limit ?`,
+    );
+    this.#bySource = database.prepare(
+      `select id, topic, source from series indexed by series_by_source
+        where source = ? and topic >= ? and topic < ? order by topic limit ?`,
+    );
+    this.#rows = database.prepare(
+      "select id, topic, source, checksum from series not indexed where id > ? order by id limit ?",
+    );
+    // The plus has the id read out of the entry, as it is read later, and not looked for by it.
+    this.#unindexed = database.prepare(
+      `select id from series as one not indexed where id > ? and id <= ? and not (
+         exists (select 1 from series as other indexed by series_by_topic
+                  where other.topic = one.topic and other.source = one.source and +other.id = one.id)
+         and exists (select 1 from series as other indexed by series_by_source
+                  where other.source = one.source and other.topic = one.topic and +other.id = one.id))`,
+    );
+    this.#nextRow = database.prepare("select id from series not indexed where id > ? order by id limit 1");
+    const newest = database
+      .query(`select id, topic, source, checksum from series not indexed order by id desc limit ${MAX_DAMAGED}`)
+      .values() as SeriesRow[];
+    const intact = newest.findIndex(isIntact);
+    this.#lastStoredId = newest[Math.max(intact, 0)]?.[0] ?? 0;
+    for (const row of newest.slice(0, Math.max(intact, 0))) this.#strayIds.add(this.#verify(row).id);
+    this.#nextId = this.#lastStoredId + 1;
+  }
+
+  /**
+   * Reads and verifies the rows, if they are few. `expected` returns the series within a range of ids, both included, of
+   * which events are known, so that their rows cannot be missing.
+   */
+  load(expected: ExpectedSeries): void {
+    for (const id of expected(this.#lastStoredId + 1, Number.MAX_SAFE_INTEGER)) {
+      if (!this.#strayIds.has(id)) this.distrust(`series ${id}: missing`);
+      this.#strayIds.add(id);
+    }
+    this.#nextId = this.#idAfter(this.#lastStoredId);
+    const rows = this.#rows.values(0, this.#maxLoaded + 1) as SeriesRow[];
+    if (rows.length > this.#maxLoaded) return;
+    for (const row of rows) this.#cache.add(this.#verify(row));
+    this.#advance(rows, this.#lastStoredId, expected);
+    this.#cache.complete();
+  }
+
+  /** False once damage was found that may hide a series from whoever looks for its name. */
+  get isTrusted(): boolean {
+    return this.#isTrusted;
+  }
+
+  /** Every series of the file is in memory. */
+  get isComplete(): boolean {
+    return this.#cache.isComplete;
+  }
+
+  /** The id that the next series gets; all others are smaller, and none is given twice while the history is open. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** The series in memory, in no order; may go on while others come. */
+  cached(): IterableIterator<Series> {
+    return this.#cache.all();
+  }
+
+  /** The series with this id, which may be damaged; undefined when the file has none. */
+  get(id: number): Series | undefined {
+    const cached = this.#cache.get(id);
+    if (cached || this.#cache.isComplete) return cached;
+    this.misses++;
+    const [row] = this.#reading(() => this.#byId.values(id) as SeriesRow[]);
+    return row && this.#load(row);
+  }
+
+  /** The intact series of this name. */
+  find(topic: string, source: string): Series | undefined {
+    const cached = this.#cache.find(topic, source);
+    if (cached) cached.isUsed = true;
+    if (cached || this.#cache.isComplete) return cached;
+    this.misses++;
+    for (const [id] of this.#byName.values(topic, source) as [number][]) {
+      const series = this.get(id);
+      if (series?.topic === topic && series.source === source && !series.isDamaged) return series;
+      this.distrust(`series ${id}: an index names it ${JSON.stringify(topic)}, its row does not`);
+    }
+    return undefined;
+  }
+
+  /** Makes a series, in memory and in the transaction that is open. After a rollback, call `forget`. */
+  create(topic: Topic, source: string): Series {
+    // Copies: a slice would keep the whole request that it was cut from in memory.
+    const series = new Series(this.#nextId, structuredClone(topic), structuredClone(source));
+    this.#insert.run(series.id, topic, source, seriesChecksumOf(series));
+    this.#nextId = this.#idAfter(series.id);
+    series.isUsed = true;
+    this.#cache.add(series);
+    return series;
+  }
+
+  /** Takes the series out of the file, in the transaction that is open. After the commit, call `removed`. */
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+
+  /** The series has gone from the file. */
+  removed(id: number): void {
+    this.forget(id);
+    if (this.#removed.length >= MAX_REMOVED) {
+      this.#removedBefore += this.#removed.length;
+      this.#removed = [];
+    }
+    this.#removed.push(id);
+  }
+
+  /** Drops the series from memory. */
+  forget(id: number): void {
+    const series = this.#cache.get(id);
+    if (series) this.#cache.remove(series);
+  }
+
+  /**
+   * The names of a range that come after `after`, by topic and source in code point order, at most `limit` of them; with a
+   * source, only those of that one.
+   */
+  namesIn(
+    range: NameRange,
+    after: SeriesNaming | undefined,
+    source: string | undefined,
+    limit: number,
+  ): SeriesNaming[] {
+    const below = range.below ?? ABOVE_EVERY_TEXT;
+    const read = () =>
+      source === undefined
+        ? this.#byTopic.values(after?.topic ?? range.from, after ? textAfter(after.source) : "", below, limit)
+        : this.#bySource.values(source, after ? textAfter(after.topic) : range.from, below, limit);
+    const names: SeriesNaming[] = [];
+    for (const [id, topic, source] of this.#reading(() => read() as [number, unknown, unknown][])) {
+      if (typeof topic === "string" && typeof source === "string") names.push({ id, topic, source });
+      else this.distrust(`series ${id}: an index has no name of it`);
+    }
+    return names;
+  }
+
+  /** Verifies some of the rows that stood in the file when it was opened; false when none are left. */
+  verifyNext(expected: ExpectedSeries): boolean {
+    if (this.#verifiedTo >= this.#lastStoredId) return false;
+    const rows = this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[];
+    for (const row of rows) this.#verify(row);
+    const last = rows.length < VERIFIED_ROWS ? this.#lastStoredId : (rows.at(-1)?.[0] ?? 0);
+    this.#advance(rows, Math.min(last, this.#lastStoredId), expected);
+    return true;
+  }
+
+  /** Where the rows of series_end begin that the series of the file stand in. */
+  *endsRows(): Generator<number> {
+    for (let id = 0; ; ) {
+      const [next] = this.#nextRow.values(id) as [number][];
+      if (next === undefined) return;
+      const firstId = endsRowOf(next[0]);
+      yield firstId;
+      id = firstId + ENDS_PER_ROW - 1;
+    }
+  }
+
+  /** How much of that is done: 0 to 1. */
+  get verified(): number {
+    return this.#lastStoredId === 0 ? 1 : this.#verifiedTo / this.#lastStoredId;
+  }
+
+  /** Series that were removed, since the history was opened. */
+  get removals(): number {
+    return this.#removedBefore + this.#removed.length;
+  }
+
+  /** The series that were removed since there were so many removals; undefined when that was long ago. */
+  removedSince(removals: number): readonly number[] | undefined {
+    return removals < this.#removedBefore ? undefined : this.#removed.slice(removals - this.#removedBefore);
+  }
+
+  /** From now on events are found by walking along them. */
+  distrust(detail: string): void {
+    this.#isTrusted = false;
+    this.#damage.note(detail);
+  }
+
+  /** Nothing, where SQLite cannot read it. */
+  #reading<T>(read: () => T[]): T[] {
+    try {
+      return read();
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      this.distrust(`the series cannot be read: ${error.message}`);
+      return [];
+    }
+  }
+
+  #advance(rows: readonly SeriesRow[], last: number, expected: ExpectedSeries): void {
+    for (const [id] of this.#unindexed.values(this.#verifiedTo, last) as [number][]) {
+      this.distrust(`series ${id}: an index does not have it, or names it otherwise`);
+    }
+    const present = new Set(rows.map(([id]) => id));
+    for (const id of expected(this.#verifiedTo + 1, last)) {
+      if (!present.has(id)) this.distrust(`series ${id}: missing`);
+    }
+    this.#verifiedTo = last;
+  }
+
+  #idAfter(id: number): number {
+    let next = id + 1;
+    while (this.#strayIds.has(next)) next++;
+    return next;
+  }
+
+  #load(row: SeriesRow): Series {
+    const series = this.#verify(row);
+    this.#cache.add(series);
+    return series;
+  }
+
+  #verify(row: SeriesRow): Series {
+    const [id, topic, source] = row;
+    const isDamaged = !isIntact(row);
+    if (isDamaged) this.distrust(`series ${id}: checksum mismatch, its topic or source is damaged`);
+    return isDamaged ? new Series(id, UNNAMED, "", true) : new Series(id, topic, source);
+  }
+}
+
+function isIntact([id, topic, source, checksum]: SeriesRow): boolean {
+  return seriesChecksumOf({ id, topic, source }) === checksum;
+}
+
+/** The text that comes next after this one. */
+function textAfter(text: string): string {
+  return `${text}\0`;
+}

@@ -1,0 +1,68 @@
+import type { Database } from "bun:sqlite";
+import type { StorageSize } from "../../bus/ports.ts";
+import { nextTurn } from "./next-turn.ts";
+import { paced } from "./pace.ts";
+import { pragma } from "./sqlite.ts";
+
+/** Pages that one slice gives back: about a millisecond of work, but the checkpoint after some of them has all that they touched. */
+const MAX_SLICE_PAGES = 64;
+const MIN_SLICE_PAGES = 8;
+/** Pages after which the file is cut, 16 MiB: the more they are, the longer the operating system takes, and nothing is served meanwhile. */
+const MAX_CUT_PAGES = 4096;
+/** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
+const SPARE_FRACTION = 0.1;
+const MIN_SPARE_PAGES = 256;
+
+/** The pages of the file. */
+export class Space {
+  readonly #database: Database;
+  readonly #pageSize: number;
+  #slicePages = MIN_SLICE_PAGES;
+
+  constructor(database: Database) {
+    this.#database = database;
+    this.#pageSize = Number(pragma(database, "page_size"));
+  }
+
+  size(): StorageSize {
+    const pages = this.#pages();
+    return { usedBytes: (pages - this.#freePages()) * this.#pageSize, fileBytes: pages * this.#pageSize };
+  }
+
+  /**
+   * Gives free pages back to the file system, some in each turn of the loop, but for those that are kept for later: with
+   * `maxBytes`, no more than the file may have beside what is used. Ends early once `isClosing` says so.
+   */
+  async giveBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
+    let uncut = 0;
+    for (let excess = this.#excessPages(maxBytes); excess > 0; excess = this.#excessPages(maxBytes)) {
+      const startMs = performance.now();
+      const pages = Math.min(excess, this.#slicePages);
+      this.#database.run(`pragma incremental_vacuum(${pages})`);
+      this.#slicePages = paced(this.#slicePages, startMs, [MIN_SLICE_PAGES, MAX_SLICE_PAGES]);
+      uncut += pages;
+      await nextTurn();
+      if (isClosing()) return;
+      if (uncut < MAX_CUT_PAGES && pages < excess) continue;
+      // The file shrinks when what the write-ahead log says of it is carried out.
+      this.#database.run("pragma wal_checkpoint(passive)");
+      uncut = 0;
+    }
+  }
+
+  #excessPages(maxBytes: number | undefined): number {
+    const free = this.#freePages();
+    const used = this.#pages() - free;
+    const spare = Math.max(MIN_SPARE_PAGES, Math.floor(used * SPARE_FRACTION));
+    const allowed = maxBytes === undefined ? spare : Math.floor(maxBytes / this.#pageSize) - used;
+    return free - Math.min(spare, Math.max(allowed, 0));
+  }
+
+  #pages(): number {
+    return Number(pragma(this.#database, "page_count"));
+  }
+
+  #freePages(): number {
+    return Number(pragma(this.#database, "freelist_count"));
+  }
+}

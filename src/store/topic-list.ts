@@ -1,0 +1,166 @@
+import { formatTime } from "../bus/event.ts";
+import type { TopicPage, TopicQuery } from "../bus/ports.ts";
+import type { TopicSummary } from "../protocol/event.ts";
+import { BrokenChain, type Chains } from "./events/chains.ts";
+import { rangesOf } from "./events/selection.ts";
+import type { SeriesNaming } from "./events/series-row.ts";
+import type { NameRange, SeriesTable } from "./events/series-table.ts";
+
+/** Names that one call takes from the index: about a millisecond. */
+const MAX_NAMES = 2048;
+/** Names that are read in one go. */
+const CHUNK_NAMES = 128;
+/** Heads of events that one call reads, beside those for one series: about a millisecond, too. */
+const MAX_READS = 512;
+/** Topics with more series than one call can count, whose sums so far are remembered for the next call. */
+const MAX_UNFINISHED = 16;
+
+/** What is known of a topic when some of its series have been counted. */
+interface Sum {
+  readonly topic: string;
+  /** The series that was counted last. */
+  counted: SeriesNaming;
+  count: number;
+  lastId: number;
+}
+
+export interface TopicListOptions {
+  readonly series: SeriesTable;
+  readonly chains: Chains;
+  /** Returns the time of an event, in milliseconds since 1970. */
+  readonly timeAt: (id: number) => number;
+}
+
+/** Lists topics from the index of names, in code point order, with a bounded amount of work a call. */
+export class TopicList {
+  readonly #series: SeriesTable;
+  readonly #chains: Chains;
+  readonly #timeAt: (id: number) => number;
+  readonly #unfinished = new Map<string, Sum>();
+
+  constructor({ series, chains, timeAt }: TopicListOptions) {
+    this.#series = series;
+    this.#chains = chains;
+    this.#timeAt = timeAt;
+  }
+
+  page({ topics, after = "", limit }: TopicQuery): TopicPage {
+    const names = new NameWalk(this.#series, rangesOf(topics).sort(byStart), after);
+    const lastRead = this.#chains.reads + MAX_READS;
+    const found: TopicSummary[] = [];
+    let end = after;
+    let sum: Sum | undefined;
+    for (;;) {
+      const name = names.next();
+      if (sum && name?.topic !== sum.topic) {
+        if (!name && !names.isAtEnd) return this.#interrupt(sum, found, end);
+        if (sum.count > 0) found.push(this.#summaryOf(sum));
+        end = sum.topic;
+        sum = undefined;
+      }
+      if (!name) return { topics: found, end, done: names.isAtEnd };
+      if (found.length === limit) return { topics: found, end, done: false };
+      if (topics?.matches(name.topic) === false) {
+        end = name.topic;
+        continue;
+      }
+      if (this.#chains.reads > lastRead) return this.#interrupt(sum, found, end);
+      const resumed = sum ? undefined : this.#takeUnfinished(name.topic);
+      if (resumed) names.passTo(resumed.counted);
+      sum ??= resumed ?? { topic: name.topic, counted: name, count: 0, lastId: 0 };
+      if (!resumed) this.#add(name, sum);
+    }
+  }
+
+  /** Ends the page in the middle of a topic; the next one goes on there. */
+  #interrupt(sum: Sum | undefined, topics: readonly TopicSummary[], end: string): TopicPage {
+    if (this.#unfinished.size >= MAX_UNFINISHED) this.#unfinished.clear();
+    if (sum) this.#unfinished.set(sum.topic, sum);
+    return { topics, end, done: false };
+  }
+
+  /** What an earlier page has counted of a topic. */
+  #takeUnfinished(topic: string): Sum | undefined {
+    const sum = this.#unfinished.get(topic);
+    this.#unfinished.delete(topic);
+    return sum;
+  }
+
+  #add(name: SeriesNaming, sum: Sum): void {
+    sum.counted = name;
+    try {
+      sum.lastId = Math.max(sum.lastId, this.#chains.lastId(name.id));
+      sum.count += this.#chains.count(name.id);
+    } catch (error) {
+      if (!(error instanceof BrokenChain)) throw error;
+      // How many there are cannot be told; that there are some can.
+      sum.count++;
+    }
+  }
+
+  #summaryOf({ topic, count, lastId }: Sum): TopicSummary {
+    return { topic, count, last_id: lastId, last_at: formatTime(this.#timeAt(lastId)) };
+  }
+}
+
+/** Goes along the names of some ranges, as far as one call may. */
+class NameWalk {
+  readonly #series: SeriesTable;
+  readonly #ranges: readonly NameRange[];
+  #range = 0;
+  #position: SeriesNaming | undefined;
+  #chunk: SeriesNaming[] = [];
+  /** The chunk is the last one of the range. */
+  #isLastChunk = false;
+  #left = MAX_NAMES;
+
+  /** Begins after a topic. */
+  constructor(series: SeriesTable, ranges: readonly NameRange[], after: string) {
+    this.#series = series;
+    this.#ranges = ranges;
+    // No topic has this character, so this stands after every series of the topic.
+    this.#position = after === "" ? undefined : { id: 0, topic: `${after}\0`, source: "" };
+  }
+
+  /** There are no more names, rather than too many for one call. */
+  get isAtEnd(): boolean {
+    return this.#range === this.#ranges.length;
+  }
+
+  next(): SeriesNaming | undefined {
+    while (this.#chunk.length === 0 && this.#left > 0) {
+      if (this.#isLastChunk) this.#range++;
+      const range = this.#ranges[this.#range];
+      this.#isLastChunk = false;
+      if (range === undefined) return undefined;
+      this.#read(range);
+    }
+    const name = this.#chunk.shift();
+    this.#position = name ?? this.#position;
+    return name;
+  }
+
+  /** Goes on after this name, which lies in the same range. */
+  passTo(name: SeriesNaming): void {
+    this.#chunk = [];
+    this.#isLastChunk = false;
+    this.#position = name;
+  }
+
+  #read(range: NameRange): void {
+    const size = Math.min(CHUNK_NAMES, this.#left);
+    const isWithin = this.#position !== undefined && compare(this.#position.topic, range.from) >= 0;
+    this.#chunk = this.#series.namesIn(range, isWithin ? this.#position : undefined, undefined, size);
+    this.#left -= Math.max(this.#chunk.length, 1);
+    this.#isLastChunk = this.#chunk.length < size;
+  }
+}
+
+function byStart(a: NameRange, b: NameRange): number {
+  return compare(a.from, b.from);
+}
+
+/** In code point order, as the index has them. */
+function compare(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
