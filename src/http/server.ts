@@ -155,7 +155,8 @@ export class HttpServer {
   async #refuseBody(error: unknown, request: Request): Promise<Response> {
     // What never comes whole must not keep its refusal back.
     await discardBody(request).catch(() => {});
-    return this.#turns.later(() => this.#app.fail(error, request), request);
+    const gone = (reason: unknown) => this.#app.fail(reason, request);
+    return this.#turns.later(() => this.#app.fail(error, request), request).catch(gone);
   }
 
   #fetch(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
