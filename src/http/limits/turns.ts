@@ -7,7 +7,7 @@ export const TURN_MS = 1;
  * Requests that one turn begins, however short they are. What the kernel and Bun do for each (accepting, reading, closing)
  * is only partly in the time above.
  */
-export const TURN_REQUESTS = 32;
+export const TURN_REQUESTS = 64;
 
 /** Who waits for work: a `Request`, whose signal is not made before it is asked for. */
 type Client = Pick<Request, "signal">;
