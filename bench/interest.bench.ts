@@ -8,9 +8,9 @@
  */
 import { parseArgs } from "node:util";
 import { Event, SeriesName } from "../src/bus/event.ts";
-import { type Interest, InterestTable } from "../src/bus/interest.ts";
+import { type Interest, InterestTable } from "../src/bus/interest/interest.ts";
 import { parseRawJson } from "../src/bus/json.ts";
-import { PatternSet } from "../src/bus/pattern-set.ts";
+import { PatternSet } from "../src/bus/patterns/pattern-set.ts";
 import { parseTopic } from "../src/bus/topic.ts";
 
 const TOPICS = 100_000;

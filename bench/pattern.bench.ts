@@ -6,7 +6,7 @@
  * Prints the worst of each family and of the whole search. Exits 1 if the worst median of a match is over 1 ms.
  */
 import { parseArgs } from "node:util";
-import { parsePattern } from "../src/bus/pattern.ts";
+import { parsePattern } from "../src/bus/patterns/pattern.ts";
 
 const LIMIT_MS = 1;
 const SEARCH_SAMPLES = 9;

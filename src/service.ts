@@ -1,7 +1,7 @@
+import { TokenBook } from "./bus/access/tokens.ts";
 import { Bus } from "./bus/bus.ts";
 import { BusError } from "./bus/errors.ts";
 import { Meter } from "./bus/meter.ts";
-import { TokenBook } from "./bus/tokens.ts";
 import type { Config } from "./config.ts";
 import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import { Gate } from "./http/access/gate.ts";

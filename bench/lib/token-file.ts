@@ -1,6 +1,6 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
-import { TokenBook } from "../../src/bus/tokens.ts";
+import { TokenBook } from "../../src/bus/access/tokens.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import type { Context } from "./bench.ts";
 

@@ -1,14 +1,15 @@
 import type { TopicSummary } from "../protocol/event.ts";
+import type { Scope } from "./access/scope.ts";
 import { Cursor } from "./cursor.ts";
 import type { Member } from "./delivery/cohort.ts";
 import { type EdgeParts, Groups } from "./delivery/groups.ts";
 import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
-import { type Interest, InterestTable } from "./interest.ts";
+import { type Interest, InterestTable } from "./interest/interest.ts";
 import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
 import { Meter } from "./meter.ts";
 import { checkedLimit, DEFAULT_HISTORY_LIMIT, type SubscribeOptions, startOf, timeOf } from "./options.ts";
-import { PatternSet } from "./pattern-set.ts";
+import { PatternSet } from "./patterns/pattern-set.ts";
 import type {
   Appended,
   AppendOptions,
@@ -21,7 +22,6 @@ import type {
   TopicMatcher,
   TopicQuery,
 } from "./ports.ts";
-import type { Scope } from "./scope.ts";
 import { StartSearch } from "./start-search.ts";
 import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";

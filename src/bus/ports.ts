@@ -1,9 +1,9 @@
 import type { TopicSummary } from "../protocol/event.ts";
 import type { Event } from "./event.ts";
 import type { RawJson } from "./json.ts";
+import type { TopicRange } from "./patterns/topic-range.ts";
+import type { TopicShape } from "./patterns/topic-shape.ts";
 import type { Topic } from "./topic.ts";
-import type { TopicRange } from "./topic-range.ts";
-import type { TopicShape } from "./topic-shape.ts";
 
 /** An event before it is committed: checked, without an id and a time. */
 export interface Draft {

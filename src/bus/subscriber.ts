@@ -1,7 +1,7 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Cursor, Item } from "./cursor.ts";
 import { Event } from "./event.ts";
-import type { Interest, InterestTable } from "./interest.ts";
+import type { Interest, InterestTable } from "./interest/interest.ts";
 import type { Meter } from "./meter.ts";
 import type { TopicMatcher } from "./ports.ts";
 import type { StartSearch } from "./start-search.ts";

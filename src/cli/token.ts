@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { Command, Option } from "commander";
+import { TokenBook, tokenInfoOf } from "../bus/access/tokens.ts";
 import { BusError } from "../bus/errors.ts";
 import { parseSince } from "../bus/start.ts";
-import { TokenBook, tokenInfoOf } from "../bus/tokens.ts";
 import { EventBusError } from "../client/index.ts";
 import { type ErrorCode, problems } from "../protocol/problem.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";

@@ -1,6 +1,6 @@
+import type { TokenBook } from "../bus/access/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
-import type { TokenBook } from "../bus/tokens.ts";
 import type { Gate } from "./access/gate.ts";
 import { tellLimit } from "./limits/limits.ts";
 import type { SubscriberLimits } from "./limits/subscriber-limits.ts";

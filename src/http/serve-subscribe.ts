@@ -1,6 +1,6 @@
 import type { Server, WebSocketHandler } from "bun";
+import { anybody } from "../bus/access/principal.ts";
 import type { Bus } from "../bus/bus.ts";
-import { anybody } from "../bus/principal.ts";
 import { Guests } from "./access/guests.ts";
 import { SpareTime } from "./limits/spare-time.ts";
 import { STALL_MS, SubscriberSlots } from "./limits/subscriber-limits.ts";

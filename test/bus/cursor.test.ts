@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Cursor } from "../../src/bus/cursor.ts";
 import { Event } from "../../src/bus/event.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
+import { PatternSet } from "../../src/bus/patterns/pattern-set.ts";
 import type { EventLog, Page } from "../../src/bus/ports.ts";
 import { openMemoryBus, publishCounted } from "../helpers/memory-bus.ts";
 

@@ -1,12 +1,12 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
-import { AffixTree } from "../../src/bus/affix-tree.ts";
+import { scopeOf, within } from "../../src/bus/access/scope.ts";
 import { Event, SeriesName } from "../../src/bus/event.ts";
-import { type Interest, InterestTable } from "../../src/bus/interest.ts";
+import { AffixTree } from "../../src/bus/interest/affix-tree.ts";
+import { type Interest, InterestTable } from "../../src/bus/interest/interest.ts";
 import { parseRawJson } from "../../src/bus/json.ts";
-import { parsePattern } from "../../src/bus/pattern.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { scopeOf, within } from "../../src/bus/scope.ts";
+import { parsePattern } from "../../src/bus/patterns/pattern.ts";
+import { PatternSet } from "../../src/bus/patterns/pattern-set.ts";
 import { parseTopic } from "../../src/bus/topic.ts";
 import { forgetBuckets } from "../model/sabotage.ts";
 

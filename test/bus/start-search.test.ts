@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
+import { PatternSet } from "../../src/bus/patterns/pattern-set.ts";
 import type { EventLog } from "../../src/bus/ports.ts";
 import type { Start } from "../../src/bus/start.ts";
 import { StartSearch } from "../../src/bus/start-search.ts";

@@ -1,3 +1,4 @@
+import { type Scope, within } from "../../src/bus/access/scope.ts";
 import { Bus } from "../../src/bus/bus.ts";
 import type { Item } from "../../src/bus/cursor.ts";
 import type { Channel, Member } from "../../src/bus/delivery/cohort.ts";
@@ -5,9 +6,8 @@ import { Follower, type Subscription } from "../../src/bus/delivery/follower.ts"
 import type { Groups } from "../../src/bus/delivery/groups.ts";
 import { type Distance, Replays } from "../../src/bus/delivery/replays.ts";
 import { Event } from "../../src/bus/event.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
+import { PatternSet } from "../../src/bus/patterns/pattern-set.ts";
 import type { EventLog } from "../../src/bus/ports.ts";
-import { type Scope, within } from "../../src/bus/scope.ts";
 import type { Start } from "../../src/bus/start.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
 import type { ControlMessage } from "../../src/protocol/frames.ts";

@@ -1,5 +1,5 @@
+import type { TokenBook } from "../../src/bus/access/tokens.ts";
 import type { BusError } from "../../src/bus/errors.ts";
-import type { TokenBook } from "../../src/bus/tokens.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
 import type { OnLimit } from "../../src/http/limits/limits.ts";
 import { PublishRates } from "../../src/http/limits/publish-rates.ts";

@@ -1,4 +1,4 @@
-import { TokenBook, type TokenRecord, type TokenStore } from "../../src/bus/tokens.ts";
+import { TokenBook, type TokenRecord, type TokenStore } from "../../src/bus/access/tokens.ts";
 import { Gate } from "../../src/http/access/gate.ts";
 
 /** Tokens that are kept in memory. */

@@ -1,13 +1,13 @@
 import { spyOn } from "bun:test";
+import { Scope } from "../../src/bus/access/scope.ts";
 import { Bus, type BusOptions } from "../../src/bus/bus.ts";
 import { Cursor, type Item } from "../../src/bus/cursor.ts";
 import { Cohort } from "../../src/bus/delivery/cohort.ts";
 import { Follower } from "../../src/bus/delivery/follower.ts";
 import { Event } from "../../src/bus/event.ts";
-import type { Interest } from "../../src/bus/interest.ts";
-import { InterestBucket } from "../../src/bus/interest-bucket.ts";
+import type { Interest } from "../../src/bus/interest/interest.ts";
+import { InterestBucket } from "../../src/bus/interest/interest-bucket.ts";
 import type { EventLog, Page, TopicMatcher } from "../../src/bus/ports.ts";
-import { Scope } from "../../src/bus/scope.ts";
 import { EventStream } from "../../src/http/stream/event-stream.ts";
 import { StreamChannel } from "../../src/http/stream/stream-channel.ts";
 import { Connection } from "../../src/http/websocket/connection.ts";

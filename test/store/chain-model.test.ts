@@ -1,8 +1,8 @@
 import type { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { EVERY_TOPIC } from "../../src/bus/patterns/topic-range.ts";
 import type { TopicMatcher } from "../../src/bus/ports.ts";
-import { EVERY_TOPIC } from "../../src/bus/topic-range.ts";
 import { checkFile } from "../../src/store/check/check.ts";
 import { copyHistory } from "../../src/store/copy/history-copy.ts";
 import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";

@@ -1,7 +1,7 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { EVERY_TOPIC } from "../../src/bus/patterns/topic-range.ts";
 import type { EventLog, Filter } from "../../src/bus/ports.ts";
-import { EVERY_TOPIC } from "../../src/bus/topic-range.ts";
 import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
 import {
   draft,

@@ -1,4 +1,4 @@
-import type { KeyedMatcher } from "../scope.ts";
+import type { KeyedMatcher } from "../access/scope.ts";
 import type { Start } from "../start.ts";
 import { StartSearch } from "../start-search.ts";
 import type { Member, Seat } from "./cohort.ts";

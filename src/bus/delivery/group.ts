@@ -1,10 +1,10 @@
+import type { KeyedMatcher } from "../access/scope.ts";
 import { type Cursor, firstIdOf, type Item, lastIdOf } from "../cursor.ts";
 import { Event } from "../event.ts";
-import type { Interest } from "../interest.ts";
+import type { Interest } from "../interest/interest.ts";
 import type { Meter } from "../meter.ts";
 import { NewestInScope } from "../newest.ts";
 import type { EventLog, TopicMatcher } from "../ports.ts";
-import type { KeyedMatcher } from "../scope.ts";
 import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
 import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";

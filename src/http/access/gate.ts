@@ -1,7 +1,7 @@
+import { type Access, anybody, type Principal, requireAccess } from "../../bus/access/principal.ts";
+import { SECRET_PREFIX } from "../../bus/access/secret.ts";
+import type { TokenBook } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
-import { type Access, anybody, type Principal, requireAccess } from "../../bus/principal.ts";
-import { SECRET_PREFIX } from "../../bus/secret.ts";
-import type { TokenBook } from "../../bus/tokens.ts";
 import type { ErrorCode } from "../../protocol/problem.ts";
 import { secretOf } from "./credentials.ts";
 import { Guests } from "./guests.ts";

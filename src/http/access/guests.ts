@@ -1,4 +1,4 @@
-import type { Principal } from "../../bus/principal.ts";
+import type { Principal } from "../../bus/access/principal.ts";
 
 /** A connection that lasts, and with it the permission it was let in with. */
 export interface Guest {

@@ -8,11 +8,11 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
+import type { Principal } from "../../bus/access/principal.ts";
+import { RecentMap } from "../../bus/access/recent-map.ts";
+import { type Scope, scopeOf } from "../../bus/access/scope.ts";
+import { MAX_TOKEN_PATTERNS } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
-import type { Principal } from "../../bus/principal.ts";
-import { RecentMap } from "../../bus/recent-map.ts";
-import { type Scope, scopeOf } from "../../bus/scope.ts";
-import { MAX_TOKEN_PATTERNS } from "../../bus/tokens.ts";
 import type { JwtVerifier } from "./gate.ts";
 
 export interface JwtOptions {

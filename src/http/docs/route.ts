@@ -1,5 +1,5 @@
 import type { DocumentDecoration } from "elysia";
-import type { Access } from "../../bus/principal.ts";
+import type { Access } from "../../bus/access/principal.ts";
 import type { ErrorCode } from "../../protocol/problem.ts";
 import type { Content, Parameters, Responses } from "./openapi.ts";
 import { problemAnswers } from "./problems.ts";

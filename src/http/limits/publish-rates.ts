@@ -1,5 +1,5 @@
+import type { Principal } from "../../bus/access/principal.ts";
 import { BusError } from "../../bus/errors.ts";
-import type { Principal } from "../../bus/principal.ts";
 
 /** How long it takes an empty bucket to be full again, in milliseconds: one second's worth is in it. */
 const FULL_AFTER_MS = 1000;

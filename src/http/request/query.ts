@@ -1,5 +1,5 @@
 import { BusError } from "../../bus/errors.ts";
-import { type Pattern, parsePattern } from "../../bus/pattern.ts";
+import { type Pattern, parsePattern } from "../../bus/patterns/pattern.ts";
 import { type Moment, parseMoment } from "../../bus/start.ts";
 import { nearest } from "../../text/nearest.ts";
 

@@ -1,10 +1,10 @@
+import { type Scope, within } from "../../bus/access/scope.ts";
 import type { Bus, HistoryQuery } from "../../bus/bus.ts";
 import { BusError } from "../../bus/errors.ts";
 import { DEFAULT_HISTORY_LIMIT, MAX_HISTORY_LIMIT } from "../../bus/options.ts";
-import type { Pattern } from "../../bus/pattern.ts";
-import { PatternSet } from "../../bus/pattern-set.ts";
+import type { Pattern } from "../../bus/patterns/pattern.ts";
+import { PatternSet } from "../../bus/patterns/pattern-set.ts";
 import type { Filter } from "../../bus/ports.ts";
-import { type Scope, within } from "../../bus/scope.ts";
 import { momentMs } from "../../bus/start.ts";
 import { parseSource } from "../../bus/topic.ts";
 import { eventDocs, historyDocs } from "../docs/history.ts";

@@ -1,8 +1,8 @@
+import { type Principal, requirePublish } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { BusError } from "../../bus/errors.ts";
 import { parseRawJson, type RawJson, toRawJson } from "../../bus/json.ts";
 import type { Appended, Draft } from "../../bus/ports.ts";
-import { type Principal, requirePublish } from "../../bus/principal.ts";
 import { parseSource, parseTopic, type Topic } from "../../bus/topic.ts";
 import type { Callers } from "../access/gate.ts";
 import { publishDocs, publishToDocs } from "../docs/publish.ts";

@@ -1,4 +1,4 @@
-import type { Access, Principal } from "../../bus/principal.ts";
+import type { Access, Principal } from "../../bus/access/principal.ts";
 import type { RouteDocs } from "../docs/route.ts";
 import { noQuery, type Parameters, type Query, type Values } from "../request/query.ts";
 

@@ -1,7 +1,7 @@
+import type { Principal } from "../../bus/access/principal.ts";
+import { type TokenBook, type TokenRecord, type TokenSpec, tokenInfoOf } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
-import type { Principal } from "../../bus/principal.ts";
 import { parseTime } from "../../bus/start.ts";
-import { type TokenBook, type TokenRecord, type TokenSpec, tokenInfoOf } from "../../bus/tokens.ts";
 import type { NewToken } from "../../protocol/token.ts";
 import type { Callers } from "../access/gate.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "../docs/tokens.ts";

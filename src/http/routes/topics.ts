@@ -1,5 +1,5 @@
 import type { Bus } from "../../bus/bus.ts";
-import { PatternSet } from "../../bus/pattern-set.ts";
+import { PatternSet } from "../../bus/patterns/pattern-set.ts";
 import { topicsDocs } from "../docs/history.ts";
 import type { Waiting } from "../limits/waiting.ts";
 import { integer, MAX_PATTERNS_ASKED, patternParameter, Query, text, type ValuesOf } from "../request/query.ts";

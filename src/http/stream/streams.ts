@@ -1,11 +1,11 @@
+import type { Principal } from "../../bus/access/principal.ts";
+import { within } from "../../bus/access/scope.ts";
 import type { Bus } from "../../bus/bus.ts";
 import type { BehindAt } from "../../bus/delivery/behind.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import { BusError } from "../../bus/errors.ts";
-import { parsePattern } from "../../bus/pattern.ts";
-import { PatternSet } from "../../bus/pattern-set.ts";
-import type { Principal } from "../../bus/principal.ts";
-import { within } from "../../bus/scope.ts";
+import { parsePattern } from "../../bus/patterns/pattern.ts";
+import { PatternSet } from "../../bus/patterns/pattern-set.ts";
 import type { Start } from "../../bus/start.ts";
 import type { Gate } from "../access/gate.ts";
 import { type SubscriberLimits, tooManyPatterns } from "../limits/subscriber-limits.ts";

@@ -1,12 +1,12 @@
 import type { ServerWebSocket } from "bun";
+import type { Principal } from "../../bus/access/principal.ts";
+import { type KeyedMatcher, within } from "../../bus/access/scope.ts";
 import type { Member } from "../../bus/delivery/cohort.ts";
 import { Follower } from "../../bus/delivery/follower.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import type { Event } from "../../bus/event.ts";
-import type { Pattern } from "../../bus/pattern.ts";
-import { PatternSet } from "../../bus/pattern-set.ts";
-import type { Principal } from "../../bus/principal.ts";
-import { type KeyedMatcher, within } from "../../bus/scope.ts";
+import type { Pattern } from "../../bus/patterns/pattern.ts";
+import { PatternSet } from "../../bus/patterns/pattern-set.ts";
 import type { Start } from "../../bus/start.ts";
 import type { Tuning } from "../../bus/tuning.ts";
 import { type ControlMessage, closeCode } from "../../protocol/frames.ts";

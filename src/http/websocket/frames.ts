@@ -1,8 +1,8 @@
+import { requirePublish } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { BusError } from "../../bus/errors.ts";
-import { parsePattern } from "../../bus/pattern.ts";
+import { parsePattern } from "../../bus/patterns/pattern.ts";
 import type { Appended } from "../../bus/ports.ts";
-import { requirePublish } from "../../bus/principal.ts";
 import { type OnLimit, tellLimit } from "../limits/limits.ts";
 import { tooManyPatterns } from "../limits/subscriber-limits.ts";
 import { readDraft } from "../request/envelope.ts";

@@ -1,10 +1,10 @@
 import type { Server, WebSocketHandler } from "bun";
+import type { Principal } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
 import type { BehindAt } from "../../bus/delivery/behind.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import { BusError } from "../../bus/errors.ts";
-import { parsePattern } from "../../bus/pattern.ts";
-import type { Principal } from "../../bus/principal.ts";
+import { parsePattern } from "../../bus/patterns/pattern.ts";
 import { closeCode } from "../../protocol/frames.ts";
 import type { Guests } from "../access/guests.ts";
 import { FrameTurns } from "../limits/frame-turns.ts";

@@ -1,5 +1,5 @@
+import type { TopicRange } from "../../bus/patterns/topic-range.ts";
 import type { Filter, TopicMatcher } from "../../bus/ports.ts";
-import type { TopicRange } from "../../bus/topic-range.ts";
 import type { Series } from "./series.ts";
 import type { SeriesNaming } from "./series-row.ts";
 import type { NameRange, SeriesTable } from "./series-table.ts";

@@ -1,6 +1,6 @@
 import type { Database, Statement } from "bun:sqlite";
+import type { TokenRecord, TokenStore } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
-import type { TokenRecord, TokenStore } from "../../bus/tokens.ts";
 import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { scopeOf } from "../../../src/bus/access/scope.ts";
 import type { EventLog, Page } from "../../../src/bus/ports.ts";
-import { scopeOf } from "../../../src/bus/scope.ts";
 import { Delivery } from "../../helpers/delivery.ts";
 import { range } from "../../helpers/memory-bus.ts";
 import { MemoryEventLog } from "../../helpers/memory-log.ts";

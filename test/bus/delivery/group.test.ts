@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { PatternSet } from "../../../src/bus/pattern-set.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
 import type { EventLog } from "../../../src/bus/ports.ts";
 import { Delivery } from "../../helpers/delivery.ts";
 import { range } from "../../helpers/memory-bus.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import type { Access } from "../../../src/bus/access/principal.ts";
 import { BusError } from "../../../src/bus/errors.ts";
-import type { Access } from "../../../src/bus/principal.ts";
 import type { NewToken } from "../../../src/protocol/token.ts";
 import { openEdge } from "../../helpers/edge.ts";
 import { exchange, expectOk, expectProblem, publish, RawConnection, requestText } from "../../helpers/http.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, spyOn, test } from "bun:test";
-import type { TokenBook } from "../../../src/bus/tokens.ts";
+import type { TokenBook } from "../../../src/bus/access/tokens.ts";
 import { openEdge } from "../../helpers/edge.ts";
 import { StreamSubscriber } from "../../helpers/raw-stream.ts";
 import { TestSocket } from "../../helpers/socket.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { anybody } from "../../../src/bus/principal.ts";
+import { anybody } from "../../../src/bus/access/principal.ts";
 import { PublishRates, rateKey } from "../../../src/http/limits/publish-rates.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, test } from "bun:test";
-import { anybody, type Principal } from "../../../src/bus/principal.ts";
+import { anybody, type Principal } from "../../../src/bus/access/principal.ts";
 import { integer, Query, repeatable, text } from "../../../src/http/request/query.ts";
 import { type Call, type RouteOptions, route } from "../../../src/http/routes/route.ts";
 import { RouteTable } from "../../../src/http/routes/route-table.ts";

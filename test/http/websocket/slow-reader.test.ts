@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { ServerWebSocket } from "bun";
-import { PatternSet } from "../../../src/bus/pattern-set.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
 import type { Connection } from "../../../src/http/websocket/connection.ts";
 import { serveSubscribe } from "../../../src/index.ts";
 import { ChildServer } from "../../helpers/child-server.ts";

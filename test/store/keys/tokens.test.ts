@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { TokenBook } from "../../../src/bus/tokens.ts";
+import { TokenBook } from "../../../src/bus/access/tokens.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { TempFolder } from "../../helpers/temp.ts";

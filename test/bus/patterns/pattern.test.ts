@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { BusError } from "../../src/bus/errors.ts";
-import { parsePattern } from "../../src/bus/pattern.ts";
-import { parsePatternGrammar } from "../../src/bus/pattern-grammar.ts";
-import { expandBraces, regExpOf } from "../../src/bus/pattern-regexp.ts";
-import { walkMatches } from "../../src/bus/pattern-walk.ts";
+import { BusError } from "../../../src/bus/errors.ts";
+import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
+import { parsePatternGrammar } from "../../../src/bus/patterns/pattern-grammar.ts";
+import { expandBraces, regExpOf } from "../../../src/bus/patterns/pattern-regexp.ts";
+import { walkMatches } from "../../../src/bus/patterns/pattern-walk.ts";
 
 type Answer = "yes" | "no" | "bad";
 
@@ -16,7 +16,7 @@ const matchers: Record<string, (pattern: string, topic: string) => boolean> = {
 };
 
 describe("Go's own answers", async () => {
-  const file = Bun.file(new URL("../vectors/path-match.jsonl", import.meta.url));
+  const file = Bun.file(new URL("../../vectors/path-match.jsonl", import.meta.url));
   const rows = (await file.text()).trimEnd().split("\n");
 
   for (const [name, matches] of Object.entries(matchers)) {

@@ -1,5 +1,5 @@
-import type { TokenInfo } from "../protocol/token.ts";
-import { BusError } from "./errors.ts";
+import type { TokenInfo } from "../../protocol/token.ts";
+import { BusError } from "../errors.ts";
 import type { Principal } from "./principal.ts";
 import { RecentMap } from "./recent-map.ts";
 import { scopeOf } from "./scope.ts";

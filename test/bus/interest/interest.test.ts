@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { Event, SeriesName } from "../../src/bus/event.ts";
-import { type Interest, InterestTable } from "../../src/bus/interest.ts";
-import { parseRawJson } from "../../src/bus/json.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { parseTopic } from "../../src/bus/topic.ts";
-import { EVERY_TOPIC } from "../../src/bus/topic-range.ts";
+import { Event, SeriesName } from "../../../src/bus/event.ts";
+import { type Interest, InterestTable } from "../../../src/bus/interest/interest.ts";
+import { parseRawJson } from "../../../src/bus/json.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
+import { EVERY_TOPIC } from "../../../src/bus/patterns/topic-range.ts";
+import { parseTopic } from "../../../src/bus/topic.ts";
 
 /** Events with these topics and the ids 1, 2, 3 … */
 function batchOf(...topics: string[]): Event[] {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { openGate } from "../helpers/gate.ts";
+import { openGate } from "../../helpers/gate.ts";
 
 const name = fc.string({ unit: fc.constantFrom("a", "B", "1", "-", "."), minLength: 1, maxLength: 3 });
 const names = fc.uniqueArray(

@@ -1,3 +1,4 @@
+import { BusError } from "../errors.ts";
 import {
   ANY_CHARACTER,
   type CharacterSet,
@@ -5,7 +6,6 @@ import {
   characterSetOf,
   complementOf,
 } from "./character-set.ts";
-import { BusError } from "./errors.ts";
 
 /** A run of characters (`star`), one character out of a set, or one of several branches. */
 export type PatternPart =

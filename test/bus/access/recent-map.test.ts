@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { RecentMap } from "../../src/bus/recent-map.ts";
+import { RecentMap } from "../../../src/bus/access/recent-map.ts";
 
 describe("a map of what was used lately", () => {
   test("keeps what was set or found lately, and a bounded number of entries", () => {

@@ -1,5 +1,5 @@
+import type { TopicMatcher } from "../ports.ts";
 import type { Memory } from "./memory.ts";
-import type { TopicMatcher } from "./ports.ts";
 
 /** As many plain candidates are asked sooner than an answer that is remembered is found. */
 const MAX_ASKED = 16;

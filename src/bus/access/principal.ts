@@ -1,5 +1,5 @@
-import { BusError } from "./errors.ts";
-import type { Draft } from "./ports.ts";
+import { BusError } from "../errors.ts";
+import type { Draft } from "../ports.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 
 /** What a call needs: nothing, to publish, to see events, or to run the server. */

@@ -1,5 +1,5 @@
+import type { TopicMatcher } from "../ports.ts";
 import { type Pattern, parsePattern } from "./pattern.ts";
-import type { TopicMatcher } from "./ports.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { scopeOf, within } from "../../src/bus/scope.ts";
+import { scopeOf, within } from "../../../src/bus/access/scope.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
 
 const segment = fc.constantFrom("a", "b", "ab", "x1");
 const topic = fc.array(segment, { minLength: 1, maxLength: 4 }).map((segments) => segments.join("."));

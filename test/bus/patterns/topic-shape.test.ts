@@ -2,10 +2,10 @@ import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { parsePattern } from "../../src/bus/pattern.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { scopeOf, within } from "../../src/bus/scope.ts";
-import { intersectionOfShapes, isLike, type TopicShape, unionOfShapes } from "../../src/bus/topic-shape.ts";
+import { scopeOf, within } from "../../../src/bus/access/scope.ts";
+import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
+import { intersectionOfShapes, isLike, type TopicShape, unionOfShapes } from "../../../src/bus/patterns/topic-shape.ts";
 
 /** `a.*b` stands for what begins with `a.` and ends with `b`, a text without a star for a whole topic. */
 function shapes(...texts: string[]): TopicShape[] {
@@ -20,7 +20,7 @@ function textsOf(list: readonly TopicShape[]): string[] {
 }
 
 function rowsOfGo(): [pattern: string, topic: string, answer: string][] {
-  const file = readFileSync(join(import.meta.dir, "../vectors/path-match.jsonl"), "utf8");
+  const file = readFileSync(join(import.meta.dir, "../../vectors/path-match.jsonl"), "utf8");
   return file
     .trimEnd()
     .split("\n")

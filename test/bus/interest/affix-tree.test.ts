@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { AffixTree } from "../../src/bus/affix-tree.ts";
+import { AffixTree } from "../../../src/bus/interest/affix-tree.ts";
 
 /** The values of all affixes that the text has. */
 function allOf(tree: AffixTree<number>, text: string): number[] {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parsePattern } from "../../src/bus/pattern.ts";
-import { PatternSet } from "../../src/bus/pattern-set.ts";
-import { scopeOf, within } from "../../src/bus/scope.ts";
-import { isWithin, type TopicRange, unionOf } from "../../src/bus/topic-range.ts";
+import { scopeOf, within } from "../../../src/bus/access/scope.ts";
+import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
+import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
+import { isWithin, type TopicRange, unionOf } from "../../../src/bus/patterns/topic-range.ts";
 
 /** `a.*` stands for the prefix `a.`, anything else for a whole topic. */
 function ranges(...texts: string[]): TopicRange[] {
@@ -34,7 +34,7 @@ describe("the ranges of a pattern", () => {
   });
 
   test("hold every topic that Go's path.Match finds to match", () => {
-    const rows = readFileSync(join(import.meta.dir, "../vectors/path-match.jsonl"), "utf8")
+    const rows = readFileSync(join(import.meta.dir, "../../vectors/path-match.jsonl"), "utf8")
       .trim()
       .split("\n");
     for (const row of rows) {

@@ -1,9 +1,9 @@
+import type { Event } from "../event.ts";
+import type { TopicShape } from "../patterns/topic-shape.ts";
+import type { TopicMatcher } from "../ports.ts";
 import { AffixTree } from "./affix-tree.ts";
-import type { Event } from "./event.ts";
 import { type Candidate, InterestBucket } from "./interest-bucket.ts";
 import { Memory } from "./memory.ts";
-import type { TopicMatcher } from "./ports.ts";
-import type { TopicShape } from "./topic-shape.ts";
 
 /** Answers that are remembered at a time, some 10 MB: those of 65,536 topics, if few interests match each. */
 const MAX_REMEMBERED_ANSWERS = 2 ** 20;

@@ -1,9 +1,9 @@
-import { type Pattern, parsePattern } from "./pattern.ts";
-import { PatternSet } from "./pattern-set.ts";
-import type { TopicMatcher } from "./ports.ts";
+import { type Pattern, parsePattern } from "../patterns/pattern.ts";
+import { PatternSet } from "../patterns/pattern-set.ts";
+import { type TopicRange, unionOf } from "../patterns/topic-range.ts";
+import { intersectionOfShapes, type TopicShape } from "../patterns/topic-shape.ts";
+import type { TopicMatcher } from "../ports.ts";
 import { RecentMap } from "./recent-map.ts";
-import { type TopicRange, unionOf } from "./topic-range.ts";
-import { intersectionOfShapes, type TopicShape } from "./topic-shape.ts";
 
 /** A matcher that can be told from others: two with the same key want the same topics. */
 export interface KeyedMatcher extends TopicMatcher {
