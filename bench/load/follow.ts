@@ -11,6 +11,8 @@ const OPENING_AT_A_TIME = 100;
 const REST_MS = 10;
 const MANY_SOCKETS = 100;
 const SAMPLE_MS = 1000;
+const HISTORY_PATH = "/api/events/history";
+const NEWEST = httpRequest("GET", `${HISTORY_PATH}?last=1`);
 /** The most events that one question to the history returns. */
 const PAGE = 10_000;
 
@@ -118,7 +120,7 @@ class Sweep {
   }
 
   async #lag(asking: HttpConnection): Promise<number> {
-    const [newest] = await askHistory(asking, "last=1");
+    const [newest] = idsOf((await asking.ask(NEWEST))?.toString());
     const hindmost = this.#readers.reduce((least, { ids }) => Math.min(least, ids.lastId), Number.POSITIVE_INFINITY);
     return (newest ?? 0) - hindmost;
   }
@@ -153,19 +155,16 @@ class Reader {
   async check(port: number): Promise<void> {
     if (this.ids.fault !== "") throw new Error(`a reader got something wrong: ${this.ids.fault}`);
     if (!this.#isCompared || this.ids.ids.length >= PAGE) return;
-    const asking = await HttpConnection.open(port, { wantsBody: true });
     const { pattern = "*", after } = this.#options;
     const query = new URLSearchParams({ topic: pattern, after: String(after), last: String(PAGE) });
-    const kept = (await askHistory(asking, String(query))).filter((id) => id <= this.ids.lastId);
-    asking.close();
+    const answer = await fetch(`http://127.0.0.1:${port}${HISTORY_PATH}?${query}`);
+    const kept = idsOf(await answer.text()).filter((id) => id <= this.ids.lastId);
     if (kept.join() !== this.ids.ids.join()) {
       throw new Error(`a reader got ${this.ids.ids.length} events of ${pattern}, and the history has ${kept.length}`);
     }
   }
 }
 
-/** The ids of the events in the answer. */
-async function askHistory(connection: HttpConnection, query: string): Promise<number[]> {
-  const body = await connection.ask(httpRequest("GET", `/api/events/history?${query}`));
-  return (JSON.parse(body?.toString() ?? "[]") as { id: number }[]).map(({ id }) => id);
+function idsOf(answer = "[]"): number[] {
+  return (JSON.parse(answer) as { id: number }[]).map(({ id }) => id);
 }
