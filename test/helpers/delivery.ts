@@ -73,6 +73,10 @@ class FakeChannel implements Channel<FakeMember> {
     if (item instanceof Event) this.#deliveries.push(item.id);
   }
 
+  settle(): void {
+    this.flush();
+  }
+
   flush(): void {
     for (const item of this.#held) {
       for (const { sent } of this.#members) sent.push(item instanceof Event ? item.id : item);

@@ -25,7 +25,7 @@ export type Via = "http" | "ndjson" | "frame" | "library";
 /** Where a subscriber starts the first time. Durations and times are by the model's own clock. */
 export type StartPlan =
   | { readonly kind: "live" | "now" | "all" }
-  /** After an id: this part of the way from 0 to beyond the newest one. */
+  /** After an id: this part of the way from 0 to the newest one. Beyond it `since` is refused. */
   | { readonly kind: "after"; readonly part: number }
   /** At the time of an event: this part of the way from the oldest to the newest one. */
   | { readonly kind: "time"; readonly part: number }
@@ -146,7 +146,7 @@ const CROWD_STARTS = { ...STARTS, after: 12 };
 
 function startPlan(random: Random, starts = STARTS): StartPlan {
   const kind = random.weighted(starts);
-  if (kind === "after") return { kind, part: random.fraction() * 1.1 };
+  if (kind === "after") return { kind, part: Math.min(1, random.fraction() * 1.1) };
   if (kind === "time") return { kind, part: random.fraction() };
   if (kind === "ago") return { kind, seconds: random.whole(0, 20) };
   if (kind === "last") return { kind, count: random.pick([1, 2, 5, 20, 1000]) };

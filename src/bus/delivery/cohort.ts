@@ -25,7 +25,15 @@ export interface Channel<M> {
   deliver(item: Item): void;
   /** Everything delivered before is on its way when this returns. */
   flush(): void;
+  /** What was delivered before, and was not taken, waits for the members when this returns: it can be seen who is full. */
+  settle(): void;
 }
+
+/**
+ * Characters delivered, once for each member, before it is looked what waits for them. A few kilobytes that are on their
+ * way to thousands of members take as much memory as what may wait in all.
+ */
+const MAX_UNSEEN_CHARACTERS = 32 * 1024 * 1024;
 
 /** The place of a member among the others. */
 export interface Seat<M extends Member> {
@@ -57,6 +65,8 @@ export class Cohort<M extends Member> {
   readonly #options: CohortOptions<M>;
   readonly #seats = new Set<Seat<M>>();
   #uncheckedCharacters = 0;
+  /** Delivered since everything was on its way, to one member. */
+  #unseenCharacters = 0;
   #uncounted = { events: 0, characters: 0 };
 
   constructor(options: CohortOptions<M>) {
@@ -120,19 +130,29 @@ export class Cohort<M extends Member> {
     this.#uncounted.events++;
     this.#uncounted.characters += characters;
     this.#uncheckedCharacters += characters;
-    return this.#uncheckedCharacters >= this.#options.checkCharacters;
+    this.#unseenCharacters += characters;
+    return this.#uncheckedCharacters >= this.#options.checkCharacters || this.#isMuchUnseen;
   }
 
+  /** To be called before the turn of the loop ends. */
   flush(): void {
     this.#options.channel.flush();
+    this.#unseenCharacters = 0;
     this.#count();
   }
 
   /** Looks at what waits for each member; returns those who are full. */
   takeFull(): Seat<M>[] {
+    const unseen = this.#isMuchUnseen ? 0 : this.#unseenCharacters;
+    if (this.#isMuchUnseen) this.#options.channel.settle();
     this.flush();
+    this.#unseenCharacters = unseen;
     this.#uncheckedCharacters = 0;
     return [...this.#seats].filter(({ member }) => member.isFull);
+  }
+
+  get #isMuchUnseen(): boolean {
+    return this.#unseenCharacters * this.size >= MAX_UNSEEN_CHARACTERS;
   }
 
   /** Counts before members come and go, and not for each event. */

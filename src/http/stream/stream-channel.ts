@@ -30,6 +30,10 @@ export class StreamChannel implements Channel<ChannelStream> {
     this.#items.push(item);
   }
 
+  settle(): void {
+    this.flush();
+  }
+
   flush(): void {
     if (this.#items.length === 0) return;
     const bytes = encodeItems(this.#items, this.#format);

@@ -196,6 +196,12 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#channel = undefined;
   }
 
+  /** Bun passes on what it holds for a socket that leaves its only topic. */
+  settle(channel: SocketChannel): void {
+    this.#socket?.unsubscribe(channel.name);
+    this.#socket?.subscribe(channel.name);
+  }
+
   tell(message: ControlMessage): void {
     this.#socket?.send(JSON.stringify(message));
   }

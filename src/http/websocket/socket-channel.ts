@@ -6,6 +6,8 @@ import { Event } from "../../bus/event.ts";
 export interface ChannelSocket {
   enter(channel: SocketChannel): void;
   leave(channel: SocketChannel): void;
+  /** Is passed what Bun still holds of the channel. */
+  settle(channel: SocketChannel): void;
 }
 
 /** What Bun's server offers for a native publish. */
@@ -27,6 +29,7 @@ let created = 0;
 export class SocketChannel implements Channel<ChannelSocket> {
   readonly name = `events/${++created}`;
   readonly #publisher: Publisher;
+  readonly #sockets = new Set<ChannelSocket>();
   /** Of all that was ever published to it. */
   publishedCharacters = 0;
 
@@ -35,10 +38,12 @@ export class SocketChannel implements Channel<ChannelSocket> {
   }
 
   add(socket: ChannelSocket): void {
+    this.#sockets.add(socket);
     socket.enter(this);
   }
 
   remove(socket: ChannelSocket): void {
+    this.#sockets.delete(socket);
     socket.leave(this);
   }
 
@@ -50,4 +55,9 @@ export class SocketChannel implements Channel<ChannelSocket> {
 
   /** Bun passes on what was published by itself, and before anything else that is sent. */
   flush(): void {}
+
+  /** Costs some microseconds a socket. */
+  settle(): void {
+    for (const socket of this.#sockets) socket.settle(this);
+  }
 }

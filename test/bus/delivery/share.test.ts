@@ -13,13 +13,13 @@ describe("the share of replays", () => {
     expect(new Share().part).toBeCloseTo(1 / 30);
   });
 
-  test("rises to a half within a second when the lag does not fall", () => {
-    expect(shareAfter(Array(10).fill(5000)).part).toBeCloseTo(1 / 2);
+  test("rises to two thirds within a second when the lag does not fall", () => {
+    expect(shareAfter(Array(10).fill(5000)).part).toBeCloseTo(2 / 3);
   });
 
   test("rises when the lag falls too slowly to be over in seconds", () => {
     const lags = Array.from({ length: 10 }, (_, tenth) => 1_000_000 - tenth * 1000);
-    expect(shareAfter(lags).part).toBeCloseTo(1 / 2);
+    expect(shareAfter(lags).part).toBeCloseTo(2 / 3);
   });
 
   test("sinks again when the lag falls fast enough", () => {

@@ -43,7 +43,10 @@ describe.each([10, 1000, 16_000, 17_000, 300_000])("messages of %d characters", 
     z.remove(first);
     publish(z);
     // More than Bun holds back for one socket.
-    for (let count = 0; count < 100; count++) publish(y, 0, 1);
+    for (let count = 0; count < 100; count++) {
+      publish(y, 0, 1);
+      if (count % 7 === 0) y.settle();
+    }
     y.remove(second);
     publish(y, 0);
     y.add(second);
@@ -53,6 +56,20 @@ describe.each([10, 1000, 16_000, 17_000, 300_000])("messages of %d characters", 
       expect(got).toEqual(expected[who]);
     }
   }, 30_000);
+});
+
+test("what a socket does not take waits in it once it is settled", async () => {
+  await using world = await World.open(1);
+  const [peer, reader] = [world.peers[0], world.readers[0]];
+  if (!peer || !reader) throw new Error("it is connected");
+  reader.pause();
+  while (peer.socket.getBufferedAmount() === 0) peer.socket.send("x".repeat(1_000_000));
+  const channel = world.channel();
+  channel.add(peer);
+  const before = peer.socket.getBufferedAmount();
+  for (let count = 0; count < 5; count++) channel.deliver(messageOf(count, 10_000));
+  channel.settle();
+  expect(peer.socket.getBufferedAmount() - before).toBeGreaterThan(50_000);
 });
 
 function messageOf(id: number, size: number) {
@@ -72,6 +89,11 @@ class Peer implements ChannelSocket {
 
   leave({ name }: SocketChannel): void {
     this.socket.unsubscribe(name);
+  }
+
+  settle({ name }: SocketChannel): void {
+    this.socket.unsubscribe(name);
+    this.socket.subscribe(name);
   }
 }
 
