@@ -113,6 +113,7 @@ export class SqliteEventLog implements EventLog {
       this.#file.close();
       throw openError(path, error);
     }
+    this.#upkeep.start();
     if (this.#file.loss !== undefined) options.onLoss?.(this.#file.loss);
   }
 

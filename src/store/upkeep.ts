@@ -26,7 +26,7 @@ export class Upkeep {
   readonly #meter: Meter;
   readonly #verifyNext: () => boolean;
   #running: Promise<unknown> = Promise.resolve();
-  #verifying: Promise<void>;
+  #verifying: Promise<void> = Promise.resolve();
   #isStopping = false;
 
   constructor({ pruner, keys, health, meter, verifyNext }: UpkeepOptions) {
@@ -35,6 +35,10 @@ export class Upkeep {
     this.#health = health;
     this.#meter = meter;
     this.#verifyNext = verifyNext;
+  }
+
+  /** Begins to verify. */
+  start(): void {
     this.#verifying = this.#verify();
   }
 

@@ -63,6 +63,8 @@ export class SeriesTable {
   readonly #unindexed: Statement;
   readonly #nextRow: Statement;
   #isTrusted = true;
+  /** False once SQLite could not read some of the series. */
+  #isReadable = true;
   #removed: number[] = [];
   #removedBefore = 0;
   #nextId: number;
@@ -121,8 +123,8 @@ export class SeriesTable {
       this.#strayIds.add(id);
     }
     this.#nextId = this.#idAfter(this.#lastStoredId);
-    const rows = this.#rows.values(0, this.#maxLoaded + 1) as SeriesRow[];
-    if (rows.length > this.#maxLoaded) return;
+    const rows = this.#reading(() => this.#rows.values(0, this.#maxLoaded + 1) as SeriesRow[]);
+    if (!this.#isReadable || rows.length > this.#maxLoaded) return;
     for (const row of rows) this.#cache.add(this.#verify(row));
     this.#advance(rows, this.#lastStoredId, expected);
     this.#cache.complete();
@@ -229,7 +231,8 @@ export class SeriesTable {
   /** Verifies some of the rows that stood in the file when it was opened; false when none are left. */
   verifyNext(expected: ExpectedSeries): boolean {
     if (this.#verifiedTo >= this.#lastStoredId) return false;
-    const rows = this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[];
+    const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[]);
+    if (!this.#isReadable) return false;
     for (const row of rows) this.#verify(row);
     const last = rows.length < VERIFIED_ROWS ? this.#lastStoredId : (rows.at(-1)?.[0] ?? 0);
     this.#advance(rows, Math.min(last, this.#lastStoredId), expected);
@@ -274,13 +277,14 @@ export class SeriesTable {
       return read();
     } catch (error) {
       if (!isSqliteError(error)) throw error;
+      this.#isReadable = false;
       this.distrust(`the series cannot be read: ${error.message}`);
       return [];
     }
   }
 
   #advance(rows: readonly SeriesRow[], last: number, expected: ExpectedSeries): void {
-    for (const [id] of this.#unindexed.values(this.#verifiedTo, last) as [number][]) {
+    for (const [id] of this.#reading(() => this.#unindexed.values(this.#verifiedTo, last) as [number][])) {
       this.distrust(`series ${id}: an index does not have it, or names it otherwise`);
     }
     const present = new Set(rows.map(([id]) => id));

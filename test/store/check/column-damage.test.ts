@@ -6,6 +6,8 @@ import { TempFolder } from "../../helpers/temp.ts";
 import { findingsOf, Original } from "./original.ts";
 
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
+/** So few series in memory that they are looked for in the indexes. */
+const FEW_SERIES = 3;
 /** Changes of each column that are tried. */
 const CASES = 3;
 /** What is put in the place of a number, a text and a blob. */
@@ -55,12 +57,12 @@ function changed(sql: string): string | undefined {
 /** What is wrong with how a damaged copy was dealt with, at once and later. */
 async function faultsOf(path: string): Promise<string[]> {
   const found = await findingsOf(path);
-  const atOnce = await original.outcomeOf(path);
-  const later = await original.laterOutcomeOf(path);
+  const atOnce = await original.outcomeOf(folder.copyDatabase(path, "few.db"), FEW_SERIES);
+  const later = [await original.outcomeOf(path), await original.laterOutcomeOf(path)];
   return [
     ...(found.length === 0 ? ["the check finds nothing"] : []),
     ...atOnce.faults,
-    ...later.faults.map((fault) => `later, ${fault}`),
+    ...later.flatMap(({ faults }) => faults).map((fault) => `with all series in memory, ${fault}`),
   ];
 }
 

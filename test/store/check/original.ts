@@ -67,9 +67,9 @@ export class Original {
     this.#repeated = repeated;
   }
 
-  /** Asks a damaged copy everything, and publishes to it. */
-  async outcomeOf(path: string): Promise<Outcome> {
-    return await this.#withLog(path, async (log) => {
+  /** Asks a damaged copy everything, and publishes to it. `cachedSeries`: how many series are kept in memory. */
+  async outcomeOf(path: string, cachedSeries?: number): Promise<Outcome> {
+    return await this.#withLog(path, cachedSeries, async (log) => {
       const asked = this.#askAll(log);
       const areTopicsWrong = log.health().state === "ok" && !Bun.deepEquals(topicsOf(log), this.#topics);
       const appended = await resultOf(() => log.append([draft("orders.0")]));
@@ -87,18 +87,26 @@ export class Original {
   }
 
   /** The same after more was published, and most of what was there pruned. */
-  async laterOutcomeOf(path: string): Promise<Outcome> {
-    return await this.#withLog(path, async (log) => {
+  async laterOutcomeOf(path: string, cachedSeries?: number): Promise<Outcome> {
+    return await this.#withLog(path, cachedSeries, async (log) => {
       for (const topic of ["orders.1", "rare.one", "new"]) await resultOf(() => log.append(drafts(20, topic)));
       await resultOf(() => log.prune({ maxHistory: LAST - 5 * FIRST }, new FakeClock().nowMs));
       return { ...this.#askAll(log), isKeyLost: false };
     });
   }
 
-  async #withLog(path: string, work: (log: SqliteEventLog) => Promise<Omit<Outcome, "isRefused">>): Promise<Outcome> {
+  async #withLog(
+    path: string,
+    cachedSeries: number | undefined,
+    work: (log: SqliteEventLog) => Promise<Omit<Outcome, "isRefused">>,
+  ): Promise<Outcome> {
     let log: SqliteEventLog;
     try {
-      log = new SqliteEventLog(path, { durability: "os", clock: new FakeClock().read }, { endsInterval: 32 });
+      const internals = { endsInterval: 32, ...(cachedSeries === undefined ? {} : { cachedSeries }) };
+      log = new SqliteEventLog(path, { durability: "os", clock: new FakeClock().read }, internals);
+      // When they are not all in memory, the series are verified in the turns that follow.
+      await nextTurn();
+      await nextTurn();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       return { isRefused: true, isMissing: true, isKeyLost: false, faults: [] };
@@ -148,6 +156,10 @@ export async function findingsOf(path: string): Promise<string[]> {
     found.push(error.message);
   }
   return found;
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function draftOf(id: number): Draft {
