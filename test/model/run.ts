@@ -18,14 +18,23 @@ export interface Failure {
 }
 
 /** Plays the scenario of a seed against a real server; resolves with what broke the promise, if anything did. */
-async function runCase(seed: number, options: RunOptions = {}): Promise<Failure | undefined> {
+async function runCase(seed: number, options: RunOptions): Promise<Failure | undefined> {
   const scenario = scenarioOf(seed);
+  try {
+    const breach = await playAll(scenario, options);
+    return breach === undefined ? undefined : { seed, breach, scenario };
+  } catch (error) {
+    const breach = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { seed, breach, scenario };
+  }
+}
+
+async function playAll(scenario: Scenario, options: RunOptions): Promise<string | undefined> {
   const { makeBus = (log, busOptions) => new Bus(log, busOptions), patienceMs = PATIENCE_MS } = options;
   await using world = new World(scenario, makeBus);
   await world.prepare();
   for (const step of scenario.steps) await play(step, world);
-  const breach = (await drain(world, patienceMs)) ?? breachOf(world) ?? (await world.breach());
-  return breach === undefined ? undefined : { seed, breach, scenario };
+  return (await drain(world, patienceMs)) ?? breachOf(world) ?? (await world.breach());
 }
 
 /** Runs cases, several at a time, until one fails or all are done. */
