@@ -33,7 +33,7 @@ export interface Channel<M> {
  * Characters delivered, once for each member, before it is looked what waits for them. A few kilobytes that are on their
  * way to thousands of members take as much memory as what may wait in all.
  */
-const MAX_UNSEEN_CHARACTERS = 32 * 1024 * 1024;
+const MAX_UNSEEN_CHARACTERS = 16 * 1024 * 1024;
 
 /** The place of a member among the others. */
 export interface Seat<M extends Member> {

@@ -1,10 +1,10 @@
-/** Default of `maxBytes`: 512 readers at the bound of each, and four thousand at 64 KiB. */
+/** Default of `maxBytes`: hundreds of readers reach the bound of each, and four thousand may have 64 KiB each. */
 export const DEFAULT_MAX_WAITING_BYTES = 256 * 1024 * 1024;
 /**
  * One reader may have this part of what is still free. Few readers thus reach the bound of each, many share what there
- * is, and some is always left for the next one. With n readers at their limit, n / (n + 512) of the bound is used.
+ * is, and some is always left for the next one. With n readers at their limit, n / (n + 128) of the bound is used.
  */
-const PART_OF_FREE = 512;
+const PART_OF_FREE = 128;
 
 /**
  * All that waits in the server for readers to take it, under one bound: events in sockets and streams, answers.

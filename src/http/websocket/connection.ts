@@ -18,8 +18,11 @@ import type { ChannelSocket, SocketChannel } from "./socket-channel.ts";
 
 /** How long a peer has to take the close frame, in milliseconds. */
 const EXPEL_MS = 1000;
-/** The buffer of a socket grows by doubling: it takes up to twice what waits in it. */
-const MEMORY_PER_BYTE = 2;
+/**
+ * What the process grows by for each byte that waits in a socket, about: buffers grow by doubling, leave smaller ones behind,
+ * and are looked at only now and then.
+ */
+const MEMORY_PER_BYTE = 4;
 
 export interface ConnectionOptions {
   readonly groups: Groups<Connection>;

@@ -3,13 +3,13 @@ import { Waiting, WaitingAccount } from "../../../src/http/limits/waiting.ts";
 
 describe("Waiting", () => {
   test("the limit of each reader sinks as more waits, and never below nothing", () => {
-    const waiting = new Waiting(512 * 1000);
+    const waiting = new Waiting(128 * 1000);
     expect(waiting.limitBytes).toBe(1000);
-    waiting.reserve(512 * 500);
+    waiting.reserve(128 * 500);
     expect(waiting.limitBytes).toBe(500);
-    waiting.reserve(512 * 1000);
+    waiting.reserve(128 * 1000);
     expect(waiting.limitBytes).toBe(0);
-    waiting.release(512 * 1500);
+    waiting.release(128 * 1500);
     expect(waiting.limitBytes).toBe(1000);
   });
 
