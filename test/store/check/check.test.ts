@@ -223,6 +223,18 @@ describe("the check", () => {
     expect(await findings()).toEqual(["event 19: checksum mismatch", "event 44: checksum mismatch"]);
   });
 
+  test("names nothing but the damage when the history went on after it, and nothing once that is pruned", async () => {
+    change("update event set head_checksum = 0 where id in (40, 50)");
+    const log = new SqliteEventLog(folder.file(), { durability: "os" }, { endsInterval: 8 });
+    for (const id of range(51, 90)) await log.append([draft(`topic.${id % 3}`, { id })]);
+    await log.close();
+    expect(await findings()).toEqual(["event 40: checksum mismatch", "event 50: checksum mismatch"]);
+    const again = new SqliteEventLog(folder.file(), { durability: "os" });
+    await again.prune({ maxHistory: 35 }, 0);
+    await again.close();
+    expect(await findings()).toEqual([]);
+  });
+
   test("names what an index of the series does not have", async () => {
     const bytes = readFileSync(folder.file());
     const page = rootPageOf("series_by_source") * 4096;
