@@ -20,8 +20,8 @@ export interface OpenOptions extends Partial<BusOptions> {
   durability?: Durability;
   /** Told once of each thing in the file that is found damaged. */
   onDamage?: (detail: string) => void;
-  /** Told when the file was opened without its last commits, as after a power cut. */
-  onLoss?: (detail: string) => void;
+  /** Called when the file was opened without its last commits, as after a power cut, or may be an older copy. */
+  onWarning?: (detail: string) => void;
 }
 
 /** The event bus as a library: no server, no network. */
@@ -37,11 +37,11 @@ export class Bus extends CoreBus {
    * Throws `unavailable` when the file is in use, is not an eventbus history, or has a newer schema.
    */
   static open(path: string, options: OpenOptions = {}): Bus {
-    const { durability, onDamage, onLoss, clock } = options;
+    const { durability, onDamage, onWarning, clock } = options;
     const log = new SqliteEventLog(path, {
       ...(durability === undefined ? {} : { durability }),
       ...(onDamage === undefined ? {} : { onDamage }),
-      ...(onLoss === undefined ? {} : { onLoss }),
+      ...(onWarning === undefined ? {} : { onWarning }),
       ...(clock === undefined ? {} : { clock }),
     });
     return new Bus(log, options);

@@ -85,7 +85,7 @@ export class Service {
       maxKeys: config.maxKeys,
       meter,
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
-      onLoss: (detail) => log.warn({ detail }, "the history was opened without its last commits"),
+      onWarning: (detail) => log.warn({ detail }, "the history was opened, with a warning"),
       onKeysForgotten: forgottenKeysLog(log),
       onFull: (detail) => log.warn({ detail }, "--max-bytes is for the events alone"),
       onFailure: (error) => {

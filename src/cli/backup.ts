@@ -41,7 +41,7 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   try {
     using copy = new WholeFile(file);
     const onProgress = (what: string, done: number) => progress.show(`${file}: ${what} ${Math.floor(done * 100)} %`);
-    const reports = { onProgress, onLoss: (detail: string) => progress.warn(detail) };
+    const reports = { onProgress, onWarning: (detail: string) => progress.warn(detail) };
     const fromFile = () => copyFile(options.db, copy.unfinished, reports);
     const fromServer = () => download(options, copy.unfinished, (text) => progress.show(`${file}: ${text}`));
     if (prefersFile) await firstThat(fromFile, fromServer, (error) => error instanceof FileInUse);

@@ -20,7 +20,7 @@ async function check(path: string): Promise<number> {
       progress.clear();
       process.stdout.write(`${detail}\n`);
     },
-    onLoss: (detail) => progress.warn(detail),
+    onWarning: (detail) => progress.warn(detail),
     onProgress: (what, done) => progress.show(`checking ${path}: ${what} ${Math.floor(done * 100)} %`),
   }).finally(() => progress.clear());
   const { isSound, untold } = report;

@@ -17,7 +17,7 @@ export function restoreCommand(): Command {
       const progress = new ProgressLine();
       const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
       const aside = `${db}.replaced-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;
-      const reports = { onProgress, onLoss: (detail: string) => progress.warn(detail) };
+      const reports = { onProgress, onWarning: (detail: string) => progress.warn(detail) };
       report(db, await restoreFile(from, db, aside, reports).finally(() => progress.clear()));
     });
 }

@@ -41,8 +41,8 @@ export interface SqliteEventLogOptions {
   maxKeys?: number;
   /** Called once for each thing that is found damaged. */
   onDamage?: (detail: string) => void;
-  /** Called with the commits that opening left out, which may have been acknowledged. */
-  onLoss?: (detail: string) => void;
+  /** Called, during the opening, with what is no damage for sure: commits that were left out, or a file that was replaced. */
+  onWarning?: (detail: string) => void;
   /** Called once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
   onFailure?: (error: unknown) => void;
   /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
@@ -114,7 +114,7 @@ export class SqliteEventLog implements EventLog {
       throw openError(path, error);
     }
     this.#upkeep.start();
-    if (this.#file.loss !== undefined) options.onLoss?.(this.#file.loss);
+    for (const warning of this.#file.warnings) options.onWarning?.(warning);
   }
 
   get head(): number {

@@ -9,7 +9,6 @@ import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { freshSchema, refuseOpenHere, SCHEMA_VERSION, schemaOf, schemaVersionOf } from "../file/sqlite.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
-import { lossOf } from "../file/wal.ts";
 import { isKeyIntact, KEY_COLUMNS, type KeyRow } from "../keys/key-row.ts";
 import { isTokenIntact, TOKEN_COLUMNS, type TokenRow } from "../keys/tokens.ts";
 import { ChainCheck } from "./chain-check.ts";
@@ -24,8 +23,8 @@ const PAGE_KEYS = 5000;
 export interface CheckOptions {
   /** Told of each thing that is damaged. */
   onDamage: (detail: string) => void;
-  /** Told of commits that are left out of the history, which is no damage if the power failed. */
-  onLoss?: (detail: string) => void;
+  /** Called with what is no damage for sure: commits that are left out, as when the power failed. */
+  onWarning?: (detail: string) => void;
   /** Told now and then what is being looked at, and how much of it is done: 0 to 1. */
   onProgress?: (what: string, done: number) => void;
 }
@@ -49,14 +48,13 @@ export interface CheckReport {
 export async function checkFile(name: string, options: CheckOptions): Promise<CheckReport> {
   const path = realPath(name);
   refuseOpenHere(path);
-  const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
+  const { isNew, damage: lost, warnings } = inspectFile(path, SCHEMA_VERSION);
   if (isNew) throw new FileError(`${path} is missing or empty: there is nothing to check`);
   const database = openSnapshot(path);
   try {
     const damage = new Damage(options.onDamage);
-    const loss = wal && lossOf(`${path}-wal`, wal);
-    if (loss?.isOrdinary) options.onLoss?.(loss.detail);
-    else if (loss) damage.note(loss.detail);
+    if (lost !== undefined) damage.note(lost);
+    for (const warning of warnings) options.onWarning?.(warning);
     if (schemaVersionOf(database) === SCHEMA_VERSION) {
       return await new Check(database, damage, options.onProgress).run();
     }

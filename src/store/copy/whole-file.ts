@@ -8,15 +8,14 @@ import { readMeta } from "../file/meta.ts";
 import { FileError } from "../file/open-error.ts";
 import { openSnapshot } from "../file/snapshot.ts";
 import { SCHEMA_VERSION, schemaVersionOf } from "../file/sqlite.ts";
-import { lossOf } from "../file/wal.ts";
 import { copyHistory } from "./history-copy.ts";
 
 /** Where long work on files reports to. */
 export interface Reports {
   /** Told what is being done, and how much of it: 0 to 1. */
   readonly onProgress: (what: string, done: number) => void;
-  /** Told of commits that are left out of the file that is read, which may have been acknowledged. */
-  readonly onLoss: (detail: string) => void;
+  /** Called with what is no damage of the file that is read for sure, such as commits that were left out. */
+  readonly onWarning: (detail: string) => void;
 }
 
 /** What an interrupted command ends with: 128 and the signal's number. */
@@ -73,9 +72,9 @@ export class WholeFile implements Disposable {
 }
 
 /** Copies a history that nobody has open, its write-ahead log included, without changing it. */
-export async function copyFile(name: string, target: string, { onProgress, onLoss }: Reports): Promise<void> {
+export async function copyFile(name: string, target: string, { onProgress, onWarning }: Reports): Promise<void> {
   const path = realPath(name);
-  const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
+  const { isNew, damage: lost, warnings } = inspectFile(path, SCHEMA_VERSION);
   if (isNew) throw new FileError(`${path} is missing or empty`);
   const source = openSnapshot(path);
   try {
@@ -85,9 +84,8 @@ export async function copyFile(name: string, target: string, { onProgress, onLos
     const damage = new Damage(() => {});
     const [floor, head] = readBounds(source, readMeta(source), damage);
     if (damage.isFound) throw damaged(path, damage.summary);
-    const loss = wal && lossOf(`${path}-wal`, wal);
-    if (loss?.isOrdinary === false) throw damaged(path, loss.detail);
-    if (loss) onLoss(loss.detail);
+    if (lost !== undefined) throw damaged(path, lost);
+    for (const warning of warnings) onWarning(warning);
     await copyHistory(source, { floor, head }, target, { onProgress: (done) => onProgress("copying", done) });
   } finally {
     source.close(true);

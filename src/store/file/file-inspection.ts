@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { FileError } from "./open-error.ts";
-import { USER_VERSION_OFFSET, type WalReport, walkWal } from "./wal.ts";
+import { lossOf, USER_VERSION_OFFSET, type WalReport, walkWal } from "./wal.ts";
 import { stampIn, versionIn } from "./wal-tie.ts";
 
 /** Marks a SQLite file as ours: "ebus" in ASCII (SQLite file format, section 1.3.14). */
@@ -24,7 +24,16 @@ export interface Inspection {
   /** It is new, but must be emptied first: the power failed while it was made, before anything was published. */
   readonly isTorn: boolean;
   readonly wal: WalReport | undefined;
+  /** What of the write-ahead log would be lost although it had been acknowledged, if anything. */
+  readonly damage: string | undefined;
+  /** What somebody should know, and is no damage for sure. */
+  readonly warnings: readonly string[];
 }
+
+const NO_FINDINGS = { damage: undefined, warnings: [] };
+
+/** What there is before a history is made. */
+export const NOTHING: Inspection = { isNew: true, isTorn: false, wal: undefined, ...NO_FINDINGS };
 
 /**
  * Looks at a file without opening it in SQLite, which would change it: carry out its write-ahead log, or drop it.
@@ -35,10 +44,10 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   const { bytes, fileBytes } = readBeginning(path);
   if (bytes.length === 0) {
     refuseOrphanedWal(path);
-    return { isNew: true, isTorn: false, wal: undefined };
+    return NOTHING;
   }
   if (bytes.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC.slice(0, bytes.length)) {
-    if (isTorn(path, fileBytes)) return { isNew: true, isTorn: true, wal: undefined };
+    if (isTorn(path, fileBytes)) return { ...NOTHING, isTorn: true };
     if (bytes.some((byte) => byte !== 0)) {
       throw new FileError(`${path} is not a SQLite database: name another file with --db`);
     }
@@ -58,7 +67,28 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   if (wal === undefined && fileBytes < pageCountOf(first) * pageSize) {
     throw new FileError(`${path} is cut off: ${fileBytes} bytes of ${pageCountOf(first) * pageSize}: restore a backup`);
   }
-  return { isNew, isTorn: false, wal };
+  return { isNew, isTorn: false, wal, ...(wal ? findingsOf(path, wal) : NO_FINDINGS) };
+}
+
+function findingsOf(path: string, wal: WalReport): Pick<Inspection, "damage" | "warnings"> {
+  const loss = lossOf(`${path}-wal`, wal);
+  const replaced =
+    `${path} was changed after ${path}-wal was last written, as when an older copy is put in its place: ` +
+    `the ${wal.commits} commits in ${path}-wal are added to it`;
+  return {
+    damage: loss?.isOrdinary === false ? loss.detail : undefined,
+    warnings: [...(loss?.isOrdinary ? [loss.detail] : []), ...(wasReplaced(path, wal) ? [replaced] : [])],
+  };
+}
+
+/**
+ * Whether the file was written after its log, and not by carrying out the log. An older copy with the same stamp, made
+ * while the same server ran, is recognised by nothing else.
+ */
+function wasReplaced(path: string, { lowPage }: WalReport): boolean {
+  if (lowPage === undefined || statSync(path).mtimeMs <= statSync(`${path}-wal`).mtimeMs) return false;
+  const { number, bytes } = lowPage;
+  return !readAt(path, (number - 1) * bytes.length, bytes.length).equals(bytes);
 }
 
 /** The file that a link leads to: SQLite keeps the write-ahead log beside that one. */
@@ -72,9 +102,9 @@ export function realPath(path: string): string {
  */
 function isTorn(path: string, fileBytes: number): boolean {
   if (fileBytes > UNFINISHED_BYTES || sizeOf(`${path}-wal`)) return false;
-  if (readStart(path, UNFINISHED_BYTES).every((byte) => byte === 0)) return true;
+  if (readAt(path, 0, UNFINISHED_BYTES).every((byte) => byte === 0)) return true;
   if (!sizeOf(`${path}-journal`)) return false;
-  const journal = readStart(`${path}-journal`, JOURNAL_HEADER_BYTES);
+  const journal = readAt(`${path}-journal`, 0, JOURNAL_HEADER_BYTES);
   if (journal.length < JOURNAL_HEADER_BYTES) return false;
   return journal.toString("latin1", 0, JOURNAL_MAGIC.length) === JOURNAL_MAGIC && journal.readUInt32BE(16) <= 1;
 }
@@ -135,7 +165,7 @@ function readBeginning(path: string): { bytes: Buffer; fileBytes: number } {
     return { bytes: Buffer.alloc(0), fileBytes: 0 };
   }
   try {
-    return { bytes: startOf(file, FIRST_PAGE_BYTES), fileBytes: fstatSync(file).size };
+    return { bytes: bytesAt(file, 0, FIRST_PAGE_BYTES), fileBytes: fstatSync(file).size };
   } catch (error) {
     throw fileError(path, error);
   } finally {
@@ -143,18 +173,18 @@ function readBeginning(path: string): { bytes: Buffer; fileBytes: number } {
   }
 }
 
-function readStart(path: string, length: number): Buffer {
+function readAt(path: string, position: number, length: number): Buffer {
   const file = openSync(path, "r");
   try {
-    return startOf(file, length);
+    return bytesAt(file, position, length);
   } finally {
     closeSync(file);
   }
 }
 
-function startOf(file: number, length: number): Buffer {
+function bytesAt(file: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
-  return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
+  return bytes.subarray(0, readSync(file, bytes, 0, length, position));
 }
 
 function refuseMissingFolder(path: string): void {

@@ -1,12 +1,11 @@
 import { Database } from "bun:sqlite";
 import { realpathSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { BusError } from "../../bus/errors.ts";
-import { APPLICATION_ID, type Inspection, inspectFile, realPath } from "./file-inspection.ts";
+import { APPLICATION_ID, type Inspection, inspectFile, NOTHING, realPath } from "./file-inspection.ts";
 import { insertMeta } from "./meta.ts";
 import { FileError, FileInUse, openError } from "./open-error.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
-import { lossOf } from "./wal.ts";
 import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
 /** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
@@ -32,14 +31,12 @@ const CACHE_KIB = -32 * 1024;
 const COPY_CACHE_KIB = -4 * 1024;
 /** A name that SQLite knows: a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
-/** What there is before a history is made. */
-const NOTHING: Inspection = { isNew: true, isTorn: false, wal: undefined };
 
 /** A history file that is open, and locked for this process. */
 export interface OpenFile {
   readonly database: Database;
-  /** What was left out of the write-ahead log when the file was opened, if anything was. Its ids are given again. */
-  readonly loss: string | undefined;
+  /** What was found at the opening that somebody should know: commits that were left out, whose ids are given again. */
+  readonly warnings: readonly string[];
   /** Bytes of the write-ahead log, which stands in a file of its own. */
   walBytes(): number;
   /** Finalizes every statement and releases the lock. May be called twice. */
@@ -64,13 +61,13 @@ export function openDatabase(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   try {
-    const { isNew, isTorn, wal } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
+    const { isNew, isTorn, damage, warnings } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
     if (isTorn) truncateSync(path);
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database);
     if (path !== IN_MEMORY) tieWal(database);
-    return opened(database, path, wal && lossOf(`${path}-wal`, wal)?.detail);
+    return opened(database, path, damage === undefined ? warnings : [damage, ...warnings]);
   } catch (error) {
     database?.close(true);
     throw openError(path, error);
@@ -83,12 +80,12 @@ export function refuseOpenHere(path: string): void {
   if (key !== undefined && openFiles.has(key)) throw new FileInUse(path);
 }
 
-function opened(database: Database, path: string, loss: string | undefined): OpenFile {
+function opened(database: Database, path: string, warnings: readonly string[]): OpenFile {
   const key = keyOf(path);
   if (key !== undefined) openFiles.add(key);
   return {
     database,
-    loss,
+    warnings,
     walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     close() {
       database.close(true);
@@ -110,8 +107,8 @@ function inspect(path: string, durability: Durability): Inspection {
 
 function inspectAlone(path: string, durability: Durability): Inspection {
   const inspection = inspectFile(path, SCHEMA_VERSION);
-  const { wal } = inspection;
-  if (durability === "os" || wal === undefined || lossOf(path, wal)?.isOrdinary !== false) return inspection;
+  const { wal, damage } = inspection;
+  if (durability === "os" || wal === undefined || damage === undefined) return inspection;
   throw new FileError(
     `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
       `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,

@@ -18,6 +18,14 @@ export interface WalReport {
   readonly firstPage: Buffer | undefined;
   /** What the commits that wrote the first page tie the log to: see `wal-tie.ts`. */
   readonly stamps: ReadonlySet<number>;
+  /** What its commits left of the page after the first with the lowest number: what is carried out first. */
+  readonly lowPage: Page | undefined;
+}
+
+interface Page {
+  /** Counted from 1. */
+  readonly number: number;
+  readonly bytes: Buffer;
 }
 
 /** What SQLite leaves out of a write-ahead log. */
@@ -81,6 +89,8 @@ class Walk {
   #firstPage: Buffer | undefined;
   #uncommittedFirstPage: Buffer | undefined;
   readonly #stamps = new Set<number>();
+  #lowPage: Page | undefined;
+  #uncommittedLowPage: Page | undefined;
 
   constructor(header: Buffer, pageSize: number) {
     const magic = header.readUInt32BE(0);
@@ -109,6 +119,7 @@ class Walk {
       lostCommits: this.#lostCommits,
       firstPage: this.#firstPage,
       stamps: this.#stamps,
+      lowPage: this.#lowPage,
     };
   }
 
@@ -125,13 +136,15 @@ class Walk {
   }
 
   #take(frame: Buffer): void {
-    const isFirstPage = frame.readUInt32BE(0) === 1;
-    if (isFirstPage) {
-      const page = frame.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + FIRST_PAGE_BYTES);
-      this.#uncommittedFirstPage = Buffer.from(page);
+    const number = frame.readUInt32BE(0);
+    const page = frame.subarray(FRAME_HEADER_BYTES);
+    if (number === 1) this.#uncommittedFirstPage = Buffer.from(page.subarray(0, FIRST_PAGE_BYTES));
+    else if (number <= (this.#uncommittedLowPage?.number ?? number)) {
+      this.#uncommittedLowPage = { number, bytes: Buffer.from(page) };
     }
     if (!isCommit(frame)) return;
     this.#commits++;
+    this.#lowPage = this.#uncommittedLowPage;
     if (this.#uncommittedFirstPage === undefined) return;
     this.#firstPage = this.#uncommittedFirstPage;
     this.#stamps.add(stampIn(this.#firstPage.readUInt32BE(USER_VERSION_OFFSET)));

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { copyFileSync, renameSync, truncateSync } from "node:fs";
+import { closeSync, copyFileSync, openSync, readFileSync, renameSync, truncateSync, writeSync } from "node:fs";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { copyFile } from "../../../src/store/copy/whole-file.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
@@ -14,6 +14,8 @@ import { holdInAnotherProcess } from "../other-process.ts";
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;
+/** The times of files go no finer. */
+const CLOCK_TICK_MS = 20;
 
 let folder: TempFolder;
 beforeEach(() => {
@@ -32,10 +34,27 @@ async function killAfter(keep: (path: string, kept: string) => unknown): Promise
   return folder.file("older.db");
 }
 
-async function headOf(path: string): Promise<number> {
-  const log = new SqliteEventLog(path);
+/** Writes the pages of the log into the file, as a checkpoint does. */
+function carryOut(path: string): void {
+  const wal = readFileSync(`${path}-wal`);
+  const main = openSync(path, "r+");
+  for (let offset = HEADER_BYTES; offset < wal.length; offset += FRAME_BYTES) {
+    writeSync(main, wal, offset + 24, 4096, (wal.readUInt32BE(offset) - 1) * 4096);
+  }
+  closeSync(main);
+}
+
+async function opened(path: string): Promise<{ head: number; warnings: string[] }> {
+  const warnings: string[] = [];
+  const log = new SqliteEventLog(path, { onWarning: (detail) => void warnings.push(detail) });
   const { head } = log;
   await log.close();
+  return { head, warnings };
+}
+
+async function headOf(path: string): Promise<number> {
+  const { head, warnings } = await opened(path);
+  expect(warnings).toEqual([]);
   return head;
 }
 
@@ -47,7 +66,7 @@ describe("a write-ahead log that a kill has left", () => {
 
   test.each<[string, (path: string, kept: string) => unknown]>([
     ["an older copy of its file", copyFileSync],
-    ["a backup", (path, kept) => copyFile(path, kept, { onProgress: () => {}, onLoss: () => {} })],
+    ["a backup", (path, kept) => copyFile(path, kept, { onProgress: () => {}, onWarning: () => {} })],
   ])("is refused, and nothing is touched, when %s was put in the place of that", async (_, keep) => {
     copyFileSync(await killAfter(keep), folder.file());
     const before = folder.fingerprint();
@@ -57,6 +76,24 @@ describe("a write-ahead log that a kill has left", () => {
     expect(folder.fingerprint()).toEqual(before);
     renameSync(`${folder.file()}-wal`, folder.file("aside"));
     expect(await headOf(folder.file())).toBe(2);
+  });
+
+  test("is carried out, and that is said, when an older copy was put there that was made while the same server ran", async () => {
+    await using holder = await holdInAnotherProcess(folder.file(), 3);
+    copyFileSync(folder.file(), folder.file("older.db"));
+    await holder.kill();
+    await Bun.sleep(CLOCK_TICK_MS);
+    copyFileSync(folder.file("older.db"), folder.file());
+    const { head, warnings } = await opened(folder.file());
+    expect([head, warnings]).toEqual([3, [expect.stringContaining("was changed after")]]);
+  });
+
+  test("says nothing when its server was killed after it had carried it out", async () => {
+    await using holder = await holdInAnotherProcess(folder.file(), 3);
+    await holder.kill();
+    await Bun.sleep(CLOCK_TICK_MS);
+    carryOut(folder.file());
+    expect(await headOf(folder.file())).toBe(3);
   });
 
   test("is no reason to refuse when the kill came between its stamp and that of the file", async () => {

@@ -62,7 +62,7 @@ async function lossOf(path: string): Promise<{ damage: string[]; loss: string[] 
   const found = { damage: [] as string[], loss: [] as string[] };
   await checkFile(path, {
     onDamage: (detail) => void found.damage.push(detail),
-    onLoss: (detail) => void found.loss.push(detail),
+    onWarning: (detail) => void found.loss.push(detail),
   });
   return found;
 }
@@ -113,10 +113,10 @@ describe("the write-ahead log of a killed process", () => {
     const detail = expect.stringMatching(/-wal: its frame \d+ is torn or damaged, and its last commit is left out/);
     expect(await lossOf(path)).toEqual({ damage: [], loss: [detail] });
     const copied: string[] = [];
-    await copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onLoss: (text) => void copied.push(text) });
+    await copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onWarning: (text) => void copied.push(text) });
     expect(copied).toEqual([detail]);
     const opened: string[] = [];
-    const log = new SqliteEventLog(path, { onLoss: (text) => void opened.push(text) });
+    const log = new SqliteEventLog(path, { onWarning: (text) => void opened.push(text) });
     expect([opened, log.head]).toEqual([[detail], COMMITS - 1]);
     await log.close();
   });
@@ -136,7 +136,7 @@ describe("the write-ahead log of a killed process", () => {
     expect(message).toContain(`move ${path}-wal away to go on without any of the`);
     const { damage } = await lossOf(path);
     expect(damage).toEqual([expect.stringMatching(/is damaged, and the \d+ commits from there on are left out/)]);
-    const copying = copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onLoss: () => {} });
+    const copying = copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onWarning: () => {} });
     await expect(copying).rejects.toThrow(`${path} is damaged: `);
     expect(folder.fingerprint()).toEqual(before);
   });
