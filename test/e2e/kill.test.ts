@@ -38,7 +38,8 @@ async function killAll(kills: number, args: readonly string[], look: (load: Load
     await load.untilAcknowledged(Math.floor(random() * MAX_EVENTS_A_LIFE));
     await binary.kill();
     await load.ended();
-    expect(binary.stderr).not.toMatch(/ (warn|error|fatal) /);
+    // A slow commit or slice is the machine's affair.
+    expect(binary.stderr).not.toMatch(/ (error|fatal) | warn +(?!slow )/);
   }
   await using binary = await Binary.start({ folder: folder.path, args });
   await look(load, binary.url);
