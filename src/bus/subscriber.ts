@@ -7,6 +7,9 @@ import type { TopicMatcher } from "./ports.ts";
 import type { StartSearch } from "./start-search.ts";
 import type { Tuning } from "./tuning.ts";
 
+/** More than one turn of the loop can publish, which is 10,000 events in one body: who reads on gains on that. */
+const MAX_PAGES_A_TURN = 64;
+
 export interface SubscriberParts {
   readonly topics: TopicMatcher;
   readonly start: StartSearch;
@@ -32,6 +35,9 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
   #cursor: Cursor | undefined;
   #isLive = false;
   #owesCaughtUp: boolean;
+  /** Pages read since everybody else had a turn, and how many may be. */
+  #pages = 0;
+  #pagesATurn = 1;
   #waiting: Item[] = [];
   #waitingCharacters = 0;
   /** Calls of `next` are answered one after another, in the order in which they were made. */
@@ -98,7 +104,16 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       return;
     }
     this.#readOn(this.#parts.tuning.pageEvents);
-    if (!this.#isLive) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#isLive) this.#pagesATurn = 1;
+    else await this.#yield();
+  }
+
+  /** Gives everybody else a turn after some pages: the more, the longer it does not catch up. */
+  async #yield(): Promise<void> {
+    if (++this.#pages < this.#pagesATurn && this.#waiting.length > 0) return;
+    this.#pages = 0;
+    this.#pagesATurn = Math.min(MAX_PAGES_A_TURN, this.#pagesATurn * 2);
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /**

@@ -147,6 +147,27 @@ describe("a subscriber whose loop is slow", () => {
     expect(await replay).toBe("replay");
   });
 
+  test("catches up though more is published in each turn than a page holds", async () => {
+    await using memory = openMemoryBus({ tuning: { pageEvents: 10 } });
+    await publishCounted(memory.bus, 1000);
+    let isCaughtUp = false;
+    const onControl = () => {
+      isCaughtUp = true;
+    };
+    const subscriber = memory.bus.subscribe("*", { since: "all", onControl });
+    let ids = 0;
+    const reading = (async () => {
+      for await (const { id } of subscriber) {
+        expect(id).toBe(++ids);
+        if (isCaughtUp) break;
+      }
+    })();
+    for (let turn = 0; turn < 300 && !isCaughtUp; turn++) await publishCounted(memory.bus, 50);
+    expect(isCaughtUp).toBe(true);
+    await publishCounted(memory.bus, 1);
+    await reading;
+  });
+
   test("does not keep anybody waiting while nothing matches", async () => {
     await using memory = openMemoryBus();
     for (const _ of range(1, 30)) await publishCounted(memory.bus, 1000);
