@@ -23,7 +23,8 @@ async function expectQuickStop(binary: Binary, signal: NodeJS.Signals): Promise<
 async function expectCleanStop(binary: Binary, signal: NodeJS.Signals): Promise<void> {
   await expectQuickStop(binary, signal);
   expect(binary.stderr).toMatch(new RegExp(`stopping reason=${signal}\\n.*stopped clean=true\\n$`));
-  expect(binary.stderr).not.toMatch(/ (warn|error|fatal) /);
+  // A slow commit or slice is the machine's affair.
+  expect(binary.stderr).not.toMatch(/ (error|fatal) | warn +(?!slow )/);
 }
 
 /** Publishes, 50 frames under way at any time, and tells the ids that were answered before the connection was closed. */
