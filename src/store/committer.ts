@@ -42,17 +42,39 @@ interface Batch {
 
 /** Writes groups of appends, each in one transaction. */
 export class Committer {
-  readonly #options: CommitterOptions;
+  readonly #bounds: HistoryBounds;
+  readonly #series: SeriesTable;
+  readonly #ends: SeriesEnds;
+  readonly #chains: Chains;
+  readonly #events: EventTable;
+  readonly #recent: RecentEvents;
+  readonly #keys: IdempotencyKeys;
+  readonly #transactor: Transactor;
+  readonly #health: WriteHealth;
+  readonly #listeners: CommitListeners;
+  readonly #meter: Meter;
+  readonly #clock: () => number;
 
   constructor(options: CommitterOptions) {
-    this.#options = options;
+    const { bounds, series, ends, chains, events, recent, keys, transactor, health, listeners, meter, clock } = options;
+    this.#bounds = bounds;
+    this.#series = series;
+    this.#ends = ends;
+    this.#chains = chains;
+    this.#events = events;
+    this.#recent = recent;
+    this.#keys = keys;
+    this.#transactor = transactor;
+    this.#health = health;
+    this.#listeners = listeners;
+    this.#meter = meter;
+    this.#clock = clock;
   }
 
   /** Commits the group, then calls the listeners. Throws the `BusError` for all of it. */
   commit(group: readonly Append[]): readonly Outcome[] {
-    const { bounds, health, clock } = this.#options;
-    health.requireWritable();
-    const nowMs = Math.max(Math.trunc(clock()), bounds.lastAtMs);
+    this.#health.requireWritable();
+    const nowMs = Math.max(Math.trunc(this.#clock()), this.#bounds.lastAtMs);
     const batch: Batch = { nowMs, stored: [], series: [], created: [] };
     const outcomes = this.#run(batch, () => group.map((append) => this.#append(append, batch)));
     this.#accept(batch);
@@ -61,82 +83,76 @@ export class Committer {
 
   /** Runs the work and whatever goes with it in one transaction. */
   #run<T>(batch: Batch, work: () => T): T {
-    const { ends, keys, transactor, health, meter } = this.#options;
     const startMs = performance.now();
     try {
-      const result = transactor.run(() => {
+      const result = this.#transactor.run(() => {
         const done = work();
-        ends.write(batch.stored.length);
-        keys.forgetExcess();
+        this.#ends.write(batch.stored.length);
+        this.#keys.forgetExcess();
         return done;
       });
       if (batch.stored.length > 0) {
-        meter.commit(batch.stored.length, performance.now() - startMs, transactor.commitStatementMs);
+        this.#meter.commit(batch.stored.length, performance.now() - startMs, this.#transactor.commitStatementMs);
       }
       return result;
     } catch (error) {
       this.#takeBack(batch);
-      throw health.failure(error);
+      throw this.#health.failure(error);
     }
   }
 
   #append({ drafts, idempotencyKey }: Append, batch: Batch): Outcome {
-    const { bounds, keys } = this.#options;
     if (idempotencyKey !== undefined) {
-      const earlier = keys.find(idempotencyKey, drafts, batch.nowMs);
+      const earlier = this.#keys.find(idempotencyKey, drafts, batch.nowMs);
       if (earlier) return earlier;
-      keys.remember(idempotencyKey, drafts, bounds.head + batch.stored.length + 1, batch.nowMs);
+      this.#keys.remember(idempotencyKey, drafts, this.#bounds.head + batch.stored.length + 1, batch.nowMs);
     }
     return { appended: { events: this.#write(drafts, batch), replayed: false } };
   }
 
   /** Writes the events of one append, of the time of the batch. */
   #write(drafts: readonly Draft[], batch: Batch): Event[] {
-    const { bounds, chains, events } = this.#options;
     const { nowMs, stored, series } = batch;
     const createdAt = formatTime(nowMs);
     return drafts.map(({ topic, source, data }) => {
-      const id = bounds.head + stored.length + 1;
+      const id = this.#bounds.head + stored.length + 1;
       const one = this.#seriesOf(topic, source, batch);
       const event = new Event(id, one, createdAt, data);
-      const { previous, skip, depth } = chains.append(one, id);
+      const { previous, skip, depth } = this.#chains.append(one, id);
       const made = { id, seriesId: one.id, createdAtMs: nowMs, previous, skip, depth, event };
       stored.push(made);
       series.push(one);
-      events.insert(made, data);
+      this.#events.insert(made, data);
       return event;
     });
   }
 
   #seriesOf(topic: Draft["topic"], source: string, { created }: Batch): Series {
-    const { series, chains } = this.#options;
-    const known = series.find(topic, source);
+    const known = this.#series.find(topic, source);
     if (known) return known;
-    const made = series.create(topic, source);
+    const made = this.#series.create(topic, source);
     created.push(made);
-    chains.begin(made);
+    this.#chains.begin(made);
     return made;
   }
 
   #accept({ nowMs, stored }: Batch): void {
-    const { bounds, ends, recent, keys, health, listeners } = this.#options;
-    keys.committed();
+    this.#keys.committed();
     if (stored.length === 0) return;
-    health.recover();
-    bounds.extendTo(bounds.head + stored.length, nowMs);
-    ends.committed(stored.length, bounds.head);
-    for (const one of stored) recent.add(one);
-    listeners.call(stored.map(({ event }) => event));
+    this.#health.recover();
+    this.#bounds.extendTo(this.#bounds.head + stored.length, nowMs);
+    this.#ends.committed(stored.length, this.#bounds.head);
+    for (const one of stored) this.#recent.add(one);
+    this.#listeners.call(stored.map(({ event }) => event));
   }
 
   #takeBack({ stored, series, created }: Batch): void {
-    const { chains, keys, series: table } = this.#options;
     for (let index = stored.length - 1; index >= 0; index--) {
       const [one, event] = [series[index], stored[index]];
-      if (one && event) chains.takeBack(one, event.previous);
+      if (one && event) this.#chains.takeBack(one, event.previous);
     }
-    for (const one of created) table.forget(one.id);
-    keys.rolledBack();
+    for (const one of created) this.#series.forget(one.id);
+    this.#keys.rolledBack();
   }
 }
 

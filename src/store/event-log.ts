@@ -20,44 +20,19 @@ import { CommitListeners } from "./commit-listeners.ts";
 import { Committer, shuttingDown } from "./committer.ts";
 import { BackupFile } from "./copy/backup-file.ts";
 import { copyHistory } from "./copy/history-copy.ts";
+import { DirectWrites } from "./direct-writes.ts";
+import type { LogInternals, SqliteEventLogOptions } from "./event-log-options.ts";
 import { Damage } from "./file/damage.ts";
 import { openError } from "./file/open-error.ts";
 import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
 import { WriteHealth } from "./file/write-health.ts";
 import { DEFAULT_MAX_KEYS } from "./keys/idempotency.ts";
 import { TokenTable } from "./keys/tokens.ts";
-import { type OpenHistory, openHistory, type StoreInternals } from "./open-history.ts";
+import { type OpenHistory, openHistory } from "./open-history.ts";
 import { Pruner } from "./retention.ts";
 import { Upkeep } from "./upkeep.ts";
 
-export type { Durability };
-
-export interface SqliteEventLogOptions {
-  /** Default `fsync`. */
-  durability?: Durability;
-  /** Milliseconds since 1970; default the system's clock. */
-  clock?: () => number;
-  /** Idempotency keys that are remembered at the most; default 1,000,000. */
-  maxKeys?: number;
-  /** Called once for each thing that is found damaged. */
-  onDamage?: (detail: string) => void;
-  /** Called, during the opening, with what is no damage for sure: commits that were left out, or a file that was replaced. */
-  onWarning?: (detail: string) => void;
-  /** Called once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
-  onFailure?: (error: unknown) => void;
-  /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
-  onKeysForgotten?: (count: number) => void;
-  /** Called once when what is no event takes more than `maxBytes` of the retention. */
-  onFull?: (detail: string) => void;
-  /** Counts commits and prunes; default one of its own. */
-  meter?: Meter;
-}
-
-/** What only tests change. */
-export interface LogInternals extends StoreInternals {
-  /** Puts something between the log and its connection. */
-  connect?: (database: Database) => Database;
-}
+export type { Durability, LogInternals, SqliteEventLogOptions };
 
 /**
  * The history in one SQLite file.
@@ -77,11 +52,9 @@ export class SqliteEventLog implements EventLog {
   readonly #queue: AppendQueue;
   readonly #upkeep: Upkeep;
   readonly #history: OpenHistory;
-  #keysForgotten = 0;
+  readonly #writes: DirectWrites;
   #closing: Promise<void> | undefined;
   #isClosed = false;
-  /** The head that the file knows of without looking at its events. */
-  #savedHead: number;
 
   /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: LogInternals = {}) {
@@ -93,20 +66,17 @@ export class SqliteEventLog implements EventLog {
     try {
       this.#database = internals.connect?.(this.#file.database) ?? this.#file.database;
       const shared = { database: this.#database, damage: this.#damage, health: this.#health, meter };
-      const onKeysForgotten = (count: number) => {
-        this.#keysForgotten += count;
-        options.onKeysForgotten?.(count);
-      };
+      const { onKeysForgotten = () => {}, onFull = () => {} } = options;
       const history = openHistory({ ...shared, maxKeys, onKeysForgotten, internals });
       this.#history = history;
-      this.#savedHead = history.stored.head;
       const committer = new Committer({ ...shared, ...history, clock, listeners: this.#listeners });
       this.#queue = new AppendQueue((group) => committer.commit(group));
-      const pruner = new Pruner({ ...shared, ...history, onFull: options.onFull ?? (() => {}) });
+      const pruner = new Pruner({ ...shared, ...history, onFull });
       this.#upkeep = new Upkeep({ ...shared, ...history, pruner });
+      this.#writes = new DirectWrites({ ...shared, ...history, savedHead: history.stored.head });
       const write = (work: () => void) => {
         if (this.#closing) throw shuttingDown();
-        this.#writeNow(work);
+        this.#writes.run(work);
       };
       this.tokens = new TokenTable({ ...shared, write, expected: history.stored.tokens });
     } catch (error) {
@@ -199,12 +169,12 @@ export class SqliteEventLog implements EventLog {
 
   /** Idempotency keys that were forgotten because there were too many, since the history was opened. */
   get keysForgotten(): number {
-    return this.#keysForgotten;
+    return this.#history.keys.forgotten;
   }
 
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
-    if (this.#health.current.state === "full") this.#probe();
+    if (this.#health.current.state === "full") this.#writes.probe();
     const { current } = this.#health;
     if (current.state !== "ok" || !this.#damage.isFound) return current;
     return { state: "damaged", detail: `${this.#damage.summary}: run "eventbus check"` };
@@ -229,39 +199,8 @@ export class SqliteEventLog implements EventLog {
     if (!this.#history.keys.isLoaded) await this.#history.keys.load();
     this.#queue.drain();
     await this.#upkeep.stop();
-    this.#saveHead();
+    this.#writes.saveHead();
     this.#isClosed = true;
     this.#file.close();
-  }
-
-  /** With the newest id noted, its event cannot be lost unnoticed, nor its id given again. */
-  #saveHead(): void {
-    if (this.head === this.#savedHead || this.#health.current.state !== "ok") return;
-    try {
-      this.#writeNow(() => this.#history.meta.set("head", this.head));
-    } catch {
-      // It was reported.
-    }
-  }
-
-  /** Tries a real commit, so that a disk which has space again is noticed without a publish. */
-  #probe(): void {
-    try {
-      this.#writeNow(() => this.#history.keys.probe());
-      this.#history.keys.committed();
-    } catch {
-      this.#history.keys.rolledBack();
-    }
-  }
-
-  /** Commits what the work writes. Throws the `BusError` for what goes wrong. */
-  #writeNow(work: () => void): void {
-    this.#health.requireWritable();
-    try {
-      this.#history.transactor.run(work);
-      this.#health.recover();
-    } catch (error) {
-      throw this.#health.failure(error);
-    }
   }
 }

@@ -1,16 +1,19 @@
 import type { Series } from "./series.ts";
 
-/**
- * Series that are kept in memory, at about 300 bytes each: enough for 300,000 series that are all in use, and a quarter of
- * what a million topics may take.
- */
+/** Series that are kept in memory as long as that is enough: 20 MB, at about 300 bytes each. */
+const FIRST_SERIES = 65_536;
+/** Series that are kept at the most, when so many are in use: 100,000 topics of three sources. */
 export const MAX_CACHED_SERIES = 320_000;
 /** Characters of the names of all of these. */
 const MAX_CHARACTERS = 32 * 1024 * 1024;
 
-/** Series by id and by name. When there are too many, the oldest go, unless they were used since they were last looked at. */
+/**
+ * Series by id and by name. When there are too many, the oldest go, unless they were used since they were last looked at.
+ * With each one that is missed after it went, there is room for one more: topics that never come again take little.
+ */
 export class SeriesCache {
   readonly #maxSeries: number;
+  #room: number;
   readonly #byId = new Map<number, Series>();
   /** By source first, as there are fewer sources than topics as a rule. Damaged series are not in it. */
   readonly #bySource = new Map<string, Map<string, Series>>();
@@ -19,6 +22,7 @@ export class SeriesCache {
 
   constructor(maxSeries: number) {
     this.#maxSeries = maxSeries;
+    this.#room = Math.min(FIRST_SERIES, maxSeries);
   }
 
   /** Every series of the file is here. */
@@ -49,7 +53,12 @@ export class SeriesCache {
     this.#byId.set(series.id, series);
     this.#characters += charactersOf(series);
     if (!series.isDamaged) this.#ofSource(series.source).set(series.topic, series);
-    while (this.#byId.size > this.#maxSeries || this.#characters > MAX_CHARACTERS) this.#dropOne();
+    while (this.#byId.size > this.#room || this.#characters > MAX_CHARACTERS) this.#dropOne();
+  }
+
+  /** A series in use was not here: it is now, and makes room for itself. */
+  miss(): void {
+    this.#room = Math.min(this.#room + 1, this.#maxSeries);
   }
 
   remove(series: Series): void {

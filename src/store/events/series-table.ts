@@ -166,6 +166,7 @@ export class SeriesTable {
     if (cached || this.#cache.isComplete) return cached;
     this.misses++;
     for (const [id] of this.#byName.values(topic, source) as [number][]) {
+      this.#cache.miss();
       const series = this.get(id);
       if (series?.topic === topic && series.source === source && !series.isDamaged) return series;
       this.distrust(`series ${id}: an index names it ${JSON.stringify(topic)}, its row does not`);
@@ -179,7 +180,6 @@ export class SeriesTable {
     const series = new Series(this.#nextId, structuredClone(topic), structuredClone(source));
     this.#insert.run(series.id, topic, source, seriesChecksumOf(series));
     this.#nextId = this.#idAfter(series.id);
-    series.isUsed = true;
     this.#cache.add(series);
     return series;
   }

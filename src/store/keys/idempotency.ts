@@ -62,6 +62,7 @@ export class IdempotencyKeys {
   /** What the open transaction leaves: rows from this one on are new, and rows below that one are gone. */
   #committedNext = 1;
   #keepFrom = 1;
+  #forgotten = 0;
 
   constructor({ database, damage, maxKeys, onForgotten }: IdempotencyKeysOptions) {
     this.#damage = damage;
@@ -90,6 +91,11 @@ export class IdempotencyKeys {
   /** Bytes that the keys take in the file, about. */
   get bytes(): number {
     return this.#index.bytes + this.#index.size * ROW_BYTES;
+  }
+
+  /** Keys that were forgotten because there were too many, since the history was opened. */
+  get forgotten(): number {
+    return this.#forgotten;
   }
 
   /** Resolves when every key has been read; reads some of them a turn of the loop. */
@@ -141,6 +147,7 @@ export class IdempotencyKeys {
     const forgotten = this.#keepFrom - this.#index.first;
     if (forgotten <= 0) return;
     this.#index.dropBelow(this.#keepFrom);
+    this.#forgotten += forgotten;
     this.#onForgotten(forgotten);
   }
 

@@ -24,7 +24,8 @@ export function keyChecksumOf({ id, first_id, created_at, key, fingerprint }: Om
 
 /** SHA-256 of the topics, sources and data; each ends with a NUL, which none of them can hold. */
 export function fingerprintOf(drafts: readonly Draft[]): Buffer {
-  const hash = new Bun.CryptoHasher("sha256");
-  for (const { topic, source, data } of drafts) hash.update(`${topic}\0${JSON.stringify(source)}\0${data}\0`);
-  return hash.digest() as Buffer;
+  for (const { topic, source, data } of drafts) hasher.update(`${topic}\0${JSON.stringify(source)}\0${data}\0`);
+  return hasher.digest() as Buffer;
 }
+/** Begins again after each digest. */
+const hasher = new Bun.CryptoHasher("sha256");

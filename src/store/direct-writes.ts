@@ -1,0 +1,64 @@
+import type { Bounds } from "./events/bounds.ts";
+import type { Meta } from "./file/meta.ts";
+import type { Transactor } from "./file/transactor.ts";
+import type { WriteHealth } from "./file/write-health.ts";
+import type { IdempotencyKeys } from "./keys/idempotency.ts";
+
+export interface DirectWritesOptions {
+  readonly transactor: Transactor;
+  readonly health: WriteHealth;
+  readonly bounds: Bounds;
+  readonly keys: IdempotencyKeys;
+  readonly meta: Meta;
+  /** The head that stands in the file. */
+  readonly savedHead: number;
+}
+
+/** Transactions of their own, beside those that append events. */
+export class DirectWrites {
+  readonly #transactor: Transactor;
+  readonly #health: WriteHealth;
+  readonly #bounds: Bounds;
+  readonly #keys: IdempotencyKeys;
+  readonly #meta: Meta;
+  readonly #savedHead: number;
+
+  constructor({ transactor, health, bounds, keys, meta, savedHead }: DirectWritesOptions) {
+    this.#transactor = transactor;
+    this.#health = health;
+    this.#bounds = bounds;
+    this.#keys = keys;
+    this.#meta = meta;
+    this.#savedHead = savedHead;
+  }
+
+  /** Commits what the work writes. Throws the `BusError` for what goes wrong. */
+  run(work: () => void): void {
+    this.#health.requireWritable();
+    try {
+      this.#transactor.run(work);
+      this.#health.recover();
+    } catch (error) {
+      throw this.#health.failure(error);
+    }
+  }
+
+  /** Tries a real commit, so that a disk which has space again is noticed without a publish. */
+  probe(): void {
+    try {
+      this.run(() => this.#keys.probe());
+      this.#keys.committed();
+    } catch {
+      this.#keys.rolledBack();
+    }
+  }
+
+  /** With the newest id noted, its event cannot be lost unnoticed, nor its id given again. What goes wrong is reported. */
+  saveHead(): void {
+    const { head } = this.#bounds;
+    if (head === this.#savedHead || this.#health.current.state !== "ok") return;
+    try {
+      this.run(() => this.#meta.set("head", head));
+    } catch {}
+  }
+}
