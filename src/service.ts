@@ -321,7 +321,6 @@ function listenError({ host, port }: Config, error: unknown): BusError {
 }
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
-  ENOENT: "no such host is known; name an address of this machine with --host",
   EADDRNOTAVAIL: "it is not an address of this machine; name one with --host",
   EACCES: "this user may not use the port; choose one from 1024 on with --port",
 };

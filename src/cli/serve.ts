@@ -13,6 +13,7 @@ import {
 } from "../config.ts";
 import { readConfigFile } from "../config-file.ts";
 import { printConfig } from "../config-print.ts";
+import { requireKnownHost } from "../listen-host.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
@@ -44,7 +45,10 @@ export function serveCommand(version: string): Command {
     const path = configPath(flags);
     const resolved = resolveConfig(flags, undefined, path === undefined ? undefined : readConfigFile(path));
     if (flags["--print-config"]) process.stdout.write(printConfig(resolved));
-    else process.exitCode = await serve(resolved, version);
+    else {
+      await requireKnownHost(resolved.config.host, resolved.config.port);
+      process.exitCode = await serve(resolved, version);
+    }
   });
 }
 

@@ -106,7 +106,7 @@ async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>):
     place = await placeOf(command);
     return await work(place);
   } catch (error) {
-    throw error instanceof EventBusError ? asBusError(error) : error;
+    throw withFlag(error instanceof EventBusError ? asBusError(error) : error);
   } finally {
     await place?.close();
   }
@@ -115,7 +115,14 @@ async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>):
 /** What the server says goes to the user as if it had been said here. */
 function asBusError(error: EventBusError): BusError {
   const code = errorCodes.find((one) => one === error.code) ?? "unavailable";
-  return new BusError(code, adviceOn(error), { cause: error });
+  const { parameter } = error.problem ?? {};
+  return new BusError(code, adviceOn(error), { cause: error, members: parameter === undefined ? {} : { parameter } });
+}
+
+/** The error, with the flag that would help. */
+function withFlag(error: unknown): unknown {
+  if (!(error instanceof BusError) || error.members.parameter !== "admin") return error;
+  return new BusError(error.code, `${error.message}: add --admin`, { cause: error, members: error.members });
 }
 const errorCodes = Object.keys(problems) as ErrorCode[];
 
