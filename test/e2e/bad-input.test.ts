@@ -59,7 +59,7 @@ const requests: readonly (readonly [request: string, code: ErrorCode, headers?: 
   ["GET /api/events/history?last=1e9", "parameter_invalid"],
   ["GET /api/events/history?from=yesterday", "parameter_invalid"],
   ["GET /api/events/history?topic=%5B", "pattern_invalid"],
-  ["GET /api/events/history?pattern=%5B", "parameter_unknown"],
+  ["GET /api/events/history?pattern=%5B", "pattern_invalid"],
   ["GET /api/topics?pattern=%5B", "pattern_invalid"],
   ["GET /api/events/stream?pattern=%5B", "pattern_invalid"],
   ["GET /api/events/stream?since=yesterday", "parameter_invalid"],
