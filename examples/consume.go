@@ -1,4 +1,4 @@
-// Prints every order once it is published, and goes on where it was when the connection breaks. Needs nothing but Go.
+// Prints every order as it is published, and resumes where it was when the connection breaks. Needs only Go.
 package main
 
 import (
@@ -39,7 +39,7 @@ func follow(pattern, cursor string, handle func(Message)) (string, error) {
 	if answer.StatusCode != http.StatusOK {
 		return cursor, fmt.Errorf("the server answered %s", answer.Status)
 	}
-	// The server says something every 15 s: after three misses nobody is there.
+	// The server sends something every 15 s: after three misses the connection is dead.
 	silence := time.AfterFunc(45*time.Second, func() { answer.Body.Close() })
 	defer silence.Stop()
 	lines := bufio.NewReader(answer.Body)

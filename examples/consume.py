@@ -1,4 +1,4 @@
-"""Handles every order once it is published, and goes on where it was after every restart, its own or the server's."""
+"""Handles every order as it is published, and resumes where it was after every restart, its own or the server's."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ import urllib.request
 
 URL = os.environ.get("EVENTBUS_URL", "http://127.0.0.1:9800")
 CURSOR = pathlib.Path("orders.cursor")
-SILENCE_S = 45  # the server says something every 15 s: after three misses nobody is there
+SILENCE_S = 45  # the server sends something every 15 s: after three misses the connection is dead
 
 
 def handle(event):
@@ -20,7 +20,7 @@ def handle(event):
 
 
 def remember(event_id):
-    """The file holds the old id or the new one, whenever the power goes."""
+    """After a power cut at any time, the file has either the old id or the new one."""
     part = CURSOR.with_suffix(".part")
     with part.open("w") as file:
         file.write(str(event_id))
@@ -46,7 +46,7 @@ def follow(pattern):
             elif kind == "gap":
                 print(f"pruned before it was read: {message}", file=sys.stderr)
             elif kind == "caught_up":
-                remember(message["id"])  # what came until here was of other topics
+                remember(message["id"])  # everything up to here was of other topics
 
 
 while True:

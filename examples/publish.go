@@ -1,4 +1,4 @@
-// Publishes an event: exactly one, however often the connection breaks. Needs nothing but Go.
+// Publishes exactly one event, however often the connection breaks. Needs only Go.
 package main
 
 import (
@@ -26,7 +26,7 @@ func publish(topic string, data any, source string) (event Event, err error) {
 	if err != nil {
 		return event, err
 	}
-	key := make([]byte, 16) // the same key on every try: the server publishes it once
+	key := make([]byte, 16) // the same key on every attempt: the server publishes the event once
 	rand.Read(key)
 	for try := 1; try <= 4; try++ {
 		var again bool

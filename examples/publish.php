@@ -1,16 +1,16 @@
 <?php
-// Publishes an event: exactly one, however often the connection breaks. Needs nothing but PHP.
+// Publishes exactly one event, however often the connection breaks. Needs only PHP.
 
 function publish(string $topic, mixed $data = null, string $source = ''): array
 {
     $url = (getenv('EVENTBUS_URL') ?: 'http://127.0.0.1:9800') . '/api/events/publish';
-    $key = bin2hex(random_bytes(16)); // the same key on every try: the server publishes it once
+    $key = bin2hex(random_bytes(16)); // the same key on every attempt: the server publishes the event once
     $context = stream_context_create(['http' => [
         'method' => 'POST',
         'header' => ['Content-Type: application/json', "Idempotency-Key: $key"],
         'content' => json_encode(['topic' => $topic, 'data' => $data, 'source' => $source], JSON_THROW_ON_ERROR),
         'timeout' => 10,
-        'ignore_errors' => true, // so that the answer says what is wrong
+        'ignore_errors' => true, // so that the response says what is wrong
     ]]);
     foreach ([0.1, 1, 5, 0] as $pause) {
         $answer = @file_get_contents($url, false, $context);

@@ -1,4 +1,4 @@
-"""Publishes an event: exactly one, however often the connection breaks. Needs nothing but Python."""
+"""Publishes exactly one event, however often the connection breaks. Needs only Python."""
 
 import json
 import os
@@ -12,7 +12,7 @@ URL = os.environ.get("EVENTBUS_URL", "http://127.0.0.1:9800")
 
 def publish(topic, data=None, source=""):
     body = json.dumps({"topic": topic, "data": data, "source": source}).encode()
-    # The same key on every try: the server publishes it once.
+    # The same key on every attempt: the server publishes the event once.
     headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
     for pause_s in (0.1, 1, 5, None):
         try:
