@@ -8,12 +8,12 @@ import { problems } from "../src/protocol/problem.ts";
 const HEAD = `\
 # Errors
 
-Made by \`npm run docs\` from the tables of the code: change those, not this page.
+Generated from the code by \`npm run docs\`: change the code, not this page.
 
 Every error is \`application/problem+json\` (RFC 9457), or on a WebSocket a frame of the type \`error\`. Programs branch on
-\`code\`, which never changes its meaning; people read \`detail\`. Other members help to mend the request: \`position\` (of the
-fault in the text, in UTF-16 code units from 0), \`line\` (of an NDJSON body, from 1), \`limit\`, \`oldest\` (the oldest event that is
-kept), \`parameter\` (the parameter, header or member at fault).
+\`code\`, which never changes its meaning; people read \`detail\`. Other members help to correct the request: \`position\` (the
+offset of the error in the text, in UTF-16 code units from 0), \`line\` (of an NDJSON body, from 1), \`limit\`, \`oldest\` (the
+id of the oldest event kept), \`parameter\` (the parameter, header or member with the error).
 `;
 
 /** The page, whole. */

@@ -35,7 +35,7 @@ const FETCH_TIMEOUT_MS = 5000;
 export function jwtKeysOf(settings: JwtSettings): readonly Verification[] {
   const { jwtSecret, jwtPublicKey, jwksUrl } = settings;
   if (jwtPublicKey !== undefined && jwksUrl !== undefined) {
-    throw invalid("--jwt-public-key and --jwks-url exclude each other: give at most one");
+    throw invalid("--jwt-public-key and --jwks-url are mutually exclusive: give at most one");
   }
   const keys = [
     ...(jwtSecret === undefined ? [] : [withSecret(jwtSecret)]),
@@ -64,7 +64,7 @@ function withPublicKey(path: string): Verification {
   if (key.asymmetricKeyType === "rsa" && modulusLength >= MIN_RSA_BITS) return { algorithms: ["RS256"], key };
   if (key.asymmetricKeyType === "ec" && namedCurve === "prime256v1") return { algorithms: ["ES256"], key };
   if (key.asymmetricKeyType === "ed25519") return { algorithms: ["EdDSA"], key };
-  throw fileInvalid(path, `its key is none of RSA with ${MIN_RSA_BITS} bits or more, EC P-256 or Ed25519`);
+  throw fileInvalid(path, `its key must be RSA with at least ${MIN_RSA_BITS} bits, EC P-256 or Ed25519`);
 }
 
 function readPublicKey(path: string): KeyObject {
@@ -75,12 +75,12 @@ function readPublicKey(path: string): KeyObject {
     throw fileInvalid(path, `it cannot be read: ${readFailure(error)}`, error);
   }
   if (pem.includes("PRIVATE KEY")) {
-    throw fileInvalid(path, "it holds a private key, which must stay where tokens are made");
+    throw fileInvalid(path, "it contains a private key, which must stay where tokens are issued");
   }
   try {
     return createPublicKey(pem);
   } catch (error) {
-    throw fileInvalid(path, "it holds no public key as PEM", error);
+    throw fileInvalid(path, "it contains no public key in PEM", error);
   }
 }
 

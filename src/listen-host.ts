@@ -13,7 +13,7 @@ export async function requireKnownHost(host: string, port: number): Promise<void
   } catch (error) {
     throw new BusError(
       "unavailable",
-      `cannot listen on ${host}:${port}: no such host is known; name an address of this machine with --host`,
+      `cannot listen on ${host}:${port}: unknown host; name an address of this machine with --host`,
       { cause: error },
     );
   }

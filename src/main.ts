@@ -61,7 +61,7 @@ function inherit(command: Command, parent: Command): void {
 }
 
 function versionCommand(): Command {
-  return new Command("version").description("say which version this is").action(() => console.log(packageJson.version));
+  return new Command("version").description("print the version").action(() => console.log(packageJson.version));
 }
 
 async function run(argv: readonly string[]): Promise<void> {

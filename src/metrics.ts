@@ -28,40 +28,42 @@ export class Metrics {
 
   constructor(parts: MetricsParts) {
     const { meter } = parts.bus;
-    this.#counter("published_events", "Events committed since the start.", () => [[{}, parts.published()]]);
-    this.#counter("published_characters", "Characters of the JSON of the events committed.", () => [
+    this.#counter("published_events", "Events committed since the server started.", () => [[{}, parts.published()]]);
+    this.#counter("published_characters", "Characters of JSON in the events committed.", () => [
       [{}, meter.publishedCharacters],
     ]);
-    this.#counter("delivered_events", "Events handed to subscribers, once for each of them.", () =>
+    this.#counter("delivered_events", "Events delivered to subscribers, counted once per subscriber.", () =>
       samples("transport", meter.delivered),
     );
-    this.#counter("delivered_characters", "Characters of the JSON of the events handed to subscribers.", () =>
+    this.#counter("delivered_characters", "Characters of JSON in the events delivered to subscribers.", () =>
       samples("transport", meter.deliveredCharacters),
     );
-    this.#counter("replays", "Subscriptions that began in the past.", () => [[{}, meter.replays]]);
-    this.#counter("gaps", "Holes that subscribers were told of.", () => [[{}, meter.gaps]]);
-    this.#counter("evictions", "Slow subscribers that were moved from live delivery to the history.", () => [
-      [{}, meter.evictions],
-    ]);
-    this.#counter("pruned_events", "Events that retention removed.", () => [[{}, meter.prunedEvents]]);
-    this.#counter("forgotten_keys", "Idempotency keys forgotten early, as there were more than --max-keys.", () => [
-      [{}, parts.keysForgotten()],
-    ]);
-    this.#counter("auth_failures", "Requests refused for who sent them, by reason.", () =>
+    this.#counter("replays", "Subscriptions that started in the past.", () => [[{}, meter.replays]]);
+    this.#counter("gaps", "Gaps reported to subscribers.", () => [[{}, meter.gaps]]);
+    this.#counter("evictions", "Slow subscribers moved from live delivery to replay.", () => [[{}, meter.evictions]]);
+    this.#counter("pruned_events", "Events removed by retention.", () => [[{}, meter.prunedEvents]]);
+    this.#counter(
+      "forgotten_keys",
+      "Idempotency keys forgotten early, because there were more than --max-keys.",
+      () => [[{}, parts.keysForgotten()]],
+    );
+    this.#counter("auth_failures", "Requests that failed authentication or authorization, by reason.", () =>
       tallied("reason", meter.authFailures),
     );
-    this.#counter("limit_hits", "Requests and connections that met a limit, by its name.", () =>
+    this.#counter("limit_hits", "Requests and connections that reached a limit, by limit.", () =>
       tallied("limit", meter.limitHits),
     );
     this.#histogram("commit_events", "Events in one transaction.", () => [[{}, meter.commitEvents]]);
-    this.#histogram("commit_duration_seconds", "Time of a transaction of events.", () => [[{}, meter.commitSeconds]]);
+    this.#histogram("commit_duration_seconds", "Duration of a transaction of events.", () => [
+      [{}, meter.commitSeconds],
+    ]);
     this.#histogram(
       "fsync_duration_seconds",
-      "Time of the COMMIT statement, in which SQLite waits for the disk.",
+      "Duration of the COMMIT statement, in which SQLite waits for the disk.",
       () => [[{}, meter.fsyncSeconds]],
     );
-    this.#histogram("prune_duration_seconds", "Time of a run of pruning.", () => [[{}, meter.pruneSeconds]]);
-    this.#histogram("http_request_duration_seconds", "Time to the head of the answer, by route and status.", () =>
+    this.#histogram("prune_duration_seconds", "Duration of a pruning run.", () => [[{}, meter.pruneSeconds]]);
+    this.#histogram("http_request_duration_seconds", "Time until the head of the response, by route and status.", () =>
       [...meter.http].map(([key, histogram]) => {
         const [method = "", route = "", status = ""] = key.split(" ");
         return [{ method, route, status }, histogram];
@@ -97,7 +99,7 @@ export class Metrics {
   }
 
   #gauges({ bus, subscribers, replay, waitingBytes, queueDepth, walBytes }: MetricsParts): void {
-    this.#gauge("subscribers", "Subscribers now, by transport and state.", () =>
+    this.#gauge("subscribers", "Current subscribers, by transport and state.", () =>
       Object.entries(subscribers()).flatMap(([transport, { live, replay }]): Sample[] => [
         [{ transport, state: "live" }, live],
         [{ transport, state: "replay" }, replay],
@@ -105,26 +107,28 @@ export class Metrics {
     );
     this.#gauge(
       "behind_subscribers",
-      "Subscribers behind, by where they read: near from memory, far from the disk.",
+      "Subscribers that are behind, by where they read: near from memory, far from disk.",
       () => DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].subscribers]),
     );
-    this.#gauge("behind_events", "Events between the hindmost subscriber and the newest, by where it reads.", () =>
-      DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].lag]),
+    this.#gauge(
+      "behind_events",
+      "Events between the subscriber furthest behind and the newest event, by where it reads.",
+      () => DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].lag]),
     );
-    this.#gauge("replay_share", "Part of a busy loop that replays get, 0 to 1, by where they read.", () =>
+    this.#gauge("replay_share", "Share of a busy event loop that replays get, 0 to 1, by where they read.", () =>
       DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].share]),
     );
-    this.#gauge("waiting_bytes", "Bytes that wait in the server for readers; --max-waiting is their bound.", () => [
+    this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", () => [
       [{}, waitingBytes()],
     ]);
-    this.#gauge("queue_depth", "Publishes that wait for their commit.", () => [[{}, queueDepth()]]);
-    this.#gauge("history_events", "Events that history keeps.", () => [[{}, bus.head - bus.floor + 1]]);
-    this.#gauge("database_used_bytes", "Bytes of the database in use.", () => [[{}, bus.size().usedBytes]]);
-    this.#gauge("database_bytes", "Bytes of the database on disk, its write-ahead log included.", () => [
+    this.#gauge("queue_depth", "Publishes waiting for their commit.", () => [[{}, queueDepth()]]);
+    this.#gauge("history_events", "Events in the history.", () => [[{}, bus.head - bus.floor + 1]]);
+    this.#gauge("database_used_bytes", "Bytes of the database that are in use.", () => [[{}, bus.size().usedBytes]]);
+    this.#gauge("database_bytes", "Bytes of the database on disk, including its write-ahead log.", () => [
       [{}, bus.size().fileBytes],
     ]);
     this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, walBytes()]]);
-    this.#gauge("ready", "1 when the history is sound and takes publishes.", () => [
+    this.#gauge("ready", "1 when the history is intact and accepts publishes.", () => [
       [{}, bus.health().state === "ok" ? 1 : 0],
     ]);
   }

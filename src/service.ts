@@ -87,7 +87,7 @@ export class Service {
       onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
       onWarning: (detail) => log.warn({ detail }, "the history was opened, with a warning"),
       onKeysForgotten: forgottenKeysLog(log),
-      onFull: (detail) => log.warn({ detail }, "--max-bytes is for the events alone"),
+      onFull: (detail) => log.warn({ detail }, "--max-bytes applies to the events only"),
       onFailure: (error) => {
         log.error({ err: error }, "the history failed");
         onFailure();
@@ -156,8 +156,7 @@ export class Service {
         this.#log.info({ file: files.certFile }, "using the renewed certificate");
         this.#warnOfExpiry(identity);
       },
-      failed: (error) =>
-        this.#log.error({ err: error }, "the renewed certificate cannot be used: going on with the old"),
+      failed: (error) => this.#log.error({ err: error }, "the renewed certificate cannot be used: keeping the old one"),
     });
   }
 
@@ -174,7 +173,7 @@ export class Service {
     if (watch.room < maxConnections) {
       this.#log.warn(
         { descriptors: limit, room: watch.room },
-        "--max-connections cannot be kept with so few file descriptors: raise their limit (ulimit -n)",
+        "there are too few file descriptors for --max-connections: raise their limit (ulimit -n)",
       );
     }
     return watch;
@@ -287,15 +286,15 @@ function refuseOpenBind({ host, allowAnonymous, db }: Config, isOpen: boolean): 
   if (!isOpen || allowAnonymous || isLoopbackName(host)) return;
   throw new BusError(
     "unavailable",
-    `${host} can be reached from other machines, and nothing says who may use the bus: make a token first ` +
+    `${host} can be reached from other machines, and nothing restricts who may use the bus: create a token first ` +
       `(eventbus token create NAME --admin --db ${db}), give a key for JSON Web Tokens (--jwt-secret, --jwt-public-key ` +
-      "or --jwks-url), start with --allow-anonymous to let everybody, or listen on 127.0.0.1",
+      "or --jwks-url), start with --allow-anonymous to allow everyone, or listen on 127.0.0.1",
   );
 }
 
 function warnOfNoAdmin({ db }: Config, log: Logger): void {
   log.warn(
-    `no valid token is an admin's: to make one, stop the server and run eventbus token create NAME --admin --db ${db}`,
+    `no valid token is an admin token: to create one, stop the server and run eventbus token create NAME --admin --db ${db}`,
   );
 }
 
@@ -303,8 +302,8 @@ function warnOfNoAdmin({ db }: Config, log: Logger): void {
 function warnOfAnyAudience({ jwksUrl, jwtAudience }: Config, log: Logger): void {
   if (jwksUrl === undefined || jwtAudience !== undefined) return;
   log.warn(
-    "--jwks-url without --jwt-audience: any token of that authority that has an eventbus claim is accepted, " +
-      "whomever it was made for",
+    "--jwks-url without --jwt-audience: any token of that authority with an eventbus claim is accepted, " +
+      "whatever audience it was issued for",
   );
 }
 
@@ -313,7 +312,7 @@ function listenError({ host, port }: Config, error: unknown): BusError {
   if (code === "EADDRINUSE") {
     return new BusError(
       "unavailable",
-      `port ${port} of ${host} is in use: stop what listens there, or choose another with --port`,
+      `port ${port} of ${host} is in use: stop the program that listens there, or choose another port with --port`,
     );
   }
   const reason = LISTEN_REASONS[String(code)] ?? (error instanceof Error ? error.message : String(error));
@@ -322,5 +321,5 @@ function listenError({ host, port }: Config, error: unknown): BusError {
 
 const LISTEN_REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "it is not an address of this machine; name one with --host",
-  EACCES: "this user may not use the port; choose one from 1024 on with --port",
+  EACCES: "this user may not use the port; choose one above 1023 with --port",
 };

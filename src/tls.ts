@@ -18,9 +18,7 @@ export function tlsFilesOf(config: { tlsCert: string | undefined; tlsKey: string
   const { tlsCert, tlsKey } = config;
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
   if (tlsCert !== undefined && tlsKey !== undefined) return { certFile: tlsCert, keyFile: tlsKey };
-  throw invalid(
-    tlsCert === undefined ? "--tls-key needs --tls-cert beside it" : "--tls-cert needs --tls-key beside it",
-  );
+  throw invalid(tlsCert === undefined ? "--tls-key requires --tls-cert" : "--tls-cert requires --tls-key");
 }
 
 /**
@@ -107,7 +105,7 @@ function privateKeyIn(text: string, file: string): KeyObject {
   try {
     return createPrivateKey(text);
   } catch (error) {
-    throw invalid(`--tls-key ${file} holds no private key in PEM (BEGIN PRIVATE KEY) without a passphrase`, error);
+    throw invalid(`--tls-key ${file} contains no private key in PEM (BEGIN PRIVATE KEY) without a passphrase`, error);
   }
 }
 

@@ -25,7 +25,7 @@ function expectPage(name: string, title: string, head: readonly string[], lines:
   const path = resolve(ROOT, "docs/reference", name);
   const toRow = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
   const table = [toRow(head), `|${head.map(() => "---|").join("")}`, ...lines.map(toRow)].join("\n");
-  const page = `# ${title}\n\nMade from the code by \`EVENTBUS_TEST_UPDATE=1 npm test reference\`.\n\n${table}\n`;
+  const page = `# ${title}\n\nGenerated from the code by \`EVENTBUS_TEST_UPDATE=1 npm test reference\`.\n\n${table}\n`;
   if (process.env["EVENTBUS_TEST_UPDATE"]) writeFileSync(path, page);
   expect(readFileSync(path, "utf8")).toBe(page);
 }

@@ -27,23 +27,23 @@ import { Subscriber } from "./subscriber.ts";
 import { parseSource, parseTopic } from "./topic.ts";
 import { defaultTuning, type Tuning } from "./tuning.ts";
 
-/** Events read in one go; between two the loop is free. */
+/** Events read at a time; in between, the event loop is free. */
 const PAGE_EVENTS = 500;
 /** What events are taken for before the first page was read, in characters of JSON. */
 const TYPICAL_CHARACTERS = 1024;
-/** Topics read in one go. */
+/** Topics read at a time. */
 const PAGE_TOPICS = 500;
 
 export interface BusOptions extends Retention {
   /** Milliseconds since 1970; used for `maxAgeMs` and for starts that name a duration. */
   clock: () => number;
-  /** Told of a pruning run by interval that failed; the next one is tried all the same. */
+  /** Called when a scheduled pruning run fails; the next one runs all the same. */
   onPruneError?: (error: unknown) => void;
   /** Resolves when the next page of a long answer may be read; default in the next turn of the loop. */
   nextTurn?: () => Promise<void>;
-  /** Counts what is done; default one of its own. */
+  /** Counts activity; default: a meter of its own. */
   meter?: Meter;
-  /** What differs from the defaults, which suit. */
+  /** Overrides of the defaults. */
   tuning?: Partial<Tuning>;
 }
 
@@ -59,7 +59,7 @@ export interface TimeRange {
   limit?: number;
 }
 
-/** What a page of history is asked by. */
+/** The query for a page of history. */
 export interface HistoryQuery {
   readonly filter: Filter;
   /** `newest`: from `before` downwards. `oldest`: from `after` upwards. */
@@ -68,26 +68,26 @@ export interface HistoryQuery {
   readonly after?: number;
   readonly before?: number;
   readonly limit: number;
-  /** About how many characters of JSON a page may have, asked before each; default as many as 500 events have. */
+  /** Approximate maximum of characters of JSON per page, read before each page; default: that of 500 events. */
   readonly pageCharacters?: () => number;
 }
 
 /** A stretch of history. */
 export interface HistoryPage {
   readonly events: readonly Event[];
-  /** Ids in the stretch that are damaged on disk, and therefore not among the events; ascending. */
+  /** Ids in the range that are damaged on disk, and therefore not among the events; ascending. */
   readonly damaged: readonly number[];
 }
 
 /**
- * Publishes events into a history and hands them to whoever subscribed to their topic.
+ * Publishes events into a history and delivers them to the subscribers of their topic.
  *
  * An event is committed before it is delivered, and delivered in id order. Publishers never wait for subscribers.
  */
 export class Bus {
-  /** For edges that deliver by themselves: how much may wait for one subscriber. */
+  /** For edges that deliver by themselves: how much output may wait for one subscriber. */
   readonly tuning: Tuning;
-  /** What was done since the start; edges that deliver by themselves count here too. */
+  /** Activity since the start; edges that deliver by themselves also count here. */
   readonly meter: Meter;
   readonly #log: EventLog;
   readonly #retention: Retention;
@@ -116,17 +116,17 @@ export class Bus {
   }
 
   /**
-   * Commits one event and delivers it; resolves with the event once it is on disk.
+   * Commits and delivers one event; resolves with the event once it is on disk.
    *
-   * `data` is any JSON value, `undefined` is `null`; to have JSON text kept to the letter, see `publishRaw`.
-   * `source` defaults to `""`. Rejects with `topic_invalid`, `parameter_invalid`, `json_invalid`, `storage_full`, `shutting_down` or, when
-   * nobody can know whether the event was kept, `unavailable`.
+   * `data` is any JSON value, `undefined` becomes `null`; to store JSON text unchanged, see `publishRaw`. `source`
+   * defaults to `""`. Rejects with `topic_invalid`, `parameter_invalid`, `json_invalid`, `storage_full`,
+   * `shutting_down` or, if it is unknown whether the event was stored, `unavailable`.
    */
   async publish(topic: string, data: unknown, source?: string): Promise<Event> {
     return this.#publish(topic, toRawJson(data), source);
   }
 
-  /** As `publish`, with the data as JSON text, of which nothing but line breaks and tabs between tokens is changed. */
+  /** As `publish`, with the data as JSON text. Only line breaks and tabs between tokens are removed. */
   async publishRaw(topic: string, json: string, source?: string): Promise<Event> {
     return this.#publish(topic, parseRawJson(json), source);
   }
@@ -135,7 +135,7 @@ export class Bus {
     const draft = { topic: parseTopic(topic), data, source: parseSource(source) };
     const { events } = await this.#log.append([draft]);
     const [event] = events;
-    if (event === undefined) throw new BusError("internal", "the log answered without the event");
+    if (event === undefined) throw new BusError("internal", "the log returned no event");
     return event;
   }
 
@@ -145,9 +145,9 @@ export class Bus {
   }
 
   /**
-   * Subscribes to the topics that match a pattern (or any of several; an event comes once all the same).
+   * Subscribes to the topics that match a pattern, or any of several; an event is delivered once in any case.
    *
-   * Every matching event from the start on comes in id order, once, however slowly the subscriber reads. Throws
+   * Every matching event from the start on is delivered once, in id order, however slowly the subscriber reads. Throws
    * `pattern_invalid` or `parameter_invalid`.
    */
   subscribe(pattern: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscriber {
@@ -167,7 +167,7 @@ export class Bus {
     return subscriber;
   }
 
-  /** Ends the subscriber's iteration; does nothing when it has ended. */
+  /** Ends the subscriber's iteration; does nothing if it has already ended. */
   unsubscribe(subscriber: Subscriber): void {
     subscriber.close();
   }
@@ -213,7 +213,7 @@ export class Bus {
     });
   }
 
-  /** The newest events within a range of time, newest first. What is left out is not filtered by. */
+  /** The newest events within a range of time, newest first. Omitted filters do not apply. */
   async historyByTimeRange(range: TimeRange = {}): Promise<Event[]> {
     const { from, to, source, pattern = "*", limit = DEFAULT_HISTORY_LIMIT } = range;
     const filter: Filter = {
@@ -226,9 +226,9 @@ export class Bus {
   }
 
   /**
-   * Reads history page by page, at most `limit` events in all; waits for its turn between two pages. Oldest first, it throws
-   * `cursor_expired` with `oldest`, at once or before any later page, where retention has removed the events that come
-   * next: whoever pages by `after` cannot miss the gap. `after` 0 is the beginning, whatever that is.
+   * Reads history page by page, at most `limit` events in all; waits for its turn between pages. Oldest first, it
+   * throws `cursor_expired` with `oldest`, at once or before any later page, if retention has removed the events that
+   * come next: a caller that pages by `after` cannot miss the gap. `after` 0 is the beginning of the history.
    */
   pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     this.#refuseWhenStopped();
@@ -260,30 +260,26 @@ export class Bus {
   }
 
   /**
-   * The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. With a scope
-   * that is not everything, whatever may not be seen is `not_found`, and so is what was pruned, for nobody knows any more
-   * whether it might have been seen.
+   * The event. Throws `not_found` when it never existed, `cursor_expired` with `oldest` when it was pruned. With a
+   * limited scope, events outside it are `not_found`. So are pruned events, because it is no longer known whether they
+   * were within it.
    */
   event(id: number, scope?: Scope): Event {
     const isLimited = scope !== undefined && !scope.isEverything;
     const event = isLimited ? this.#log.get(id, scope) : this.#log.get(id);
     if (event) return event;
-    if (isLimited) throw new BusError("not_found", "there is no event of this id that the token may see");
+    if (isLimited) throw new BusError("not_found", "there is no event with this id that the token may read");
     if (id > 0 && id < this.#log.floor) {
-      throw new BusError(
-        "cursor_expired",
-        `event ${id} was pruned: the oldest one that is kept is ${this.#log.floor}`,
-        {
-          members: { oldest: this.#log.floor },
-        },
-      );
+      throw new BusError("cursor_expired", `event ${id} was pruned: the oldest event kept is ${this.#log.floor}`, {
+        members: { oldest: this.#log.floor },
+      });
     }
     throw new BusError("not_found", `there is no event ${id}: the newest one is ${this.#log.head}`);
   }
 
   /**
-   * The topics that history keeps an event of and that match, by name (in code point order), page by page; the loop is
-   * free between two. What is kept from beginning to end comes once, whatever is published and pruned meanwhile.
+   * The matching topics in the history, by name (in code point order), page by page; the event loop is free between
+   * pages. A topic that is kept throughout is returned exactly once, whatever is published and pruned meanwhile.
    */
   async *topicPages(query: TopicQuery): AsyncGenerator<readonly TopicSummary[]> {
     this.#refuseWhenStopped();
@@ -299,7 +295,7 @@ export class Bus {
     }
   }
 
-  /** Every topic that history keeps an event of and that matches the pattern, by name. Rejects with `pattern_invalid`. */
+  /** Every matching topic in the history, by name. Rejects with `pattern_invalid`. */
   async topics(pattern = "*"): Promise<TopicSummary[]> {
     const topics: TopicSummary[] = [];
     const query = { topics: PatternSet.parse([pattern]), limit: Number.POSITIVE_INFINITY };
@@ -333,22 +329,22 @@ export class Bus {
     return this.#clock();
   }
 
-  /** The newest id ever given; 0 when none was. */
+  /** The newest id ever assigned; 0 if there is none. */
   get head(): number {
     return this.#log.head;
   }
 
-  /** The oldest id that is kept; `head + 1` when none is. */
+  /** The oldest id kept; `head + 1` if there is none. */
   get floor(): number {
     return this.#log.floor;
   }
 
-  /** What the history takes in its storage, in bytes. */
+  /** The size of the history in its storage, in bytes. */
   size(): StorageSize {
     return this.#log.size();
   }
 
-  /** Whether the history can take a publish, and if not, why. */
+  /** Whether the history can accept a publish, and if not, why. */
   health(): Health {
     return this.#log.health();
   }
@@ -356,7 +352,7 @@ export class Bus {
   #refuseExpired(after: number): void {
     const { floor } = this.#log;
     if (after === 0 || after >= floor - 1) return;
-    throw new BusError("cursor_expired", `events after ${after} were pruned: the oldest one that is kept is ${floor}`, {
+    throw new BusError("cursor_expired", `events after ${after} were pruned: the oldest event kept is ${floor}`, {
       members: { oldest: floor },
     });
   }

@@ -1,10 +1,10 @@
 import type { ErrorCode, ProblemMembers } from "../protocol/problem.ts";
 
 /**
- * The one error the bus, its stores and its edges throw on purpose.
+ * The only error that the bus, its stores and its edges throw deliberately.
  *
- * `detail` names what is wrong and what would be right, and is safe to show to a caller: it never holds
- * a stack, a path, a secret or the caller's own input. What must stay inside goes into `cause`.
+ * `detail` says what is wrong and how to correct it, and is safe to show to a caller: it never contains a stack, a
+ * path, a secret or the caller's own input. Internal details go into `cause`.
  */
 export class BusError extends Error {
   override readonly name = "BusError";

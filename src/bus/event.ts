@@ -5,8 +5,8 @@ import type { Topic } from "./topic.ts";
 /**
  * One published event, unchanging.
  *
- * Its JSON text is made once, when the event is committed or read, and is what every answer, frame and stream
- * sends. `data` in it stands exactly as it was published.
+ * Its JSON text is created once, when the event is committed or read, and is what every response, frame and stream
+ * sends. It contains `data` exactly as it was published.
  */
 export class Event {
   readonly id: number;
@@ -14,7 +14,7 @@ export class Event {
   readonly source: string;
   /** UTC, RFC 3339 with milliseconds. */
   readonly created_at: string;
-  /** The whole event as JSON text on one line. */
+  /** The complete event as JSON text on one line. */
   readonly json: string;
   readonly #dataCharacters: number;
 
@@ -33,7 +33,9 @@ export class Event {
     return this.json.slice(start, start + this.#dataCharacters) as RawJson;
   }
 
-  /** The data as a JavaScript value, parsed anew each time; numbers beyond a double lose digits, `rawData` does not. */
+  /**
+   * The data as a JavaScript value, parsed on every access; numbers beyond a double lose digits, `rawData` does not.
+   */
   get data(): unknown {
     return JSON.parse(this.rawData);
   }

@@ -1,9 +1,9 @@
 import { BusError } from "./errors.ts";
 
 /**
- * How deep arrays and objects may nest in one value. Nothing sent on purpose is deeper, and what reads events often
- * stops near here (PHP at 512, SQLite's JSON functions and Python at 1,000), so a deeper one would be a publisher's way
- * of breaking its subscribers.
+ * Maximum nesting depth of arrays and objects in one value. Legitimate data is never deeper, and many JSON readers stop
+ * near here (PHP at 512, SQLite's JSON functions and Python at 1,000), so a publisher could break its subscribers with
+ * deeper data.
  */
 export const MAX_JSON_DEPTH = 512;
 
@@ -39,9 +39,9 @@ const closers = new Uint8Array(MAX_JSON_DEPTH);
 
 /**
  * Finds the end of the JSON value (RFC 8259) that begins at `start`, white space before it allowed, and checks all of
- * it. Takes what `JSON.parse` takes; an escaped lone surrogate such as `"\ud800"` is good JSON.
+ * it. Accepts what `JSON.parse` accepts; an escaped lone surrogate such as `"\ud800"` is good JSON.
  *
- * Returns the offset after the value, in UTF-16 code units like every offset here; what follows is the caller's matter.
+ * Returns the offset after the value, in UTF-16 code units like every offset here; the caller handles what follows.
  *
  * @throws BusError `json_invalid`. Its `position` is the offset of the first unit with which the text can no longer be
  * JSON, or the length of the text if it ends too early. With `limit` if the value nests deeper than 512.
@@ -100,7 +100,7 @@ export function skipSpace(text: string, at: number): number {
   return end;
 }
 
-/** Tells whether a UTF-16 code unit is JSON white space: a space, a tab or half a line break. */
+/** Whether a UTF-16 code unit is JSON white space: a space, a tab or half a line break. */
 export function isSpace(code: number): boolean {
   return code <= SPACE && (code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB);
 }
@@ -219,7 +219,7 @@ function brokenString(text: string, at: number): BusError {
 }
 
 function tooDeep(position: number): BusError {
-  const detail = `arrays and objects may nest ${MAX_JSON_DEPTH} deep, at position ${position} there is one more`;
+  const detail = `arrays and objects may nest at most ${MAX_JSON_DEPTH} levels deep: exceeded at position ${position}`;
   return new BusError("json_invalid", detail, { members: { position, limit: MAX_JSON_DEPTH } });
 }
 

@@ -10,8 +10,8 @@ declare const rawJsonBrand: unique symbol;
 export type RawJson = string & { readonly [rawJsonBrand]: "RawJson" };
 
 /**
- * Takes a text as JSON: exactly one value, white space around it allowed and dropped. Line breaks and tabs between its
- * tokens go too, as events travel on one line.
+ * Parses a text as JSON: exactly one value; white space around it is allowed and removed. Line breaks and tabs between
+ * its tokens are removed too, because events are sent on one line.
  *
  * @throws BusError `json_invalid` with `position`, in UTF-16 code units from 0; with `limit` if it nests deeper than 512.
  */
@@ -23,15 +23,15 @@ export function parseRawJson(text: string): RawJson {
 }
 
 /**
- * Takes a JavaScript value as JSON, the way `JSON.stringify` does; `undefined` is `null`.
+ * Converts a JavaScript value to JSON, as `JSON.stringify` does; `undefined` becomes `null`.
  *
  * @throws BusError `json_invalid` if the value has no JSON form: a function, a symbol, a bigint, a cycle, or a `toJSON`
- * that throws or gives none; with `limit` if it nests deeper than 512.
+ * that throws or returns none; with `limit` if it nests deeper than 512.
  */
 export function toRawJson(value: unknown): RawJson {
   if (value === undefined) return "null" as RawJson;
   const text = stringify(value);
-  if (text === undefined) throw new BusError("json_invalid", `data of the type ${typeof value} has no JSON form`);
+  if (text === undefined) throw new BusError("json_invalid", `data of type ${typeof value} has no JSON form`);
   return parseRawJson(text);
 }
 

@@ -1,4 +1,4 @@
-/** Ways of being handed an event. */
+/** Ways in which events are delivered. */
 export type Transport = "websocket" | "stream" | "library";
 
 /** A commit over this long is worth a line in the log, in milliseconds. */
@@ -55,20 +55,20 @@ export interface SlowOperation {
 export type OnSlow = (slow: SlowOperation) => void;
 
 /**
- * What one bus and its edges have done since the start, in plain numbers that cost next to nothing to keep and are
- * read when somebody asks.
+ * What one bus and its edges have done since the start, in plain numbers that cost next to nothing to keep and are read
+ * on demand.
  */
 export class Meter {
-  /** Events handed to subscribers, by transport. */
+  /** Events delivered to subscribers, by transport. */
   readonly delivered: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
   /** Characters of the JSON of these events. */
   readonly deliveredCharacters: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
   publishedCharacters = 0;
-  /** Subscriptions that began in the past. */
+  /** Subscriptions that started in the past. */
   replays = 0;
-  /** Holes that subscribers were told of. */
+  /** Gaps reported to subscribers. */
   gaps = 0;
-  /** Slow subscribers that were moved from live delivery to the history. */
+  /** Slow subscribers moved from live delivery to replay. */
   evictions = 0;
   commits = 0;
   committedEvents = 0;
@@ -79,9 +79,9 @@ export class Meter {
   readonly fsyncMs = new Histogram(FINE_MS);
   readonly pruneSeconds = new Histogram(SECONDS);
   prunedEvents = 0;
-  /** Requests that were refused for who sent them, by reason. */
+  /** Requests that failed authentication or authorization, by reason. */
   readonly authFailures = new Tally();
-  /** Requests and connections that met a limit, by its name. */
+  /** Requests and connections that reached a limit, by limit. */
   readonly limitHits = new Tally();
   readonly #http = new Map<string, Histogram>();
   /** Most requests are like the one before. */

@@ -2,7 +2,7 @@ import type { ControlMessage } from "../protocol/frames.ts";
 import { BusError } from "./errors.ts";
 import { parseSince, type Start } from "./start.ts";
 
-/** The most events that one history question answers with. */
+/** The maximum number of events that one history query returns. */
 export const MAX_HISTORY_LIMIT = 10_000;
 export const DEFAULT_HISTORY_LIMIT = 50;
 export interface SubscribeOptions {
@@ -11,9 +11,11 @@ export interface SubscribeOptions {
    * `10m`, `all`, `now`. Default: with the next event that is published.
    */
   since?: number | Date | string;
-  /** Start with the newest events that match, this many of them, 1 to 10,000; not together with `since`. */
+  /** Start with this many of the newest matching events, 1 to 10,000; cannot be combined with `since`. */
   last?: number;
-  /** Called in its place when retention removed events before they were read, and at the end of a replay. */
+  /**
+   * Called, in order with the events, when retention removed events before they were read, and at the end of a replay.
+   */
   onControl?: (message: ControlMessage) => void;
 }
 
@@ -21,7 +23,7 @@ export interface SubscribeOptions {
 export function startOf({ since, last }: SubscribeOptions): Start {
   if (last !== undefined) {
     if (since === undefined) return { kind: "last", count: checkedLimit(last) };
-    throw new BusError("parameter_invalid", "since and last exclude each other: give at most one");
+    throw new BusError("parameter_invalid", "since and last are mutually exclusive: give at most one");
   }
   if (since === undefined) return { kind: "live" };
   return since instanceof Date ? { kind: "time", timeMs: timeOf(since) } : sinceOf(String(since));

@@ -12,9 +12,9 @@ export interface Draft {
   readonly source: string;
 }
 
-/** Which events a reader wants. Leaving a member out leaves that test out. */
+/** Which events a reader wants. An omitted member is not tested. */
 export interface Filter {
-  /** Tells whether a topic is wanted. MUST always answer the same for the same topic. */
+  /** Whether a topic is wanted. MUST always return the same for the same topic. */
   readonly topics?: TopicMatcher;
   readonly source?: string;
   /** Earliest `created_at`, inclusive, in milliseconds since 1970. */
@@ -31,11 +31,11 @@ export interface TopicMatcher {
   readonly isEverything?: boolean;
   /** As `ranges`, by what the topics end with too. MUST NOT change. Default: the ranges, with any end. */
   readonly shapes?: readonly TopicShape[];
-  /** Matching is no more than comparing text, so its answers need not be remembered. Default false. */
+  /** Matching only compares text, so its results need not be cached. Default false. */
   readonly isPlain?: boolean;
 }
 
-/** Which topics are asked for. */
+/** A query for topics. */
 export interface TopicQuery {
   readonly topics?: TopicMatcher;
   /** Only topics after this one, in code point order. */
@@ -43,69 +43,69 @@ export interface TopicQuery {
   readonly limit: number;
 }
 
-/** A stretch of the topics that was searched, and what was found in it. */
+/** A range of topics that was searched, and what was found in it. */
 export interface TopicPage {
   /** In code point order of their names. */
   readonly topics: readonly TopicSummary[];
-  /** The last name that the search has passed; go on after it. */
+  /** The last name that the search has passed; continue after it. */
   readonly end: string;
-  /** Nothing that matches lies beyond `end`, as of now. */
+  /** There are currently no matches beyond `end`. */
   readonly done: boolean;
 }
 
-/** A stretch of the log that was searched, and what was found in it. */
+/** A range of the log that was searched, and what was found in it. */
 export interface Page {
   /** Matching events in the order of the search. */
   readonly events: readonly Event[];
-  /** The last id that the search has passed; go on from here. */
+  /** The last id that the search has passed; continue from there. */
   readonly end: number;
-  /** Nothing that matches lies beyond `end`, as of now. */
+  /** There are currently no matches beyond `end`. */
   readonly done: boolean;
-  /** Ids in the stretch that are damaged on disk, and therefore not among the events; ascending. */
+  /** Ids in the range that are damaged on disk, and therefore not among the events; ascending. */
   readonly damaged: readonly number[];
 }
 
-/** What `append` answers. */
+/** The result of `append`. */
 export interface Appended {
   readonly events: readonly Event[];
-  /** The idempotency key was known: these events were committed by an earlier call. */
+  /** The idempotency key was used before: these events were committed by an earlier call. */
   readonly replayed: boolean;
 }
 
 export interface AppendOptions {
-  /** A short text. A repeat within ten minutes commits nothing and answers with the first call's events. */
+  /** A short text. A repeat within ten minutes commits nothing and returns the events of the first call. */
   readonly idempotencyKey?: string;
   /**
-   * Asked once, at the end of the turn of the event loop, if the append still waits then: when it is true, nothing is
-   * committed, and the append rejects with an `AbortError`. Default: never.
+   * Asked once, at the end of the turn of the event loop, if the append still waits then: if it returns true, nothing
+   * is committed, and the append rejects with an `AbortError`. Default: never.
    */
   readonly isAbandoned?: (() => boolean) | undefined;
 }
 
-/** The oldest events go when any one rule says so. Leaving a rule out turns it off. */
+/** The oldest events are removed when any one rule requires it. An omitted rule is off. */
 export interface Retention {
-  /** Newest events to keep. */
+  /** Number of newest events to keep. */
   readonly maxHistory?: number;
-  /** Age beyond which an event goes, in milliseconds. */
+  /** Age beyond which an event is removed, in milliseconds. */
   readonly maxAgeMs?: number;
-  /** Bytes that history may take in its storage. */
+  /** Maximum size of the history in its storage, in bytes. */
   readonly maxBytes?: number;
 }
 
 export interface StorageSize {
   /** Bytes that the events and their indexes use. */
   readonly usedBytes: number;
-  /** Bytes that the storage takes on the disk, space that can be used again included. */
+  /** Bytes that the storage takes on disk, including space that can be reused. */
   readonly fileBytes: number;
 }
 
-/** Whether the log can take an append, and if not, why not. `damaged` still can. */
+/** Whether the log can accept an append, and if not, why not. `damaged` still can. */
 export type Health =
   | { readonly state: "ok" }
   | { readonly state: "full" | "failed" | "closed" | "damaged"; readonly detail: string };
 
 /**
- * The history: an ordered, durable sequence of events. It is the truth; all else is a cursor over it.
+ * The history: an ordered, durable sequence of events. It is the source of truth; everything else is a cursor over it.
  *
  * Reads are synchronous, so that "there is nothing beyond this id" stays true until the caller yields.
  */
@@ -113,37 +113,36 @@ export interface EventLog {
   /**
    * Commits all the drafts or none, with consecutive ids.
    *
-   * MUST resolve only when the events survive a crash. MUST call the commit listeners before it resolves.
-   * MUST NOT reuse an id that any earlier append has answered. MUST NOT let `created_at` go down.
-   * Rejects with `storage_full` (nothing was committed), `idempotency_conflict`, `shutting_down`,
-   * or `unavailable` (the outcome is unknown).
+   * MUST resolve only when the events survive a crash. MUST call the commit listeners before it resolves. MUST NOT
+   * reuse an id that any earlier append has returned. MUST NOT let `created_at` decrease. Rejects with `storage_full`
+   * (nothing was committed), `idempotency_conflict`, `shutting_down`, or `unavailable` (the outcome is unknown).
    */
   append(drafts: readonly Draft[], options?: AppendOptions): Promise<Appended>;
   /** Calls the listener with every committed batch, in id order, after it can be read and before anything else runs. */
   onCommit(listener: (batch: readonly Event[]) => void): void;
-  /** Searches upwards from `after` (exclusive). MUST examine a bounded number of events a call. */
+  /** Searches upwards from `after` (exclusive). MUST examine a bounded number of events per call. */
   read(filter: Filter, after: number, limit: number): Page;
-  /** Searches downwards from `before` (exclusive). MUST examine a bounded number of events a call. */
+  /** Searches downwards from `before` (exclusive). MUST examine a bounded number of events per call. */
   readBack(filter: Filter, before: number, limit: number): Page;
-  /** The event, or undefined when it is not kept or not one of these topics. Throws `internal` when it is damaged. */
+  /** The event, or undefined if it is not kept or its topic does not match. Throws `internal` when it is damaged. */
   get(id: number, topics?: TopicMatcher): Event | undefined;
-  /** The id of the newest event whose time is before this one; `floor - 1` when none is. */
+  /** The id of the newest event before this time; `floor - 1` if there is none. */
   idBefore(timeMs: number): number;
-  /** The topics that history keeps an event of, by name. MUST examine a bounded number of topics a call. */
+  /** The topics in the history, by name. MUST examine a bounded number of topics per call. */
   topics(query: TopicQuery): TopicPage;
   /**
    * Removes what the rules no longer keep, oldest first, without holding the caller's thread for long.
    * Resolves with the number of events removed.
    */
   prune(rules: Retention, nowMs: number): Promise<number>;
-  /** The newest id ever given; 0 when none was. */
+  /** The newest id ever assigned; 0 if there is none. */
   readonly head: number;
-  /** The oldest id that is kept; `head + 1` when none is. */
+  /** The oldest id kept; `head + 1` if there is none. */
   readonly floor: number;
-  /** Events from this id on are read without a look at the disk; `head + 1` when none is. */
+  /** Events from this id on are read without disk access; `head + 1` when none is. */
   readonly recentFrom: number;
   size(): StorageSize;
-  /** Finds out whether an append could be taken now. */
+  /** Checks whether an append could be accepted now. */
   health(): Health;
   /** Commits what was accepted, then releases the storage. May be called twice. */
   close(): Promise<void>;

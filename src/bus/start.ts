@@ -2,9 +2,9 @@ import { BusError } from "./errors.ts";
 
 /** Where a subscriber starts. */
 export type Start =
-  /** With the next event that is published. */
+  /** With the next event published. */
   | { readonly kind: "live" }
-  /** The same, asked for by name: an empty replay, whose end is told. */
+  /** The same, requested explicitly: an empty replay with its end reported. */
   | { readonly kind: "now" }
   /** After this event. */
   | { readonly kind: "after"; readonly id: number }
@@ -12,12 +12,12 @@ export type Start =
   | { readonly kind: "time"; readonly timeMs: number }
   /** With the first event published less than this many milliseconds ago. */
   | { readonly kind: "ago"; readonly durationMs: number }
-  /** With the oldest event that is kept. */
+  /** With the oldest event kept. */
   | { readonly kind: "all" }
-  /** With the newest events that match, this many of them. */
+  /** With this many of the newest matching events. */
   | { readonly kind: "last"; readonly count: number };
 
-/** A point in time: itself, or so long before the question is asked. */
+/** A point in time: absolute, or relative to the time of the query. */
 export type Moment = Extract<Start, { readonly kind: "time" | "ago" }>;
 
 const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -57,7 +57,7 @@ export function momentMs(moment: Moment, nowMs: number): number {
 /** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
 export function parseTime(text: string): number | undefined {
   const [, date = "", time = "", zone = ""] = RFC_3339.exec(text) ?? [];
-  // A plus sign that nobody percent-encoded arrives as a space.
+  // A plus sign that was not percent-encoded arrives as a space.
   const timeMs = Date.parse(`${date}T${time}${zone.replace(" ", "+").toUpperCase()}`);
   return Number.isNaN(timeMs) || !isInCalendar(date) ? undefined : timeMs;
 }

@@ -2,7 +2,7 @@ import { BusError } from "./errors.ts";
 
 declare const topicBrand: unique symbol;
 
-/** The name that an event is published under. Only {@link parseTopic} makes one, so whoever holds one may trust it. */
+/** The name that an event is published under. Only {@link parseTopic} creates one, so it is always valid. */
 export type Topic = string & { readonly [topicBrand]: "Topic" };
 
 /** Keeps a topic in one index page and one log line, and bounds what a pattern can be made to cost. */
@@ -20,13 +20,13 @@ const FORBIDDEN_CHARACTER = /[\p{White_Space}\uFEFF\p{Cc}\p{Cs}*?[\]{}()!|\\/,]/
 const EMPTY_SEGMENT = /^\.|\.(?=\.|$)/;
 
 /**
- * Takes a value from outside as a topic, unchanged.
+ * Parses an untrusted value as a topic, unchanged.
  *
- * A topic is 1 to 255 UTF-8 bytes long and made of segments divided by dots, none of them empty. It holds no white
- * space, control character or lone surrogate, and none of `* ? [ ] { } ( ) ! | \ / ,`.
+ * A topic is 1 to 255 UTF-8 bytes long and consists of segments separated by dots, none of them empty. It contains no
+ * white space, control character or lone surrogate, and none of `* ? [ ] { } ( ) ! | \ / ,`.
  *
- * @throws BusError `topic_invalid` for everything else. Where one place is at fault, `position` is its offset in
- * UTF-16 code units from 0.
+ * @throws BusError `topic_invalid` for everything else. If the error has a place, `position` is its offset in UTF-16
+ * code units from 0.
  */
 export function parseTopic(value: unknown): Topic {
   if (typeof value !== "string") throw topicInvalid("a topic must be a string");
@@ -35,10 +35,10 @@ export function parseTopic(value: unknown): Topic {
 }
 
 /**
- * Takes a value from outside as the source of an event, unchanged; `undefined` is the default, the empty string.
+ * Parses an untrusted value as the source of an event, unchanged; `undefined` becomes the default, the empty string.
  *
- * @throws BusError `parameter_invalid` with `parameter: "source"` if it is not a string, is longer than 255 UTF-8
- * bytes or holds a lone surrogate.
+ * @throws BusError `parameter_invalid` with `parameter: "source"` if it is not a string, is longer than 255 UTF-8 bytes
+ * or contains a lone surrogate.
  */
 export function parseSource(value: unknown): string {
   if (value === undefined) return "";

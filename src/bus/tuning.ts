@@ -1,4 +1,4 @@
-/** How much may wait for one subscriber, and how much is done for one in a single go. */
+/** How much output may wait for one subscriber, and how much work is done for one at a time. */
 export interface Tuning {
   /** Events read from history in one turn of the loop for one subscriber. */
   readonly pageEvents: number;

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 const REPLACEMENT = "\u{fffd}";
 
 /**
- * Whether the arguments are what was given: the runtime replaces bytes that are not UTF-8 without a word. Where the system does
+ * Whether the arguments arrived unchanged: the runtime silently replaces bytes that are not UTF-8. If the system does
  * not show the bytes, they count as valid.
  */
 export function areArgumentsValid(argv: readonly string[]): boolean {

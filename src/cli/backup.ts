@@ -19,10 +19,10 @@ interface Options {
 /** The command that copies the history, of a running server or of a file that none uses. */
 export function backupCommand(): Command {
   const command = new Command("backup")
-    .description("copy the history, checked, while the server runs or when none does")
-    .argument("<file>", "where the copy goes")
-    .addOption(databaseOption("file of the history, which is opened itself when no server uses it"))
-    .option("--force", "replace a file that is there");
+    .description("make a verified copy of the history, whether or not a server is running")
+    .argument("<file>", "file to write the copy to")
+    .addOption(databaseOption("history file, opened directly when no server uses it"))
+    .option("--force", "replace an existing file");
   return withServer(command).action(async (file: string, options: Options) => {
     await backUp(file, options, isGiven(command, "db") && !isGiven(command, "url"));
   });
@@ -34,7 +34,7 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
       throw new BusError("parameter_invalid", `${file} is a folder: name a file in it`);
     }
     if (options.force || !existsSync(file)) return;
-    throw new BusError("unavailable", `${file} is there already: name another file, or replace it with --force`);
+    throw new BusError("unavailable", `${file} already exists: name another file, or replace it with --force`);
   };
   refuseExisting();
   const progress = new ProgressLine();
@@ -58,7 +58,7 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   }
 }
 
-/** Does the second thing when the first one failed in such a way; when that fails too, the first one's words stand. */
+/** Falls back to the second action when the first one fails in this way; if both fail, the first error is reported. */
 async function firstThat(
   first: () => Promise<void>,
   second: () => Promise<void>,
@@ -77,12 +77,12 @@ async function firstThat(
   }
 }
 
-/** Nobody listens at the address. */
+/** No server listens at the address. */
 class NobodyThere extends BusError {}
 
 async function download(options: Options, target: string, onProgress: (text: string) => void): Promise<void> {
   const { url, token } = serverOf(options);
-  onProgress(`the server at ${url} makes a copy …`);
+  onProgress(`the server at ${url} is making a copy …`);
   const response = await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
   const total = Number(response.headers.get("eventbus-backup-bytes") ?? 0);
   const file = createWriteStream(target, { mode: 0o600 });
@@ -98,7 +98,7 @@ async function download(options: Options, target: string, onProgress: (text: str
   file.end();
   await Promise.race([once(file, "close"), failed]);
   if (received === total) return;
-  throw new BusError("unavailable", `the server ended after ${received} of ${total} bytes: try again`);
+  throw new BusError("unavailable", `the connection ended after ${received} of ${total} bytes: try again`);
 }
 
 async function ask(url: string, token: string | undefined): Promise<Response> {
@@ -111,10 +111,10 @@ async function ask(url: string, token: string | undefined): Promise<Response> {
     // Bun gives up after five minutes by itself; a copy of a large history may take longer.
     response = await outboundFetch(url, { headers, timeout: false } as RequestInit);
   } catch (error) {
-    throw new NobodyThere("unavailable", `no server answers at ${new URL(url).origin}`, { cause: error });
+    throw new NobodyThere("unavailable", `no server responds at ${new URL(url).origin}`, { cause: error });
   }
   if (response.ok) return response;
   const problem: unknown = await response.json().catch(() => undefined);
   const detail = problem instanceof Object && "detail" in problem ? String(problem.detail) : "";
-  throw new BusError("unavailable", `the server answers ${response.status}${detail === "" ? "" : `: ${detail}`}`);
+  throw new BusError("unavailable", `the server returned ${response.status}${detail === "" ? "" : `: ${detail}`}`);
 }

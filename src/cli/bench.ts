@@ -14,12 +14,12 @@ interface BenchFlags extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Publishers send one event after the other, each as soon as the last is
-acknowledged; every subscriber gets all of them. It ends at --count or
---seconds, whichever comes first. The events go to topics that begin with
-"bench." and stay in the history, where they push out older ones if
---max-history is reached: do not run it on a bus that matters. The figures hold
-for this program and the server together, and for this machine.
+Each publisher sends one event at a time, as soon as the previous one is
+acknowledged; every subscriber receives all events. The run ends at --count or
+--seconds, whichever comes first. The events have topics that begin with
+"bench." and stay in the history, where they displace older ones once
+--max-history is reached: do not run it on a production bus. The figures are
+for this program and the server together, on this machine.
 
 Examples:
   $ eventbus bench
@@ -33,10 +33,10 @@ const SHOW_MS = 100;
 /** The command that measures a running server. */
 export function benchCommand(): Command {
   const command = new Command("bench")
-    .description("measure a running server; writes events into its history")
-    .option("--count <n>", "the most events to publish", wholeNumber(1, 10_000_000), 100_000)
-    .option("--seconds <n>", "the longest time to publish", wholeNumber(1, 3600), 5)
-    .option("--publishers <n>", "publishes at the same time", wholeNumber(1, 128), 16)
+    .description("benchmark a running server; writes events to its history")
+    .option("--count <n>", "maximum number of events to publish", wholeNumber(1, 10_000_000), 100_000)
+    .option("--seconds <n>", "maximum time to publish for", wholeNumber(1, 3600), 5)
+    .option("--publishers <n>", "concurrent publishers", wholeNumber(1, 128), 16)
     .option("--subscribers <n>", "subscribers to every event", wholeNumber(0, 64), 4)
     .option("--bytes <n>", "size of the data", wholeNumber(2, 1_000_000), 100)
     .option("--json", "print the figures as JSON")
@@ -47,7 +47,7 @@ export function benchCommand(): Command {
 }
 
 async function bench(flags: BenchFlags): Promise<number> {
-  say("this writes events into the history of the server, under topics that begin with bench.");
+  say("this writes events to the server's history, under topics that begin with bench.");
   const bus = connectTo(flags);
   const run = new Run(bus, flags);
   try {

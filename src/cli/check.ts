@@ -6,8 +6,8 @@ import { ProgressLine } from "./terminal/progress-line.ts";
 /** The command that looks for damage in a history file. */
 export function checkCommand(): Command {
   return new Command("check")
-    .description("look for damage in a history file that no server uses; changes nothing")
-    .addOption(databaseOption("file of the history"))
+    .description("check a history file that no server uses for damage; changes nothing")
+    .addOption(databaseOption("history file"))
     .action(async (options: { db: string }) => {
       process.exitCode = await check(options.db);
     });
@@ -26,7 +26,7 @@ async function check(path: string): Promise<number> {
   const { isSound, untold } = report;
   if (untold > 0) process.stdout.write(`and ${untold} more\n`);
   if (!isSound) {
-    process.stderr.write(`${path} is damaged: restore a backup, or go on without what is named here\n`);
+    process.stderr.write(`${path} is damaged: restore a backup, or continue without what is listed here\n`);
     return 1;
   }
   process.stdout.write(`${path} is sound: ${keptWords(report)}\n`);

@@ -12,7 +12,7 @@ Examples:
 /** The command that prints a script by which a shell completes commands, flags and the values of flags. */
 export function completionsCommand(): Command {
   const command = new Command("completions")
-    .description("print a script that makes a shell complete eventbus's commands and flags")
+    .description("print a shell completion script for the commands and flags")
     .addArgument(new Argument("<shell>", "which shell").choices(Object.keys(shells)))
     .addHelpText("after", EXAMPLES);
   return command.action((shell: Shell) => {

@@ -13,26 +13,26 @@ export interface ConnectionOptions {
 /** The address at which `serve` listens by default. */
 const DEFAULT_URL = `http://${settings.host.default}:${settings.port.default}`;
 const BROKEN = "the connection broke";
-/** How long `--wait` goes on, and a publish of lines keeps trying: safely within the server's ten minutes. */
+/** How long `--wait` and a publish of lines keep retrying: safely within the server's ten minutes. */
 export const PATIENT_MS = 9 * 60 * 1000;
-/** How long a call tries again when the server has answered before, or says "not now", in milliseconds. */
+/** How long a call is retried if the server has responded before, or reports a temporary error, in milliseconds. */
 const IMPATIENT_MS = 30_000;
 /** A connection that could not be made; the message says why. */
 class ConnectFailure extends EventBusError {}
 
-/** How long a server may take to show that it is there, in milliseconds. */
+/** How long to wait for a sign of a server, in milliseconds. */
 const PROBE_MS = 3000;
 
 /** Gives a command the flags that name the server and the token. */
 export function withServer(command: Command): Command {
   return command
     .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default(DEFAULT_URL))
-    .addOption(new Option("--token <token>", "secret of a token that allows it").env("EVENTBUS_TOKEN"));
+    .addOption(new Option("--token <token>", "secret of a token that allows the command").env("EVENTBUS_TOKEN"));
 }
 
 /** As {@link withServer}, for commands that can wait for a server that is not up yet. */
 export function withConnection(command: Command): Command {
-  return withServer(command).option("--wait", "wait up to 9 minutes for a server that is not up yet");
+  return withServer(command).option("--wait", "wait up to 9 minutes for the server to come up");
 }
 
 /** Whether a flag, or its variable, was given; an empty variable counts as unset. */
@@ -71,7 +71,7 @@ export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS):
   });
 }
 
-/** Whether a server answers at the address, whatever it says. */
+/** Whether a server responds at the address, whatever it returns. */
 export async function isServerAt(url: string): Promise<boolean> {
   try {
     await outboundFetch(new URL("/healthz", url), { signal: AbortSignal.timeout(PROBE_MS) });
@@ -81,7 +81,7 @@ export async function isServerAt(url: string): Promise<boolean> {
   }
 }
 
-/** Why a connection failed, and what to do about it; no remedy where trying again may help by itself. */
+/** Why a connection failed, and what to do about it; no remedy if retrying may help by itself. */
 async function reasonOf(error: unknown, url: string): Promise<{ what: string; remedy?: string }> {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
   const proxy = proxyOf(url);
@@ -95,14 +95,14 @@ async function reasonOf(error: unknown, url: string): Promise<{ what: string; re
     return { what: `no host found at ${url}`, remedy: "is --url right?" };
   }
   if (/CERT|SIGNATURE|ISSUER/.test(code)) {
-    const remedy = "name its authority in NODE_EXTRA_CA_CERTS";
+    const remedy = "add its certificate authority to NODE_EXTRA_CA_CERTS";
     return { what: `untrusted certificate (${code}) at ${url}`, remedy };
   }
   return (await otherSchemeOf(url)) ?? { what: BROKEN };
 }
 
 function remedyFor({ variable }: NamedProxy, url: string): string {
-  return `it is named by ${variable}; to reach the server directly, put ${new URL(url).hostname} into NO_PROXY`;
+  return `it is set by ${variable}; to reach the server directly, add ${new URL(url).hostname} to NO_PROXY`;
 }
 
 /** A server that speaks HTTP where HTTPS was asked for, or the other way round. */
@@ -125,17 +125,17 @@ async function speaks(url: string): Promise<boolean> {
   }
 }
 
-/** The words of an error, with what its reader can do about it. */
+/** The message of an error, with advice on how to resolve it. */
 export function adviceOn(error: EventBusError): string {
   switch (error.code) {
     case "network":
       return error instanceof ConnectFailure || isOurs(error) ? error.message : BROKEN;
     case "token_missing":
-      return `${error.message}: give one with --token or EVENTBUS_TOKEN`;
+      return `${error.message}: pass one with --token or EVENTBUS_TOKEN`;
     case "token_invalid":
       return `${error.message}: is --token, or EVENTBUS_TOKEN, the right one?`;
     case "scope_insufficient":
-      return `${error.message}: ask for a token that allows it`;
+      return `${error.message}: use a token that allows it`;
     case "protocol":
       return `${error.message}: is --url the address of an eventbus?`;
     default:
@@ -143,7 +143,7 @@ export function adviceOn(error: EventBusError): string {
   }
 }
 
-/** Whether the message is the client's own, and not made of the runtime's words. */
+/** Whether the message is the client's own, and not the runtime's. */
 function isOurs({ cause }: EventBusError): boolean {
   return cause === undefined || cause instanceof EventBusError;
 }
@@ -153,8 +153,8 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER): (tex
   return (text) => {
     const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
     if (number >= least && number <= most) return number;
-    const upTo = most === Number.MAX_SAFE_INTEGER ? "" : ` to ${most}`;
-    throw new InvalidArgumentError(`It must be a whole number from ${least}${upTo}${upTo === "" ? " on" : ""}.`);
+    const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+    throw new InvalidArgumentError(`It must be a whole number ${range}.`);
   };
 }
 

@@ -9,10 +9,10 @@ import { OutputClosedError } from "./terminal/output.ts";
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
-/** What a caller can put right on the command line. */
+/** Errors that the user can correct on the command line. */
 const USAGE_CODES: readonly string[] = ["parameter_invalid", "parameter_unknown", "pattern_invalid", "topic_invalid"];
 
-/** Says on standard error what went wrong, and gives the exit code. What commander throws it has said itself. */
+/** Reports an error on standard error, and returns the exit code. Commander has already reported what it throws. */
 export function reportFailure(error: unknown): number {
   if (error instanceof OutputClosedError) return 0;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : WRONG_USAGE;

@@ -18,7 +18,7 @@ interface HistoryFlags extends ConnectionOptions {
 const PAGE = 1000;
 
 const EXAMPLES = `
-An event a line. What is asked for must hold all at once.
+Prints one event per line. An event must match every filter that is given.
 
 Examples:
   $ eventbus history
@@ -30,12 +30,12 @@ Examples:
 export function historyCommand(): Command {
   const command = new Command("history")
     .description("print past events, newest first")
-    .argument("[patterns...]", "topics, as in 'orders.*'; all when left out")
-    .option("--last <n>", "the most events to print, any number", wholeNumber(1), 50)
+    .argument("[patterns...]", "topic patterns, such as 'orders.*'; default: all")
+    .option("--last <n>", "maximum number of events to print; has no upper bound", wholeNumber(1), 50)
     .option("--topic <pattern>", "the same as PATTERN; repeatable", (text, all: string[] = []) => [...all, text])
-    .option("--from <time>", "not before; an RFC 3339 time, or a duration ago such as 10m")
-    .option("--to <time>", "not after; an RFC 3339 time, or a duration ago such as 10m")
-    .option("--source <source>", "of this source, exactly")
+    .option("--from <time>", "earliest time: an RFC 3339 time, or a duration ago such as 10m")
+    .option("--to <time>", "latest time: an RFC 3339 time, or a duration ago such as 10m")
+    .option("--source <source>", "only exactly this source")
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES);
   return withConnection(command).action((patterns: string[], flags: HistoryFlags) => history(patterns, flags));
@@ -43,7 +43,7 @@ export function historyCommand(): Command {
 
 /** `--output json|table`. */
 export function outputOption(): Option {
-  const help = "how it is printed (default: table on a terminal, json elsewhere)";
+  const help = "output format (default: table on a terminal, json elsewhere)";
   return new Option("--output <form>", help).choices(["json", "table"]);
 }
 

@@ -23,7 +23,7 @@ export interface LineBatch {
 export interface BatchOptions {
   /** Lines to pass over. */
   readonly skip: number;
-  /** Makes an envelope of a line that is not blank; what it throws is told with the line's number. */
+  /** Creates an envelope from a line that is not blank; its errors are reported with the line number. */
   readonly toEnvelope?: ((line: string) => string) | undefined;
 }
 
@@ -135,7 +135,7 @@ async function* withIdle<T>(input: AsyncIterable<T>): AsyncGenerator<T | undefin
     const result = first ?? (await next);
     if (result.done) return;
     next = iterator.next();
-    // Told where it is awaited.
+    // Reported where it is awaited.
     next.catch(() => {});
     yield result.value;
   }

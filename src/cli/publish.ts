@@ -30,17 +30,17 @@ interface PublishFlags extends ConnectionOptions {
 const HINT_MS = 2000;
 
 const EXAMPLES = `
-DATA is JSON. Left out, or "-", it is read from standard input when something is
-piped in; without either it is null. The event is printed as the server made it.
+DATA is JSON. If it is omitted or "-", it is read from standard input when
+something is piped in, and is null otherwise. The published event is printed.
 
-With --ndjson, standard input, or the file of --file, holds an event a line:
-{"topic":"a.b","data":1,"source":"s"}; with a TOPIC, each line is the data.
-Lines are sent in batches of up to 10,000, each published whole or not at all,
-and sent again with the same Idempotency-Key, for up to 9 minutes, when the
-connection or the server fails: no line is published twice. Whatever ends the
-command early, it says how many lines are published and how to go on. Going on
-with the same --key within 10 minutes of the end publishes nothing twice; later,
-the last batch may come twice.
+With --ndjson, standard input, or the file given by --file, has one event per
+line: {"topic":"a.b","data":1,"source":"s"}; with a TOPIC, each line is the
+data. Lines are sent in batches of up to 10,000, each published whole or not at
+all. When the connection or the server fails, a batch is retried with the same
+Idempotency-Key for up to 9 minutes: no line is published twice. If the command
+ends early, it reports how many lines are published and how to continue.
+Continuing with the same --key within 10 minutes of the end publishes nothing
+twice; later than that, the last batch may be published twice.
 
 Examples:
   $ eventbus publish orders.created '{"total":1.10}' --source shop
@@ -57,10 +57,10 @@ export function publishCommand(): Commander {
     .argument("[topic]", "topic of the event, such as orders.created")
     .argument("[data]", 'JSON, or "-" for standard input')
     .addOption(new Option("--source <source>", "who publishes"))
-    .option("--text", "take DATA as text, and publish it as a JSON string")
+    .option("--text", "treat DATA as text, and publish it as a JSON string")
     .option("--ndjson", "publish an event for each line of standard input")
-    .option("--file <file>", "with --ndjson: the lines of this file instead")
-    .option("--skip <lines>", "with --ndjson: pass over so many lines, which are published already", wholeNumber(0), 0)
+    .option("--file <file>", "with --ndjson: read the lines from this file instead")
+    .option("--skip <lines>", "with --ndjson: skip this many lines, which are already published", wholeNumber(0), 0)
     .option("--key <key>", "Idempotency-Key: a repeat within 10 minutes publishes nothing; default: a random one", key)
     .addHelpText("after", EXAMPLES);
   return withConnection(command).action(
@@ -101,7 +101,7 @@ function isPiped(): boolean {
 
 /** All of standard input. After a while without any, says that it is waited for. */
 async function readInput(command: Commander): Promise<string> {
-  const hint = setTimeout(() => say("waiting for the data on standard input; give DATA to read nothing"), HINT_MS);
+  const hint = setTimeout(() => say("waiting for data on standard input; to read nothing, pass DATA"), HINT_MS);
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await Bun.stdin.bytes());
   } catch {
@@ -122,7 +122,7 @@ interface Lines {
 function sourceOfLines(command: Commander, first = "-", second: string | undefined, flags: PublishFlags): Lines {
   const { text, file, source } = flags;
   const topic = first === "-" ? undefined : first;
-  if (text) command.error("error: --text and --ndjson exclude each other");
+  if (text) command.error("error: --text and --ndjson are mutually exclusive");
   if ((second ?? "-") !== "-")
     command.error("error: with --ndjson, lines come from standard input, or from --file FILE");
   if (topic !== undefined && second === undefined && file === undefined && isFile(topic)) {
@@ -130,7 +130,7 @@ function sourceOfLines(command: Commander, first = "-", second: string | undefin
     command.error(`error: ${topic} is a file: for its lines, eventbus publish --ndjson --file ${topic}; ${asTopic}`);
   }
   if (topic === undefined && source !== undefined) {
-    command.error("error: --source needs a TOPIC: without one, each line says its own source");
+    command.error("error: --source needs a TOPIC: without one, each line has its own source");
   }
   return { topic, file };
 }
@@ -157,7 +157,7 @@ async function publishLines({ topic, file }: Lines, flags: PublishFlags): Promis
 function standardInput(topic: string | undefined): Readable {
   if (process.stdin.isTTY) {
     const what = topic === undefined ? 'events, such as {"topic":"a.b","data":1}' : `the data of events to ${topic}`;
-    say(`type ${what}, one a line; Ctrl-D ends`);
+    say(`type ${what}, one per line; end with Ctrl-D`);
   }
   return process.stdin;
 }
@@ -222,7 +222,7 @@ class LineRun {
     this.#line = skip;
   }
 
-  /** Rejects when it is interrupted, too: nobody knows then whether the batch arrived. */
+  /** Also rejects when it is interrupted: it is then unknown whether the batch arrived. */
   async publish({ text, firstLine, lastLine }: LineBatch): Promise<void> {
     try {
       const signal = this.#stop;
@@ -244,14 +244,14 @@ class LineRun {
     await print(`${JSON.stringify({ count: this.#events, lines: this.#line })}\n`);
   }
 
-  /** Says what is wrong, what is published, how to go on; gives the exit code. */
+  /** Reports what is wrong, what is published and how to continue; returns the exit code. */
   fail(error: unknown): number {
     this.#progress.clear();
     if (this.#events === 0 && error instanceof EventBusError && isRefused(error)) throw error;
     const isInterrupted = this.#stop.aborted;
     say(isInterrupted ? "interrupted" : wordsOf(error));
     const until = this.#line === 0 ? "no line is published" : `lines 1 to ${this.#line} are published`;
-    say(`${until}; go on with --skip ${this.#line} --key ${this.#key}, within 10 minutes`);
+    say(`${until}; continue with --skip ${this.#line} --key ${this.#key}, within 10 minutes`);
     return isInterrupted ? 130 : 1;
   }
 

@@ -6,13 +6,13 @@ import { ProgressLine } from "./terminal/progress-line.ts";
 /** The command that puts a checked copy in the place of the history. */
 export function restoreCommand(): Command {
   return new Command("restore")
-    .description("put a copy, checked, in the place of the history; what was there is kept aside")
-    .argument("[file]", "copy to restore, as `eventbus backup` makes it")
+    .description("verify a copy and put it in place of the history; the replaced file is kept")
+    .argument("[file]", "copy to restore, made by `eventbus backup`")
     .option("--from <file>", "the same as FILE")
-    .addOption(databaseOption("file of the history, which no server may use"))
+    .addOption(databaseOption("history file, which no server may be using"))
     .action(async (file: string | undefined, options: { from?: string; db: string }, command: Command) => {
       const from = file ?? options.from;
-      if (from === undefined) return command.error("error: name the copy: eventbus restore FILE");
+      if (from === undefined) return command.error("error: a copy is missing: eventbus restore FILE");
       const { db } = options;
       const progress = new ProgressLine();
       const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
@@ -26,11 +26,11 @@ function report(db: string, { report, aside, replacedHead }: Restored): void {
   const { head } = report;
   process.stdout.write(`${db} is restored: ${keptWords(report)}\n`);
   if (aside === undefined) return;
-  process.stderr.write(`what was there before is now ${aside}\n`);
+  process.stderr.write(`the replaced file is now ${aside}\n`);
   if (replacedHead !== undefined && replacedHead <= head) return;
   const last = replacedHead === undefined ? "" : ` up to ${replacedHead}`;
   process.stderr.write(
-    `the ids after ${head}${last} were given before, and are given again from now on, to other events: ` +
-      `whatever remembers a later id than ${head} must go on from ${head}\n`,
+    `the ids after ${head}${last} were assigned before, and from now on are assigned again, to other events: ` +
+      `anything that remembers an id above ${head} must continue from ${head}\n`,
   );
 }

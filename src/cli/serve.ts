@@ -24,9 +24,9 @@ const STOP_MS = 4500;
 /** Made when the program is compiled. */
 const page = bundleDashboard();
 
-/** The command that runs the service until it is told to stop. */
+/** The command that runs the service until it is stopped. */
 export function serveCommand(version: string): Command {
-  const command = new Command("serve").description("run the service (what a bare `eventbus` does)");
+  const command = new Command("serve").description("run the service (the default command)");
   for (const setting of Object.values(settings)) {
     const value = setting.unit === undefined ? "" : ` <${setting.unit}>`;
     const option = new Option(`${setting.flag}${value}`, `${setting.help} (default: ${shownDefault(setting)})`);
@@ -35,11 +35,14 @@ export function serveCommand(version: string): Command {
     command.addOption(option);
   }
   command.addOption(
-    new Option(`${CONFIG_FLAG} <file>`, "settings in TOML, named as the flags; flags and environment win over it")
+    new Option(
+      `${CONFIG_FLAG} <file>`,
+      "settings file in TOML, with the names of the flags; flags and environment override it",
+    )
       .env(environmentName({ flag: CONFIG_FLAG }))
       .argParser(collect),
   );
-  command.option("--print-config", "show every setting and where it comes from, and end");
+  command.option("--print-config", "print every setting and where it comes from, and exit");
   return command.action(async () => {
     const flags = flagsOf(command);
     const path = configPath(flags);
@@ -52,7 +55,7 @@ export function serveCommand(version: string): Command {
   });
 }
 
-/** Keeps all that is given, so that twice can be told from once. */
+/** Keeps all given values, so that a repeated flag can be detected. */
 function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
   return [...(earlier ?? []), text];
 }
@@ -75,7 +78,7 @@ function flagsOf(command: Command): Flags {
 
 function serve({ config, passedOver }: Resolved, version: string): Promise<number> {
   const log = createLogger(config.logLevel, config.logFormat);
-  if (passedOver.length > 0) log.debug({ variables: passedOver }, "variables of another container are passed over");
+  if (passedOver.length > 0) log.debug({ variables: passedOver }, "ignoring variables that describe another container");
   return new Promise((end) => {
     const stop = async (reason: string, exitCode: number) => {
       log.info({ reason }, "stopping");
@@ -98,10 +101,10 @@ function serve({ config, passedOver }: Resolved, version: string): Promise<numbe
   });
 }
 
-/** What a newcomer needs: where it is, where the documentation is, where the events are kept. */
+/** What a new user needs: the address, the documentation, and the file of the events. */
 function announce({ url, bus }: Service, { db, logFormat }: Config, log: Logger, version: string): void {
   const kept = bus.head - bus.floor + 1;
-  const file = db === ":memory:" ? "memory only: nothing is kept" : resolve(db);
+  const file = db === ":memory:" ? "memory only: nothing is stored on disk" : resolve(db);
   if (logFormat === "json") {
     log.info({ url, version, database: file, events: kept }, `listening on ${url}`);
     return;
@@ -116,7 +119,7 @@ function announce({ url, bus }: Service, { db, logFormat }: Config, log: Logger,
   );
 }
 
-/** What a failed start says: the words of our own errors, and nothing more. */
+/** The message of a failed start: that of our own errors, and nothing more. */
 export function startFailure(error: unknown): string {
   return error instanceof BusError
     ? error.message

@@ -21,17 +21,16 @@ interface SubscribeFlags extends ConnectionOptions {
 }
 
 const EXAMPLES = `
-Events go to standard output, a line each; what happens to the connection is
-said on standard error. It connects again by itself, and goes on after the last
-event it had: each comes once. Ctrl-C, and every other end, says the id to go on
-from.
+Events are printed to standard output, one per line; the state of the connection
+is reported on standard error. The command reconnects by itself and resumes after
+the last event it received: each event is printed once. When it ends, by Ctrl-C
+or otherwise, it reports the id to continue from.
 
---exec runs the command by the shell for each event, one after the other, with
-the event on its standard input, and EVENTBUS_ID, EVENTBUS_TOPIC and
-EVENTBUS_SOURCE in its environment, where U+FFFD stands for a NUL. When the
-command fails, or cannot be started, this ends with 1, and the id it names is
-that of the last event that went well; with --on-error continue, it says so and
-goes on.
+--exec runs the command in the shell for each event, one at a time, with the
+event on its standard input, and EVENTBUS_ID, EVENTBUS_TOPIC and EVENTBUS_SOURCE
+in its environment, where U+FFFD replaces a NUL. When the command fails or
+cannot be started, this exits with 1, and reports the id of the last event that
+succeeded; with --on-error continue, it reports the failure and continues.
 
 Examples:
   $ eventbus subscribe
@@ -42,24 +41,24 @@ Examples:
 /** The command that prints events as they come, or runs something for each. */
 export function subscribeCommand(): Command {
   const command = new Command("subscribe")
-    .description("print events as they come, or run a command for each")
-    .argument("[patterns...]", "topics, as in 'orders.*'; all when left out")
+    .description("print events as they are published, or run a command for each")
+    .argument("[patterns...]", "topic patterns, such as 'orders.*'; default: all")
     .addOption(
       new Option(
         "--since <since>",
         "start after an id, at an RFC 3339 time, 30s, 10m, 24h or 7d ago; all, now",
       ).conflicts("last"),
     )
-    .option("--last <n>", "start with the newest n events that match", wholeNumber(1, 10_000))
-    .option("--count <n>", "end after n events", wholeNumber(1))
+    .option("--last <n>", "start with the newest n matching events", wholeNumber(1, 10_000))
+    .option("--count <n>", "exit after n events", wholeNumber(1))
     .addOption(
-      new Option("--output <form>", "how events are printed (default: pretty on a terminal, json elsewhere)")
+      new Option("--output <form>", "output format (default: pretty on a terminal, json elsewhere)")
         .choices(["json", "pretty", "data"])
         .conflicts("exec"),
     )
-    .option("--exec <command>", "run a command for each event, rather than print it")
+    .option("--exec <command>", "run a command for each event, instead of printing it")
     .addOption(
-      new Option("--on-error <what>", "what to do when the command of --exec fails")
+      new Option("--on-error <what>", "what to do when the --exec command fails")
         .choices(["stop", "continue"])
         .default("stop"),
     )
@@ -85,7 +84,7 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
   try {
     return await handleAll(subscription, flags, handled, stop);
   } finally {
-    if (handled.lastId !== undefined) say(`go on with --since ${handled.lastId}`);
+    if (handled.lastId !== undefined) say(`continue with --since ${handled.lastId}`);
   }
 }
 
@@ -95,7 +94,7 @@ function announcer(url: string): (state: ConnectionState) => void {
     if (state.kind === "open") say(wasOpen ? "resumed" : `connected to ${url}`);
     if (state.kind === "waiting") {
       const why = state.error ? adviceOn(state.error) : "the server stopped";
-      say(`${why}; trying again in ${(state.delayMs / 1000).toFixed(1)} s`);
+      say(`${why}; retrying in ${(state.delayMs / 1000).toFixed(1)} s`);
     }
     wasOpen ||= state.kind === "open";
   };
@@ -104,7 +103,7 @@ function announcer(url: string): (state: ConnectionState) => void {
 function gapWords({ after, next }: Gap): string {
   return next > after
     ? `gap: the events between ${after} and ${next} are no longer kept`
-    : `gap: the server has another history, in which event ${after} was never given; it goes on at ${next}`;
+    : `gap: the server has a different history, in which event ${after} never existed; continuing at ${next}`;
 }
 
 interface Handled {

@@ -39,7 +39,7 @@ interface TokenPlace {
 /** The commands that say who may do what. */
 export function tokenCommand(): Command {
   const command = new Command("token").description(
-    "make, list and revoke tokens: through the running server, or in the file when no server runs",
+    "create, list and revoke tokens, through the running server, or in the file when no server is running",
   );
   command.addCommand(createCommand()).addCommand(listCommand()).addCommand(revokeCommand());
   return command;
@@ -47,23 +47,26 @@ export function tokenCommand(): Command {
 
 function createCommand(): Command {
   const command = new Command("create")
-    .description("make a token, and print its secret, which is shown this once")
+    .description("create a token, and print its secret, which is shown only once")
     .argument("<name>", "its name: letters, digits, dots, - and _")
     .addOption(patterns("--publish", "topics that it may publish to; repeatable"))
-    .addOption(patterns("--subscribe", "topics whose events it may see; repeatable"))
-    .option("--admin", "let it prune, see topics and stats, and manage tokens; the first token must be one")
+    .addOption(patterns("--subscribe", "topics with events that it may read; repeatable"))
+    .option(
+      "--admin",
+      "allow it to prune, read topics and stats, and manage tokens; the first token must be an admin token",
+    )
     .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry));
   return withPlace(command).action(async (name: string, options: CreateOptions) => {
     const { secret, expires_at } = await at(command, (place) => place.create(name, options));
     process.stdout.write(`${secret}\n`);
     const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`;
-    process.stderr.write(`token ${name} is valid ${until}; this is the only time that it is shown\n`);
+    process.stderr.write(`token ${name} is valid ${until}; this is the only time it is shown\n`);
   });
 }
 
 function listCommand(): Command {
   const command = new Command("list").description("list the tokens, without their secrets");
-  command.addOption(new Option("--output <form>", "how they are shown").choices(["table", "json"]).default("table"));
+  command.addOption(new Option("--output <form>", "output format").choices(["table", "json"]).default("table"));
   return withPlace(command).action(async ({ output }: { output: string }) => {
     const tokens = await at(command, (place) => place.list());
     process.stdout.write(output === "json" ? `${JSON.stringify(tokens)}\n` : tableOf(tokens));
@@ -71,7 +74,7 @@ function listCommand(): Command {
 }
 
 function revokeCommand(): Command {
-  const command = new Command("revoke").description("make a token invalid at once, its connections included");
+  const command = new Command("revoke").description("revoke a token at once, and close its connections");
   command.argument("<name>", "its name");
   return withPlace(command).action(async (name: string) => {
     await at(command, (place) => place.revoke(name));
@@ -80,7 +83,7 @@ function revokeCommand(): Command {
 }
 
 function withPlace(command: Command): Command {
-  return withServer(command).addOption(databaseOption("file of the history, for when no server runs"));
+  return withServer(command).addOption(databaseOption("history file, for when no server is running"));
 }
 
 function patterns(flag: string, help: string): Option {
@@ -95,7 +98,7 @@ function parseExpiry(text: string): Date {
     if (start.kind === "ago" && start.durationMs > 0) return new Date(Date.now() + start.durationMs);
     if (start.kind === "time") return new Date(start.timeMs);
   } catch {
-    // Told below, in words that fit.
+    // Reported below, with a better message.
   }
   throw new BusError("parameter_invalid", "--expires must be a duration such as 30s, 12h or 30d, or an RFC 3339 time");
 }
@@ -112,7 +115,7 @@ async function at<T>(command: Command, work: (place: TokenPlace) => Promise<T>):
   }
 }
 
-/** What the server says goes to the user as if it had been said here. */
+/** Reports the server's error to the user like a local one. */
 function asBusError(error: EventBusError): BusError {
   const code = errorCodes.find((one) => one === error.code) ?? "unavailable";
   const { parameter } = error.problem ?? {};
@@ -127,8 +130,8 @@ function withFlag(error: unknown): unknown {
 const errorCodes = Object.keys(problems) as ErrorCode[];
 
 /**
- * A server that was named is the place, and none else. A file that was named is, unless a server uses it. Without either
- * it is the server at the usual address, or, when there is none, the usual file.
+ * A server that was named is always used. A file that was named is used, unless a server has it open. Without either,
+ * it is the server at the default address, or, if there is none, the default file.
  */
 async function placeOf(command: Command): Promise<TokenPlace> {
   const options = command.opts<PlaceOptions>();
@@ -157,7 +160,7 @@ function serverPlace(options: PlaceOptions): TokenPlace {
 
 function filePlace(path: string, mayMake: boolean): TokenPlace {
   if (!mayMake && !existsSync(path)) {
-    throw new BusError("unavailable", `no server answers, and there is no file ${path}: name one with --url or --db`);
+    throw new BusError("unavailable", `no server responds, and there is no file ${path}: name one with --url or --db`);
   }
   const log = new SqliteEventLog(path);
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });

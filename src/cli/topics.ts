@@ -14,8 +14,8 @@ interface TopicsFlags extends ConnectionOptions {
 const PAGE = 1000;
 
 const TOPICS_EXAMPLES = `
-By name, in the order of their code points. They are printed page by page, so
-their number does not matter.
+Topics are sorted by name, in code point order. They are printed page by page,
+so there may be any number of them.
 
 Examples:
   $ eventbus topics
@@ -31,9 +31,9 @@ Example:
 /** The command that lists topics. */
 export function topicsCommand(): Command {
   const command = new Command("topics")
-    .description("list the topics that history keeps events of")
-    .argument("[patterns...]", "which topics; all when left out")
-    .option("--limit <n>", "the most topics to print; all when left out", wholeNumber(1))
+    .description("list the topics in the history")
+    .argument("[patterns...]", "topic patterns; default: all")
+    .option("--limit <n>", "maximum number of topics to print; default: all", wholeNumber(1))
     .addOption(outputOption())
     .addHelpText("after", TOPICS_EXAMPLES);
   return withConnection(command).action(async (patterns: string[], flags: TopicsFlags) => {
@@ -60,7 +60,7 @@ function cellsOf({ topic, count, last_id, last_at }: TopicSummary): string[] {
 /** The command that applies the rules of retention. */
 export function pruneCommand(): Command {
   return withConnection(new Command("prune"))
-    .description("apply the retention rules now, rather than within the prune interval")
+    .description("apply the retention rules now, instead of at the next interval")
     .addHelpText("after", PRUNE_EXAMPLES)
     .action(async (flags: ConnectionOptions) => {
       await print(`${JSON.stringify({ pruned: await connectTo(flags).prune() })}\n`);

@@ -3,7 +3,9 @@ import type { Http, HttpRequest } from "./http.ts";
 import { delayAfter } from "./reconnect.ts";
 import { pause, within } from "./waiting.ts";
 
-/** One try may take this part of the time of the call, so that a try that hangs leaves time for another. */
+/**
+ * One attempt may take this fraction of the call's time limit, so that an attempt that hangs leaves time for another.
+ */
 const TRY_SHARE = 0.5;
 
 /** An answer that was read to its end. */
@@ -12,7 +14,7 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-/** Requests with a short answer: tried again, within a time, after failures that may pass. */
+/** Requests with a short response: retried, within a time limit, after transient failures. */
 export class Calls {
   readonly #http: Http;
   readonly #timeoutMs: number;
@@ -30,9 +32,9 @@ export class Calls {
   }
 
   /**
-   * The answer. The request must be one that may be sent twice.
+   * Returns the response. The request must be safe to send twice.
    *
-   * Rejects with the last try's error when the next one would come too late, or could not mend it.
+   * Rejects with the error of the last attempt if another would be too late or could not help.
    */
   async answer(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<Answer> {
     // The wall clock: it goes on while a device sleeps, and the server forgets an idempotency key in that time.

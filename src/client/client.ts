@@ -19,10 +19,10 @@ import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
 import type { Stats } from "./stats.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 
-/** The server says something every 15 seconds: when it has missed three of these, nobody is there. */
+/** The server sends something every 15 seconds: after three misses, the connection is dead. */
 const SILENCE_MS = 45_000;
 const TIMEOUT_MS = 30_000;
-/** The server remembers an `Idempotency-Key` for ten minutes: whatever is tried again must have arrived by then. */
+/** The server remembers an `Idempotency-Key` for ten minutes: every retry must have arrived by then. */
 const MAX_TIMEOUT_MS = 9 * 60 * 1000;
 
 /** Topics that the server puts on a page at most. */
@@ -36,12 +36,12 @@ const JSON_TYPE = "application/json";
 const LINES_TYPE = "application/x-ndjson";
 
 /**
- * A server, as seen by those who publish and subscribe. Made by `connect`; holds no connection but those of its
+ * A server, as seen by publishers and subscribers. Created by `connect`; holds no connections except those of its
  * subscriptions.
  *
- * Every method that returns a promise rejects with an {@link EventBusError} and nothing else. It tries again by
- * itself what may pass — no connection, 429, 5xx but a full disk — with growing, jittered pauses, until `timeoutMs`
- * is over; `Retry-After` is honoured. The patterns and topics are checked by the server.
+ * Every method that returns a promise rejects only with an {@link EventBusError}. It retries transient failures by
+ * itself — no connection, 429, 5xx except a full disk — with growing, jittered pauses, until `timeoutMs` has passed;
+ * `Retry-After` is honoured. The server validates patterns and topics.
  */
 export class EventBusClient {
   readonly #http: Http;
@@ -66,9 +66,9 @@ export class EventBusClient {
   /**
    * Publishes one event; resolves with it once it is on the server's disk.
    *
-   * `data` is any JSON value, `undefined` is `null`. An event is never published twice by one call, however often the
-   * connection breaks. After `network` nobody knows whether it was published: to be sure, publish it again with an
-   * `idempotencyKey` of your own that you used the first time.
+   * `data` is any JSON value, `undefined` becomes `null`. One call never publishes an event twice, however often the
+   * connection breaks. After `network` it is unknown whether the event was published: to be sure, pass an
+   * `idempotencyKey` of your own, and publish again with the same key.
    */
   async publish(topic: string, data?: unknown, options: PublishOneOptions = {}): Promise<ReceivedEvent> {
     const { source } = options;
@@ -89,17 +89,18 @@ export class EventBusClient {
   }
 
   /**
-   * As `publishMany`, with the envelopes as JSON text, one a line, sent as they are. An error of one line has its number
-   * in `problem.line`, from 1.
+   * As `publishMany`, with the envelopes as JSON text, one per line, sent unchanged. An error in one line has its
+   * number in `problem.line`, from 1.
    */
   async publishLines(ndjson: string, options: PublishOptions = {}): Promise<PublishedRange> {
     return parseJson(await this.#post(LINES_TYPE, ndjson, options)) as PublishedRange;
   }
 
   /**
-   * Events that history keeps: the newest, newest first; with `after` the oldest after that id, oldest first. `[]` when
-   * there are none. For the next page, ask with `before` (or `after`) the last one's id. Rejects with `cursor_expired`,
-   * whose `problem.oldest` says where to go on, when retention has removed events that come next after an id.
+   * Queries the history: the newest events, newest first; with `after` the oldest after that id, oldest first. `[]` if
+   * there are none. For the next page, pass the id of the last one as `before` (or `after`). Rejects with
+   * `cursor_expired` if retention has removed the events that come next after an id; `problem.oldest` is where to
+   * continue.
    */
   async history(query: HistoryQuery = {}): Promise<ReceivedEvent[]> {
     const { signal, last, topic, from, to, source, before, after } = query;
@@ -117,8 +118,8 @@ export class EventBusClient {
   }
 
   /**
-   * Every topic that history keeps an event of and that matches one of the patterns, by name; default `*`. Asks for one
-   * page after another, each within `timeoutMs`. Where there may be very many topics, see `topicPages`.
+   * Every topic in the history that matches one of the patterns, by name; default `*`. Requests one page after another,
+   * each within `timeoutMs`. If there may be very many topics, use `topicPages`.
    */
   async topics(patterns: string | readonly string[] = [], { signal }: CallOptions = {}): Promise<TopicSummary[]> {
     const topics: TopicSummary[] = [];
@@ -128,8 +129,8 @@ export class EventBusClient {
   }
 
   /**
-   * As `topics`, a page at a time: holds no more than that page, and asks for the next one only when it is wanted. A
-   * topic that is kept all the while comes once, whatever is published and pruned meanwhile.
+   * As `topics`, one page at a time: holds only that page, and requests the next one on demand. A topic that is kept
+   * throughout is returned exactly once, whatever is published and pruned meanwhile.
    *
    * @example
    * for await (const page of bus.topicPages("orders.*")) for (const { topic, count } of page) console.log(topic, count);
@@ -146,25 +147,25 @@ export class EventBusClient {
     }
   }
 
-  /** Applies the retention rules now; resolves with the number of events that went. */
+  /** Applies the retention rules now; resolves with the number of events removed. */
   async prune({ signal }: CallOptions = {}): Promise<number> {
     const answer = parseJson(await this.#calls.send({ method: "POST", path: "/api/events/prune" }, signal));
     return (answer as { pruned: number }).pruned;
   }
 
-  /** What the server says of itself. */
+  /** Returns the state of the server. */
   async stats({ signal }: CallOptions = {}): Promise<Stats> {
     return parseJson(await this.#calls.send({ path: "/api/stats" }, signal)) as Stats;
   }
 
-  /** Every named token, by name. Needs an admin's token, as the next two do. */
+  /** Every named token, by name. Requires an admin token, as do the next two. */
   async tokens({ signal }: CallOptions = {}): Promise<TokenInfo[]> {
     return parseJson(await this.#calls.send({ path: TOKENS_PATH }, signal)) as TokenInfo[];
   }
 
   /**
-   * Makes a token. Its `secret` is told here and never again. After `network` nobody knows whether it was made: revoke
-   * it, and make it again.
+   * Creates a token. Its `secret` is returned only here. After `network` it is unknown whether it was created: revoke
+   * it, and create it again.
    */
   async createToken(name: string, options: NewTokenOptions = {}): Promise<NewToken> {
     const { publish, subscribe, admin, expiresAt, signal } = options;
@@ -174,18 +175,17 @@ export class EventBusClient {
     return parseJson(await this.#calls.sendOnce(request, signal)) as NewToken;
   }
 
-  /** Makes a token invalid at once. Rejects with `not_found` when there is none of this name. */
+  /** Revokes a token at once. Rejects with `not_found` if there is no token with this name. */
   async revokeToken(name: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#calls.send({ method: "DELETE", path: `${TOKENS_PATH}/${encodeURIComponent(name)}` }, signal);
   }
 
   /**
-   * Subscribes to the topics that match a pattern, or one of several. Connects at once, and never throws: what is wrong
-   * comes out of the iteration.
+   * Subscribes to the topics that match a pattern, or one of several. Connects at once, and never throws: errors are
+   * thrown by the iteration.
    *
    * Each subscription holds a connection. A browser has six to one server, for all its pages together, and Bun 256 in
-   * all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); every call beyond that waits. So rather give one subscription several
-   * patterns.
+   * all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); further calls wait. So prefer one subscription with several patterns.
    *
    * @example
    * for await (const event of bus.subscribe(["orders.*", "users.*"], { since: lastSeenId })) {
@@ -223,7 +223,7 @@ export class EventBusClient {
   }
 }
 
-/** 128 random bits. Not `crypto.randomUUID`, which a browser has on secure pages only. */
+/** 128 random bits. Not `crypto.randomUUID`, which browsers provide only on secure pages. */
 function randomKey(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join("-");
 }

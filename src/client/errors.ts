@@ -1,16 +1,16 @@
 import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
 
 /**
- * What went wrong, for programs to branch on: a code of the server, or one of the client's own.
+ * The kind of error, for programs to branch on: a code of the server, or one of the client's own.
  *
- * - `network`: no answer, or a connection that broke. Nobody knows whether the server did what was asked.
- * - `protocol`: an answer that no eventbus gives: a proxy's error page, the address of another service.
+ * - `network`: no response, or a broken connection. It is unknown whether the server carried out the request.
+ * - `protocol`: a response that does not come from an eventbus, such as a proxy's error page or another service.
  * - `aborted`: the `signal` of the call was aborted; its reason is the `cause`.
  * - `closed`: the client was closed.
  */
 export type EventBusErrorCode = ErrorCode | "network" | "protocol" | "aborted" | "closed";
 
-/** What an {@link EventBusError} knows beside its code and message. */
+/** What an {@link EventBusError} has besides its code and message. */
 export interface EventBusErrorDetails {
   status?: number | undefined;
   problem?: Problem | undefined;
@@ -19,7 +19,7 @@ export interface EventBusErrorDetails {
 }
 
 /**
- * The one kind of error that the client throws on purpose. `message` is for people.
+ * The only kind of error that the client throws deliberately. `message` is for people.
  *
  * @example
  * try {
@@ -32,11 +32,13 @@ export interface EventBusErrorDetails {
 export class EventBusError extends Error {
   override readonly name = "EventBusError";
   readonly code: EventBusErrorCode;
-  /** HTTP status of the answer; undefined when there was none. */
+  /** HTTP status of the response; undefined if there was none. */
   readonly status: number | undefined;
-  /** The whole `application/problem+json` body, with members that help, such as `position`, `line`, `limit`, `oldest`. */
+  /**
+   * The complete `application/problem+json` body, with helpful members such as `position`, `line`, `limit`, `oldest`.
+   */
   readonly problem: Problem | undefined;
-  /** How long the server asked to wait before the next try, in milliseconds. */
+  /** How long the server asked to wait before the next attempt, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(code: EventBusErrorCode, message: string, details: EventBusErrorDetails = {}) {
@@ -51,7 +53,7 @@ export class EventBusError extends Error {
 /** 4xx that say "not now" rather than "not so": timeout, too early, too many requests. */
 const PASSING_STATUSES: readonly number[] = [408, 425, 429];
 
-/** Whether the same request may succeed later without anybody changing it. A full disk may, but not within seconds. */
+/** Whether the same request may succeed later, unchanged. A full disk may, but not within seconds. */
 export function isTemporary(error: EventBusError): boolean {
   if (error.code === "network") return true;
   if (error.code === "storage_full" || error.status === undefined) return false;
@@ -61,14 +63,18 @@ export function isTemporary(error: EventBusError): boolean {
 /** The longest wait that a server can ask for, in milliseconds; far below what a timer can take. */
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 
-/** The error that an answer outside of 2xx stands for. Reads its body. */
+/** The error for a response outside 2xx. Reads its body. */
 export async function errorOf(response: Response): Promise<EventBusError> {
   const { status } = response;
   const retryAfterMs = retryAfterOf(response.headers.get("retry-after"));
   const details = { status, retryAfterMs };
   const problem = problemOf(await response.text());
   if (problem === undefined) {
-    return new EventBusError("protocol", `${response.url} answered ${status}, and not in eventbus's words`, details);
+    return new EventBusError(
+      "protocol",
+      `${response.url} returned ${status}, and not in the format of eventbus`,
+      details,
+    );
   }
   return new EventBusError(problem.code, problem.detail, { ...details, problem });
 }

@@ -30,7 +30,7 @@ export class EventStream {
   readonly #parser = new ServerSentEventParser();
   #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
   #messages: StreamMessage[] = [];
-  /** Why there is nothing more to come, once the server has said so. */
+  /** Why the stream ends, once the server has said so. */
   #stopped: EventBusError | undefined;
 
   private constructor(options: StreamOptions) {
@@ -38,8 +38,8 @@ export class EventStream {
   }
 
   /**
-   * Connects, and waits until the server has said where the stream starts: so a stream that breaks right after it was
-   * opened can be resumed in the right place.
+   * Connects, and waits until the server has reported where the stream starts, so that a stream that breaks right after
+   * it was opened can be resumed in the right place.
    */
   static async open(http: Http, options: StreamOptions): Promise<EventStream> {
     const stream = new EventStream(options);
@@ -52,7 +52,7 @@ export class EventStream {
     }
   }
 
-  /** What came next, at least one message. Rejects when the connection is at its end, however it came to that. */
+  /** Returns the next messages, at least one. Rejects when the connection has ended, for whatever reason. */
   async read(): Promise<StreamMessage[]> {
     await this.#fill();
     return this.#messages.splice(0);
@@ -73,7 +73,7 @@ export class EventStream {
     });
     const isStream = response.headers.get("content-type")?.startsWith("text/event-stream");
     if (!isStream || response.body === null) {
-      throw new EventBusError("protocol", `${http.url} does not answer with a stream of events`);
+      throw new EventBusError("protocol", `${http.url} does not return a stream of events`);
     }
     this.#reader = response.body.getReader();
     await this.#fill();

@@ -3,7 +3,7 @@ import { EventBusError, errorOf } from "./errors.ts";
 /** What the client needs of `fetch`. */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-/** A secret, or what makes one: called for every request, so that a token that expires can be replaced. */
+/** A secret, or a function that returns one: called for every request, so that an expiring token can be replaced. */
 export type Token = string | (() => string | Promise<string>);
 
 /** Query parameters; undefined is left out, an array is a repeated parameter. */
@@ -18,7 +18,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** One server: its address, and who asks. */
+/** One server: its address and the credentials. */
 export class Http {
   readonly url: string;
   readonly #token: Token | undefined;
@@ -32,7 +32,7 @@ export class Http {
     this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init));
   }
 
-  /** Sends once; resolves with an answer of 2xx, whose body is still to be read. Rejects with the server's error. */
+  /** Sends once; resolves with a 2xx response with an unread body. Rejects with the server's error. */
   async send({ method = "GET", path, query = {}, headers, body, signal }: HttpRequest): Promise<Response> {
     const url = `${this.url}${path}${searchOf(query)}`;
     const response = await this.#fetch(url, {
@@ -95,8 +95,12 @@ function headersOf(headers: Record<string, string>): Headers {
   try {
     return new Headers(headers);
   } catch (error) {
-    throw new EventBusError("parameter_invalid", "the token or the idempotency key has characters no header can hold", {
-      cause: error,
-    });
+    throw new EventBusError(
+      "parameter_invalid",
+      "the token or the idempotency key has characters that are not allowed in a header",
+      {
+        cause: error,
+      },
+    );
   }
 }

@@ -33,13 +33,13 @@ export class Link {
     this.#http = http;
     this.#options = options;
     this.opened = this.#establish().then(() => this.#requireOpen());
-    // Whoever reads is told as well.
+    // The reader is notified as well.
     this.opened.catch(() => {});
   }
 
   /**
-   * What came next; undefined after `close`. The caller must be done with it before it calls again: what it was given
-   * counts as received. Rejects with an error that connecting again does not mend.
+   * What came next; undefined after `close`. The caller must have handled it before it calls again: what was returned
+   * counts as received. Rejects with an error that reconnecting cannot fix.
    */
   async read(): Promise<readonly StreamMessage[] | undefined> {
     await this.opened.catch(() => {});
@@ -64,8 +64,8 @@ export class Link {
 
   #receive(messages: StreamMessage[]): readonly StreamMessage[] {
     const [first] = messages;
-    // Ids never go down in one history. So it was replaced: what the new one holds up to here is not known to anybody. Or
-    // the token sees less than the one before it. Where the server knows it, it says so by a gap itself.
+    // Ids never decrease within one history. So it was replaced, and what the new one contains up to here is unknown;
+    // or the token may read less than the previous one. If the server knows, it reports a gap itself.
     if (first && first.kind !== "gap" && this.#position !== undefined && first.position < this.#position) {
       const next = first.kind === "event" ? first.position : first.position + 1;
       messages.unshift({ kind: "gap", position: next - 1, gap: { type: "gap", after: 0, next } });

@@ -4,13 +4,13 @@ export interface ConnectOptions {
   /** Sent as `Authorization: Bearer`. A function is called before every request. Default: none. */
   token?: Token | undefined;
   /**
-   * How long a call may take, tries included, in milliseconds, 1 to 540,000; default 30,000. A subscription has no such
-   * limit.
+   * How long a call may take, including retries, in milliseconds, 1 to 540,000; default 30,000. A subscription has no
+   * such limit.
    */
   timeoutMs?: number | undefined;
-  /** A stream in which nothing comes for this many milliseconds is dead; default 45,000, three missed keep-alives. */
+  /** A stream that receives nothing for this many milliseconds is dead; default 45,000, three missed keep-alives. */
   silenceMs?: number | undefined;
-  /** What is used instead of the platform's `fetch`: for a proxy, a certificate of your own, a test. */
+  /** Replaces the platform's `fetch`: for a proxy, a custom certificate, or a test. */
   fetch?: Fetch | undefined;
 }
 
@@ -21,22 +21,22 @@ export interface CallOptions {
 
 export interface PublishOptions extends CallOptions {
   /**
-   * 1 to 255 bytes, remembered by the server for at least ten minutes: publishing the same again under the same key
-   * gives the first event once more. Default: a random one for each call.
+   * 1 to 255 bytes, remembered by the server for at least ten minutes: publishing the same again with the same key
+   * returns the first event. Default: a random one for each call.
    */
   idempotencyKey?: string | undefined;
 }
 
 export interface PublishOneOptions extends PublishOptions {
-  /** Who publishes, at most 255 UTF-8 bytes; default `""`. */
+  /** Identifies the publisher, at most 255 UTF-8 bytes; default `""`. */
   source?: string | undefined;
 }
 
-/** What a token is good for. */
+/** What a token allows. */
 export interface NewTokenOptions extends CallOptions {
-  /** Patterns of the topics that may be published to; default none. */
+  /** Patterns of the topics that it may publish to; default none. */
   publish?: readonly string[] | undefined;
-  /** Patterns of the topics whose events may be seen; default none. */
+  /** Patterns of the topics that it may read events of; default none. */
   subscribe?: readonly string[] | undefined;
   /** Default false. */
   admin?: boolean | undefined;
@@ -44,25 +44,25 @@ export interface NewTokenOptions extends CallOptions {
   expiresAt?: Date | undefined;
 }
 
-/** An event to be published. */
+/** An event to publish. */
 export interface Envelope {
   topic: string;
-  /** Any JSON value; left out it is `null`. */
+  /** Any JSON value; default `null`. */
   data?: unknown | undefined;
   /** Default `""`. */
   source?: string | undefined;
 }
 
-/** What was published by one call: events with consecutive ids. */
+/** The result of one call: events with consecutive ids. */
 export interface PublishedRange {
   count: number;
   first_id: number;
   last_id: number;
 }
 
-/** What of the history is asked for. Everything that is given must hold. */
+/** A query for events. An event must match everything that is given. */
 export interface HistoryQuery extends CallOptions {
-  /** The most events to answer with, 1 to 10,000; default 50. */
+  /** The maximum number of events to return, 1 to 10,000; default 50. */
   last?: number | undefined;
   /** A pattern, or several of which one must match; default `*`. */
   topic?: string | readonly string[] | undefined;
@@ -70,18 +70,18 @@ export interface HistoryQuery extends CallOptions {
   from?: Date | string | undefined;
   /** Latest `created_at`, inclusive. */
   to?: Date | string | undefined;
-  /** The source, exactly. */
+  /** Only events with exactly this source. */
   source?: string | undefined;
   /** Only events with a smaller id. */
   before?: number | undefined;
-  /** Only events with a greater id; then the oldest of them come, oldest first. */
+  /** Only events with a greater id; returns the oldest of them, oldest first. */
   after?: number | undefined;
 }
 
-/** Which pages of topics are asked for. */
+/** A query for pages of topics. */
 export interface TopicPagesOptions extends CallOptions {
-  /** Only topics whose name comes after this text, in code point order; it need not be a topic. Default: from the first. */
+  /** Only topics with a name after this text, in code point order; it need not be a topic. Default: from the first. */
   after?: string | undefined;
-  /** The most topics on a page, 1 to 10,000; default 1,000. */
+  /** The maximum number of topics per page, 1 to 10,000; default 1,000. */
   limit?: number | undefined;
 }

@@ -12,7 +12,8 @@ const REL_NEXT = /;\s*rel\s*=\s*(?:"next"|next\b)/i;
 export function nextQuery(link: string | null): Parameters | undefined {
   const [, target] = [...(link ?? "").matchAll(LINK)].find(([, , rest]) => REL_NEXT.test(rest ?? "")) ?? [];
   if (target === undefined) return undefined;
-  if (!URL.canParse(target, BASE)) throw new EventBusError("protocol", "the address of the next page is not one");
+  if (!URL.canParse(target, BASE))
+    throw new EventBusError("protocol", "the server sent an invalid address for the next page");
   const search = new URL(target, BASE).searchParams;
   return Object.fromEntries([...new Set(search.keys())].map((name) => [name, search.getAll(name)]));
 }

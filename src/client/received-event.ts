@@ -2,7 +2,7 @@ import type { EventMessage } from "../protocol/event.ts";
 import { EventBusError } from "./errors.ts";
 
 /**
- * An event as it came from the server: `id`, `topic`, `data`, `source`, `created_at`, and its text to the letter.
+ * An event as received from the server: `id`, `topic`, `data`, `source`, `created_at`, and its exact text.
  *
  * `data` is what `JSON.parse` makes of it, so `12345678901234567890` and `1e400` are changed by JavaScript's numbers;
  * in `rawData` and `json` they are not.
@@ -10,11 +10,11 @@ import { EventBusError } from "./errors.ts";
 export interface ReceivedEvent extends EventMessage {
   /** The data as JSON text, as it was published. */
   readonly rawData: string;
-  /** The whole event as JSON text on one line. */
+  /** The complete event as JSON text on one line. */
   readonly json: string;
 }
 
-/** Reads an event's JSON text. Throws `protocol` when it is none. */
+/** Parses an event's JSON text. Throws `protocol` if it is not one. */
 export function parseEvent(json: string): ReceivedEvent {
   const event = parseJson(json) as Partial<EventMessage> | null;
   if (typeof event?.id === "number" && typeof event.topic === "string") return new Parsed(event as EventMessage, json);

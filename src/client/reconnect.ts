@@ -11,14 +11,14 @@ export const STABLE_MS = 5000;
 
 /** Where a subscription stands with its connection. */
 export type ConnectionState =
-  /** `failures`: tries in a row that came to nothing. */
+  /** `failures`: consecutive failed attempts. */
   | { readonly kind: "connecting"; readonly failures: number }
   | { readonly kind: "open"; readonly failures: number }
-  /** Tries again `delayMs` milliseconds after it got into this state, or when the network comes back. */
+  /** Retries `delayMs` milliseconds after entering this state, or when the network comes back. */
   | { readonly kind: "waiting"; readonly failures: number; readonly delayMs: number; readonly error: EventBusError }
-  /** The device has no network: tries again when it has. */
+  /** The device has no network: retries when it has. */
   | { readonly kind: "offline"; readonly failures: number; readonly error: EventBusError }
-  /** For good; by an error, or because somebody closed it. */
+  /** Ended for good, by an error or by a call to `close`. */
   | { readonly kind: "ended"; readonly error: EventBusError | undefined };
 
 /** What happens to a connection. */

@@ -17,8 +17,8 @@ const MAX_BLOCK_CHARACTERS = 2 ** 27;
 /**
  * Reads `text/event-stream` (WHATWG HTML, section 9.2.6), given in pieces cut anywhere.
  *
- * Unlike an `EventSource` it also tells blocks without data, for their id is a place to resume from. A block whose
- * blank line never comes is never told.
+ * Unlike an `EventSource`, it also returns blocks without data, because their id is a position to resume from. A block
+ * is returned only once its blank line has arrived.
  */
 export class ServerSentEventParser {
   #line: string[] = [];

@@ -14,40 +14,41 @@ export interface SubscribeOptions {
    * event that is published once the server has answered, see {@link Subscription.opened}.
    */
   since?: number | Date | string | undefined;
-  /** Start with the newest events that match, this many of them, 1 to 10,000. Not together with `since`. */
+  /** Start with this many of the newest matching events, 1 to 10,000. Cannot be combined with `since`. */
   last?: number | undefined;
   /** Ends the iteration without an error when it is aborted, as `close` does. */
   signal?: AbortSignal | undefined;
   /**
-   * Called in the place of events that are missing because retention removed them, once for each gap; what it throws,
-   * the loop throws. Without it a gap goes by unnoticed. A gap from 0 on, or one whose `next` is not above its `after`,
-   * means that the ids went back: the server's history was replaced, by a backup for instance, or the token may see less
-   * than the one before it.
+   * Called in place of events that are missing because retention removed them, once for each gap; the loop throws what
+   * it throws. Without it, gaps go unnoticed. A gap from 0 on, or one whose `next` is not above its `after`, means that
+   * the ids went back: the server's history was replaced, for example by a backup, or the token may read less than the
+   * previous one.
    */
   onGap?: ((gap: Gap) => void) | undefined;
   /** Called once, when the replay that `since` or `last` asked for has reached the live events; `id` is the newest then. */
   onCaughtUp?: ((id: number) => void) | undefined;
-  /** Called when the connection changes: for a light in a page, or a line in a log. Must not throw. */
+  /** Called when the connection state changes, for example to show or log it. Must not throw. */
   onState?: ((state: ConnectionState) => void) | undefined;
 }
 
 /**
- * The events that match, in id order, each once, however often the connection or the server dies: an async iterable
- * that ends when it is closed, or by an `EventBusError` that connecting again would not mend, such as
- * `token_invalid` or `pattern_invalid`.
+ * The matching events, in id order, each once, however often the connection or the server fails: an async iterable that
+ * ends when it is closed, or with an `EventBusError` that reconnecting cannot fix, such as `token_invalid` or
+ * `pattern_invalid`.
  *
- * It comes by `fetch` as server-sent events, because that is what reads a connection only as fast as the loop takes the
- * events: a slow loop holds the server back, which then serves it from history. Nothing is dropped, and neither side
- * fills its memory. (A WebSocket of a browser or of Bun reads on, whatever the loop does; and it cannot tell why it was
- * refused.) The server cuts who takes nothing for a minute; when the loop goes on, the subscription resumes.
+ * It uses server-sent events by `fetch`, which reads the connection only as fast as the loop consumes events: a slow
+ * loop exerts backpressure on the server, which then serves it from history. Nothing is dropped, and neither side fills
+ * its memory. (A WebSocket of a browser or of Bun keeps reading, whatever the loop does, and does not report why it was
+ * rejected.) The server disconnects a client that reads nothing for a minute; when the loop continues, the subscription
+ * resumes.
  *
- * Leaving the loop with `break`, `return` or an error closes the connection; whoever does not loop calls `close`. It can
- * be iterated once.
+ * Leaving the loop with `break`, `return` or an error closes the connection; without a loop, call `close`. It can be
+ * iterated once.
  */
 export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
   /**
-   * Resolves when the server has answered: whatever is published from now on is delivered. Rejects with the error that
-   * ends the subscription before that. Need not be awaited, and nobody need handle it.
+   * Resolves when the server has responded: everything published from then on is delivered. Rejects with the error that
+   * ends the subscription before that. It need not be awaited, and its rejection need not be handled.
    */
   readonly opened: Promise<void>;
   readonly #link: Link;
@@ -58,7 +59,7 @@ export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
   #lastId: number | undefined;
   #isClosed = false;
 
-  /** Made by `EventBusClient.subscribe`. Connects at once. */
+  /** Created by `EventBusClient.subscribe`. Connects at once. */
   constructor(
     http: Http,
     parts: { patterns: readonly string[]; silenceMs: number; onClose: (subscription: Subscription) => void },

@@ -35,7 +35,7 @@ function sleep(waitMs: number | undefined, signal: AbortSignal): Promise<void> {
 
 /**
  * Runs `work` with a signal that is aborted after `limitMs` milliseconds, or with one of the others. Does not wait for
- * it any longer then. Whatever it rejects with comes as an `EventBusError`: `network` if nobody says otherwise.
+ * it any longer then. Rejects only with an `EventBusError`: `network` by default.
  */
 export async function within<T>(
   limitMs: number,
@@ -76,7 +76,7 @@ function asAborted(reason: unknown): EventBusError {
 }
 
 function noAnswer(limitMs: number): EventBusError {
-  return new EventBusError("network", `nothing came from the server for ${Math.ceil(limitMs)} ms`);
+  return new EventBusError("network", `nothing was received from the server for ${Math.ceil(limitMs)} ms`);
 }
 
 function asNetworkError(error: unknown): EventBusError {

@@ -25,7 +25,7 @@ export function App() {
     <>
       <header class="top">
         <a class="skip" href={location.hash} onClick={skipToView}>
-          Skip to the view
+          Skip to content
         </a>
         <a class="brand" href={routeTo("live")} aria-label="eventbus: live events">
           <Mark />

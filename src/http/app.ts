@@ -25,23 +25,23 @@ export interface AppOptions {
   readonly streams: Streams;
   readonly service: ServiceState;
   readonly tokens: TokenBook;
-  /** Asked before every route whether the request may be let in. */
+  /** Decides, before every route, whether the request is admitted. */
   readonly gate: Gate;
   readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits & Pick<SubscriberLimits, "waiting">;
   readonly version: string;
   /** What is at `/`; nothing when left out. */
   readonly page?: PageFiles | undefined;
-  /** Told of every request that failed without anybody's purpose. */
+  /** Called for every request that failed unexpectedly. */
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
 /** All HTTP routes, without what listens. */
 export interface App {
   readonly routes: RouteTable;
-  /** Answers a request that came to this path and route, or throws, or rejects, with what `fail` takes. */
+  /** Handles a request for this path and route, or throws, or rejects with, what `fail` accepts. */
   answer(request: Request, at: Pick<Incoming, "path" | "route">): Response | Promise<Response>;
-  /** The answer to a request that failed with this error. */
+  /** The response to a request that failed with this error. */
   fail(error: unknown, request: Request): Response;
 }
 
@@ -90,5 +90,5 @@ function noSuchAddress(): BusError {
 function missing(error: BusError, allowed: readonly string[], method: string): Response {
   if (allowed.length === 0 || allowed.includes(method)) return problemResponse(error);
   const allow = allowed.toSorted().join(", ");
-  return problemResponse(new BusError("method_not_allowed", `this address takes ${allow}`), { Allow: allow });
+  return problemResponse(new BusError("method_not_allowed", `this address accepts ${allow}`), { Allow: allow });
 }

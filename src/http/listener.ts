@@ -26,7 +26,7 @@ export interface ListenerOptions {
   readonly websocket: WebSocketHandler<Connection>;
 }
 
-/** What listens on the port: one server of Bun's at a time, and those before it that still have connections. */
+/** Listens on the port: with one Bun server at a time, and earlier ones that still have connections. */
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #retired = new Set<Server<Connection>>();
@@ -46,8 +46,8 @@ export class Listener {
   }
 
   /**
-   * Requests that have ended so far, answered or not. A number to compare: while it stays the same, no client has left.
-   * It may change when the certificate does.
+   * Requests that have ended so far, with or without a response. A number to compare: while it stays the same, no
+   * client has left. It may change when the certificate does.
    */
   get endedRequests(): number {
     return this.#begunRequests - this.#server.pendingRequests;
@@ -59,11 +59,11 @@ export class Listener {
   }
 
   /**
-   * Uses another certificate from the next connection on. Requests that are under way, streams and WebSockets go on
-   * with the old one; idle kept-alive connections are closed.
+   * Uses another certificate from the next connection on. Requests in progress, streams and WebSockets continue with
+   * the old one; idle kept-alive connections are closed.
    *
-   * Bun cannot change the certificate of a server, so the old one stops to listen and a new one takes the port. Throws
-   * when it cannot; then nobody listens, and it may be called again.
+   * Bun cannot change the certificate of a server, so the old one stops listening and a new one takes the port. Throws
+   * if it cannot; then no server listens, and it may be called again.
    */
   renew(tls: TlsIdentity): void {
     const old = this.#server;
@@ -72,7 +72,7 @@ export class Listener {
     this.#server = this.#serve(this.#port, tls);
   }
 
-  /** Takes no more connections; resolves when the last one is at its end. */
+  /** Accepts no more connections; resolves when the last one has ended. */
   async drain(): Promise<void> {
     await Promise.all([...this.#retired, this.#server].map((server) => server.stop(false)));
   }

@@ -12,15 +12,15 @@ export interface Incoming {
   readonly startMs: number;
 }
 
-/** One request that was answered. No query, no header, no body: they may hold secrets. */
+/** One completed request. No query, no header, no body: they may contain secrets. */
 export interface Answered {
   readonly method: string;
   /** As it was sent, without the query. */
   readonly path: string;
-  /** The template of the route, such as `/api/events/:topic`; `other` when there is none. */
+  /** The template of the route, such as `/api/events/:topic`; `other` if there is none. */
   readonly route: string;
   readonly status: number;
-  /** Until the head of the answer was ready. */
+  /** Until the head of the response was ready. */
   readonly durationMs: number;
   /** What was answered. */
   readonly request: Request;

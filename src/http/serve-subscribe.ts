@@ -9,24 +9,24 @@ import { asBusError, problemResponse } from "./response/problem.ts";
 import type { Connection } from "./websocket/connection.ts";
 import { Subscriptions } from "./websocket/subscriptions.ts";
 
-/** What a handler of subscriptions tells its owner. `console` is one. */
+/** The logger of a subscription handler, such as `console`. */
 export interface SubscribeLogger {
   error(message: string, ...details: unknown[]): void;
 }
 
 export interface ServeSubscribeOptions {
-  /** Sockets at a time; default 10,000. */
+  /** Concurrent sockets; default 10,000. */
   maxConnections?: number;
-  /** Patterns of one socket; default 64. */
+  /** Patterns per socket; default 64. */
   maxPatterns?: number;
 }
 
 /** What `Bun.serve` needs for WebSocket subscriptions. */
 export interface SubscribeHandler {
-  /** Makes the request a WebSocket, or answers what is wrong with it. */
+  /** Upgrades the request to a WebSocket, or returns an error response. */
   fetch(request: Request, server: Server<Connection>): Response | undefined;
   websocket: WebSocketHandler<Connection>;
-  /** Closes every socket with 1012 and takes no more. */
+  /** Closes every socket with 1012 and accepts no more. */
   close(): void;
 }
 

@@ -23,15 +23,15 @@ import type { Connection } from "./websocket/connection.ts";
 import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./websocket/subscriptions.ts";
 
 /**
- * Seconds after which an idle connection is cut, and a request that is not there yet: neither a head nor a body gains
- * time by coming in drops. A body that is larger must come at some 20 KiB a second; then Bun lets it go on.
+ * Seconds after which an idle connection, or an incomplete request, is disconnected: neither a head nor a body gains
+ * time by arriving bit by bit. A larger body must arrive at about 20 KiB per second; then Bun lets it continue.
  */
 const IDLE_TIMEOUT_S = 30;
 /** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
 const MIN_TIMEOUT_S = 5;
 /** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
 const PRUNE_TIMEOUT_S = 255;
-/** Answered even when there is hardly room for connections: what tells operators and supervisors that it is so. */
+/** Served even when there is almost no room for connections, so that operators and supervisors can see it. */
 const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
 
 /** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
@@ -49,7 +49,7 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly isCrowded?: ((nowMs: number) => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
   readonly idleTimeoutS?: number | undefined;
-  /** Told of every request that was answered. */
+  /** Called for every completed request. */
   readonly onAnswered?: OnAnswered;
 }
 
@@ -122,7 +122,7 @@ export class HttpServer {
     if (!this.#isStopping) this.#listener.renew(tls);
   }
 
-  /** Takes no more requests, answers those under way, closes WebSockets with 1012. */
+  /** Accepts no more requests, completes those in progress, closes WebSockets with 1012. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#expiry);
@@ -237,6 +237,6 @@ function isPublish({ route }: Incoming): boolean {
 function tooFewDescriptors(): BusError {
   return new BusError(
     "too_many_connections",
-    "the server has hardly any file descriptor left for connections: try again later, or raise its limit (ulimit -n)",
+    "the server has almost no file descriptors left for connections: try again later, or raise its limit (ulimit -n)",
   );
 }

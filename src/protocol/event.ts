@@ -15,7 +15,7 @@ export interface EventMessage {
 /** What `GET /api/topics` says of one topic. */
 export interface TopicSummary {
   topic: string;
-  /** Events of the topic that history still keeps. */
+  /** Number of the topic's events that are kept. */
   count: number;
   last_id: number;
   last_at: string;

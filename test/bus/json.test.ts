@@ -66,9 +66,9 @@ describe("a JavaScript value", () => {
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
   const without: [situation: string, value: unknown, detail: RegExp][] = [
-    ["a function", () => 1, /^data of the type function has no JSON form$/],
-    ["a symbol", Symbol("a"), /^data of the type symbol has no JSON form$/],
-    ["an object whose toJSON gives nothing", { toJSON: () => undefined }, /^data of the type object has no JSON form$/],
+    ["a function", () => 1, /^data of type function has no JSON form$/],
+    ["a symbol", Symbol("a"), /^data of type symbol has no JSON form$/],
+    ["an object whose toJSON gives nothing", { toJSON: () => undefined }, /^data of type object has no JSON form$/],
     ["a bigint", 1n, /bigint/],
     ["a bigint inside", { a: [1n] }, /bigint/],
     ["a cycle", cyclic, /cycle/],

@@ -63,7 +63,7 @@ describe("eventbus backup", () => {
   test("says why there is no copy, and leaves nothing behind", async () => {
     using folder = temporaryFolder();
     for (const [args, words] of [
-      [["--db", "missing.db", "--url", "http://127.0.0.1:1"], /no server answers at .*; and .*missing\.db is missing/],
+      [["--db", "missing.db", "--url", "http://127.0.0.1:1"], /no server responds at .*; and .*missing\.db is missing/],
       [["--db", "missing.db"], /missing\.db is missing or empty/],
       [["--url", "nonsense"], /--url must be an address/],
     ] as const) {
@@ -148,7 +148,7 @@ describe("eventbus restore", () => {
     const args = ["restore", "copy.db", "--db", "eventbus.db"];
     const { exitCode, stdout, stderr } = await runBinary(args, { folder: server.folder });
     expect([exitCode, stdout]).toEqual([0, "eventbus.db is restored: 1 event, ids 1 to 1\n"]);
-    expect(stderr).toContain("the ids after 1 up to 4 were given before, and are given again from now on");
+    expect(stderr).toContain("the ids after 1 up to 4 were assigned before, and from now on are assigned again");
     const [, aside = ""] = /is now (\S+)/.exec(stderr) ?? [];
     expect(await soundEvents(join(server.folder, aside))).toBe(4);
     const modes = ["copy.db", "eventbus.db"].map((name) => statSync(join(server.folder, name)).mode & 0o777);
@@ -195,7 +195,7 @@ describe("eventbus restore", () => {
     const file = join(server.folder, "eventbus.db");
     for (const path of [file, `${file}-wal`]) writeFileSync(path, readFileSync(path).fill(0xff));
     const { exitCode, stderr } = await runBinary(["restore", "--from", "copy.db"], { folder: server.folder });
-    expect([exitCode, stderr]).toEqual([0, expect.stringContaining("the ids after 1 were given before")]);
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining("the ids after 1 were assigned before")]);
     expect(existsSync(`${file}-wal`)).toBe(false);
     await using again = await Binary.start({ folder: server.folder });
     expect(await history(again.url)).toMatchObject([{ id: 1, topic: "kept" }]);

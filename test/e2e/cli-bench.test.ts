@@ -22,7 +22,7 @@ test("bench publishes --count events, of --bytes, and every subscriber gets all 
   const args = ["--count", "500", "--subscribers", "3", "--publishers", "8", "--bytes", "64", "--json"];
   const { exitCode, stdout, stderr } = await runBinary(["bench", ...args, "--url", server.url]);
   expect(exitCode).toBe(0);
-  expect(stderr).toContain("this writes events into the history of the server");
+  expect(stderr).toContain("this writes events to the server's history");
   const figures = JSON.parse(stdout);
   expect(figures).toMatchObject({ events: 500, subscribers: 3, delivered: 1500, publish_ms: percentiles });
   expect(figures.delivery_ms).toMatchObject(percentiles);

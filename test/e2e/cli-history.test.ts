@@ -86,7 +86,7 @@ describe("history", () => {
   });
 
   for (const [flag, value, words] of [
-    ["--last", "0", "whole number from 1"],
+    ["--last", "0", "whole number of at least 1"],
     ["--from", "yesterday", "from"],
     ["--topic", "[", "must be closed by a ]"],
     ["--output", "xml", "Allowed choices are json, table"],
@@ -185,7 +185,7 @@ test("a token is asked for, and one that does not suffice is named", async () =>
   const { stdout } = await runBinary(["token", "create", "ops", "--admin", "--publish", "*", "--url", closed.url]);
   const asked = await runBinary(["history", "--url", closed.url]);
   expect(asked.exitCode).toBe(1);
-  expect(asked.stderr).toContain("give one with --token or EVENTBUS_TOKEN");
+  expect(asked.stderr).toContain("pass one with --token or EVENTBUS_TOKEN");
   const wrong = await runBinary(["topics", "--url", closed.url, "--token", "ebt_wrong"]);
   expect(wrong.stderr).toContain("is --token, or EVENTBUS_TOKEN, the right one?");
   const env = { EVENTBUS_URL: closed.url, EVENTBUS_TOKEN: stdout.trim() };

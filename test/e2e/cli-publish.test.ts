@@ -104,7 +104,7 @@ describe("publish ends with 2, and publishes nothing, for", () => {
     ["--skip without --ndjson", ["bad.a", "--skip", "1"], "--skip goes with --ndjson only"],
     ["--file without --ndjson", ["bad.a", "--file", "x"], "--file goes with --ndjson only"],
     ["--skip of no number", ["--ndjson", "--skip", "-1"], "whole number"],
-    ["--text with --ndjson", ["--ndjson", "--text"], "exclude each other"],
+    ["--text with --ndjson", ["--ndjson", "--text"], "mutually exclusive"],
     ["--source of envelopes", ["--ndjson", "--source", "s"], "--source needs a TOPIC"],
     ["data beside --ndjson", ["bad.a", "1", "--ndjson"], "lines come from standard input, or from --file"],
   ];
@@ -166,8 +166,8 @@ describe("a server is asked", () => {
     const { exitCode, stderr } = await publish(["a.b", "1"], { env });
     expect([exitCode, stderr]).toEqual([
       1,
-      "eventbus: connection refused by the proxy http://127.0.0.1:1: it is named by HTTP_PROXY; " +
-        "to reach the server directly, put bus.example into NO_PROXY\n",
+      "eventbus: connection refused by the proxy http://127.0.0.1:1: it is set by HTTP_PROXY; " +
+        "to reach the server directly, add bus.example to NO_PROXY\n",
     ]);
   });
 });
@@ -238,7 +238,7 @@ describe("publish --ndjson", () => {
     await until(async () => (await dataOf("lines.int")).length === 3);
     command.signal("SIGINT");
     expect(await command.exited).toBe(130);
-    expect(command.stderr).toMatch(/lines 1 to ([23]) are published; go on with --skip \1 --key k/);
+    expect(command.stderr).toMatch(/lines 1 to ([23]) are published; continue with --skip \1 --key k/);
   });
 });
 
@@ -279,7 +279,7 @@ describe("publish --ndjson says which line is bad, and goes on behind it:", () =
     const stdin = `${linesOf(numbers(25_000))}oops\n`;
     const { stderr } = await publish(["bad-line.far", "--ndjson", "--key", "far"], { stdin });
     expect(stderr).toContain("line 25001: it is not JSON");
-    expect(stderr).toContain("lines 1 to 25000 are published; go on with --skip 25000 --key far");
+    expect(stderr).toContain("lines 1 to 25000 are published; continue with --skip 25000 --key far");
     expect(await dataOf("bad-line.far")).toEqual(numbers(25_000));
   });
 });

@@ -56,7 +56,7 @@ test("every event comes once and in order, however often the server is killed", 
   await publish(url, "n", "end");
   received.push(...(await nextNumbers(command, LIVES * LATE + 1)));
   expect(received).toEqual([...numbered(0, LIVES * EVENTS_A_LIFE).map(({ data }) => data), "end"]);
-  expect(command.stderr).toMatch(/(refused at \S+|broke); trying again in \d+\.\d s\n/);
+  expect(command.stderr).toMatch(/(refused at \S+|broke); retrying in \d+\.\d s\n/);
   expect(command.stderr).toContain("resumed\n");
   expect(command.stderr).not.toMatch(/computer|verbose|fetch\(/i);
 });
@@ -92,7 +92,7 @@ describe("subscribe", () => {
   test("says how far it came, and goes on there", async () => {
     await publishNumbers("again", 1, 2, 3);
     const { stderr } = await subscribe(["again", "--since", "all", "--count", "2"]);
-    const since = /^eventbus: go on with --since (\d+)$/m.exec(stderr)?.[1] ?? "";
+    const since = /^eventbus: continue with --since (\d+)$/m.exec(stderr)?.[1] ?? "";
     const { stdout } = await subscribe(["again", "--since", since, "--count", "1", "--output", "data"]);
     expect(stdout).toBe("3\n");
   });
@@ -104,7 +104,7 @@ describe("subscribe", () => {
     await nextNumbers(command, 1);
     command.signal("SIGINT");
     expect(await command.exited).toBe(0);
-    expect(command.stderr).toEndWith(`eventbus: go on with --since ${id}\n`);
+    expect(command.stderr).toEndWith(`eventbus: continue with --since ${id}\n`);
   });
 
   test("says where retention has made a hole", async () => {
@@ -162,7 +162,7 @@ describe("subscribe --exec", () => {
     const [first = 0] = await publishNumbers("fail.first", 1);
     const { exitCode, stderr } = await subscribe(["fail.first", "--since", "all", "--exec", "false"]);
     expect(exitCode).toBe(1);
-    expect(stderr).toEndWith(`eventbus: go on with --since ${first - 1}\n`);
+    expect(stderr).toEndWith(`eventbus: continue with --since ${first - 1}\n`);
   });
 
   test("counts a command that cannot be started as one that failed", async () => {
@@ -171,7 +171,7 @@ describe("subscribe --exec", () => {
     const { exitCode, stderr } = await subscribe(args, { env: { PATH: "/nowhere" } });
     expect(exitCode).toBe(0);
     expect(stderr).toContain("the command could not be started");
-    expect(stderr).toEndWith(`eventbus: go on with --since ${first}\n`);
+    expect(stderr).toEndWith(`eventbus: continue with --since ${first}\n`);
   });
 
   test("ends with 1 when it fails, and says the event before", async () => {
@@ -180,7 +180,7 @@ describe("subscribe --exec", () => {
     expect(exitCode).toBe(1);
     expect(stdout.trim().split("\n")).toHaveLength(1);
     expect(stderr).toContain(`the command ended with 1 for event ${(first ?? 0) + 1}\n`);
-    expect(stderr).toEndWith(`eventbus: go on with --since ${first}\n`);
+    expect(stderr).toEndWith(`eventbus: continue with --since ${first}\n`);
   });
 
   test("goes on when it fails with --on-error continue", async () => {
@@ -190,7 +190,7 @@ describe("subscribe --exec", () => {
     expect(exitCode).toBe(0);
     expect(stdout.trim().split("\n")).toHaveLength(2);
     expect(stderr).toContain("the command ended with 1");
-    expect(stderr).toEndWith(`eventbus: go on with --since ${(first ?? 0) + 2}\n`);
+    expect(stderr).toEndWith(`eventbus: continue with --since ${(first ?? 0) + 2}\n`);
   });
 });
 
@@ -200,7 +200,7 @@ describe("subscribe ends with 2 for", () => {
     ["a --since that is none", ["--since", "yesterday"], "since"],
     ["a --since that is a Unix time", ["--since", "1796022000"], "if it is a time, write 2026-11-30T07:00:00Z"],
     ["--since and --last", ["--since", "all", "--last", "1"], "cannot be used with"],
-    ["--count of nothing", ["--count", "0"], "whole number from 1"],
+    ["--count of nothing", ["--count", "0"], "whole number of at least 1"],
     ["an unknown form", ["--output", "xml"], "Allowed choices are json, pretty, data"],
     ["--exec and --output", ["--exec", "cat", "--output", "json"], "cannot be used with"],
   ];

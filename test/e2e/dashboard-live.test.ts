@@ -34,7 +34,7 @@ describeWith("chromium", "the live view", (chromium) => {
     expect(await shownIds(page)).toEqual(range(1, 7));
     await page.getByRole("link", { name: "Health" }).click();
     const log = page.getByRole("region", { name: "Connection of this page" });
-    expect(await log.textContent()).toMatch(/Connected again, reading on after event 3.*Disconnected.*Connected\./s);
+    expect(await log.textContent()).toMatch(/Reconnected, continuing after event 3.*Disconnected.*Connected\./s);
   });
 
   test("loses nothing while it is paused", async () => {
@@ -64,7 +64,7 @@ describeWith("chromium", "the live view", (chromium) => {
     await publishNumbers(server.url, 500);
     await untilShown(page, 100_500);
     await untilRows(page, "100,000 rows");
-    await page.getByText("500 older rows have left this page").waitFor();
+    await page.getByText("500 older rows were removed from this page").waitFor();
     for (const part of [0, 0.25, 0.5, 0.75, 1]) {
       const middle = await page.locator(".rows").evaluate((list, part) => {
         list.scrollTop = part * (list.scrollHeight - list.clientHeight);
@@ -122,7 +122,7 @@ describeWith("chromium", "the live view", (chromium) => {
     await fetch(`${server.url}/api/events/prune`, { method: "POST" });
     await page.getByRole("button", { name: "Resume" }).click();
     await untilShown(page, 105);
-    await page.getByText("events 6 to 95 are missing, retention has removed them.").waitFor();
+    await page.getByText("events 6 to 95 are missing: retention has removed them.").waitFor();
     expect(await shownIds(page)).toEqual([...range(1, 5), ...range(96, 105)]);
   });
 });

@@ -8,7 +8,7 @@ import { describeWith } from "../helpers/requires.ts";
 
 setDefaultTimeout(60_000);
 
-const LAST_KNOWN = /No answer from the server: .+ This is what it said last\./;
+const LAST_KNOWN = /No response from the server: .+ This is its last response\./;
 
 const untilDisconnected = (page: Page) => page.getByRole("status").getByText("Disconnected").waitFor();
 const untilConnected = (page: Page) => page.getByRole("status").getByText("Connected", { exact: true }).waitFor();
@@ -29,7 +29,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
     await server.stop();
     await untilDisconnected(page);
     await page.getByRole("button", { name: "Search" }).click();
-    await page.getByRole("alert").getByRole("heading", { name: "The server does not answer" }).waitFor();
+    await page.getByRole("alert").getByRole("heading", { name: "The server does not respond" }).waitFor();
     expect(await page.getByRole("listbox").count()).toBe(0);
     await server.start();
     await publishNumbers(server.url, 4);
@@ -81,7 +81,7 @@ describeWith("chromium", "a page of history of which the next events were remove
     await using dashboard = await openDashboard(browser, server.url, "#/history?topic=n&after=1");
     const { page } = dashboard;
     await page.getByRole("heading", { name: "Retention has removed the next events" }).waitFor();
-    await page.getByRole("link", { name: "Go on from there" }).click();
+    await page.getByRole("link", { name: "Continue from there" }).click();
     await page.getByText("2 events", { exact: true }).waitFor();
     expect(await shownIds(page)).toEqual([4, 5]);
     expect(new URL(page.url()).hash).toBe("#/history?topic=n&after=3");
@@ -105,9 +105,9 @@ describeWith("chromium", "the views without an event", (chromium) => {
     ["#/live", "Nothing yet", "Waiting for events that match *. Publish one:"],
     ["#/live?pattern=a.*&source=shop", "Nothing yet", "Waiting for events that match a.* from shop. Publish one:"],
     ["#/history", "History is empty", "Events stay here from the moment they are published"],
-    ["#/history?topic=a.*", "No event matches", "History keeps nothing that matches all of these filters"],
+    ["#/history?topic=a.*", "No event matches", "No event in the history matches all of these filters"],
     ["#/event/1", "There is no event 1", "no event 1"],
-    ["#/topics", "No topics yet", "A topic is there as soon as an event is published to it."],
+    ["#/topics", "No topics yet", "A topic appears as soon as an event is published to it."],
     ["#/publish", "Sent from this tab", "Nothing yet. What you publish is listed here until the tab is closed."],
   ])("%s", (hash, heading, words) => {
     test("says so, and what to do", async () => {

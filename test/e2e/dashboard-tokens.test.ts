@@ -41,7 +41,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await using dashboard = await openDashboard(browser, server.url);
     const { page, record } = dashboard;
     const dialog = page.getByRole("dialog");
-    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
+    await dialog.getByRole("heading", { name: "Enter a token" }).waitFor();
     await dialog.getByLabel("Token").fill("ebt_bad");
     await page.keyboard.press("Enter");
     await dialog.getByRole("heading", { name: "This token is not valid" }).waitFor();
@@ -55,7 +55,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await page.reload();
     await page.locator("#row-2").waitFor();
     await page.getByRole("button", { name: "Forget token" }).click();
-    await dialog.getByRole("heading", { name: "A token, please" }).waitFor();
+    await dialog.getByRole("heading", { name: "Enter a token" }).waitFor();
     expect(await stored(page, "sessionStorage")).not.toContain(admin);
   });
 
@@ -78,9 +78,9 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await using dashboard = await openDashboard(browser, server.url, "#/topics");
     const { page } = dashboard;
     await enter(page, reader);
-    await page.getByRole("heading", { name: "Topics are for administrators" }).waitFor();
+    await page.getByRole("heading", { name: "Topics require an admin token" }).waitFor();
     await page.getByRole("link", { name: "Health" }).click();
-    await page.getByRole("heading", { name: "Health is for administrators" }).waitFor();
+    await page.getByRole("heading", { name: "Health requires an admin token" }).waitFor();
     for (const [view, list] of [
       ["Live", "Live events"],
       ["History", "Events, newest first"],

@@ -82,7 +82,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     await using dashboard = await open();
     const { page } = dashboard;
     await page.getByRole("button", { name: "Last event" }).click();
-    await page.getByText("Sorted among these only.").waitFor();
+    await page.getByText("Only these are sorted.").waitFor();
     expect((await namesIn(page))[0]).toBe(nameOf(500));
   });
 

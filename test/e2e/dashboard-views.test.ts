@@ -178,7 +178,7 @@ describeWith("chromium", "the views", (chromium) => {
       await page.locator(".choice[aria-pressed=true]:text-is('1 h')").waitFor();
       // Two answers of the server at least, so that there is a moment before the newest.
       await page.locator(".plots [role=slider]:not([aria-valuemax='0'])").first().waitFor();
-      for (const title of ["Throughput", "Commits", "Time of a commit", "Subscribers", "Storage", "Events kept"]) {
+      for (const title of ["Throughput", "Commits", "Commit duration", "Subscribers", "Storage", "Events kept"]) {
         const plot = page.getByRole("figure", { name: title });
         const slider = plot.getByRole("slider", { name: `${title}, moment` });
         await page.keyboard.press("Tab");

@@ -106,7 +106,7 @@ describe("a JSON Web Token of a shared secret", () => {
       await sign({ alg: "RS256", key: privateKey }),
       await sign({ alg: "HS512", key: new TextEncoder().encode(SECRET + SECRET) }),
     ];
-    const why = "the token is neither one of this server nor a JSON Web Token that it has a key for";
+    const why = "the token is neither one of this server's nor a JSON Web Token that it has a key for";
     for (const jwt of wrong) expect(await refusal(binary.url, jwt)).toBe(why);
   });
 
@@ -201,15 +201,15 @@ describe("a JSON Web Token where an issuer and an audience are asked for", () =>
   });
 
   test.each([
-    ["iss", "missing", { aud: "bus" }],
-    ["iss", "not what it must be", { aud: "bus", iss: `${issuer}/` }],
-    ["iss", "not what it must be", { aud: "bus", iss: [issuer] }],
-    ["aud", "missing", { iss: issuer }],
-    ["aud", "not what it must be", { iss: issuer, aud: "BUS" }],
-    ["aud", "not what it must be", { iss: issuer, aud: [] }],
-    ["aud", "not what it must be", { iss: issuer, aud: ["bus-2", "other"] }],
+    ["iss", "is missing", { aud: "bus" }],
+    ["iss", "does not have the required value", { aud: "bus", iss: `${issuer}/` }],
+    ["iss", "does not have the required value", { aud: "bus", iss: [issuer] }],
+    ["aud", "is missing", { iss: issuer }],
+    ["aud", "does not have the required value", { iss: issuer, aud: "BUS" }],
+    ["aud", "does not have the required value", { iss: issuer, aud: [] }],
+    ["aud", "does not have the required value", { iss: issuer, aud: ["bus-2", "other"] }],
   ])("is refused with %s %s: %j", async (name, why, claims) => {
-    expect(await refusal(binary.url, await signed(claims))).toBe(`the claim ${name} of the token is ${why}`);
+    expect(await refusal(binary.url, await signed(claims))).toBe(`the claim ${name} of the token ${why}`);
   });
 
   test("tells nothing of its claims when its signature is wrong", async () => {
@@ -270,8 +270,7 @@ describe("a JSON Web Token of a set of keys", () => {
     using server = Bun.serve({ hostname: "127.0.0.1", port: 0, fetch: () => Response.json({ keys }) });
     const forOther = await sign({ alg: "ES256", key: privateKey, claims: { eventbus: claim, aud: "other" } });
     const args = ["--jwks-url", `${server.url}keys`];
-    const warning =
-      "--jwks-url without --jwt-audience: any token of that authority that has an eventbus claim is accepted";
+    const warning = "--jwks-url without --jwt-audience: any token of that authority with an eventbus claim is accepted";
     {
       await using binary = await Binary.start({ args: [...args, "--jwt-issuer", "somebody"] });
       expect(binary.stderr).toContain(` warn  ${warning}`);
@@ -281,7 +280,7 @@ describe("a JSON Web Token of a set of keys", () => {
     await expectOk(await ask(open.url, forOther));
     await using strict = await Binary.start({ args: [...args, "--jwt-audience", "bus"] });
     expect(strict.stderr).not.toContain("--jwt-audience");
-    expect(await refusal(strict.url, forOther)).toBe("the claim aud of the token is not what it must be");
+    expect(await refusal(strict.url, forOther)).toBe("the claim aud of the token does not have the required value");
     const forBus = await sign({ alg: "ES256", key: privateKey, claims: { eventbus: claim, aud: "bus" } });
     await expectOk(await ask(strict.url, forBus));
   });

@@ -27,7 +27,7 @@ describe("the binary says at its start", () => {
   test("that nothing is kept in memory, and leaves no file", async () => {
     await using binary = await Binary.start({ args: ["--db", ":memory:"] });
     await publish(binary.url, "a");
-    expect(binary.stderr).toContain("memory only: nothing is kept");
+    expect(binary.stderr).toContain("memory only: nothing is stored on disk");
     expect(readdirSync(binary.folder)).toEqual([]);
   });
 
@@ -66,7 +66,7 @@ describe("the binary does not start, and says why, when", () => {
     const second = await runBinary(["--port", String(first.port), "--db", ":memory:"]);
     expect(second.exitCode).toBe(1);
     expect(second.stderr).toBe(
-      `eventbus: port ${first.port} of 127.0.0.1 is in use: stop what listens there, or choose another with --port\n`,
+      `eventbus: port ${first.port} of 127.0.0.1 is in use: stop the program that listens there, or choose another port with --port\n`,
     );
   });
 
@@ -119,11 +119,11 @@ describe("the binary does not start, and says why, when", () => {
     const { exitCode, stderr } = await runBinary(["--port", "0", "--db", "no/such/folder/eventbus.db"]);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
-      /^eventbus: no\/such\/folder\/eventbus\.db cannot be made: there is no folder no\/such\/folder\n$/,
+      /^eventbus: no\/such\/folder\/eventbus\.db cannot be created: there is no folder no\/such\/folder\n$/,
     );
   });
 
-  test("others could reach it and nothing says who may", async () => {
+  test("others could reach it and nothing restricts who may use it", async () => {
     for (const host of ["0.0.0.0", "::", "192.0.2.1"]) {
       const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("--allow-anonymous") });
@@ -133,7 +133,7 @@ describe("the binary does not start, and says why, when", () => {
   test("its address is not one of this machine, or of none", async () => {
     for (const [host, words] of [
       ["192.0.2.1", "cannot listen on 192.0.2.1:0: it is not an address of this machine; name one with --host"],
-      ["nowhere.invalid", "cannot listen on nowhere.invalid:0: no such host is known"],
+      ["nowhere.invalid", "cannot listen on nowhere.invalid:0: unknown host"],
     ] as const) {
       const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host, "--allow-anonymous"]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(words) });

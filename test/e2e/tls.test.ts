@@ -162,7 +162,7 @@ describe("a renewed certificate", () => {
     await using server = await Binary.start({ args: flags });
     writeFileSync(join(folder.path, "cert.pem"), second.cert);
     server.signal("SIGHUP");
-    while (!server.stderr.includes("going on with the old")) await new Promise((resolve) => setImmediate(resolve));
+    while (!server.stderr.includes("keeping the old one")) await new Promise((resolve) => setImmediate(resolve));
     expect((await handshake(server.port)).name).toBe("first");
     await renew(server, second, "second");
   });
@@ -199,12 +199,12 @@ describe("a certificate that cannot be used is said to be so", () => {
   const cert = file("cert.pem", first.cert);
   const key = file("key.pem", first.key);
   test.each([
-    ["one without the other", ["--tls-cert", cert], "--tls-cert needs --tls-key beside it"],
-    ["a key alone", ["--tls-key", key], "--tls-key needs --tls-cert beside it"],
+    ["one without the other", ["--tls-cert", cert], "--tls-cert requires --tls-key"],
+    ["a key alone", ["--tls-key", key], "--tls-key requires --tls-cert"],
     ["a missing file", ["--tls-cert", "none.pem", "--tls-key", key], "none.pem cannot be read: there is no such file"],
     ["a folder", ["--tls-cert", bad.path, "--tls-key", key], "cannot be read: it is a folder"],
     ["no certificate", ["--tls-cert", key, "--tls-key", key], "does not begin with a certificate in PEM"],
-    ["no key", ["--tls-cert", cert, "--tls-key", cert], "holds no private key in PEM"],
+    ["no key", ["--tls-cert", cert, "--tls-key", cert], "contains no private key in PEM"],
     ["another's key", ["--tls-cert", cert, "--tls-key", file("other.pem", second.key)], "does not belong"],
   ])("%s", async (_, args, words) => {
     const { exitCode, stderr } = await runBinary(["--port", "0", ...args]);

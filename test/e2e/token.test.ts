@@ -70,7 +70,7 @@ describe("eventbus token, through a running server,", () => {
     await expectProblem(await fetch(`${binary.url}/api/stats?access_token=${shop}`), "token_invalid");
     const last = await runBinary(["token", "revoke", "root"], { env });
     expect(last.exitCode).not.toBe(0);
-    expect(last.stderr).toContain("last valid token of an admin");
+    expect(last.stderr).toContain("last valid admin token");
     for (const secret of [root, shop]) expect(binary.stderr).not.toContain(secret);
     const changes = binary.stderr.split("\n").filter((line) => line.includes("token "));
     expect(changes.map((line) => line.replace(/.*info +/, ""))).toEqual([

@@ -37,7 +37,7 @@ describe("a wrong method is refused with the right ones", () => {
         expect(answer?.status).toBe(405);
         expect(answer?.headers.get("allow")).toBe(allow);
         if (method === "HEAD") expect(answer?.body).toBe("");
-        else expect(expectRawProblem(answer, "method_not_allowed").detail).toBe(`this address takes ${allow}`);
+        else expect(expectRawProblem(answer, "method_not_allowed").detail).toBe(`this address accepts ${allow}`);
       });
     }
   }

@@ -135,7 +135,7 @@ describe("a write whose outcome is unknown", () => {
     connection.failNext("commit", "SQLITE_IOERR_FSYNC");
     const { code, message } = await busRejectionOf(log.append(drafts(2)));
     expect(code).toBe("unavailable");
-    expect(message).toContain("whether this was kept is unknown");
+    expect(message).toContain("whether this was stored is unknown");
     expect(failures).toHaveLength(1);
     expect(log.health().state).toBe("failed");
   });
@@ -146,7 +146,7 @@ describe("a write whose outcome is unknown", () => {
     const codes = await Promise.all(answers.map(busErrorCodeOf));
     expect(codes).toEqual(["unavailable", "unavailable", "unavailable"]);
     const { message } = await busRejectionOf(log.append(drafts(1)));
-    expect(message).toContain("this was not kept");
+    expect(message).toContain("this was not stored");
     expect(await busErrorCodeOf(log.prune({ maxHistory: 1 }, 0))).toBe("unavailable");
     expect([failures.length, log.head, connection.commits]).toEqual([1, 0, 0]);
   });

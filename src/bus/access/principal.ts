@@ -2,23 +2,23 @@ import { BusError } from "../errors.ts";
 import type { Draft } from "../ports.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 
-/** What a call needs: nothing, to publish, to see events, or to run the server. */
+/** The access that a call requires: none, to publish, to read events, or to administer the server. */
 export type Access = "public" | "publish" | "subscribe" | "admin";
 
-/** Who asks, and what he may do. The same object for as long as it is the same permission. */
+/** The caller and its permissions. The same object as long as the permission is the same. */
 export interface Principal {
-  /** Tells one from another; the same when a permission is renewed. Holds no secret. */
+  /** Identifies the principal; stays the same when a permission is renewed. Contains no secret. */
   readonly name: string;
   readonly publish: Scope;
   readonly subscribe: Scope;
   readonly isAdmin: boolean;
-  /** From when on it may do nothing, in milliseconds since 1970; undefined: never. */
+  /** Expiry time, in milliseconds since 1970; undefined: never. */
   readonly expiresMs: number | undefined;
 }
 
 const everything = scopeOf(["*"]);
 
-/** Whoever asks a bus that is open to all. Has the empty name. */
+/** Every caller of a bus that is open to all. Its name is empty. */
 export const anybody: Principal = {
   name: "",
   publish: everything,
@@ -29,8 +29,8 @@ export const anybody: Principal = {
 
 const WANTED: Readonly<Record<Exclude<Access, "public">, string>> = {
   publish: "the token may not publish to any topic",
-  subscribe: "the token may not see events of any topic",
-  admin: "the token is no admin",
+  subscribe: "the token may not read events of any topic",
+  admin: "the token is not an admin token",
 };
 
 /** Throws `scope_insufficient` when the principal may not do anything of this kind. */
@@ -44,7 +44,7 @@ function allows({ isAdmin, publish, subscribe }: Principal, access: Exclude<Acce
   return !(access === "publish" ? publish : subscribe).isNothing;
 }
 
-/** Throws `scope_insufficient` when one of the topics is none that the principal may publish to. */
+/** Throws `scope_insufficient` if the principal may not publish to one of the topics. */
 export function requirePublish({ publish }: Principal, drafts: readonly Draft[]): void {
   const index = drafts.findIndex(({ topic }) => !publish.matches(topic));
   if (index < 0) return;

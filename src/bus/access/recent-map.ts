@@ -1,8 +1,8 @@
 /**
- * A map that keeps what was used lately, at most so many entries and at least the newest half of them.
+ * A map of the most recently used entries: at most a given number of them, and at least the newest half.
  *
- * There are two generations: what is set or found goes into the new one, and when that is full it takes the place of
- * the old one. So nothing is ever cleared at once that is still in use, and a hit costs no more than in a plain map.
+ * There are two generations: entries that are set or found go into the new one, which replaces the old one when it is
+ * full. So entries in use are never cleared all at once, and a hit costs no more than in a plain map.
  */
 export class RecentMap<K, V> {
   readonly #maxGeneration: number;

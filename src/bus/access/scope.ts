@@ -5,17 +5,17 @@ import { intersectionOfShapes, type TopicShape } from "../patterns/topic-shape.t
 import type { TopicMatcher } from "../ports.ts";
 import { RecentMap } from "./recent-map.ts";
 
-/** A matcher that can be told from others: two with the same key want the same topics. */
+/** A matcher with an identity: two with the same key match the same topics. */
 export interface KeyedMatcher extends TopicMatcher {
   readonly key: string;
   readonly shapes: readonly TopicShape[];
   readonly isPlain: boolean;
 }
 
-/** Scopes that are kept to be shared by those who have the same patterns: some 10 MB. */
+/** Scopes cached for callers with the same patterns: about 10 MB. */
 const MAX_SHARED_SCOPES = 10_000;
 
-/** The topics that somebody may publish to, or see. */
+/** The topics that a caller may publish to, or read. */
 export class Scope implements KeyedMatcher {
   readonly key: string;
   /** As they were written, in the order given. */
@@ -55,7 +55,9 @@ export function scopeOf(patterns: readonly string[]): Scope {
 }
 const shared = new RecentMap<string, Scope>(MAX_SHARED_SCOPES);
 
-/** What is asked for, as far as the scope allows it. All that a limited reader is told of comes through one of these. */
+/**
+ * The intersection of a request and the scope. Everything that a limited reader receives passes through one of these.
+ */
 export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {
   if (scope.isEverything) return asked;
   const shapes = intersectionOfShapes(scope.shapes, asked.shapes);

@@ -5,38 +5,38 @@ import { RecentMap } from "./recent-map.ts";
 import { scopeOf } from "./scope.ts";
 import { hashOf, makeSecret } from "./secret.ts";
 
-/** What a token is made with. */
+/** What a token is created with. */
 export interface TokenSpec {
   /** 1 to 64 of letters, digits, `.`, `_` and `-`, the first one a letter or a digit. */
   readonly name: string;
-  /** Patterns of the topics that may be published to, at most 64. */
+  /** Patterns of the topics that it may publish to, at most 64. */
   readonly publish: readonly string[];
-  /** Patterns of the topics whose events may be seen, at most 64. */
+  /** Patterns of the topics that it may read events of, at most 64. */
   readonly subscribe: readonly string[];
   readonly isAdmin: boolean;
-  /** From when on it is not valid, in milliseconds since 1970; undefined: never. */
+  /** Expiry time, in milliseconds since 1970; undefined: never. */
   readonly expiresMs: number | undefined;
 }
 
-/** A token as it is kept: of its secret there is only the hash. */
+/** A token as it is stored, with only the hash of its secret. */
 export interface TokenRecord extends TokenSpec {
   readonly hash: string;
   readonly createdMs: number;
 }
 
-/** Where tokens are kept. */
+/** The store of the tokens. */
 export interface TokenStore {
   /** Every token that is intact. */
   all(): readonly TokenRecord[];
-  /** Whether there is any, or may have been one that is lost: then nothing may be open. */
+  /** Whether there is a token, or may have been one that was lost: then nothing may be open. */
   readonly isUsed: boolean;
   /** Resolves when it survives a crash. Rejects with what `EventLog.append` rejects with. */
   add(record: TokenRecord): Promise<void>;
-  /** Resolves with whether there was one of that name, when its removal survives a crash. Rejects as `add`. */
+  /** Resolves, once the removal survives a crash, with whether there was a token with that name. Rejects as `add`. */
   remove(name: string): Promise<boolean>;
 }
 
-/** A token that was made or revoked, and by whom: the name of the principal, empty while the bus is open. */
+/** A token that was created or revoked, and by whom: the name of the principal, empty while the bus is open. */
 interface TokenChange {
   readonly kind: "made" | "revoked";
   readonly name: string;
@@ -46,13 +46,13 @@ interface TokenChange {
 export interface TokenBookOptions {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
-  /** Somebody may be an admin without a token. */
+  /** Someone can be an admin without a token. */
   readonly hasOtherAdmins: boolean;
-  /** Told of each change once it is kept. */
+  /** Called for each change once it is stored. */
   readonly onChange?: (change: TokenChange) => void;
 }
 
-/** One token, and who it makes of its bearer. */
+/** One token, and the principal of its bearer. */
 interface Entry {
   readonly record: TokenRecord;
   readonly principal: Principal;
@@ -60,14 +60,14 @@ interface Entry {
 
 const NAME = /^[a-z\d][\w.-]{0,63}$/i;
 export const MAX_TOKEN_PATTERNS = 64;
-/** Secrets whose bearer is known without hashing them again: some 4 MB. */
+/** Secrets cached so that they need not be hashed again: about 4 MB. */
 const MAX_REMEMBERED_SECRETS = 32_768;
 
 /**
- * The named tokens: who may be let in.
+ * The named tokens, which decide who has access.
  *
- * The first one must be an admin's, and the last admin's cannot be revoked, so that nobody locks everybody out. From
- * the first one on nothing is open. Changes hold at once.
+ * The first one must be an admin token, and the last admin token cannot be revoked, so the bus cannot become
+ * inaccessible. From the first one on, nothing is open. Changes take effect at once.
  */
 export class TokenBook {
   readonly #store: TokenStore;
@@ -93,23 +93,23 @@ export class TokenBook {
     return !this.#store.isUsed;
   }
 
-  /** Whether a token of an admin is valid now. */
+  /** Whether there is a valid admin token now. */
   get hasAdmin(): boolean {
     return this.#admins().length > 0;
   }
 
-  /** Every token, by name, expired ones too. */
+  /** Every token, by name, including expired ones. */
   list(): TokenRecord[] {
     return [...this.#inOrder];
   }
 
   /**
-   * Makes a token; it is valid once this resolves. The secret is returned here and never again.
+   * Creates a token; it is valid once this resolves. The secret is returned only here.
    *
-   * Rejects with `parameter_invalid` when the name is taken or is none, when the token would be allowed nothing or has expired
-   * already, or when it is the first one and not an admin's; `pattern_invalid`; or what the store rejects with.
+   * Rejects with `parameter_invalid` if the name is taken or invalid, if the token would allow nothing or has already
+   * expired, or if it is the first one and not an admin token; `pattern_invalid`; or what the store rejects with.
    *
-   * @param by the name of the principal that makes it; default nobody's.
+   * @param by the name of the principal that creates it; default: empty.
    */
   create(spec: TokenSpec, by = ""): Promise<{ record: TokenRecord; secret: string }> {
     return this.#change(async () => {
@@ -127,15 +127,15 @@ export class TokenBook {
   }
 
   /**
-   * Makes the token invalid; it is so once this resolves. Rejects with `not_found`, or with `parameter_invalid` when it is
-   * the last admin's.
+   * Revokes the token; it is invalid once this resolves. Rejects with `not_found`, or with `parameter_invalid` if it is
+   * the last admin token.
    */
   revoke(name: string, by = ""): Promise<void> {
     return this.#change(async () => {
       const entry = this.#byName.get(name);
       if (entry) this.#requireOtherAdmin(entry);
       const wasKept = await this.#store.remove(name);
-      if (!entry && !wasKept) throw new BusError("not_found", "there is no token of this name");
+      if (!entry && !wasKept) throw new BusError("not_found", "there is no token with this name");
       this.#options.onChange?.({ kind: "revoked", name, by });
       if (!entry) return;
       this.#byName.delete(name);
@@ -146,7 +146,7 @@ export class TokenBook {
     });
   }
 
-  /** Whose secret it is, expired or not; undefined when it is nobody's. */
+  /** The bearer of the secret, expired or not; undefined if the secret is unknown. */
   find(secret: string): Principal | undefined {
     const known = this.#bySecret.get(secret);
     if (known) return known;
@@ -155,7 +155,7 @@ export class TokenBook {
     return principal;
   }
 
-  /** Calls the listener with whoever may do nothing any more; with undefined when the bus is no longer open to all. */
+  /** Calls the listener with each principal whose access ends; with undefined when the bus is no longer open to all. */
   onGone(listener: (gone: Principal | undefined) => void): void {
     this.#listeners.push(listener);
   }
@@ -174,26 +174,26 @@ export class TokenBook {
       );
     }
     if (this.#byName.has(name))
-      throw invalid("name", "there is a token of this name: revoke it first, or take another");
+      throw invalid("name", "a token with this name exists: revoke it first, or choose another name");
     for (const [parameter, patterns] of Object.entries({ publish, subscribe })) {
       if (patterns.length <= MAX_TOKEN_PATTERNS) continue;
-      throw invalid(parameter, `a token takes at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
+      throw invalid(parameter, `a token may have at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
     }
     if (this.isEmpty && !isAdmin) {
-      throw invalid("admin", "the first token must be an admin's, or nobody could make another one");
+      throw invalid("admin", "the first token must be an admin token, otherwise no other could be created");
     }
     if (!isAdmin && publish.length === 0 && subscribe.length === 0) {
-      throw invalid("publish", "a token must be allowed something: to publish, to subscribe, or to be an admin");
+      throw invalid("publish", "a token must allow something: to publish, to subscribe, or to be an admin");
     }
     if (expiresMs !== undefined && expiresMs <= this.#options.clock()) {
-      throw invalid("expires_at", "the time at which a token expires must be to come");
+      throw invalid("expires_at", "the expiry time of a token must be in the future");
     }
   }
 
   #requireOtherAdmin({ record }: Entry): void {
     const admins = this.#admins();
     if (this.#options.hasOtherAdmins || !admins.includes(record) || admins.length > 1) return;
-    throw invalid("name", "this is the last valid token of an admin: make another one first, or nobody could");
+    throw invalid("name", "this is the last valid admin token: create another one first");
   }
 
   #admins(): TokenRecord[] {
@@ -226,7 +226,7 @@ export class TokenBook {
   }
 }
 
-/** What may be told of a token. */
+/** The public description of a token. */
 export function tokenInfoOf({ name, publish, subscribe, isAdmin, expiresMs }: TokenRecord): TokenInfo {
   const expires_at = expiresMs === undefined ? null : new Date(expiresMs).toISOString();
   return { name, publish, subscribe, admin: isAdmin, expires_at };

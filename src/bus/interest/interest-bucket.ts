@@ -1,7 +1,7 @@
 import type { TopicMatcher } from "../ports.ts";
 import type { Memory } from "./memory.ts";
 
-/** As many plain candidates are asked sooner than an answer that is remembered is found. */
+/** Matching this many plain candidates is faster than finding a cached result. */
 const MAX_ASKED = 16;
 
 /** What may want a topic, and stays in its bucket for a while after it is gone. */
@@ -31,7 +31,7 @@ export class InterestBucket<T extends Candidate> {
     return this.#certain.all.length === 0 && this.#asked === undefined;
   }
 
-  /** `isCertain`: it wants every topic with these ends, and need not be asked. */
+  /** `isCertain`: it wants every topic with these ends, and need not be matched. */
   add(candidate: T, isCertain: boolean): void {
     if (isCertain) {
       this.#certain.all.push(candidate);
@@ -41,7 +41,7 @@ export class InterestBucket<T extends Candidate> {
     this.#asked.add(candidate);
   }
 
-  /** To be called, as it was added, when a candidate is gone. */
+  /** Removes a candidate, with the same arguments as when it was added. */
   lose(candidate: T, isCertain: boolean): void {
     if (isCertain) this.#certain.lose();
     else this.#asked?.lose(candidate);
@@ -71,10 +71,10 @@ class CandidateList<T extends Candidate> {
 }
 
 /**
- * Candidates that are asked about each topic with these ends.
+ * Candidates that are matched against each topic with these ends.
  *
- * Answers are remembered by topic where asking is more than comparing text, or many would be asked. They never have to
- * be mended: one that comes is examined when its topic is asked about next, and one that is gone is passed over.
+ * Results are cached by topic if matching is more than comparing text, or if there are many candidates. They never need
+ * correction: a new candidate is examined when its topic is next looked up, and a removed one is skipped.
  */
 class AskedCandidates<T extends Candidate> {
   readonly #memory: Memory;

@@ -5,17 +5,17 @@ import { AffixTree } from "./affix-tree.ts";
 import { type Candidate, InterestBucket } from "./interest-bucket.ts";
 import { Memory } from "./memory.ts";
 
-/** Answers that are remembered at a time, some 10 MB: those of 65,536 topics, if few interests match each. */
+/** Results cached at a time, about 10 MB: those of 65,536 topics, if few interests match each. */
 const MAX_REMEMBERED_ANSWERS = 2 ** 20;
 
-/** Is handed every event that the interest matches, in id order, and must return at once. */
+/** Called with every matching event, in id order; must return at once. */
 export interface Listener {
   deliver(event: Event): void;
   /** The batch has been delivered to every interest. */
   endBatch?(): void;
 }
 
-/** One distinct wish for events, which any number of subscribers may share. */
+/** One distinct interest in events, which any number of subscribers may share. */
 export interface Interest extends Listener {
   readonly topics: TopicMatcher;
 }
@@ -36,9 +36,9 @@ type Bucket = InterestBucket<Entry>;
 /**
  * Who wants which topic.
  *
- * Interests stand in buckets by what their topics begin and end with, and those in one whole topic by that topic. To
- * deliver an event costs what the buckets of its topic hold, and an interest that comes or goes touches no bucket but
- * its own, however many interests and topics there are.
+ * Interests are in buckets by the prefix and suffix of their topics, and those in one exact topic by that topic. The
+ * cost of delivering an event is proportional to the size of the buckets of its topic. Adding or removing an interest
+ * touches only its own bucket, however many interests and topics there are.
  */
 export class InterestTable {
   readonly #entries = new Map<Interest, Entry>();
@@ -49,7 +49,7 @@ export class InterestTable {
   #batch = 0;
   #search = 0;
 
-  /** From the next batch on; an interest that comes while a batch is delivered is handed nothing of it. */
+  /** Takes effect with the next batch; an interest added while a batch is delivered receives nothing of it. */
   add(interest: Interest): void {
     if (this.#entries.has(interest)) return;
     const { topics } = interest;
@@ -58,7 +58,7 @@ export class InterestTable {
     for (const shape of shapesOf(topics)) this.#bucketFor(shape).add(entry, shape.isExact);
   }
 
-  /** At once, in the middle of a batch too. */
+  /** Takes effect at once, even in the middle of a batch. */
   remove(interest: Interest): void {
     const entry = this.#entries.get(interest);
     if (entry === undefined) return;

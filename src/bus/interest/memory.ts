@@ -1,7 +1,7 @@
 /** What one topic adds to a memory, in answers: its text, and the room that a map needs for it. */
 const TOPIC_ANSWERS = 16;
 
-/** Bounds what is remembered in many places: beyond the bound all of them forget everything, and begin again. */
+/** Bounds the total size of many caches: when the bound is exceeded, all of them are cleared. */
 export class Memory {
   readonly #maxAnswers: number;
   readonly #places = new Set<{ clear(): void }>();

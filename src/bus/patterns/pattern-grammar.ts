@@ -21,25 +21,25 @@ export interface PatternBranch {
   readonly characters: number;
 }
 
-/** Far longer than any pattern a person writes; everything that reads a pattern costs at least its length. */
+/** Far longer than any pattern that people write; processing a pattern costs at least its length. */
 const MAX_PATTERN_CHARACTERS = 256;
 
-/** Braces multiply: 64 written pairs would be 2^64 alternatives. Nobody lists more than this by hand. */
+/** Braces multiply: 64 written pairs would be 2^64 alternatives. No one writes more than this by hand. */
 const MAX_ALTERNATIVES = 64;
 
-/** A pattern costs what it expands to, so this is what bounds the memory and the time one pattern may take. */
+/** The cost of a pattern is that of its expansion, so this bounds the memory and the time of one pattern. */
 const MAX_EXPANDED_CHARACTERS = 4096;
 
 /**
- * Reads a pattern by the grammar of Go's `path.Match`, with `{a,b}` added to it.
+ * Parses a pattern by the grammar of Go's `path.Match`, extended by `{a,b}`.
  *
- * @throws BusError `pattern_invalid`, with the `position` of the fault, if the pattern is malformed anywhere, is
- * empty, or passes one of the limits above.
+ * @throws BusError `pattern_invalid`, with the `position` of the error, if the pattern is malformed anywhere, is empty,
+ * or exceeds one of the limits above.
  */
 export function parsePatternGrammar(text: string): PatternBranch {
   checkPatternText(text);
   const branch = new PatternReader(text).readPattern();
-  if (branch.characters === 0) throw patternInvalid('a pattern must not be empty; "*" is every topic', 0);
+  if (branch.characters === 0) throw patternInvalid('a pattern must not be empty; "*" matches every topic', 0);
   return branch;
 }
 
@@ -162,7 +162,7 @@ class PatternReader {
     if (this.#peek() === "\\") this.#offset += 1;
     const codePoint = this.#text.codePointAt(this.#offset);
     if (codePoint === undefined) {
-      throw patternInvalid("a backslash must stand before a character; write \\\\ for the character itself", start);
+      throw patternInvalid("a backslash must precede a character; write \\\\ for the character itself", start);
     }
     this.#offset += codePoint > 0xffff ? 2 : 1;
     return codePoint;

@@ -5,7 +5,7 @@ import { isLoneStar, matchesPlain, type PlainPattern, plainPatternOf } from "./p
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { isLike, type TopicShape } from "./topic-shape.ts";
 
-/** What a topic must look like. Only {@link parsePattern} makes one, so whoever holds one may trust it. */
+/** A condition on topics. Only {@link parsePattern} creates one, so it is always valid. */
 export type Pattern = ParsedPattern;
 
 /**
@@ -23,17 +23,17 @@ const PLAIN_TEXT = /^[^?[{}\\]+$/;
 const STARS = /\*+/;
 
 /**
- * Takes a value from outside as a pattern over whole topics.
+ * Parses an untrusted value as a pattern over whole topics.
  *
- * The syntax is that of Go's `path.Match`: `*` is any run of characters, dots included, so that `*` alone is every
- * topic; `?` is one character, that is one Unicode code point; `[a-z]` is one character of a class and `[^a-z]` one
- * that is not in it; `\` takes away the meaning of the character after it. Added to it are alternatives, `{a,b}`,
- * which may be nested and may be empty.
+ * The syntax is that of Go's `path.Match`: `*` matches any run of characters, including dots, so `*` alone matches
+ * every topic; `?` matches one Unicode code point; `[a-z]` one character of a class, and `[^a-z]` one that is not in
+ * it; `\` makes the next character literal. In addition there are alternatives, `{a,b}`, which may be nested and may be
+ * empty.
  *
  * Limits: 256 characters as written; 64 alternatives and 4,096 characters once the braces are expanded.
  *
- * @throws BusError `pattern_invalid` if the value is no string, is empty, is malformed anywhere, holds a lone
- * surrogate, or passes a limit. `position` is the offset of the fault in UTF-16 code units from 0.
+ * @throws BusError `pattern_invalid` if the value is not a string, is empty, is malformed anywhere, contains a lone
+ * surrogate, or exceeds a limit. `position` is the offset of the error in UTF-16 code units from 0.
  */
 export function parsePattern(value: unknown): Pattern {
   if (typeof value !== "string") throw patternInvalid("a pattern must be a string", 0);
@@ -43,11 +43,11 @@ export function parsePattern(value: unknown): Pattern {
 class ParsedPattern {
   /** The pattern as it was written. */
   readonly text: string;
-  /** Whether there is no topic that does not match, because the pattern is `*`, or has it for an alternative. */
+  /** Whether every topic matches, because the pattern is `*` or has it as an alternative. */
   readonly matchesEverything: boolean;
-  /** What each alternative begins and ends with. */
+  /** The prefix and suffix of each alternative. */
   readonly shapes: readonly TopicShape[];
-  /** Its alternatives, if each is no more than text and stars. */
+  /** Its alternatives, if each consists only of text and stars. */
   readonly #plain: readonly PlainPattern[] | undefined;
   #matcher: ((topic: string) => boolean) | undefined;
 
@@ -59,7 +59,7 @@ class ParsedPattern {
     this.#plain = plain.length === alternatives.length ? plain : undefined;
   }
 
-  /** Whether matching is no more than comparing text: there is nothing to compile, and it takes well under 10 µs. */
+  /** Whether matching only compares text: nothing is compiled, and it takes well under 10 µs. */
   get isPlain(): boolean {
     return this.#plain !== undefined;
   }

@@ -18,7 +18,7 @@ export function plainPatternOf([prefix = "", ...others]: readonly string[]): Pla
   return { ...ends, middles, isExact: middles.length === 0 && hasOneEnd(ends) };
 }
 
-/** Whether there is no topic that does not match. */
+/** Whether every topic matches. */
 export function isLoneStar({ prefix, middles, suffix, isWhole }: PlainPattern): boolean {
   return !isWhole && prefix === "" && middles.length === 0 && suffix === "";
 }

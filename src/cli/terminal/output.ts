@@ -3,7 +3,7 @@ import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
 import { BusError } from "../../bus/errors.ts";
 
-/** Nobody reads standard output any more, as when `| head` has seen enough: a reason to end, and not a failure. */
+/** The reader of standard output is gone, as after `| head`: a reason to end, not a failure. */
 export class OutputClosedError extends Error {}
 
 let failure: Error | undefined;
@@ -11,7 +11,10 @@ process.stdout.on("error", (error) => {
   failure = error;
 });
 
-/** Writes to standard output, and waits while its reader is slow. Throws {@link OutputClosedError} when he is gone. */
+/**
+ * Writes to standard output, and waits while its reader is slow. Throws {@link OutputClosedError} when the reader is
+ * gone.
+ */
 export async function print(text: string): Promise<void> {
   throwFailure();
   if (process.stdout.write(text)) return;
@@ -20,13 +23,13 @@ export async function print(text: string): Promise<void> {
 }
 
 /**
- * Aborted when standard output is a pipe that nobody reads any more, also while there is nothing to print: a write would
- * only tell when the next event comes. Never aborted elsewhere.
+ * Aborted when standard output is a pipe and its reader is gone, even while there is nothing to print: a write would
+ * only reveal it with the next event. Never aborted for other outputs.
  */
 export function outputClosing(): AbortSignal {
   const controller = new AbortController();
   if (isPipe()) {
-    // Opened anew, so that what Bun does to the descriptor does not touch the pipe's other writers.
+    // Opened again, so that what Bun does to the descriptor does not affect the pipe's other writers.
     const fd = openSync("/dev/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
     // A socket of Bun polls whatever descriptor it is given, and a pipe without a reader counts as closed. The types of
     // `connect` want an address, too.
@@ -58,7 +61,7 @@ function throwFailure(): void {
   throw new BusError("unavailable", `standard output cannot be written: ${code}`, { cause: failure });
 }
 
-/** A word for whoever watches, on standard error. */
+/** Prints a message to standard error. */
 export function say(text: string): void {
   process.stderr.write(`eventbus: ${text}\n`);
 }
@@ -68,7 +71,7 @@ export function coloured(colour: "cyan" | "gray" | "green" | "yellow", text: str
   return styleText(colour, text, { stream: process.stdout, validateStream: true });
 }
 
-/** A text of somebody else, without the characters by which it could command a terminal. */
+/** An untrusted text, without the control characters that could control a terminal. */
 export function harmless(text: string): string {
   return text.replaceAll(CONTROLS, "\u{fffd}");
 }

@@ -1,4 +1,4 @@
-/** One line on a terminal that is written over again and again; nothing where nobody watches. */
+/** One line on a terminal that is overwritten repeatedly; prints nothing if there is no terminal. */
 export class ProgressLine {
   #shown = "";
 

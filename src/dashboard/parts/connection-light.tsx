@@ -28,7 +28,7 @@ export function ConnectionLight({
   return (
     <>
       {rate !== undefined && (
-        <span class="rate" title="Events published a second, mean of the last ten seconds">
+        <span class="rate" title="Events published per second, mean over the last ten seconds">
           {measure(rate)}
           <small>/s</small>
         </span>

@@ -48,7 +48,7 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
         </dd>
       </dl>
       <div class="buttons">
-        <CopyButton label="Copy JSON" text={() => json} title="The whole event, as it was sent" />
+        <CopyButton label="Copy JSON" text={() => json} title="The complete event, as it was sent" />
         <CopyButton
           label="Copy as curl (publishes it again)"
           text={() => toCurl(url, { topic, source, data }, hasToken)}

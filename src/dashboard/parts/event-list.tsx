@@ -196,7 +196,8 @@ export function DroppedNote({ rows, historyHref }: { readonly rows: RowSource; r
   if (rows.dropped === 0) return null;
   return (
     <p class="dropped">
-      {count(rows.dropped)} older rows have left this page; <a href={historyHref}>history</a> has what is still kept.
+      {count(rows.dropped)} older rows were removed from this page; <a href={historyHref}>history</a> has the events
+      that are kept.
     </p>
   );
 }

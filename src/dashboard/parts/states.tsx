@@ -32,7 +32,7 @@ export function Loading({ what }: { readonly what: string }) {
 /** What went wrong, in the server's words if it has any; and a way to try again. */
 export function Failure({ error, onRetry }: { readonly error: unknown; readonly onRetry?: () => void }) {
   return (
-    <Notice title={isUnreachable(error) ? "The server does not answer" : "That did not work"} mood="bad">
+    <Notice title={isUnreachable(error) ? "The server does not respond" : "The request failed"} mood="bad">
       <p>{error instanceof Error ? sentence(error.message) : "Something failed."}</p>
       {onRetry && (
         <button type="button" onClick={onRetry}>
@@ -45,7 +45,7 @@ export function Failure({ error, onRetry }: { readonly error: unknown; readonly 
 
 /** Above content that may no longer be true. */
 export function StaleBanner({ error }: { readonly error: EventBusError }) {
-  return <p class="banner">No answer from the server: {sentence(error.message)} This is what it said last.</p>;
+  return <p class="banner">No response from the server: {sentence(error.message)} This is its last response.</p>;
 }
 
 /** A detail begins small, as it stands after a code or a name elsewhere. */

@@ -14,11 +14,9 @@ export function TokenDialog({ session }: { readonly session: Session }) {
   return (
     <dialog ref={dialog} aria-labelledby="token-title" class="token" id="token-dialog">
       <form onSubmit={(submit) => useEntered(submit, session)}>
-        <h2 id="token-title">{wants === "token_invalid" ? "This token is not valid" : "A token, please"}</h2>
+        <h2 id="token-title">{wants === "token_invalid" ? "This token is not valid" : "Enter a token"}</h2>
         <p>
-          {wants === "token_invalid"
-            ? "The server does not know it, or it has expired or was revoked."
-            : "This server asks who is there before it shows anything."}
+          {wants === "token_invalid" ? "The token is unknown, expired or revoked." : "This server requires a token."}
         </p>
         <label>
           Token

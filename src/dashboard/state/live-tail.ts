@@ -83,7 +83,7 @@ export class LiveTail extends Store {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#journal.add("plain", `Resumed: reading on after event ${this.#lastId ?? 0}.`);
+    this.#journal.add("plain", `Resumed: continuing after event ${this.#lastId ?? 0}.`);
     this.#subscribe();
   }
 
@@ -156,12 +156,13 @@ export class LiveTail extends Store {
 
 /** Says which events are missing, and why. */
 export function gapWords(after: number, next: number): string {
-  if (next <= after) return `event ${after} was never given here: the server has another history, which goes on.`;
+  if (next <= after)
+    return `event ${after} never existed here: the server has a different history, and continues with it.`;
   const [first, last] = [after + 1, next - 1];
   const which = first === last ? `event ${first} is` : `events ${first} to ${last} are`;
-  return `${which} missing, retention has removed them.`;
+  return `${which} missing: retention has removed them.`;
 }
 
 function openWords(lastId: number | undefined): string {
-  return lastId === undefined ? "Connected." : `Connected again, reading on after event ${lastId}.`;
+  return lastId === undefined ? "Connected." : `Reconnected, continuing after event ${lastId}.`;
 }

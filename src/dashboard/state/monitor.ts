@@ -79,7 +79,7 @@ export class Monitor extends Store {
       const stats: FullStats = await this.#session.client.stats();
       const before = this.latest;
       if (before !== undefined && stats.uptime_seconds < before.uptime_seconds) {
-        this.#journal.add("plain", "The server was started anew.");
+        this.#journal.add("plain", "The server restarted.");
       }
       this.#samples = [...this.#samples.slice(-MAX_SAMPLES + 1), { atMs: Date.now(), stats }];
       this.#error = undefined;

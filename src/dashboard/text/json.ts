@@ -33,7 +33,7 @@ export function faultOf(text: string): Fault | undefined {
     JSON.parse(text);
     return undefined;
   } catch (error) {
-    return faultAt(text, 0, error instanceof RangeError ? "nested too deeply to be checked here" : "not JSON");
+    return faultAt(text, 0, error instanceof RangeError ? "nested too deeply to check here" : "not JSON");
   }
 }
 

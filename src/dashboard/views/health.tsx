@@ -29,8 +29,7 @@ function Measurements({ monitor }: { readonly monitor: Monitor }) {
   const [span, setSpan] = useState<keyof typeof SPANS>("5 min");
   const { latest, error } = monitor;
   if (monitor.isForbidden) return <NotForThisToken />;
-  if (latest === undefined)
-    return error ? <Failure error={error} /> : <Loading what="what the server says of itself" />;
+  if (latest === undefined) return error ? <Failure error={error} /> : <Loading what="the state of the server" />;
   return (
     <>
       {error && <StaleBanner error={error} />}
@@ -77,7 +76,7 @@ function Facts({ stats }: { readonly stats: FullStats }) {
         since the server started
       </Fact>
       <Fact name="Delivered" value={stats.delivered === undefined ? undefined : count(stats.delivered)}>
-        {stats.evictions !== undefined && `${count(stats.evictions)} slow readers put back`}
+        {stats.evictions !== undefined && `${count(stats.evictions)} slow readers moved to replay`}
       </Fact>
       <Fact name="Subscribers" value={count(live + replay)}>
         {count(live)} live, {count(replay)} in replay
@@ -88,7 +87,7 @@ function Facts({ stats }: { readonly stats: FullStats }) {
       <Fact name="Waiting for readers" value={stats.waiting && bytes(stats.waiting.bytes)}>
         {stats.waiting && `of ${bytes(stats.waiting.max_bytes)} at most`}
       </Fact>
-      <Fact name="Gaps told" value={stats.gaps === undefined ? undefined : count(stats.gaps)}>
+      <Fact name="Gaps reported" value={stats.gaps === undefined ? undefined : count(stats.gaps)}>
         {stats.replays !== undefined && `${count(stats.replays)} replays`}
       </Fact>
       <Fact name="Uptime" value={duration(stats.uptime_seconds)}>
@@ -122,7 +121,7 @@ function Fact({
     <div>
       <dt>{name}</dt>
       <dd>
-        {value ?? <span class="untold">not told</span>}
+        {value ?? <span class="untold">not reported</span>}
         <small>{value === undefined ? "by this server" : children}</small>
       </dd>
     </div>
@@ -162,7 +161,7 @@ const plans: readonly PlotPlan[] = [
     lines: [["commits", (stats) => stats.commits?.per_second]],
   },
   {
-    title: "Time of a commit",
+    title: "Commit duration",
     format: milliseconds,
     lines: [
       ["commit p50", (stats) => stats.commits?.commit_ms.p50],
@@ -248,7 +247,7 @@ function PlanPlot({
         <figcaption>
           <h2>{title}</h2>
         </figcaption>
-        <p class="untold">This server does not tell.</p>
+        <p class="untold">Not reported by this server.</p>
       </figure>
     );
   }
@@ -289,7 +288,7 @@ function Log({ journal }: { readonly journal: Journal }) {
 
 function NotForThisToken() {
   return (
-    <Notice title="Health is for administrators">
+    <Notice title="Health requires an admin token">
       <p>
         The server says how it is only to tokens that are <code>admin</code>. With this one you can still watch{" "}
         <a href={routeTo("live")}>live events</a> and search <a href={routeTo("history")}>history</a>, as far as it may

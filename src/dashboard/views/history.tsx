@@ -133,8 +133,8 @@ function Failed({ error, query, onRetry }: FailedProps) {
   return (
     <Notice title="Retention has removed the next events">
       <p>
-        The oldest event that is kept is {count(oldest)}.{" "}
-        <a href={routeTo("history", { ...query, after: oldest - 1 })}>Go on from there</a>
+        The oldest event kept is {count(oldest)}.{" "}
+        <a href={routeTo("history", { ...query, after: oldest - 1 })}>Continue from there</a>
       </p>
     </Notice>
   );
@@ -146,7 +146,7 @@ function NothingFound({ query }: { readonly query: Query }) {
     <Notice title={isFiltered ? "No event matches" : "History is empty"}>
       <p>
         {isFiltered
-          ? "History keeps nothing that matches all of these filters, or this token may not see it."
+          ? "No event in the history matches all of these filters, or this token may not read it."
           : "Events stay here from the moment they are published until retention removes them."}
       </p>
       <p>

@@ -93,7 +93,7 @@ function PauseButton({ tail, newest }: Pick<Parts, "tail"> & { readonly newest: 
       type="button"
       class={tail.isPaused ? "primary" : ""}
       onClick={() => (tail.isPaused ? tail.resume() : tail.pause())}
-      title={tail.isPaused ? "Reads on from history: nothing is missed" : "Stops reading; nothing is lost"}
+      title={tail.isPaused ? "Continues from history: nothing is missed" : "Stops reading; nothing is lost"}
     >
       {tail.isPaused ? `Resume${waiting > 0 ? ` (up to ${count(waiting)} new)` : ""}` : "Pause"}
     </button>
@@ -103,11 +103,11 @@ function PauseButton({ tail, newest }: Pick<Parts, "tail"> & { readonly newest: 
 /** Why there is nothing to be seen. */
 function NoRows({ tail, session }: Pick<Parts, "tail" | "session">) {
   const { connection, filter } = tail;
-  if (session.wants !== undefined) return <Notice title="The server asks for a token" />;
+  if (session.wants !== undefined) return <Notice title="The server requires a token" />;
   if (tail.isPaused) {
     return (
       <Notice title="Paused">
-        <p>Nothing is read until you resume; then it goes on from history, so nothing is missed.</p>
+        <p>Nothing is read until you resume; then reading continues from history, so nothing is missed.</p>
       </Notice>
     );
   }

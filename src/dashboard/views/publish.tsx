@@ -176,7 +176,7 @@ function AsText({ draft, fault, session }: Pick<FormProps, "draft" | "fault"> & 
         <span class="fill" />
         {text !== undefined && <CopyButton label="Copy" text={() => text} />}
       </div>
-      <pre class="code">{text ?? "Mend the data first."}</pre>
+      <pre class="code">{text ?? "Correct the data first."}</pre>
     </section>
   );
 }
@@ -207,7 +207,7 @@ function SentList({ sent, onUse, onForget }: SentProps) {
             <time dateTime={createdAt}>{clock(createdAt).slice(0, 8)}</time>
             <TopicName topic={topic} />
             <button type="button" class="quiet" onClick={() => onUse({ topic, source, data })}>
-              Use again<span class="offscreen"> what was sent as event {id}</span>
+              Use again<span class="offscreen"> the payload of event {id}</span>
             </button>
           </li>
         ))}
@@ -218,7 +218,7 @@ function SentList({ sent, onUse, onForget }: SentProps) {
 
 function failureWords(error: unknown): string {
   if (error instanceof EventBusError && error.code === "network") {
-    return `Nobody knows whether it was published: ${sentence(error.message)}`;
+    return `It is unknown whether it was published: ${sentence(error.message)}`;
   }
   return sentence(error instanceof Error ? error.message : String(error));
 }

@@ -137,7 +137,7 @@ function Pager({ answer, isByName }: { readonly answer: TopicAnswer; readonly is
         )}
         {hasMore ? ", by name; there are more." : ", by name."}
       </span>
-      {!isByName && <span class="span">Sorted among these only.</span>}
+      {!isByName && <span class="span">Only these are sorted.</span>}
       <span class="fill" />
       <PageLink words="First" to={after === "" ? undefined : routeTo("topics", { find })} />
       <PageLink words={`Next ${count(PAGE_TOPICS)} →`} to={next && routeTo("topics", { find, after: next })} />
@@ -150,16 +150,16 @@ function NothingFound({ question: { find, after } }: Pick<TopicAnswer, "question
     return (
       <Notice title="No topics yet">
         <p>
-          A topic is there as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
+          A topic appears as soon as an event is published to it. <a href={routeTo("publish")}>Publish one</a>
         </p>
       </Notice>
     );
   }
   return (
-    <Notice title={find === "" ? "No topic comes after this one" : "No topic matches"}>
+    <Notice title={find === "" ? "There are no topics after this one" : "No topic matches"}>
       <p>
         {find !== "" &&
-          "A part of a topic is found anywhere in it; a pattern such as orders.* must match the whole topic. "}
+          "Plain text matches any part of a topic; a pattern such as orders.* must match the whole topic. "}
         <a href={routeTo("topics")}>Show all topics</a>
       </p>
     </Notice>
@@ -168,7 +168,7 @@ function NothingFound({ question: { find, after } }: Pick<TopicAnswer, "question
 
 function NotForThisToken() {
   return (
-    <Notice title="Topics are for administrators">
+    <Notice title="Topics require an admin token">
       <p>
         The server lists topics only for tokens that are <code>admin</code>. With this one you can still watch{" "}
         <a href={routeTo("live")}>live events</a> and search <a href={routeTo("history")}>history</a>, as far as it may

@@ -2,12 +2,13 @@ import { BusError } from "../../bus/errors.ts";
 import { ACCESS_TOKEN, accessTokensIn } from "../request/query.ts";
 
 const BEARER = /^bearer +(\S+) *$/i;
-/** How nearly everybody writes it, which is read without the regular expression. */
+/** The most common form, which is parsed without the regular expression. */
 const USUAL = "Bearer ";
 
 /**
  * The secret that a request carries: in `Authorization: Bearer`, or in the query where a browser cannot set headers
- * (RFC 6750). Undefined when there is none; another scheme of `Authorization` is somebody else's, as a proxy's.
+ * (RFC 6750). Undefined when there is none; another scheme of `Authorization` is meant for someone else, such as a
+ * proxy.
  *
  * Throws `parameter_invalid` when there are two.
  */
@@ -19,9 +20,13 @@ export function secretOf(request: Request): string | undefined {
   const inQuery = accessTokensIn(url);
   if (inQuery.length === 0) return header;
   if (header === undefined && inQuery.length === 1) return inQuery[0];
-  throw new BusError("parameter_invalid", "give one token: in Authorization: Bearer, or in access_token, not in both", {
-    members: { parameter: ACCESS_TOKEN },
-  });
+  throw new BusError(
+    "parameter_invalid",
+    "send one token: either in Authorization: Bearer or in access_token, not in both",
+    {
+      members: { parameter: ACCESS_TOKEN },
+    },
+  );
 }
 
 function bearerOf(authorization: string): string | undefined {

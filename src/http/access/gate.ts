@@ -6,16 +6,16 @@ import type { ErrorCode } from "../../protocol/problem.ts";
 import { secretOf } from "./credentials.ts";
 import { Guests } from "./guests.ts";
 
-/** Tells who sent a JSON Web Token. Throws, or rejects with, `token_invalid` or `unavailable`. */
+/** Identifies the sender of a JSON Web Token. Throws, or rejects with, `token_invalid` or `unavailable`. */
 export interface JwtVerifier {
   verify(jwt: string): Principal | Promise<Principal>;
 }
 
-/** Whoever was let in. */
+/** The callers that were admitted. */
 export interface Callers {
   /**
-   * Throws `token_invalid` or `token_missing` when the caller's permission has ended since it was let in: a body can
-   * take long to come, so ask again when it has come.
+   * Throws `token_invalid` or `token_missing` if the caller's permission has ended since it was admitted: a body can
+   * take long to arrive, so check again when it has.
    */
   requireValid(caller: Principal): void;
 }
@@ -26,11 +26,11 @@ export interface GateParts {
   readonly jwt: JwtVerifier | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
-  /** Told of every request that was not let in, and why. */
+  /** Called for every request that was not admitted, with the reason. */
   readonly onRefusal?: (reason: ErrorCode) => void;
 }
 
-/** Lets in whoever may come in: before a route is called, and before a connection is upgraded. */
+/** Admits callers, before a route is called and before a connection is upgraded. */
 export class Gate implements Callers {
   readonly guests: Guests;
   readonly #parts: GateParts;
@@ -47,13 +47,13 @@ export class Gate implements Callers {
     });
   }
 
-  /** Everybody may do everything, as there are neither tokens nor keys. */
+  /** Everyone may do everything, because there are neither tokens nor keys. */
   get isOpen(): boolean {
     return this.#parts.tokens.isEmpty && this.#parts.jwt === undefined;
   }
 
   /**
-   * Who sent the request, if he may do something of this kind. Throws, or rejects with, `token_missing`,
+   * Identifies the caller of the request, if it has this kind of access. Throws, or rejects with, `token_missing`,
    * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`.
    */
   admit(request: Request, access: Access): Principal | Promise<Principal> {

@@ -1,17 +1,17 @@
 import type { Principal } from "../../bus/access/principal.ts";
 
-/** A connection that lasts, and with it the permission it was let in with. */
+/** A long-lived connection, with the permission it was admitted with. */
 export interface Guest {
-  /** The permission has ended: close, and take nothing more. */
+  /** The permission has ended: close, and accept nothing more. */
   expel(): void;
 }
 
-/** Who is connected, by permission, so that nobody stays longer than that. */
+/** The open connections by permission, so that none outlives its permission. */
 export class Guests {
   readonly #clock: () => number;
   readonly #byPrincipal = new Map<Principal, Set<Guest>>();
 
-  /** `clock` tells milliseconds since 1970. */
+  /** `clock` returns milliseconds since 1970. */
   constructor(clock: () => number) {
     this.#clock = clock;
   }
@@ -27,7 +27,7 @@ export class Guests {
     if (guests?.size === 0) this.#byPrincipal.delete(principal);
   }
 
-  /** Closes every connection of a permission that was taken back. */
+  /** Closes every connection of a revoked permission. */
   expel(principal: Principal): void {
     for (const guest of [...(this.#byPrincipal.get(principal) ?? [])]) guest.expel();
   }

@@ -17,8 +17,8 @@ export function isLoopbackName(name: string): boolean {
 }
 
 /**
- * Refuses what a browser may have been tricked into: a `Host` that is not ours (DNS rebinding), or a page of another
- * origin. Answers with the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
+ * Rejects requests that a browser may have been tricked into: a `Host` that is not ours (DNS rebinding), or a page of
+ * another origin. Returns the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
  * `origin_forbidden`.
  */
 export function checkOrigin({ headers }: Request, rules: OriginRules): string | undefined {
@@ -34,23 +34,20 @@ export function checkOrigin({ headers }: Request, rules: OriginRules): string | 
   if (rules.allowedOrigins.includes(origin)) return origin;
   throw new BusError(
     "origin_forbidden",
-    "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+    "this origin is not allowed: to allow it, start the server with --allowed-origin",
   );
 }
 
 /**
- * Refuses what a page of another origin embeds, as an image, a script or a frame: browsers send no `Origin` with these, but
- * Fetch Metadata (over HTTPS and to loopback). The page sees nothing of the answer, but a stream would take a subscriber's place and a backup the disk.
- * Links to the server may be followed.
+ * Refuses what a page of another origin embeds, as an image, a script or a frame: browsers send no `Origin` with these,
+ * but Fetch Metadata (over HTTPS and to loopback). The page cannot read the response, but a stream would take up a
+ * subscriber slot and a backup the disk. Links to the server may be followed.
  */
 function requireOwnPage(headers: Headers): void {
   const site = headers.get("sec-fetch-site");
   if (site === null || site === "same-origin" || site === "none") return;
   if (headers.get("sec-fetch-dest") === "document") return;
-  throw new BusError(
-    "origin_forbidden",
-    "pages of another origin may link to the server, but not embed what it answers",
-  );
+  throw new BusError("origin_forbidden", "pages of another origin may link to the server, but not embed its responses");
 }
 
 /** The last `Host` that was found good: nearly every request has the same. */

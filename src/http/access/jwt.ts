@@ -78,7 +78,7 @@ export class KeyedVerifier implements JwtVerifier {
     const algorithm = jwt.length <= MAX_JWT_CHARACTERS ? algorithmOf(jwt) : undefined;
     const found = this.#options.verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
     if (found) return found;
-    throw invalid("the token is neither one of this server nor a JSON Web Token that it has a key for");
+    throw invalid("the token is neither one of this server's nor a JSON Web Token that it has a key for");
   }
 
   #remember(jwt: string, principal: Principal): Principal {
@@ -103,9 +103,11 @@ export class KeyedVerifier implements JwtVerifier {
 /** Names the claim only, not what it should be. Signatures are checked before claims. */
 function claimInvalid({ claim, reason }: errors.JWTClaimValidationFailed): BusError {
   if (claim === "nbf" && reason === "check_failed") {
-    return invalid("the token is not valid yet: its nbf lies ahead of this server's clock");
+    return invalid("the token is not valid yet: its nbf is ahead of this server's clock");
   }
-  return invalid(`the claim ${claim} of the token is ${reason === "missing" ? "missing" : "not what it must be"}`);
+  return invalid(
+    `the claim ${claim} of the token ${reason === "missing" ? "is missing" : "does not have the required value"}`,
+  );
 }
 
 /** Tokens without a key id may be of any key of the set. */
@@ -149,7 +151,8 @@ function principalOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPaylo
   if (claim === undefined) throw invalid('the token needs a claim "eventbus":{"publish":[…],"subscribe":[…]}');
   const { publish, subscribe, admin = false, ...rest } = claim as Record<string, unknown>;
   if (typeof admin !== "boolean") throw invalid("eventbus.admin in the token must be true or false");
-  if (Object.keys(rest).length > 0) throw invalid("eventbus in the token knows publish, subscribe and admin only");
+  if (Object.keys(rest).length > 0)
+    throw invalid("eventbus in the token may contain only publish, subscribe and admin");
   const who = sub === undefined ? claimsOf(jwt) : JSON.stringify([iss, sub]);
   return {
     name: `jwt ${Bun.CryptoHasher.hash("sha256", who, "hex")}`,
@@ -172,7 +175,7 @@ function claimedScope(name: string, value: unknown = []): Scope {
   try {
     return scopeOf(value);
   } catch (error) {
-    throw new BusError("token_invalid", `eventbus.${name} in the token holds a malformed pattern`, { cause: error });
+    throw new BusError("token_invalid", `eventbus.${name} in the token contains a malformed pattern`, { cause: error });
   }
 }
 

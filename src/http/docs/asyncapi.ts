@@ -9,28 +9,28 @@ import { PROMISE } from "./subscribe.ts";
 export const ASYNCAPI_PATH = "/asyncapi.json";
 
 const DESCRIPTION = `\
-The WebSocket of eventbus. Everything else is HTTP, and described by the OpenAPI document at \`/swagger/json\`.
+The WebSocket of eventbus. Everything else is HTTP and is described by the OpenAPI document at \`/swagger/json\`.
 
 ${PROMISE}
 
-What is wrong with the request is answered before the upgrade, by a problem (RFC 9457). Later the server closes with
-${closeCode.policy} when the token expired or was revoked, ${closeCode.tooBig} when a frame is larger than 1 MiB,
+An invalid request is rejected before the upgrade, with a problem (RFC 9457). Later the server closes with
+${closeCode.policy} when the token has expired or been revoked, ${closeCode.tooBig} when a frame is larger than 1 MiB,
 ${closeCode.restart} when it stops (connect again, with \`since=\` the last id), and ${closeCode.tryAgainLater} when a
-limit is passed. It pings; a peer that answers no ping is cut.`;
+limit is exceeded. It sends pings; a peer that does not respond to a ping is disconnected.`;
 
 /** Every kind of frame, from its name here to its schema, which the OpenAPI document shares, and an example. */
 const messages = {
   event: message("Event", "An event that matches.", orderEvent),
-  gap: message("Gap", "Events that are gone, told in their place.", gap),
-  caughtUp: message("CaughtUp", "The replay has reached the present. Only after `since` or `last`.", caughtUp),
+  gap: message("Gap", "Events that are missing, reported in their place.", gap),
+  caughtUp: message("CaughtUp", "The replay has caught up. Sent only after `since` or `last`.", caughtUp),
   publish: message("PublishFrame", "Publish an event.", clientFrames.publish),
   published: message("Published", "The event is on disk.", answerFrames.published),
-  subscribe: message("SubscribeFrame", "Want the events of one more pattern.", clientFrames.subscribe),
-  unsubscribe: message("UnsubscribeFrame", "Want the events of a pattern no more.", clientFrames.unsubscribe),
-  done: message("Ack", "A subscribe or an unsubscribe holds from here on.", answerFrames.done),
-  ping: message("PingFrame", "Ask whether the server is there.", clientFrames.ping),
-  pong: message("Pong", "It is there.", answerFrames.pong),
-  refused: message("ErrorFrame", "The frame was wrong, and why. The connection stays open.", answerFrames.error),
+  subscribe: message("SubscribeFrame", "Subscribe to one more pattern.", clientFrames.subscribe),
+  unsubscribe: message("UnsubscribeFrame", "Unsubscribe from a pattern.", clientFrames.unsubscribe),
+  done: message("Ack", "A subscribe or an unsubscribe is in effect from here on.", answerFrames.done),
+  ping: message("PingFrame", "Check that the server responds.", clientFrames.ping),
+  pong: message("Pong", "The response to a ping.", answerFrames.pong),
+  refused: message("ErrorFrame", "The frame was rejected, and why. The connection stays open.", answerFrames.error),
 };
 
 type MessageName = keyof typeof messages;
@@ -42,13 +42,13 @@ const operations = {
   deliver: {
     action: "send",
     channel: { $ref: `#/channels/${CHANNEL}` },
-    summary: "Deliver events, in the order of ids, each once",
+    summary: "Deliver events, in id order, each once",
     messages: messageRefs("event", "gap", "caughtUp"),
   },
   publish: asked("publish", "Publish an event", "published"),
   subscribe: asked("subscribe", "Add a pattern to the subscription", "done"),
-  unsubscribe: asked("unsubscribe", "Take a pattern out of the subscription", "done"),
-  ping: asked("ping", "Answer a ping", "pong"),
+  unsubscribe: asked("unsubscribe", "Remove a pattern from the subscription", "done"),
+  ping: asked("ping", "Respond to a ping", "pong"),
 };
 
 /** A query parameter as `Query.documentation` gives it. */
@@ -65,7 +65,7 @@ export interface AsyncApiOptions {
   readonly query: readonly QueryParameter[];
 }
 
-/** What does not depend on where the server is reached: all but `servers`. */
+/** Everything that does not depend on the server's address: all but `servers`. */
 export function asyncApi({ version, address, query }: AsyncApiOptions) {
   return {
     asyncapi: "3.1.0",
@@ -75,7 +75,7 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
       [CHANNEL]: {
         address,
         title: "A subscription",
-        description: "One connection, which is one subscriber and may publish too. Text frames, both ways.",
+        description: "One connection, which is one subscriber and may also publish. Text frames in both directions.",
         messages: Object.fromEntries(names().map((name) => [name, { $ref: `#/components/messages/${name}` }])),
         bindings: {
           ws: { method: "GET", query: querySchema([...query, accessTokenParameter]), bindingVersion: "0.1.0" },
@@ -93,7 +93,7 @@ export function serversFor(request: Request): object {
   const protocol = request.url.startsWith("https:") ? "wss" : "ws";
   // One of them is enough.
   const security = Object.keys(asyncApiSchemes).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
-  return { this: { host, protocol, description: "This server, where it was asked for this.", security } };
+  return { this: { host, protocol, description: "This server, at the address that was requested.", security } };
 }
 
 function names(): MessageName[] {

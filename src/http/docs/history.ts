@@ -5,30 +5,30 @@ import type { RouteDocs } from "./route.ts";
 export const historyDocs: RouteDocs = {
   operationId: "history",
   tag: "History",
-  summary: "Ask the history",
+  summary: "Query the history",
   description: `\
-Events that match everything that is asked, the newest first; with \`after\` the oldest first. All filters apply before
-the limit: \`last=50\` are 50 events that match.
+Returns the events that match all filters, newest first; with \`after\`, oldest first. All filters apply before the
+limit: \`last=50\` returns 50 matching events.
 
 When there are more, the header \`Link\` has the address of the next page. With \`Accept: application/x-ndjson\` the
-events come as lines, read from disk only as fast as they are taken, and without a \`Link\`.
+events are sent as lines, read from disk only as fast as the client reads them, and without a \`Link\`.
 
-With \`after\`, from 1 on, 410 says that retention has removed the events that come next: go on from \`oldest\`, with
-\`after\` one less. When that happens while lines are sent, the connection is cut.
+With an \`after\` of 1 or more, 410 reports that retention has removed the events that come next: continue from
+\`oldest\`, with \`after\` one less. When that happens while lines are being sent, the connection is closed.
 
 \`\`\`sh
 curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
 \`\`\``,
   answers: {
     200: {
-      description: "The events that match; an empty array when none does.",
+      description: "The matching events; an empty array when there are none.",
       headers: {
         Link: {
-          description: "Where the next page is, when there is one; relative to the address that was asked.",
+          description: "The address of the next page, when there is one; relative to the address of the request.",
           schema: { type: "string", example: '<history?last=2&before=41>; rel="next"' },
         },
         "Eventbus-Damaged": {
-          description: "Ids of events in this stretch that are damaged on disk and were left out, at most 100.",
+          description: "Ids of events in this range that are damaged on disk and were omitted, at most 100.",
           schema: { type: "string", example: "17,18" },
         },
       },
@@ -48,8 +48,9 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
 export const eventDocs: RouteDocs = {
   operationId: "event",
   tag: "History",
-  summary: "One event by its id",
-  description: "An event that never existed is 404, one that retention has removed 410 with the id of the oldest kept.",
+  summary: "Get one event by its id",
+  description:
+    "Returns 404 for an event that never existed, and 410 with the id of the oldest event kept for one that retention has removed.",
   parameters: [
     {
       name: "id",
@@ -69,22 +70,22 @@ export const eventDocs: RouteDocs = {
 export const topicsDocs: RouteDocs = {
   operationId: "topics",
   tag: "History",
-  summary: "The topics that history keeps",
+  summary: "List the topics in the history",
   description: `\
-By name, in code point order, with the number of events that are kept and the newest of them.
+Returns topics by name, in code point order, each with the number of its events that are kept and the newest of them.
 
-At most \`limit\` of them; when there are more, the header \`Link\` has the address of the next page. A topic that is kept
-while one goes through the pages comes once, whatever is published and pruned meanwhile.
+Returns at most \`limit\` topics; when there are more, the header \`Link\` has the address of the next page. A topic that
+is kept throughout a walk through the pages appears exactly once, whatever is published and pruned meanwhile.
 
 \`\`\`sh
 curl 'http://127.0.0.1:9800/api/topics?pattern=orders.*&limit=100'
 \`\`\``,
   answers: {
     200: {
-      description: "The topics that match; an empty array when none does.",
+      description: "The matching topics; an empty array when there are none.",
       headers: {
         Link: {
-          description: "Where the next page is, when there is one; relative to the address that was asked.",
+          description: "The address of the next page, when there is one; relative to the address of the request.",
           schema: { type: "string", example: '<topics?limit=2&after=orders.created>; rel="next"' },
         },
       },

@@ -7,8 +7,8 @@ export const pruneDocs: RouteDocs = {
   tag: "Operate",
   summary: "Apply the retention rules now",
   description: `\
-Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep, as the server does by itself every
-\`--prune-interval\`. Ids are never used again.`,
+Removes the events that \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep. The server also does this by
+itself, every \`--prune-interval\`. Ids are never reused.`,
   answers: {
     200: { description: "Pruned.", content: content("application/json", schemaRef("Pruned"), { pruned: 3 }) },
   },
@@ -18,22 +18,22 @@ Removes what \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep
 export const backupDocs: RouteDocs = {
   operationId: "backup",
   tag: "Operate",
-  summary: "A copy of the database",
+  summary: "Download a copy of the database",
   description: `\
-A SQLite file with every event up to one that was the newest when the copy began, and all that is known of them.
-Publishing goes on meanwhile; pruning waits. One backup at a time: a second one gets 503 with \`Retry-After\`.
+Returns a SQLite file with every event up to the newest one at the time the copy began, and everything stored about them.
+Publishing continues meanwhile; pruning waits. Only one backup runs at a time: a second one gets 503 with \`Retry-After\`.
 
-\`eventbus backup FILE\` calls this, checks what it gets, and only then gives it its name.`,
+\`eventbus backup FILE\` calls this, verifies the copy, and only then gives it its name.`,
   answers: {
     200: {
-      description: "The file. It is whole when it has as many bytes as `Eventbus-Backup-Bytes` says.",
+      description: "The file. It is complete when its size is the value of `Eventbus-Backup-Bytes`.",
       headers: {
         "Eventbus-Backup-Bytes": {
-          description: "How many bytes come.",
+          description: "The size of the file, in bytes.",
           schema: { type: "integer", example: 49_152 },
         },
         "Content-Disposition": {
-          description: "A name for the file, with the time in it.",
+          description: "A name for the file, including the time.",
           schema: { type: "string", example: 'attachment; filename="eventbus-20261123T143000Z.db"' },
         },
       },
@@ -46,10 +46,10 @@ Publishing goes on meanwhile; pruning waits. One backup at a time: a second one 
 export const statsDocs: RouteDocs = {
   operationId: "stats",
   tag: "Operate",
-  summary: "What the service has done and holds",
+  summary: "Get the state of the service",
   description: "Counts, rates, retention, storage size, subscribers, uptime and version.",
   answers: {
-    200: { description: "The figures, as of now.", content: content("application/json", schemaRef("Stats"), stats) },
+    200: { description: "The current figures.", content: content("application/json", schemaRef("Stats"), stats) },
   },
   errors: ["parameter_unknown"],
 };
@@ -61,7 +61,7 @@ export const metricsDocs: RouteDocs = {
   description: "Counters, gauges and histograms in the text format of Prometheus.",
   answers: {
     200: {
-      description: "The metrics, as of now.",
+      description: "The current metrics.",
       content: content("text/plain", { type: "string" }, "eventbus_published_events_total 42\n"),
     },
   },
@@ -72,7 +72,7 @@ export const healthDocs: RouteDocs = {
   operationId: "healthz",
   tag: "Operate",
   summary: "Is the service alive?",
-  description: "For a supervisor that starts the service anew when this is not answered.",
+  description: "For a supervisor that restarts the service when this gets no response.",
   answers: {
     200: { description: "Alive.", content: content("application/json", statusOf("ok"), { status: "ok" }) },
   },
@@ -82,8 +82,8 @@ export const healthDocs: RouteDocs = {
 export const readyDocs: RouteDocs = {
   operationId: "readyz",
   tag: "Operate",
-  summary: "Can the service take a publish?",
-  description: "For a load balancer. 503 and 507 say why not.",
+  summary: "Can the service accept publishes?",
+  description: "For a load balancer. 503 and 507 give the reason when it cannot.",
   answers: {
     200: { description: "Ready.", content: content("application/json", statusOf("ready"), { status: "ready" }) },
   },
@@ -109,8 +109,8 @@ const openApiDocument: Schema = {
 export const specificationDocs: RouteDocs = {
   operationId: "openapi",
   tag: "Operate",
-  summary: "This documentation, for programs",
-  description: "OpenAPI 3.0, made from the routes themselves. `/swagger` shows it.",
+  summary: "This documentation, in machine-readable form",
+  description: "OpenAPI 3.0, generated from the routes. `/swagger` displays it.",
   answers: {
     200: {
       description: "The OpenAPI document.",
@@ -141,8 +141,8 @@ const asyncApiDocument: Schema = {
 export const asyncApiDocs: RouteDocs = {
   operationId: "asyncapi",
   tag: "Operate",
-  summary: "The WebSocket, for programs",
-  description: "AsyncAPI 3: every frame in both directions, with the schemas of this document.",
+  summary: "The WebSocket, in machine-readable form",
+  description: "AsyncAPI 3: every frame in both directions, with the same schemas as this document.",
   answers: {
     200: {
       description: "The AsyncAPI document.",

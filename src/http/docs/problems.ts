@@ -6,7 +6,7 @@ import { remedies } from "./remedies.ts";
 
 export const errorCodes = Object.keys(problems) as ErrorCode[];
 
-/** What any route can answer before it is asked, or when it fails. */
+/** Errors that any route can return before it is called, or when it fails. */
 const COMMON: readonly ErrorCode[] = [
   "parameter_invalid",
   "origin_forbidden",
@@ -19,7 +19,9 @@ const COMMON: readonly ErrorCode[] = [
 const HEADERS: Readonly<Record<number, Headers>> = {
   401: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="invalid_token"') },
   403: { "WWW-Authenticate": challenge('Bearer realm="eventbus", error="insufficient_scope"') },
-  405: { Allow: { description: "The methods this address takes.", schema: { type: "string", example: "GET, HEAD" } } },
+  405: {
+    Allow: { description: "The methods that this address accepts.", schema: { type: "string", example: "GET, HEAD" } },
+  },
   429: { "Retry-After": retryAfter("Seconds to wait.") },
   503: { "Retry-After": retryAfter("Seconds to wait, with `unavailable`.") },
   426: { Upgrade: { description: "What to upgrade to.", schema: { type: "string", enum: ["websocket"] } } },
@@ -87,33 +89,34 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   parameter_unknown: {
     detail:
-      'the query parameter "sorce" is not known: this call takes last, topic, pattern, from, to, source, before, after; did you mean source?',
+      'the query parameter "sorce" is not known: this call accepts last, topic, pattern, from, to, source, before, after; did you mean source?',
     parameter: "sorce",
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
   token_invalid: { detail: "the token is not known: it may have been revoked" },
   scope_insufficient: { detail: "the token may not publish to this topic" },
   origin_forbidden: {
-    detail: "pages of this origin may not use the server: to allow it, start the server with --allowed-origin",
+    detail: "this origin is not allowed: to allow it, start the server with --allowed-origin",
   },
   not_found: { detail: "there is no event 43: the newest one is 42" },
-  method_not_allowed: { detail: "this address takes GET, HEAD" },
+  method_not_allowed: { detail: "this address accepts GET, HEAD" },
   idempotency_conflict: {
     detail: "this Idempotency-Key was used with another body in the last ten minutes: use a new key",
   },
-  cursor_expired: { detail: "event 7 was pruned: the oldest one that is kept is 12", oldest: 12 },
+  cursor_expired: { detail: "event 7 was pruned: the oldest event kept is 12", oldest: 12 },
   payload_too_large: { detail: "the body is larger than 1048576 bytes", limit: 1_048_576 },
   media_type_unsupported: { detail: "the Content-Type must be application/json or application/x-ndjson, in UTF-8" },
   upgrade_required: { detail: "this address is for WebSockets: connect with ws:// or wss://" },
-  rate_limited: { detail: "at most 100 events a second may be published: try again in a second", limit: 100 },
-  internal: { detail: "the server failed on this request" },
+  rate_limited: { detail: "at most 100 events per second may be published: try again in a second", limit: 100 },
+  internal: { detail: "the server failed to handle this request" },
   unavailable: {
     detail:
-      "the history could not be written; whether this event was kept is unknown: publish again with the same Idempotency-Key",
+      "the history could not be written; whether this event was stored is unknown: publish again with the same Idempotency-Key",
   },
   shutting_down: { detail: "the server is shutting down" },
   too_many_connections: {
-    detail: "the server takes at most 10000 subscribers: try again later, or start it with a higher --max-connections",
+    detail:
+      "the server accepts at most 10000 subscribers: try again later, or start it with a higher --max-connections",
     limit: 10_000,
   },
   storage_full: { detail: "the disk of the history is full: nothing was published" },

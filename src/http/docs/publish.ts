@@ -4,20 +4,20 @@ import { type Answer, content, contentOfMany, type Parameters, schemaRef } from 
 import type { RouteDocs } from "./route.ts";
 
 const IDEMPOTENCY = `
-**Safe to repeat.** With an \`Idempotency-Key\`, a repeat of the same body within ten minutes publishes nothing: it is
-answered like the first call, with the header \`Idempotency-Replayed: true\`. The same key with another body is 409
+**Safe to retry.** With an \`Idempotency-Key\`, repeating the same body within ten minutes publishes nothing: the response
+is that of the first call, with the header \`Idempotency-Replayed: true\`. The same key with another body returns 409
 \`idempotency_conflict\`.`;
 
 const idempotencyKey: Parameters[number] = {
   name: "Idempotency-Key",
   in: "header",
-  description: "Any text of 1 to 255 bytes that stands for this publish, such as a UUID.",
+  description: "Any text of 1 to 255 bytes that identifies this publish, such as a UUID.",
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
 const replayed: NonNullable<Answer["headers"]> = {
   "Idempotency-Replayed": {
-    description: "Sent only when the key was known: the events are those of the first call.",
+    description: "Sent only when the key was used before: the events are those of the first call.",
     schema: { type: "string", enum: ["true"] },
   },
 };
@@ -38,19 +38,19 @@ const publishErrors: readonly ErrorCode[] = [
 export const publishDocs: RouteDocs = {
   operationId: "publish",
   tag: "Publish",
-  summary: "Publish an event, or many",
+  summary: "Publish one event or many",
   description: `\
-The answer comes when the event is on disk, and is the event with its \`id\` and time.
+The response arrives when the event is on disk. It is the event with its \`id\` and time.
 
 \`\`\`sh
 curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","data":{"total":25}}'
 \`\`\`
 
-With \`Content-Type: application/x-ndjson\` the body holds one envelope a line, at most 10,000. All of them are
-published, with ids that follow one another, or none.
+With \`Content-Type: application/x-ndjson\` the body contains one envelope per line, at most 10,000. Either all of them
+are published, with consecutive ids, or none.
 
-A body of \`text/json\` or \`application/*+json\`, without a \`Content-Type\`, or with the one that \`curl -d\` sends by itself,
-is read as JSON. It may have 1 MiB, lines together ten times as much, unless the server was started with another
+A body of \`text/json\` or \`application/*+json\`, without a \`Content-Type\`, or with the one that \`curl -d\` sends by default,
+is read as JSON. It may be up to 1 MiB, or ten times as much for NDJSON, unless the server was started with another
 \`--max-body\`.
 ${IDEMPOTENCY}`,
   parameters: [idempotencyKey],
@@ -89,8 +89,8 @@ export const publishToDocs: RouteDocs = {
   tag: "Publish",
   summary: "Publish data to the topic in the path",
   description: `\
-The body **is** the data: any JSON value, or with \`Content-Type: text/plain\` a text, which becomes a JSON string. Made
-for webhooks and for shells: query parameters other than \`source\` are let pass.
+The body **is** the data: any JSON value, or with \`Content-Type: text/plain\` a text, which becomes a JSON string.
+Intended for webhooks and shells: query parameters other than \`source\` are ignored.
 
 \`\`\`sh
 date | curl http://127.0.0.1:9800/api/events/publish/backup.finished -H 'Content-Type: text/plain' --data-binary @-
@@ -101,14 +101,14 @@ ${IDEMPOTENCY}`,
       name: "topic",
       in: "path",
       required: true,
-      description: "The topic, percent-encoded where a path needs it.",
+      description: "The topic, percent-encoded where a path requires it.",
       schema: { type: "string", minLength: 1, maxLength: 255 },
       example: "orders.created",
     },
     idempotencyKey,
   ],
   body: {
-    ...content("application/json", { description: "Any JSON value; it is the data of the event." }, order),
+    ...content("application/json", { description: "Any JSON value: the data of the event." }, order),
     ...content("text/plain", { type: "string", description: "A text in UTF-8." }, "backup finished after 12 s"),
   },
   answers: {

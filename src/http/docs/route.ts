@@ -6,13 +6,13 @@ import { problemAnswers } from "./problems.ts";
 
 /** Groups of routes, in the order in which the page shows them. */
 export const tags = [
-  { name: "Publish", description: "One event, or many at once." },
-  { name: "Subscribe", description: "Events as they come, from any place in the history on." },
-  { name: "History", description: "What was published." },
-  { name: "Operate", description: "How the service does, and what it keeps." },
+  { name: "Publish", description: "Publish one event, or many at once." },
+  { name: "Subscribe", description: "Receive events as they are published, starting anywhere in the history." },
+  { name: "History", description: "Read past events." },
+  { name: "Operate", description: "Monitor and maintain the service." },
 ] as const;
 
-/** What the documentation says of a route, beside its query. */
+/** The documentation of a route, besides its query. */
 export interface RouteDocs {
   readonly operationId: string;
   readonly tag: (typeof tags)[number]["name"];
@@ -22,7 +22,7 @@ export interface RouteDocs {
   readonly parameters?: Parameters;
   /** The body that must be sent, by media type. */
   readonly body?: Content;
-  /** Answers that are no problems, by status. */
+  /** Responses that are not problems, by status. */
   readonly answers: Responses;
   /** What can go wrong, beyond what can go wrong with every route. */
   readonly errors: readonly ErrorCode[];

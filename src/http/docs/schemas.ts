@@ -17,24 +17,29 @@ const eventId: Schema = {
   type: "integer",
   format: "int64",
   minimum: 1,
-  description: "1, 2, 3 …, ascending in the order of commits, never reused.",
+  description: "1, 2, 3 …, in commit order, never reused.",
 };
 const topic: Schema = {
   type: "string",
   minLength: 1,
   maxLength: 255,
   description:
-    "Segments with dots between them, 1 to 255 bytes of UTF-8. No white space, no control characters, none of " +
+    "Segments separated by dots, 1 to 255 bytes of UTF-8. No white space, no control characters, none of " +
     "`* ? [ ] { } ( ) ! | \\ / ,`.",
 };
 const data: Schema = {
-  description: "Any JSON value. It is kept and delivered as sent: numbers keep all their digits, members their order.",
+  description:
+    "Any JSON value. It is stored and delivered as sent: numbers keep all their digits, members keep their order.",
 };
-const source: Schema = { type: "string", maxLength: 255, description: "Who published it, at most 255 bytes of UTF-8." };
+const source: Schema = {
+  type: "string",
+  maxLength: 255,
+  description: "Identifies the publisher, at most 255 bytes of UTF-8.",
+};
 const createdAt: Schema = {
   type: "string",
   format: "date-time",
-  description: "UTC, RFC 3339 with milliseconds, set by the server. Never goes down as `id` goes up.",
+  description: "UTC, RFC 3339 with milliseconds, set by the server. Never decreases as `id` increases.",
 };
 const count: Schema = { type: "integer", format: "int64", minimum: 0 };
 const countOf = (description: string): Schema => ({ ...count, description });
@@ -50,31 +55,35 @@ const eventProperties = {
 
 const envelopeProperties = {
   topic,
-  data: { ...data, description: `${data.description} \`null\` when left out.` },
+  data: { ...data, description: `${data.description} Default: \`null\`.` },
   source: { ...source, default: "" },
 } satisfies Record<string, Schema>;
 
 const topicProperties = {
   topic,
-  count: countOf("Events of the topic that history still keeps."),
+  count: countOf("Number of the topic's events that are kept."),
   last_id: eventId,
   last_at: createdAt,
 } satisfies Record<keyof TopicSummary, Schema>;
 
 const helpingMembers = {
-  position: { ...count, description: "Where the fault is in the text, in UTF-16 code units from 0." },
-  line: { ...count, description: "The line of an NDJSON body that is at fault, from 1." },
-  limit: { ...count, description: "The limit that was passed, in the unit that the detail names." },
-  oldest: { ...count, description: "The oldest event that is still kept." },
-  parameter: { type: "string", description: "The parameter, header or member at fault." },
+  position: { ...count, description: "Offset of the error in the text, in UTF-16 code units from 0." },
+  line: { ...count, description: "The line of the NDJSON body with the error, from 1." },
+  limit: { ...count, description: "The limit that was exceeded, in the unit that the detail names." },
+  oldest: { ...count, description: "The id of the oldest event kept." },
+  parameter: { type: "string", description: "The parameter, header or member with the error." },
 } satisfies Record<keyof ProblemMembers, Schema>;
 
 const problemProperties = {
-  type: { type: "string", description: "A stable name of the code.", example: "urn:eventbus:problem:topic_invalid" },
-  title: { type: "string", description: "What the code means, for people. Always the same for a code." },
+  type: {
+    type: "string",
+    description: "A stable identifier of the code.",
+    example: "urn:eventbus:problem:topic_invalid",
+  },
+  title: { type: "string", description: "A summary of the code, for people. Always the same for a code." },
   status: { type: "integer", minimum: 400, maximum: 599, description: "The HTTP status." },
-  detail: { type: "string", description: "What is wrong with this request and what would be right, for people." },
-  code: { type: "string", enum: errorCodes, description: "What is wrong, for programs: an `ErrorCode`." },
+  detail: { type: "string", description: "What is wrong with this request and how to correct it, for people." },
+  code: { type: "string", enum: errorCodes, description: "The error, for programs: an `ErrorCode`." },
   ...helpingMembers,
 } satisfies Record<keyof Problem, Schema>;
 
@@ -90,22 +99,22 @@ const tokenProperties = {
     type: "string",
     minLength: 1,
     maxLength: 64,
-    description: "Letters, digits, `.`, `_` and `-`; the first one a letter or a digit.",
+    description: "Letters, digits, `.`, `_` and `-`, starting with a letter or a digit.",
   },
-  publish: patterns("Topics that may be published to."),
-  subscribe: patterns("Topics whose events may be seen."),
-  admin: { type: "boolean", description: "May prune, see topics and stats, and manage tokens." },
+  publish: patterns("Topics that the token may publish to."),
+  subscribe: patterns("Topics with events that the token may read."),
+  admin: { type: "boolean", description: "May prune, read topics and stats, and manage tokens." },
   expires_at: {
     type: "string",
     format: "date-time",
     nullable: true,
-    description: "From when on it is not valid; `null`: never.",
+    description: "When the token expires; `null`: never.",
   },
 } satisfies Record<keyof TokenInfo, Schema>;
 
 /** Echoed from the frame that is answered. */
 const ref: Schema = {
-  description: "What the client sent along: a string or a number, at most 256 characters as JSON.",
+  description: "The reference that the client sent: a string or a number, at most 256 characters as JSON.",
   oneOf: [{ type: "string" }, { type: "number" }],
 };
 const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame | ClientFrame)["type"]): Schema => ({
@@ -121,79 +130,87 @@ function frame(description: string, properties: Record<string, Schema>, required
 }
 
 const subscribers = object("Subscribers of one transport.", {
-  live: countOf("Up to date: they get events as these come."),
-  replay: countOf("Reading from history, at their own pace."),
+  live: countOf("Up to date: they receive events as they are published."),
+  replay: countOf("Behind: they read from history at their own pace."),
 });
 
-const replay = object("Subscribers who read from the history.", {
+const replay = object("Subscribers that read from the history.", {
   subscribers: countOf("How many."),
-  lag: countOf("Events between the hindmost of them and the newest."),
+  lag: countOf("Events between the one furthest behind and the newest event."),
   share: {
     type: "number",
     minimum: 0,
     maximum: 1,
-    description: "Part of the time that they get while the server is busy.",
+    description: "Share of the time that they get while the server is busy.",
   },
 });
 
 /** Every schema that more than one place needs, by its name. */
 export const schemas: Readonly<Record<string, Schema>> = {
   Event: object("One published event. It never changes.", eventProperties, orderEvent),
-  EventList: { type: "array", items: schemaRef("Event"), description: "Events in the order that was asked for." },
+  EventList: { type: "array", items: schemaRef("Event"), description: "Events in the requested order." },
   Envelope: {
     type: "object",
-    description: "An event to publish. A member that is not listed here is an error.",
+    description: "An event to publish. A member not listed here is an error.",
     required: ["topic"],
     properties: envelopeProperties,
     additionalProperties: false,
     example: orderEnvelope,
   },
-  PublishedMany: object("What a body of many envelopes became: consecutive events.", {
-    count: { ...count, minimum: 1, description: "How many were published." },
-    first_id: { ...eventId, description: "The id of the first." },
-    last_id: { ...eventId, description: "The id of the last." },
+  PublishedMany: object("The result of publishing many envelopes: consecutive events.", {
+    count: { ...count, minimum: 1, description: "The number of events published." },
+    first_id: { ...eventId, description: "The id of the first event." },
+    last_id: { ...eventId, description: "The id of the last event." },
   }),
-  Topic: object("A topic that history keeps events of.", topicProperties, topicSummaries[0]),
+  Topic: object("A topic with events in the history.", topicProperties, topicSummaries[0]),
   TopicList: { type: "array", items: schemaRef("Topic"), description: "Topics by name." },
-  Pruned: object("What pruning did.", { pruned: countOf("Events that were removed.") }),
+  Pruned: object("The result of pruning.", { pruned: countOf("Number of events removed.") }),
   Stats: object(
-    "What the service has done and holds.",
+    "The state of the service.",
     {
-      version: { type: "string", description: "Of the server." },
+      version: { type: "string", description: "Version of the server." },
       uptime_seconds: countOf("Since the server started."),
-      events: object("What history keeps.", {
-        count: countOf("Ids from the first to the last."),
-        first_id: countOf("Oldest event that is kept; one more than `last_id` when none is."),
-        last_id: countOf("Newest event ever published, 0 before the first."),
+      events: object("The events in the history.", {
+        count: countOf("Number of ids from the first to the last."),
+        first_id: countOf("Oldest event kept; one more than `last_id` when there is none."),
+        last_id: countOf("Newest event ever published; 0 before the first."),
       }),
-      published: countOf("Events since the server started."),
-      published_per_second: { type: "number", minimum: 0, description: "Mean of the last ten seconds." },
-      delivered: countOf("Events handed to subscribers since the server started, once for each of them."),
-      delivered_per_second: { type: "number", minimum: 0, description: "Mean of the last ten seconds." },
-      gaps: countOf("Holes that subscribers were told of."),
-      replays: countOf("Subscriptions that began in the past."),
-      evictions: countOf("Slow subscribers that were moved from live delivery to the history."),
-      commits: object("Transactions. All but `count` is of the last ten seconds; `null` when there was none.", {
-        count: countOf("Since the server started."),
-        per_second: { type: "number", minimum: 0, description: "Mean." },
-        events_per_commit: { type: "number", minimum: 0, nullable: true, description: "Mean." },
-        commit_ms: quantilesOf("Milliseconds that a transaction took."),
-        fsync_ms: quantilesOf("Milliseconds of its COMMIT statement, in which SQLite waits for the disk."),
+      published: countOf("Events published since the server started."),
+      published_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
+      delivered: countOf("Events delivered to subscribers since the server started, counted once per subscriber."),
+      delivered_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
+      gaps: countOf("Gaps reported to subscribers."),
+      replays: countOf("Subscriptions that started in the past."),
+      evictions: countOf("Slow subscribers moved from live delivery to replay."),
+      commits: object(
+        "Transactions. Everything but `count` covers the last ten seconds; `null` when there were none.",
+        {
+          count: countOf("Since the server started."),
+          per_second: { type: "number", minimum: 0, description: "Mean." },
+          events_per_commit: { type: "number", minimum: 0, nullable: true, description: "Mean." },
+          commit_ms: quantilesOf("Duration of a transaction, in milliseconds."),
+          fsync_ms: quantilesOf(
+            "Duration of its COMMIT statement, in which SQLite waits for the disk, in milliseconds.",
+          ),
+        },
+      ),
+      subscribers: object("The connected subscribers.", { websocket: subscribers, stream: subscribers }),
+      replay: object("Subscribers that are behind: near ones are served from memory, far ones from disk.", {
+        near: replay,
+        far: replay,
       }),
-      subscribers: object("Who is connected.", { websocket: subscribers, stream: subscribers }),
-      replay: object("Who is behind: near is read from memory, far from the disk.", { near: replay, far: replay }),
-      waiting: object("What waits in the server for readers to take it.", {
-        bytes: countOf("Bytes that wait."),
-        max_bytes: countOf("Their bound, `--max-waiting`."),
+      waiting: object("Output waiting in the server for readers.", {
+        bytes: countOf("Bytes waiting."),
+        max_bytes: countOf("Upper bound, `--max-waiting`."),
       }),
       storage: object("The history on disk.", {
-        used_bytes: countOf("Used by events and their indexes."),
-        file_bytes: countOf("Taken from the disk, with space that can be used again."),
+        used_bytes: countOf("Bytes used by events and their indexes."),
+        file_bytes: countOf("Bytes allocated on disk, including space that can be reused."),
       }),
-      retention: object("The rules by which old events go. `null` is a rule that is off.", {
-        max_history: limitOf("Newest events to keep."),
-        max_age_ms: limitOf("Age at which an event goes, in milliseconds."),
-        max_bytes: limitOf("Bytes that history may take."),
+      retention: object("The rules by which old events are removed. `null` means that the rule is off.", {
+        max_history: limitOf("Maximum number of events to keep."),
+        max_age_ms: limitOf("Age at which an event is removed, in milliseconds."),
+        max_bytes: limitOf("Maximum size of the history, in bytes."),
         prune_interval_ms: countOf("How often the rules are applied, in milliseconds."),
       }),
     },
@@ -203,38 +220,38 @@ export const schemas: Readonly<Record<string, Schema>> = {
   TokenList: { type: "array", items: schemaRef("TokenInfo"), description: "Tokens by name." },
   TokenSpec: {
     type: "object",
-    description: "A token to be made. A member that is not listed here is an error.",
+    description: "A token to create. A member not listed here is an error.",
     required: ["name"],
     properties: tokenProperties,
     additionalProperties: false,
     example: shopToken,
   },
   NewToken: object(
-    "A token that was made.",
-    { ...tokenProperties, secret: { type: "string", description: "Shown here and never again." } },
+    "A newly created token.",
+    { ...tokenProperties, secret: { type: "string", description: "Returned only once, here." } },
     newToken,
   ),
   Gap: object("Retention removed the events between `after` and `next` before they were read.", {
     type: typeOf("gap"),
     after: countOf("The last event before the gap."),
     next: countOf(
-      "The first event after it. Not above `after` when that was never given here, as after a backup was restored.",
+      "The first event after it. Not above `after` if that id was never assigned here, as after restoring a backup.",
     ),
   }),
-  CaughtUp: object("The replay that `since` or `last` asked for has reached the present.", {
+  CaughtUp: object("The replay that `since` or `last` requested has caught up.", {
     type: typeOf("caught_up"),
     id: countOf("The newest event of any topic at that time."),
   }),
-  Ack: frame("The frame was done.", { type: typeOf("ack"), ref }),
+  Ack: frame("The frame was carried out.", { type: typeOf("ack"), ref }),
   Published: frame("The event is on disk.", { type: typeOf("ack"), ref, event: schemaRef("Event") }, ["event"]),
-  Pong: frame("The answer to a ping.", { type: typeOf("pong"), ref }),
+  Pong: frame("The response to a ping.", { type: typeOf("pong"), ref }),
   ErrorFrame: frame(
-    "The frame was refused; the connection stays open. Other members help to mend, as in a `Problem`.",
+    "The frame was rejected; the connection stays open. Other members help to correct it, as in a `Problem`.",
     { type: typeOf("error"), ref, code: schemaRef("ErrorCode"), detail: problemProperties.detail, ...helpingMembers },
     ["code", "detail"],
   ),
   PublishFrame: frame(
-    "Publishes an event. Answered once it is on disk.",
+    "Publishes an event. Acknowledged once it is on disk.",
     {
       type: typeOf("publish"),
       ref,
@@ -243,19 +260,20 @@ export const schemas: Readonly<Record<string, Schema>> = {
     ["topic"],
   ),
   SubscribeFrame: frame(
-    "Wants the events of this pattern too, from the answer on.",
+    "Subscribes to one more pattern, from the acknowledgement on.",
     { type: typeOf("subscribe"), ref, pattern },
     ["pattern"],
   ),
   UnsubscribeFrame: frame(
-    "Wants the events of this pattern no more. It is no error if it was not wanted.",
+    "Unsubscribes from a pattern. It is not an error if there was no such subscription.",
     { type: typeOf("unsubscribe"), ref, pattern },
     ["pattern"],
   ),
-  PingFrame: frame("Asks for a pong.", { type: typeOf("ping"), ref }),
+  PingFrame: frame("Requests a pong.", { type: typeOf("ping"), ref }),
   Problem: {
     type: "object",
-    description: "An error (RFC 9457). Programs branch on `code`, people read `detail`; other members help to mend.",
+    description:
+      "An error (RFC 9457). Programs branch on `code`, people read `detail`; other members help to correct the request.",
     required: ["type", "title", "status", "detail", "code"],
     properties: problemProperties,
   },
@@ -269,5 +287,5 @@ function codeTable(): string {
 
 function quantilesOf(description: string): Schema {
   const quantile = (share: string): Schema => ({ type: "number", minimum: 0, nullable: true, description: share });
-  return object(description, { p50: quantile("Half took no longer."), p99: quantile("99 of 100 took no longer.") });
+  return object(description, { p50: quantile("50th percentile."), p99: quantile("99th percentile.") });
 }

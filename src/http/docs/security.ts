@@ -3,14 +3,16 @@ import { ACCESS_TOKEN } from "../request/query.ts";
 const bearer = {
   type: "http" as const,
   scheme: "bearer",
-  description: "A token of `eventbus token create`, or a JSON Web Token. Not needed as long as there is neither.",
+  description:
+    "A token from `eventbus token create`, or a JSON Web Token. Not needed while the server has neither tokens nor keys.",
 };
 
 /** The same secret as {@link bearer} in `access_token`. */
 const inQuery = {
   in: "query" as const,
   name: ACCESS_TOKEN,
-  description: "The same, where a browser cannot set headers: `WebSocket` and `EventSource`. One of the two, not both.",
+  description:
+    "The same token, for browsers that cannot set headers: `WebSocket` and `EventSource`. Use one of the two, not both.",
 };
 
 /** How a token is sent, in the words of OpenAPI. */

@@ -16,8 +16,8 @@ export const newToken: NewToken = { ...shopToken, secret };
 export const listTokensDocs: RouteDocs = {
   operationId: "listTokens",
   tag: "Operate",
-  summary: "Every named token",
-  description: "By name, expired ones too. Nobody can get at the secrets: only their hashes are kept.",
+  summary: "List the named tokens",
+  description: "Sorted by name, including expired ones. The secrets cannot be retrieved: only their hashes are stored.",
   answers: {
     200: {
       description: "The tokens; an empty array when there are none.",
@@ -30,10 +30,10 @@ export const listTokensDocs: RouteDocs = {
 export const createTokenDocs: RouteDocs = {
   operationId: "createToken",
   tag: "Operate",
-  summary: "Make a token",
+  summary: "Create a token",
   description: `\
-The answer holds the \`secret\`, which is shown here and never again. The token is valid at once. The first token must be
-an admin's; from then on nothing is open, and connections of those who came without a token are closed.
+The response contains the \`secret\`, which cannot be retrieved later. The token is valid at once. The first token must be
+an admin token; from then on every request needs a token, and connections made without one are closed.
 
 \`\`\`sh
 curl http://127.0.0.1:9800/api/tokens -H "Authorization: Bearer $EVENTBUS_TOKEN" \\
@@ -60,8 +60,8 @@ export const revokeTokenDocs: RouteDocs = {
   tag: "Operate",
   summary: "Revoke a token",
   description: `\
-It is invalid at once; its WebSockets are closed with 1008 and its streams end. The last valid token of an admin cannot be
-revoked, as nobody could make another one then.`,
+The token is invalid at once; its WebSockets are closed with 1008 and its streams end. The last valid admin token cannot
+be revoked, because no other could be created after that.`,
   parameters: [
     {
       name: "name",

@@ -3,18 +3,19 @@ import { BusError } from "../../bus/errors.ts";
 /**
  * Each limit of the server, as metrics name it:
  *
- * * `connections`: `--max-connections` subscribers are there.
+ * * `connections`: there are `--max-connections` subscribers.
  * * `descriptors`: too few file descriptors are left for one more connection.
  * * `headers`: more than `MAX_HEADER_FIELDS` in one request; Bun itself cuts larger heads, which cannot be counted.
  * * `patterns`: more than `--max-patterns` in one subscriber.
  * * `body`: a body, or a line of one, is too large.
  * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.
  * * `rate`: a publish over `--rate-limit`.
- * * `request_time`: a body that came too slowly; the connection was cut.
- * * `unanswered`: too many frames of one WebSocket waited for their answer; it was closed with 1013.
- * * `stall`: a WebSocket took nothing of what waited for it, and was cut.
- * * `silence`: a WebSocket answered no ping, and was cut.
- * * `waiting`: an answer was refused, as what waits for clients that do not read is as much as `--max-waiting`.
+ * * `request_time`: a body arrived too slowly; the connection was closed.
+ * * `unanswered`: too many frames of one WebSocket were waiting for a response; it was closed with 1013.
+ * * `stall`: a WebSocket read none of its waiting output, and was disconnected.
+ * * `silence`: a WebSocket did not respond to pings, and was disconnected.
+ * * `waiting`: a response was rejected, because the output waiting for clients that do not read has reached
+ * `--max-waiting`.
  */
 export type LimitName =
   | "connections"
@@ -34,10 +35,10 @@ export type LimitName =
 const MAX_HEADER_FIELDS = 100;
 const HEADERS = "headers";
 
-/** Told each time a limit strikes. Must not throw. */
+/** Called each time a limit is reached. Must not throw. */
 export type OnLimit = (limit: LimitName) => void;
 
-/** Tells of the limit that an error says was passed, if it is about one. */
+/** Reports the limit that an error is about, if any. */
 export function tellLimit(error: BusError, onLimit: OnLimit | undefined): void {
   const limit = limitOf(error);
   if (limit !== undefined) onLimit?.(limit);
@@ -56,7 +57,7 @@ function limitOf({ code, members }: BusError): LimitName | undefined {
 /** Throws `parameter_invalid` when the request has too many header fields. */
 export function requireFewHeaders({ headers }: Request): void {
   if (headers.count <= MAX_HEADER_FIELDS) return;
-  throw new BusError("parameter_invalid", `a request may have ${MAX_HEADER_FIELDS} header fields, this one has more`, {
+  throw new BusError("parameter_invalid", `a request may have at most ${MAX_HEADER_FIELDS} header fields`, {
     members: { parameter: HEADERS, limit: MAX_HEADER_FIELDS },
   });
 }

@@ -4,8 +4,8 @@ import { BusError } from "../../bus/errors.ts";
 /** How long it takes an empty bucket to be full again, in milliseconds: one second's worth is in it. */
 const FULL_AFTER_MS = 1000;
 /**
- * Publishers that are remembered at a time, some 100 bytes each. When there are more within a second, the one that was
- * silent for longest is forgotten, which lets it off at most one second's worth.
+ * Publishers remembered at a time, about 100 bytes each. If there are more within a second, the one that was silent for
+ * longest is forgotten, which gains it at most one second's worth.
  */
 const MAX_PUBLISHERS = 100_000;
 
@@ -15,10 +15,10 @@ interface Bucket {
 }
 
 /**
- * How many events each publisher may publish a second: a token bucket that holds one second's worth.
+ * How many events each publisher may publish per second: a token bucket with a capacity of one second.
  *
- * A bucket that was left alone for a second is full, which is what one has that was never seen. So only those of the
- * last second are kept, and no timer is needed: the map is in the order of the last use.
+ * A bucket that was not used for a second is full, like that of an unknown publisher. So only those of the last second
+ * are kept, and no timer is needed: the map is in the order of the last use.
  */
 export class PublishRates {
   readonly #perSecond: number;
@@ -35,7 +35,7 @@ export class PublishRates {
     return this.#buckets.size;
   }
 
-  /** Counts so many events of a publisher. Throws `rate_limited`, and counts nothing, when they are too many now. */
+  /** Counts events of a publisher. Throws `rate_limited`, and counts nothing, if they are too many. */
   take(publisher: string, count: number): void {
     const nowMs = this.#nowMs();
     this.#forget(nowMs);
@@ -64,15 +64,15 @@ export class PublishRates {
     const limit = this.#perSecond;
     const detail =
       count > limit
-        ? `at most ${limit} events a second may be published, so one body may hold no more: send fewer in each`
-        : `at most ${limit} events a second may be published: try again in a second`;
+        ? `at most ${limit} events per second may be published, so one body may not contain more: send fewer in each`
+        : `at most ${limit} events per second may be published: try again in a second`;
     return new BusError("rate_limited", detail, { members: { limit } });
   }
 }
 
 /**
- * What the publishes of a request or a WebSocket are counted under: the name of whoever brought a token, wherever he
- * is, and the peer's address of anybody else. Such a name has a space in it, and an address none.
+ * The key under which publishes of a request or a WebSocket are counted: the name of a caller with a token, whatever
+ * its address, and the peer's address for all others. Such a name contains a space, an address does not.
  */
 export function rateKey({ name }: Principal, address: string | undefined): string {
   if (name !== "") return name;

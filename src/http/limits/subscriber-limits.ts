@@ -4,10 +4,10 @@ import type { PublishRates } from "./publish-rates.ts";
 import type { SpareTime } from "./spare-time.ts";
 import type { Waiting } from "./waiting.ts";
 
-/** How long a subscriber may take nothing of what waits for it before it is cut, in milliseconds. */
+/** How long a subscriber may read none of its waiting output before it is disconnected, in milliseconds. */
 export const STALL_MS = 60_000;
 
-/** What all subscribers by network share. */
+/** Limits that all network subscribers share. */
 export interface SubscriberLimits {
   readonly slots: SubscriberSlots;
   readonly spareTime: SpareTime;
@@ -15,16 +15,19 @@ export interface SubscriberLimits {
   readonly waiting: Waiting;
   /** Patterns of one subscriber. */
   readonly maxPatterns: number;
-  /** How long a subscriber may take nothing of what waits for it, in milliseconds; then it is cut. */
+  /** How long a subscriber may read none of its waiting output, in milliseconds; then it is disconnected. */
   readonly stallMs: number;
-  /** How often a WebSocket is pinged, in milliseconds; default 30 s. One that is silent for twice this time is cut. */
+  /**
+   * How often a WebSocket is pinged, in milliseconds; default 30 s. One that is silent for twice this time is
+   * disconnected.
+   */
   readonly pingMs?: number;
-  /** What counts the events that a WebSocket publishes. Default: nothing does. */
+  /** Counts the events that a WebSocket publishes. Default: none. */
   readonly rates?: PublishRates | undefined;
   readonly onLimit?: OnLimit | undefined;
 }
 
-/** How many subscribers there may be at a time, whatever their transport. */
+/** The number of concurrent subscribers, over all transports. */
 export class SubscriberSlots {
   readonly #limit: number;
   #taken = 0;
@@ -38,7 +41,7 @@ export class SubscriberSlots {
     if (this.#taken >= this.#limit) {
       throw new BusError(
         "too_many_connections",
-        `the server takes at most ${this.#limit} subscribers: try again later, or start it with a higher --max-connections`,
+        `the server accepts at most ${this.#limit} subscribers: try again later, or start it with a higher --max-connections`,
         { members: { limit: this.#limit } },
       );
     }

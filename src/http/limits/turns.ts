@@ -46,7 +46,7 @@ export class Turns {
 
   /**
    * Does the work in a later turn that has room for it, after all that waits already. Settles as the work does, or
-   * rejects with the reason of the client's signal when that says first that nobody wants the result.
+   * rejects with the reason of the client's signal if that is aborted first.
    */
   later<T>(work: () => T | Promise<T>, client?: Client): Promise<T> {
     return new Promise((resolve, reject) => {

@@ -7,7 +7,7 @@ export const DEFAULT_MAX_WAITING_BYTES = 256 * 1024 * 1024;
 const PART_OF_FREE = 128;
 
 /**
- * All that waits in the server for readers to take it, under one bound: events in sockets and streams, answers.
+ * All output waiting in the server for readers, under one bound: events in sockets and streams, and responses.
  *
  * Memory is not reserved. Readers report what waits for them, and stop making more when `limitBytes` is reached. The limit
  * of each sinks as the sum grows, so those with the most waiting stop first.
@@ -20,22 +20,22 @@ export class Waiting {
     this.maxBytes = maxBytes;
   }
 
-  /** What waits now, of all readers. */
+  /** What is waiting now, for all readers. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How much may wait for one reader now; a reader has a bound of its own beside it, and the smaller one counts. */
+  /** How much may wait for one reader now; a reader also has a bound of its own, and the smaller one applies. */
   get limitBytes(): number {
     return Math.max(0, Math.floor((this.maxBytes - this.#bytes) / PART_OF_FREE));
   }
 
-  /** So much more waits. */
+  /** Adds waiting bytes. */
   reserve(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** So much waits no longer: it was taken, or its reader is gone. */
+  /** Removes waiting bytes: they were read, or their reader is gone. */
   release(bytes: number): void {
     this.#bytes -= bytes;
   }

@@ -13,8 +13,7 @@ interface Wish {
 }
 
 /**
- * Whether the client prefers a JSON text a line to the type that it gets otherwise. Where it wants both alike, it must
- * have named the lines.
+ * Whether the client prefers JSON lines to the default type. If it accepts both equally, it must have named JSON lines.
  */
 export function prefersLines(request: Request, otherwise: "application/json" | "text/event-stream"): boolean {
   const accept = request.headers.get("accept");

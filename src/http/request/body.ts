@@ -25,8 +25,8 @@ const READABLE: Readonly<Record<MediaType, string>> = {
 const MAX_DISCARDED_BYTES = 20 * 1024 * 1024;
 
 /**
- * The kind of body a request says it has. Throws `media_type_unsupported` when the route does not take it, or when it
- * is compressed, as nothing here unpacks it.
+ * The declared media type of a request body. Throws `media_type_unsupported` if the route does not accept it, or if the
+ * body is compressed.
  */
 export function mediaTypeOf(request: Request, taken: readonly MediaType[]): MediaType {
   const encoding = request.headers.get("content-encoding");
@@ -59,8 +59,9 @@ export function readBody(request: Request, limit: number): Promise<Uint8Array> |
 }
 
 /**
- * Reads, and forgets, the body of a request that is refused without a look at it, if its connection is to be closed: a
- * client that still sends then would never see the answer, but a broken pipe. Does nothing when the rest is too much.
+ * Reads and discards the body of a request that is rejected without reading it, if its connection is to be closed: a
+ * client that is still sending would otherwise see a broken pipe instead of the response. Does nothing if the rest is
+ * too large.
  */
 export async function discardBody({ headers, body, bodyUsed }: Request): Promise<void> {
   const isLast = headers.get("connection")?.toLowerCase() === "close";

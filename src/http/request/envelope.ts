@@ -8,10 +8,10 @@ import { type Members, sliceMembers } from "./members.ts";
 const ENVELOPE_MEMBERS = ["topic", "data", "source"] as const;
 
 /**
- * Reads the body of a publish: `{"topic","data"?,"source"?}`. Data is kept as sent; left out, it is `null`.
+ * Parses the body of a publish: `{"topic","data"?,"source"?}`. Data is kept as sent; default `null`.
  *
  * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `topic_invalid` if the topic is
- * missing or not one; `parameter_unknown` or `parameter_invalid` with `parameter` for another member, a member given
+ * missing or invalid; `parameter_unknown` or `parameter_invalid` with `parameter` for another member, a member given
  * twice, or a bad source.
  */
 export function parseEnvelope(text: string): Draft {
@@ -21,11 +21,11 @@ export function parseEnvelope(text: string): Draft {
 }
 
 /**
- * Takes topic, data and source out of the members of a message, whatever else it holds.
+ * Extracts topic, data and source from the members of a message; other members are ignored.
  *
  * The draft's strings are slices of the text, which they keep alive: the history copies the name of a series that it keeps.
  *
- * @throws BusError `topic_invalid` if the topic is missing or not one; `parameter_invalid` with `parameter` for a bad
+ * @throws BusError `topic_invalid` if the topic is missing or invalid; `parameter_invalid` with `parameter` for a bad
  * source.
  */
 export function readDraft(members: Members): Draft {
@@ -40,7 +40,7 @@ export function readDraft(members: Members): Draft {
 const NULL = "null" as RawJson;
 
 /**
- * Turns the bytes of a body of JSON into text. A leading byte order mark is dropped.
+ * Decodes the bytes of a JSON body. A leading byte order mark is dropped.
  *
  * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
  */

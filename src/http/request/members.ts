@@ -17,9 +17,9 @@ const CLOSE_BRACE = 0x7d;
 const COMMA = 0x2c;
 
 /**
- * Cuts a text that is one JSON object into its members, in one pass. All of the text is checked. Which members it may
- * have is asked after, with {@link Members.requireOnly}, so that one of them, such as `type`, can decide it.
- * `example` is an object for the error to show when the text is none.
+ * Splits a text that is one JSON object into its members, in one pass. The whole text is checked. {@link
+ * Members.requireOnly} checks afterwards which members are allowed, so that one of them, such as `type`, can decide
+ * that. `example` is an object to show in the error if the text is not one.
  *
  * @throws BusError `json_invalid` with `position` if the text is not one JSON object; `parameter_invalid` with
  * `parameter` if two of its members have the same name.
@@ -82,7 +82,7 @@ export class Members {
     if (this.#names.length === MAX_MEMBERS) return;
     if (this.#names.includes(name)) {
       const parameter = shorten(name);
-      const detail = `the member ${JSON.stringify(parameter)} was given twice`;
+      const detail = `the member ${JSON.stringify(parameter)} appears twice`;
       throw new BusError("parameter_invalid", detail, { members: { parameter } });
     }
     this.#names.push(name);
@@ -101,7 +101,7 @@ export class Members {
     return raw === undefined ? undefined : toOneLine(raw);
   }
 
-  /** The value, parsed anew each time, or undefined if the object has no such member. Shares nothing with the text. */
+  /** The value, parsed on every access, or undefined if the object has no such member. Shares nothing with the text. */
   value(name: string): unknown {
     const raw = this.raw(name);
     return raw === undefined ? undefined : JSON.parse(raw);

@@ -15,7 +15,7 @@ interface NdjsonLimits {
 }
 
 /**
- * Reads a body of JSON lines: an envelope a line, lines ending in `\n` or `\r\n`, blank ones skipped.
+ * Parses a body of JSON lines: one envelope per line, lines ending in `\n` or `\r\n`, blank ones skipped.
  *
  * @throws BusError what {@link parseEnvelope} throws, with `line`, from 1, and `position` counted from the start of that
  * line; `payload_too_large` with `limit` for too many envelopes and, with `line` too, for a line that is too long;
@@ -34,7 +34,7 @@ export function parseEnvelopes(text: string, limits: NdjsonLimits): Draft[] {
     }
     start = end + 1;
   }
-  if (drafts.length === 0) throw new BusError("json_invalid", "the body holds no line with an envelope");
+  if (drafts.length === 0) throw new BusError("json_invalid", "the body contains no envelope");
   return drafts;
 }
 
@@ -61,16 +61,16 @@ function isLonger(text: string, bytesMax: number): boolean {
 
 function atLine(error: BusError, line: number, text: string): BusError {
   const endsEarly = error.code === "json_invalid" && error.members.position === text.length;
-  const hint = endsEarly ? "; every line must hold a whole envelope" : "";
+  const hint = endsEarly ? "; each line must contain a complete envelope" : "";
   const members = { ...error.members, line };
   return new BusError(error.code, onLine(line, `${error.message}${hint}`), { cause: error, members });
 }
 
 function tooManyLines(limit: number): BusError {
-  return new BusError("payload_too_large", `a body may hold ${limit} envelopes`, { members: { limit } });
+  return new BusError("payload_too_large", `a body may contain at most ${limit} envelopes`, { members: { limit } });
 }
 
 function lineTooLong(line: number, limit: number): BusError {
-  const detail = onLine(line, `a line may be ${limit} bytes long`);
+  const detail = onLine(line, `a line may be at most ${limit} bytes long`);
   return new BusError("payload_too_large", detail, { members: { line, limit } });
 }

@@ -3,7 +3,7 @@ import { type Pattern, parsePattern } from "../../bus/patterns/pattern.ts";
 import { type Moment, parseMoment } from "../../bus/start.ts";
 import { nearest } from "../../text/nearest.ts";
 
-/** What OpenAPI says of one value of a parameter. */
+/** The OpenAPI schema of one value of a parameter. */
 interface ValueSchema {
   readonly type: "string" | "integer";
   readonly format?: string;
@@ -13,7 +13,7 @@ interface ValueSchema {
   readonly default?: string | number;
 }
 
-/** A query parameter in OpenAPI's words. */
+/** A query parameter in OpenAPI terms. */
 interface ParameterDocumentation {
   name: string;
   in: "query";
@@ -23,7 +23,7 @@ interface ParameterDocumentation {
   explode?: boolean;
 }
 
-/** How one query parameter is read, and what the documentation says of it. */
+/** How one query parameter is parsed and documented. */
 export interface Parameter<T> {
   /** Throws `BusError` when the text is not valid; the detail need not name the parameter. */
   readonly parse: (text: string) => T;
@@ -40,16 +40,16 @@ export type Values<P extends Parameters> = {
   -readonly [K in keyof P]: P[K] extends Parameter<infer T> ? readonly T[] : never;
 };
 
-/** The parameter that every route takes beside its own: who asks, and not what. It never shows in an answer. */
+/** The parameter that every route accepts besides its own: the credentials. It never appears in a response. */
 export const ACCESS_TOKEN = "access_token";
 
 /** What a query reads. */
 export type ValuesOf<Q> = Q extends Query<infer P> ? Values<P> : never;
 
-/** The query parameters that one route knows: read strictly, and documented from the same table. */
+/** The query parameters of one route: parsed strictly, and documented from the same table. */
 export class Query<P extends Parameters> {
   readonly #parameters: P;
-  /** The names to read, when others are let pass; undefined when others are refused. */
+  /** The names to read, if others are ignored; undefined if others are rejected. */
   readonly #only: readonly string[] | undefined;
   /** What nearly every request gives. */
   readonly #nothing: Values<P>;
@@ -98,7 +98,7 @@ export class Query<P extends Parameters> {
   #unknown(name: string): BusError {
     const names = Object.keys(this.#parameters);
     const shown = name.slice(0, 64);
-    const known = names.length === 0 ? "this call takes none" : `this call takes ${names.join(", ")}`;
+    const known = names.length === 0 ? "this call accepts none" : `this call accepts ${names.join(", ")}`;
     const guess = nearest(name, names);
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
     return new BusError(
@@ -117,7 +117,7 @@ export const noQuery = new Query({});
 /** The largest id a parameter takes: whole numbers up to here are kept exactly by JSON readers everywhere. */
 export const MAX_ID = Number.MAX_SAFE_INTEGER;
 
-/** Patterns in one question; it is answered in one turn of the loop, for which a thousand would be too many. */
+/** Patterns in one query; it is handled in one turn of the event loop, for which a thousand would be too many. */
 export const MAX_PATTERNS_ASKED = 64;
 
 /** A whole number within bounds, both inclusive. */
@@ -202,7 +202,7 @@ function searchOf(url: string, only?: readonly string[]): [name: string, text: s
 function isWanted(pair: string, only: readonly string[] | undefined): boolean {
   if (only === undefined) return true;
   const [name] = cutPair(pair);
-  // The names to look for are plain letters, which is what nearly everybody sends; the others decode to none of them.
+  // The names to look for are plain letters, and are nearly always sent that way; other names do not decode to them.
   return only.includes(name.includes("%") ? decodedOr(name, "") : name);
 }
 

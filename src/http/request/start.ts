@@ -5,18 +5,18 @@ import { integer, type Parameter, text } from "./query.ts";
 
 export const sinceParameter: Parameter<Start> = text(
   parseSince,
-  "Where to start: after this event id; an RFC 3339 time; a duration such as `30s`, `10m`, `24h`, `7d`; `all`; `now`. An id above the newest one is refused.",
+  "Where to start: after this event id; an RFC 3339 time; a duration such as `30s`, `10m`, `24h`, `7d`; `all`; `now`. An id above the newest one is rejected.",
 );
 
 export const lastParameter: Parameter<number> = integer(
   1,
   MAX_HISTORY_LIMIT,
-  "Start with the newest events that match, this many of them. Not together with `since`.",
+  "Start with this many of the newest matching events. Cannot be combined with `since`.",
 );
 
 /**
- * The one start that a request names. Throws `parameter_invalid` when it names two, and when `since` is an id above
- * `head`, the newest one: it was never given here, and most likely was never meant to be an id.
+ * The start that a request specifies. Throws `parameter_invalid` if it specifies two, or if `since` is an id above
+ * `head`, the newest one: it was never assigned here, and most likely was not meant to be an id.
  */
 export function startOf(since: readonly Start[], last: readonly number[], head: number): Start {
   const [count] = last;
@@ -24,12 +24,14 @@ export function startOf(since: readonly Start[], last: readonly number[], head: 
   if (start.kind === "after" && start.id > head) throw notGiven(start.id);
   if (count === undefined) return start;
   if (since.length === 0) return { kind: "last", count };
-  throw new BusError("parameter_invalid", "since and last exclude each other: give at most one", {
+  throw new BusError("parameter_invalid", "since and last are mutually exclusive: give at most one", {
     members: { parameter: "last" },
   });
 }
 
-/** The head is not named: it tells how many events there are, also of topics that the caller may not see. */
+/**
+ * The head is not included: it would reveal how many events there are, including topics that the caller may not read.
+ */
 function notGiven(id: number): BusError {
   const time = unixTime(id);
   const hint =

@@ -1,16 +1,19 @@
 const JSON_TYPE = "application/json; charset=utf-8";
 export const NDJSON_TYPE = "application/x-ndjson; charset=utf-8";
 
-/** What the log and the metrics call a request whose client left before it was whole, as nginx does; nobody gets it. */
+/**
+ * The status in the log and the metrics of a request whose client left before it was complete, as in nginx; it is never
+ * sent.
+ */
 export const CLIENT_GONE = 499;
 
-/** Of every answer that says what is in the bus: nobody keeps it, no browser takes it for anything but what it is said to be. */
+/** For every response with content of the bus: it is not cached, and no browser guesses its type. */
 export const DATA_HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
 /** Shared by all JSON answers: made once, as this is on the path of every publish. A `Response` copies the headers. */
 const JSON_ANSWER = { headers: new Headers({ "Content-Type": JSON_TYPE, ...DATA_HEADERS }) };
 
-/** Answers with text that is JSON already, or with a stream of it. */
+/** A response with text that is already JSON, or with a stream of it. */
 export function jsonText(text: string | ReadableStream, headers?: Record<string, string>): Response {
   const response = new Response(text, JSON_ANSWER);
   if (headers !== undefined) for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);

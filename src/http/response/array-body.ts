@@ -11,17 +11,19 @@ export const MIN_PIECE_CHARACTERS = 16 * 1024;
 /** When less than this part of what may wait is left, no answer is begun of which much may wait. */
 const LAST_PART = 1 / 64;
 
-/** Throws `unavailable` with `limit` when nearly all that may wait does, for clients that do not read. */
+/**
+ * Throws `unavailable` with `limit` if the output waiting for clients that do not read has nearly reached its bound.
+ */
 export function requireRoom({ bytes, maxBytes }: Waiting): void {
   if (maxBytes - bytes > maxBytes * LAST_PART) return;
-  throw new BusError("unavailable", "too much waits for clients that do not read: try again in a moment", {
+  throw new BusError("unavailable", "too much output is waiting for clients that do not read: try again in a moment", {
     members: { limit: maxBytes },
   });
 }
 
 /**
- * JSON texts as one array. A long one is sent piece by piece, and counts as waiting until the client has taken it all.
- * Throws `unavailable` when there is no room for a long one.
+ * JSON texts as one array. A long one is sent piece by piece, and counts as waiting until the client has read it all.
+ * Throws `unavailable` if there is no room for a long one.
  */
 export function arrayBody(texts: readonly string[], waiting: Waiting): string | ReadableStream<Uint8Array> {
   const characters = texts.reduce((sum, text) => sum + text.length, 0);

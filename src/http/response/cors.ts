@@ -9,12 +9,12 @@ const PREFLIGHT = {
 
 const EXPOSED = "Link, Retry-After, Idempotency-Replayed, Eventbus-Damaged, WWW-Authenticate";
 
-/** The answer to a browser that asks, for a page of an allowed origin, whether it may (WHATWG Fetch, CORS protocol). */
+/** The response to a CORS preflight for a page of an allowed origin (WHATWG Fetch). */
 export function preflightResponse(origin: string): Response {
   return withCors(new Response(null, { status: 204, headers: PREFLIGHT }), origin);
 }
 
-/** Lets a page of an allowed origin read the answer. */
+/** Allows a page of an allowed origin to read the response. */
 export function withCors(response: Response, origin: string): Response {
   response.headers.set("Access-Control-Allow-Origin", origin);
   response.headers.set("Access-Control-Expose-Headers", EXPOSED);

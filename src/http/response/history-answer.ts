@@ -7,7 +7,7 @@ import { pulledBody } from "./pulled-body.ts";
 /** The most of an array that is kept while it is sent; of one that is longer, the events are read again. */
 const MAX_HELD_CHARACTERS = 256 * 1024;
 
-/** An answer in JSON, and what its head says of it. */
+/** A JSON response, and what its head says about it. */
 export interface ArrayAnswer {
   readonly body: string | ReadableStream<Uint8Array>;
   /** The last event of the answer. */
@@ -18,7 +18,7 @@ export interface ArrayAnswer {
   readonly damaged: readonly number[];
 }
 
-/** Answers questions to the history, in pieces that are made as fast as their client takes them. */
+/** Serves history queries, in pieces that are created only as fast as the client reads them. */
 export class HistoryAnswers {
   readonly #bus: Bus;
   readonly #waiting: Waiting;
@@ -28,16 +28,16 @@ export class HistoryAnswers {
     this.#waiting = waiting;
   }
 
-  /** An event a line. Throws `unavailable` when there is no room for one more answer that may not be read. */
+  /** One event per line. Throws `unavailable` if there is no room for one more response that may not be read. */
   lines(query: HistoryQuery): ReadableStream<Uint8Array> {
     requireRoom(this.#waiting);
     return pulledBody(pieces(this.#pages(query), asLines), this.#waiting);
   }
 
   /**
-   * The events as one array; whoever asks twice with the same `before` gets the same. They are looked through first, as
-   * the head of the answer says what comes after them; a long answer is then read once more, while it is sent. Rejects
-   * with `unavailable` when there is no room for a long answer that may not be read, and when its client is gone.
+   * The events as one array; repeating a query with the same `before` returns the same. They are scanned first, because
+   * the head of the response says what follows them; a long response is then read again while it is sent. Rejects with
+   * `unavailable` if there is no room for a long response that may not be read, and if its client is gone.
    */
   async array(query: HistoryQuery, client: Client): Promise<ArrayAnswer> {
     const account = new WaitingAccount(this.#waiting);
@@ -53,7 +53,7 @@ export class HistoryAnswers {
     let texts: string[] | undefined = [];
     const damaged: number[] = [];
     let [count, lastId, characters] = [0, 0, 0];
-    // One more than asked for tells whether there is a next page.
+    // One more than requested, to see whether there is a next page.
     for await (const page of this.#pages({ ...query, limit: query.limit + 1 })) {
       if (count > 0) client.signal.throwIfAborted();
       damaged.push(...page.damaged);

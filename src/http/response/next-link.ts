@@ -2,8 +2,8 @@ import { ACCESS_TOKEN } from "../request/query.ts";
 import { pathOf } from "./answer.ts";
 
 /**
- * The `Link` header of an answer with more to come: the same question, with these parameters in the place of its own. It is
- * relative to the address of the question itself, so it holds behind any proxy, whatever path the proxy adds.
+ * The `Link` header of a response with a next page: the same query, with these parameters replaced. It is relative to
+ * the address of the request, so it works behind any proxy, whatever path the proxy adds.
  */
 export function nextLink(url: string, parameters: Readonly<Record<string, string>>): string {
   const start = url.indexOf("?");

@@ -49,14 +49,16 @@ function headersOf({ code, members }: BusError): Record<string, string> | undefi
   return { "WWW-Authenticate": `${CHALLENGE}, error="invalid_request"` };
 }
 
-/** What a caller may know of an error that nobody threw on purpose: nothing but that it happened. */
+/** What a caller may know about an unexpected error: only that it happened. */
 export function asBusError(error: unknown): BusError {
   return error instanceof BusError
     ? error
-    : new BusError("internal", "the server failed on this request", { cause: error });
+    : new BusError("internal", "the server failed to handle this request", { cause: error });
 }
 
-/** The client went away, or was cut, before its body was whole: nobody's failure, and nobody is left to answer. */
+/**
+ * The client left, or was disconnected, before its body was complete: not a failure, and there is no one to respond to.
+ */
 export function isDisconnect(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";
 }

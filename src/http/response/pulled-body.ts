@@ -1,10 +1,10 @@
 import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
 
 /**
- * A body that is made piece by piece, each when the client has taken the one before it. So of an answer that is not read
- * one piece is there, beside what the kernel takes. It counts as waiting, with the `heldBytes` that the pieces are cut
- * from, until the body ends or the client is gone. When a piece cannot be made the connection is cut, so that no client
- * takes what it has for all of it.
+ * A body that is created piece by piece, each when the client has read the previous one. So an unread response holds
+ * only one piece, besides what the kernel buffers. It counts as waiting, with the `heldBytes` that the pieces are cut
+ * from, until the body ends or the client is gone. If a piece cannot be created, the connection is closed, so that no
+ * client mistakes what it has for the whole.
  */
 export function pulledBody(
   pieces: AsyncGenerator<string>,

@@ -8,16 +8,16 @@ import { type Route, route } from "./route.ts";
 
 export const PRUNE_PATH = "/api/events/prune";
 
-/** What the service says of itself beside what the bus knows. */
+/** The state of the service, besides that of the bus. */
 export interface ServiceState {
   stats(): object;
   /** What Prometheus reads. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** Why this server should get no publishes now, or undefined when it should. */
+  /** Why this server should get no publishes now, or undefined if it should. */
   notReady(): BusError | undefined;
 }
 
-/** What operators ask for: prune, stats, metrics, health. */
+/** Routes for operators: prune, stats, metrics, health. */
 export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate): Route[] {
   return [
     route({
@@ -63,11 +63,11 @@ async function metrics({ metrics }: ServiceState): Promise<Response> {
   return new Response(await metrics.text(), { headers });
 }
 
-/** Anybody may ask. What exactly is wrong is told only where the bus is open; otherwise it stands in the log. */
+/** Public. The exact reason is returned only if the bus is open; otherwise it is only in the log. */
 function ready(service: ServiceState, gate: Gate): Response {
   const reason = service.notReady();
   if (reason === undefined) return json({ status: "ready" });
   return problemResponse(
-    gate.isOpen ? reason : new BusError(reason.code, "the server cannot take a publish: see its log"),
+    gate.isOpen ? reason : new BusError(reason.code, "the server cannot accept publishes: see its log"),
   );
 }

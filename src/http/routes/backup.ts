@@ -18,10 +18,13 @@ export interface HistoryCopy extends AsyncDisposable {
   read(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
-/** Makes a copy of the history while events are published. Gives up when the signal says so. */
+/** Copies the history while events are published. Stops when the signal is aborted. */
 export type MakeCopy = (signal: AbortSignal) => Promise<HistoryCopy>;
 
-/** `GET /api/backup`, for admins alone, as the copy holds every event. One at a time, as each takes the space of the history and a share of the loop. */
+/**
+ * `GET /api/backup`, for admins only, because the copy contains every event. One at a time, because each takes the
+ * space of the history and a share of the event loop.
+ */
 export function backupRoute(makeCopy: MakeCopy): Route {
   let isBusy = false;
   const backup = async (request: Request): Promise<Response> => {
@@ -47,7 +50,7 @@ export function backupRoute(makeCopy: MakeCopy): Route {
 }
 
 function busy(): Response {
-  const error = new BusError("unavailable", "another backup is being made: try again when it is done");
+  const error = new BusError("unavailable", "another backup is in progress: try again when it has finished");
   return problemResponse(error, { "Retry-After": String(RETRY_AFTER_S) });
 }
 

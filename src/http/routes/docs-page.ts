@@ -101,7 +101,7 @@ function pageOf(version: string): string {
 </head>
 <body>
 <header class="bar"><b>eventbus</b> <span>${version}</span> <nav><a href="${PAGE_PATH}/json">OpenAPI</a> <a href="${ASYNCAPI_PATH}">AsyncAPI</a></nav></header>
-<main id="swagger-ui"><noscript>This page needs JavaScript. The documentation for programs is ${PAGE_PATH}/json.</noscript></main>
+<main id="swagger-ui"><noscript>This page needs JavaScript. The machine-readable documentation is at ${PAGE_PATH}/json.</noscript></main>
 </body>
 </html>
 `;

@@ -15,7 +15,7 @@ import { type Route, route } from "./route.ts";
 const SPECIFICATION_PATH = "/openapi";
 
 const DESCRIPTION = `\
-Publish an event with one HTTP call, subscribe over a WebSocket or a stream, ask the history for what was before.
+Publish an event with one HTTP call, subscribe over a WebSocket or a stream, query the history for past events.
 
 \`\`\`sh
 websocat 'ws://127.0.0.1:9800/api/events/subscribe?pattern=orders.*' &
@@ -23,8 +23,8 @@ curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","dat
 curl 'http://127.0.0.1:9800/api/events/history?last=10'
 \`\`\`
 
-Patterns are globs over the whole topic: \`*\` any characters, dots too; \`?\` one; \`[a-z]\`, \`[^a-z]\` one of a class;
-\`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a slip never goes unnoticed. Every
+Patterns are globs over the whole topic: \`*\` matches any characters, including dots; \`?\` one; \`[a-z]\`, \`[^a-z]\` one of a class;
+\`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a typo never goes unnoticed. Every
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
 /** The documentation of these routes and of itself: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. */

@@ -27,12 +27,12 @@ import { nextLink } from "../response/next-link.ts";
 import { type Route, route } from "./route.ts";
 
 const historyQuery = new Query({
-  last: integer(1, MAX_HISTORY_LIMIT, "The most events to answer with.", DEFAULT_HISTORY_LIMIT),
+  last: integer(1, MAX_HISTORY_LIMIT, "The maximum number of events to return.", DEFAULT_HISTORY_LIMIT),
   topic: patternParameter(MAX_PATTERNS_ASKED),
   pattern: patternParameter(MAX_PATTERNS_ASKED, "The same as `topic`."),
   from: moment("Earliest `created_at`, inclusive."),
   to: moment("Latest `created_at`, inclusive."),
-  source: text(parseSource, "The source, exactly.", { maxLength: 255 }),
+  source: text(parseSource, "Only events with exactly this source.", { maxLength: 255 }),
   before: integer(0, MAX_ID, "Only events with a smaller id."),
   after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
 });
@@ -65,7 +65,7 @@ export function historyRoutes(bus: Bus, waiting: Waiting): Route[] {
 
 function event(bus: Bus, id: string, scope: Scope): Response {
   if (!/^[1-9]\d{0,15}$/.test(id) || Number(id) > MAX_ID) {
-    throw new BusError("not_found", "there is no such event: an id is a whole number from 1 on");
+    throw new BusError("not_found", "there is no such event: an id is a whole number, 1 or greater");
   }
   return jsonText(bus.event(Number(id), scope).json);
 }

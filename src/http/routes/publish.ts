@@ -19,10 +19,13 @@ export interface PublishLimits {
   readonly maxBodyBytes: number;
   /** Largest NDJSON body, in bytes. */
   readonly maxNdjsonBytes: number;
-  /** What counts the events that a request publishes, and throws `rate_limited`. Default: nothing does. */
+  /** Counts the events that a request publishes, and throws `rate_limited`. Default: none. */
   readonly meterOf?: (request: Request, caller: Principal) => (count: number) => void;
   readonly onLimit?: OnLimit | undefined;
-  /** Requests that have ended so far, answered or not: while it stays the same, no client has left. Default: it changes. */
+  /**
+   * Requests that have ended so far, with or without a response: while it stays the same, no client has left. Default:
+   * it changes.
+   */
   readonly endedRequests?: () => number;
 }
 
@@ -32,9 +35,9 @@ const DATA_TYPES = ["json", "text"] as const;
 /** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
-/** A webhook sends parameters of its own, and whoever receives it cannot change them: they are let pass. */
+/** A webhook sends parameters of its own, which its receiver cannot change: they are ignored. */
 const publishToQuery = new Query(
-  { source: text(parseSource, "Who publishes; at most 255 bytes.", { maxLength: 255, default: "" }) },
+  { source: text(parseSource, "Identifies the publisher; at most 255 bytes.", { maxLength: 255, default: "" }) },
   "passed",
 );
 
@@ -94,13 +97,13 @@ async function publishTo(parts: Parts, call: Call<unknown>, source = ""): Promis
   return answerOne(await append(parts, call, [{ topic, data, source }]));
 }
 
-/** Whoever sends words and not JSON learns how to send words. */
+/** Adds to the error how to send plain text. */
 function parseData(body: string): RawJson {
   try {
     return parseRawJson(body);
   } catch (error) {
     if (!(error instanceof BusError) || error.members.position !== 0) throw error;
-    const detail = `${error.message}; to send text, say Content-Type: text/plain`;
+    const detail = `${error.message}; to send text, use Content-Type: text/plain`;
     throw new BusError(error.code, detail, { cause: error, members: error.members });
   }
 }
@@ -137,7 +140,7 @@ function append({ bus, callers, limits }: Parts, { request, caller }: Call<unkno
   return bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
 }
 
-/** Each has keys of his own, or a key would tell what others published. No header holds a line feed. */
+/** Each caller has its own keys; otherwise a key would reveal what others published. No header contains a line feed. */
 function keyOf({ name }: Principal, key: string): string {
   return name === "" ? key : `${name}\n${key}`;
 }

@@ -2,7 +2,7 @@ import type { Route } from "./route.ts";
 
 type ByMethod = Map<string, Route>;
 
-/** Every route of the server: which methods a path takes, and by what name requests to it are counted. */
+/** Every route of the server: which methods a path accepts, and under which name its requests are counted. */
 export class RouteTable {
   readonly #byPath = new Map<string, ByMethod>();
   /** Those whose last segment is a parameter, by what comes before it. */

@@ -6,12 +6,12 @@ export type Method = "GET" | "POST" | "DELETE";
 
 type Answer = Response | Promise<Response>;
 
-/** One request to a route, of a caller who was let in. */
+/** One request to a route, from an admitted caller. */
 export interface Call<V> {
   readonly request: Request;
-  /** Who asks: `anybody` on a route that is public, and on a bus that is open. */
+  /** The caller: `anybody` on a public route, and on an open bus. */
   readonly caller: Principal;
-  /** What the query says; a route that names no query takes none. */
+  /** The parsed query; a route that declares no query accepts none. */
   readonly query: V;
   /** The last segment of the path as it was sent, for a path that ends with a parameter; otherwise empty. */
   readonly segment: string;
@@ -25,12 +25,12 @@ export interface RouteOptions<P extends Parameters> {
   readonly access?: Access;
   /** Default: none. */
   readonly query?: Query<P>;
-  /** Left out, the documentation does not show the route. */
+  /** If omitted, the documentation does not show the route. */
   readonly docs?: RouteDocs;
   handle(call: Call<Values<P>>): Answer;
 }
 
-/** One method of one path: who may call it, what it takes, what the documentation says of it, and what it does. */
+/** One method of one path: who may call it, what it accepts, its documentation, and what it does. */
 export interface Route {
   readonly method: Method;
   readonly path: string;
@@ -41,7 +41,7 @@ export interface Route {
   answer(request: Request, caller: Principal, path: string): Answer;
 }
 
-/** Makes a route. One that declares nothing else takes no query and is for admins only. */
+/** Creates a route. By default it accepts no query and is for admins only. */
 export function route<P extends Parameters = Record<never, never>>(options: RouteOptions<P>): Route {
   const { method, path, access = "admin", docs } = options;
   const query: Query<Parameters> = options.query ?? noQuery;

@@ -15,8 +15,8 @@ const DEFAULT_TOPICS_LIMIT = 1000;
 const topicsQuery = new Query({
   pattern: patternParameter(MAX_PATTERNS_ASKED),
   // Any text is a place in the order: whether it is a topic may have changed since the last page.
-  after: text((place) => place, "Only topics whose name comes after this text, which need not be a topic."),
-  limit: integer(1, MAX_TOPICS_LIMIT, "The most topics to answer with.", DEFAULT_TOPICS_LIMIT),
+  after: text((place) => place, "Only topics with a name after this text, which need not be a topic."),
+  limit: integer(1, MAX_TOPICS_LIMIT, "The maximum number of topics to return.", DEFAULT_TOPICS_LIMIT),
 });
 
 /** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
@@ -45,7 +45,7 @@ async function topics(
   const query = {
     ...(pattern.length > 0 && { topics: new PatternSet(pattern) }),
     ...(after[0] !== undefined && { after: after[0] }),
-    // One more than asked for tells whether there is a next page.
+    // One more than requested, to see whether there is a next page.
     limit: limit + 1,
   };
   const texts: string[] = [];

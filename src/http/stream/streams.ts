@@ -19,14 +19,14 @@ import { jsonLines, type StreamFormat, serverSentEvents } from "./stream-format.
 
 export const STREAM_PATH = "/api/events/stream";
 
-const eventId = integer(0, MAX_ID, "The last event that was received; wins over `since` and `last`.");
+const eventId = integer(0, MAX_ID, "The id of the last event received; takes precedence over `since` and `last`.");
 
 export const streamQuery = new Query({
   pattern: patternParameter(),
   since: sinceParameter,
   last: lastParameter,
   last_event_id: eventId,
-  lastEventId: integer(0, MAX_ID, "The same as `last_event_id`: the name by which polyfills of `EventSource` send it."),
+  lastEventId: integer(0, MAX_ID, "The same as `last_event_id`, under the name that polyfills of `EventSource` send."),
 });
 
 /** The edge for server-sent events and JSON lines: who is connected. */
@@ -61,7 +61,7 @@ export class Streams {
     for (const groups of Object.values(this.#groups)) yield* groups.behind();
   }
 
-  /** Ends every stream, after what waits in it, and takes no more. */
+  /** Ends every stream, after its waiting output, and accepts no more. */
   close(): void {
     this.#isClosed = true;
     for (const stream of this.#streams) stream.end();
@@ -75,7 +75,7 @@ export class Streams {
     });
   }
 
-  /** Answers with a stream of the events that the query asks for. Throws what is wrong with the query. */
+  /** Returns a stream of the events that the query asks for. Throws if the query is invalid. */
   open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
     const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
@@ -105,7 +105,7 @@ export class Streams {
   }
 }
 
-/** Where a client that was here before goes on: the header of an `EventSource` wins over the query. */
+/** Where a returning client resumes: the header of an `EventSource` takes precedence over the query. */
 function resumeOf(request: Request, inQuery: number | undefined): Start | undefined {
   const header = request.headers.get("last-event-id");
   if (header === null || header === "") return inQuery === undefined ? undefined : { kind: "after", id: inQuery };

@@ -1,4 +1,4 @@
-/** What answers are sent into. */
+/** The sink for responses. */
 export interface AnswerSocket {
   /** Whether the peer has taken most of what was sent to it. */
   hasRoom(): boolean;
@@ -16,8 +16,8 @@ interface Slot {
 }
 
 /**
- * The answers to the frames of one client, sent in the order in which the frames came, whatever order they are known in,
- * and only as fast as the peer takes them. Those that one turn brings go out together: a group commit acknowledges
+ * The responses to the frames of one client, sent in the order of the frames, whatever order they become available in,
+ * and only as fast as the peer reads them. Those that one turn brings go out together: a group commit acknowledges
  * hundreds, and a write for each would cost more than all the rest of a publish.
  */
 export class FrameAnswers {

@@ -17,7 +17,7 @@ export interface FrameContext {
   readonly onLimit?: OnLimit | undefined;
 }
 
-/** Answers one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
+/** Handles one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
 type FrameHandler = (members: Members, ref: string, context: FrameContext) => string | Promise<string>;
 
 const frames: Readonly<Record<string, { readonly members: readonly string[]; readonly handle: FrameHandler }>> = {
@@ -30,7 +30,10 @@ const frames: Readonly<Record<string, { readonly members: readonly string[]; rea
 /** Longest `ref` that is echoed, as JSON text, so that an answer is never much larger than what it is about. */
 const MAX_REF_CHARACTERS = 256;
 
-/** Does what a client's frame asks; undefined as text is a binary frame. Never throws or rejects: an error is an answer too. */
+/**
+ * Carries out a client's frame; undefined as text is a binary frame. Never throws or rejects: an error is a response
+ * too.
+ */
 export function answerFrame(text: string | undefined, context: FrameContext): string | Promise<string> {
   let ref = "";
   try {

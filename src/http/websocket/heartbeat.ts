@@ -10,7 +10,7 @@ const SLOWEST_BYTES_PER_MS = 4;
 /** What may be under way: the buffers of both kernels hold some 4 MB; what is beyond waits in the server, which sees it. */
 const MAX_UNDER_WAY_BYTES = 4 * 1024 * 1024;
 
-/** Whether the peer of one WebSocket is there. Messages that flow to it say nothing of that; only what it sends does. */
+/** Whether the peer of one WebSocket is alive. Messages sent to it do not show that; only messages from it do. */
 export class Heartbeat {
   readonly #pingMs: number;
   #pingAtMs: number;

@@ -134,7 +134,7 @@ export class Subscriptions {
       for (const connection of this.#connections) connection.terminate();
     }, DRAIN_MS);
     for (const connection of this.#connections) {
-      const end = () => connection.end(closeCode.restart, "the server stops: reconnect and resume");
+      const end = () => connection.end(closeCode.restart, "the server is stopping: reconnect and resume");
       void connection.answers.whenEmpty().then(end);
     }
   }
@@ -212,7 +212,7 @@ export class Subscriptions {
     const { frames, bytes } = connection.answers;
     if (frames >= MAX_UNANSWERED_FRAMES || bytes >= MAX_UNANSWERED_BYTES) {
       this.#limits.onLimit?.("unanswered");
-      connection.end(closeCode.tryAgainLater, "too many frames wait for their answer");
+      connection.end(closeCode.tryAgainLater, "too many frames are waiting for an answer");
       return;
     }
     connection.answers.expect(message.length);

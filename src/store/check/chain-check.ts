@@ -74,7 +74,7 @@ export class ChainCheck {
   #faultOf(event: EventHead, window: SeriesWindow, at: number): string | undefined {
     const { previous, skip, depth } = event;
     const last = window.lastOf(at);
-    if (!this.#isPrevious(event, last)) return `the event of its series before it is ${last}, not ${previous}`;
+    if (!this.#isPrevious(event, last)) return `the previous event of its series is ${last}, not ${previous}`;
     const expectedDepth = previous === 0 ? 0 : window.depthOf(at) + 1;
     if (previous === last && depth !== expectedDepth) return `its depth is ${expectedDepth}, not ${depth}`;
     const isKept = last > 0 && previous === last && window.firstDepthOf(at) <= skipDepthOf(depth);
@@ -104,7 +104,7 @@ export class ChainCheck {
   /** A series goes with its last event. */
   #findEmpty(window: SeriesWindow): void {
     for (let at = 0; at < window.size; at++) {
-      if (window.lastOf(at) === 0) this.#history.damage.note(`series ${window.idAt(at)}: it has no event`);
+      if (window.lastOf(at) === 0) this.#history.damage.note(`series ${window.idAt(at)}: it has no events`);
     }
   }
 

@@ -59,7 +59,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
       return await new Check(database, damage, options.onProgress).run();
     }
     if (damage.isFound) return { isSound: false, untold: 0, events: 0, floor: 1, head: 0 };
-    throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
+    throw new FileError(`${path} has an older schema: start the server on it once to upgrade it`);
   } finally {
     database.close(true);
   }
@@ -130,7 +130,7 @@ function checkSchema(database: Database, damage: Damage): void {
   const expected = freshSchema();
   const found = schemaOf(database);
   for (const name of new Set([...expected.keys(), ...found.keys()])) {
-    if (expected.get(name) !== found.get(name)) damage.note(`the schema of ${name} is not the one it was made with`);
+    if (expected.get(name) !== found.get(name)) damage.note(`the schema of ${name} is not the one it was created with`);
   }
 }
 
@@ -153,7 +153,7 @@ function* checkKeys(database: Database, damage: Damage): Generator<number> {
 
 function checkTokens(database: Database, damage: Damage, expected: number): void {
   const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
-  if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
+  if (rows.length !== expected) damage.note(`${rows.length} of ${expected} tokens are present`);
   for (const row of rows) {
     if (!isTokenIntact(row)) damage.note(`token ${JSON.stringify(row.name)}: checksum mismatch`);
   }

@@ -60,7 +60,7 @@ export class EventCheck {
     const rows = database
       .query(`select id from event where id < ? or id > ? order by id limit ${MAX_STRAY}`)
       .values(floor, head);
-    for (const [id] of rows) damage.note(`event ${id}: outside of the history, ${floor} to ${head}`);
+    for (const [id] of rows) damage.note(`event ${id}: outside the history, ${floor} to ${head}`);
   }
 
   #extendRun(id: number, reason: string): void {

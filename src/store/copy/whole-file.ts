@@ -79,7 +79,7 @@ export async function copyFile(name: string, target: string, { onProgress, onWar
   const source = openSnapshot(path);
   try {
     if (schemaVersionOf(source) !== SCHEMA_VERSION) {
-      throw new FileError(`${path} has an older schema: start the server on it once, which renews it`);
+      throw new FileError(`${path} has an older schema: start the server on it once to upgrade it`);
     }
     const damage = new Damage(() => {});
     const [floor, head] = readBounds(source, readMeta(source), damage);

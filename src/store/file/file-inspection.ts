@@ -56,7 +56,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
     );
   }
   if (bytes.length < HEADER_BYTES)
-    throw new FileError(`${path} is cut off after ${bytes.length} bytes: restore a backup`);
+    throw new FileError(`${path} is truncated after ${bytes.length} bytes: restore a backup`);
   const pageSize = pageSizeOf(bytes);
   const wal = walkWal(`${path}-wal`, pageSize);
   if (wal) refuseStrangeWal(path, bytes, wal);
@@ -65,7 +65,9 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   const isNew = isUnused(first);
   if (!isNew) refuseForeign(path, first, newestVersion);
   if (wal === undefined && fileBytes < pageCountOf(first) * pageSize) {
-    throw new FileError(`${path} is cut off: ${fileBytes} bytes of ${pageCountOf(first) * pageSize}: restore a backup`);
+    throw new FileError(
+      `${path} is truncated: ${fileBytes} of ${pageCountOf(first) * pageSize} bytes: restore a backup`,
+    );
   }
   return { isNew, isTorn: false, wal, ...(wal ? findingsOf(path, wal) : NO_FINDINGS) };
 }
@@ -73,7 +75,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
 function findingsOf(path: string, wal: WalReport): Pick<Inspection, "damage" | "warnings"> {
   const loss = lossOf(`${path}-wal`, wal);
   const replaced =
-    `${path} was changed after ${path}-wal was last written, as when an older copy is put in its place: ` +
+    `${path} was changed after ${path}-wal was last written, as when an older copy replaces it: ` +
     `the ${wal.commits} commits in ${path}-wal are added to it`;
   return {
     damage: loss?.isOrdinary === false ? loss.detail : undefined,
@@ -113,8 +115,8 @@ function isTorn(path: string, fileBytes: number): boolean {
 function refuseStrangeWal(path: string, bytes: Buffer, { commits, stamps }: WalReport): void {
   if (commits <= 1 || stamps.size === 0 || stamps.has(stampIn(bytes.readUInt32BE(USER_VERSION_OFFSET)))) return;
   throw new FileError(
-    `${path}-wal belongs to another state of ${path}, as when an older copy was put in its place: ` +
-      `put the file back that it belongs to, or move ${path}-wal away to go on without the ${commits} commits in it`,
+    `${path}-wal belongs to another state of ${path}, as when an older copy replaces it: ` +
+      `put back the file that it belongs to, or move ${path}-wal away to continue without the ${commits} commits in it`,
   );
 }
 
@@ -136,7 +138,7 @@ function refuseForeign(path: string, first: Buffer, newestVersion: number): void
 function refuseOrphanedWal(path: string): void {
   if (!sizeOf(`${path}-wal`)) return;
   throw new FileError(
-    `${path} is missing or empty, but events stand in ${path}-wal: restore a backup, or move ${path}-wal away to begin anew`,
+    `${path} is missing or empty, but ${path}-wal contains events: restore a backup, or move ${path}-wal away to start over`,
   );
 }
 
@@ -190,7 +192,7 @@ function bytesAt(file: number, position: number, length: number): Buffer {
 function refuseMissingFolder(path: string): void {
   const folder = dirname(path);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new FileError(`${path} cannot be made: there is no folder ${folder}`);
+  throw new FileError(`${path} cannot be created: there is no folder ${folder}`);
 }
 
 function fileError(path: string, error: unknown): FileError {

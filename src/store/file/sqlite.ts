@@ -111,7 +111,7 @@ function inspectAlone(path: string, durability: Durability): Inspection {
   if (durability === "os" || wal === undefined || damage === undefined) return inspection;
   throw new FileError(
     `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
-      `then restore a backup, or move ${path}-wal away to go on without any of the ${wal.commits + wal.lostCommits} commits in it`,
+      `then restore a backup, or move ${path}-wal away to continue without any of the ${wal.commits + wal.lostCommits} commits in it`,
   );
 }
 

@@ -43,11 +43,11 @@ export function lossOf(path: string, { brokenFrame, lostCommits }: WalReport): W
   if (lostCommits === 0) return undefined;
   const where = `${path}: ${brokenFrame === 0 ? "its header" : `its frame ${brokenFrame}`}`;
   if (lostCommits === 1) {
-    const detail = `${where} is torn or damaged, and its last commit is left out: nothing is missing if the power failed before that was acknowledged`;
+    const detail = `${where} is torn or damaged, and its last commit is omitted: nothing is lost if the power failed before it was acknowledged`;
     return { detail, isOrdinary: true };
   }
   return {
-    detail: `${where} is damaged, and the ${lostCommits} commits from there on are left out`,
+    detail: `${where} is damaged, and the ${lostCommits} commits from there on are omitted`,
     isOrdinary: false,
   };
 }

@@ -29,7 +29,7 @@ export class WriteHealth {
     if (this.#state.state !== "failed") return;
     throw new BusError(
       "unavailable",
-      "a write to the history failed earlier: it takes nothing more, and this was not kept",
+      "an earlier write to the history failed: it accepts no more writes, and this was not stored",
     );
   }
 
@@ -55,7 +55,7 @@ export class WriteHealth {
     }
     return new BusError(
       "unavailable",
-      "the history could not be written; whether this was kept is unknown: publish again with the same Idempotency-Key",
+      "the history could not be written; whether this was stored is unknown: publish again with the same Idempotency-Key",
       { cause: error },
     );
   }

@@ -231,7 +231,7 @@ export class IdempotencyKeys {
 
   #damagedKey(): BusError {
     this.#damage.note("an idempotency key does not match its checksum");
-    const detail = "what is known of this Idempotency-Key is damaged on disk: whether it was used is not known";
+    const detail = "the record of this Idempotency-Key is damaged on disk: whether the key was used is unknown";
     return new BusError("internal", detail);
   }
 }

@@ -45,7 +45,7 @@ export class TokenTable implements TokenStore {
     const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
     this.#count = rows.length;
     this.#isUsed = rows.length > 0 || expected > 0;
-    if (rows.length !== expected) damage.note(`of ${expected} tokens there are ${rows.length}`);
+    if (rows.length !== expected) damage.note(`${rows.length} of ${expected} tokens are present`);
     this.#records = rows.flatMap((row) => {
       if (isTokenIntact(row)) return [recordOf(row)];
       damage.note("a token does not match its checksum: it is not accepted");

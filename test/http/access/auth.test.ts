@@ -95,7 +95,7 @@ describe("with no token", () => {
     const { secret } = await edge.tokens.create({ name: "root", ...spec });
     for (const one of [undefined, secret]) {
       const { detail } = await expectProblem(await get(edge.url, "/readyz", one), "storage_full");
-      expect(detail).toBe("the server cannot take a publish: see its log");
+      expect(detail).toBe("the server cannot accept publishes: see its log");
     }
   });
 

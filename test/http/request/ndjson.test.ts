@@ -30,8 +30,8 @@ describe("a body of JSON lines", () => {
   });
 
   const refused: [situation: string, text: string, code: string, members: object, detail: RegExp][] = [
-    ["without any envelope", "\n \r\n", "json_invalid", {}, /holds no line/],
-    ["that is empty", "", "json_invalid", {}, /holds no line/],
+    ["without any envelope", "\n \r\n", "json_invalid", {}, /contains no envelope/],
+    ["that is empty", "", "json_invalid", {}, /contains no envelope/],
     [
       "with a broken line",
       `${a}\n\n{"topic":}\n`,
@@ -74,7 +74,7 @@ describe("a body of JSON lines", () => {
   test("that is pretty-printed is refused at line 1, and told why", () => {
     const error = busErrorOf(() => parseEnvelopes(JSON.stringify({ topic: "a" }, undefined, 2), limits));
     expect(error.members).toEqual({ line: 1, position: 1 });
-    expect(error.message).toEndWith("; every line must hold a whole envelope");
+    expect(error.message).toEndWith("; each line must contain a complete envelope");
   });
 });
 

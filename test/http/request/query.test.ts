@@ -35,20 +35,20 @@ const invalid = [
 ] as const;
 
 const unknown = [
-  [`${HISTORY}?limit=5`, "limit", "this call takes last, topic, pattern, from, to, source, before, after"],
+  [`${HISTORY}?limit=5`, "limit", "this call accepts last, topic, pattern, from, to, source, before, after"],
   [`${HISTORY}?Last=5`, "Last", "did you mean last?"],
   [`${HISTORY}?souce=a`, "souce", "did you mean source?"],
   [`${HISTORY}?befor=1`, "befor", "did you mean before?"],
-  [`${HISTORY}?=1`, "", "this call takes"],
-  [`${HISTORY}?constructor=1`, "constructor", "this call takes"],
-  [`${HISTORY}?__proto__=1`, "__proto__", "this call takes"],
-  [`${HISTORY}?%3Cscript%3E=1`, "<script>", "this call takes"],
-  [`${HISTORY}?${"x".repeat(5000)}=1`, "x".repeat(64), "this call takes"],
-  ["/api/events/1?verbose=true", "verbose", "this call takes none"],
+  [`${HISTORY}?=1`, "", "this call accepts"],
+  [`${HISTORY}?constructor=1`, "constructor", "this call accepts"],
+  [`${HISTORY}?__proto__=1`, "__proto__", "this call accepts"],
+  [`${HISTORY}?%3Cscript%3E=1`, "<script>", "this call accepts"],
+  [`${HISTORY}?${"x".repeat(5000)}=1`, "x".repeat(64), "this call accepts"],
+  ["/api/events/1?verbose=true", "verbose", "this call accepts none"],
   ["/api/topics?patern=a", "patern", "did you mean pattern?"],
-  ["/api/stats?x=1", "x", "this call takes none"],
-  ["/healthz?x=1", "x", "this call takes none"],
-  ["/readyz?x=1", "x", "this call takes none"],
+  ["/api/stats?x=1", "x", "this call accepts none"],
+  ["/healthz?x=1", "x", "this call accepts none"],
+  ["/readyz?x=1", "x", "this call accepts none"],
 ] as const;
 
 const patterns = [

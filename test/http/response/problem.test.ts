@@ -57,7 +57,7 @@ describe("a failure inside", () => {
   test("is answered without a word of what it was, and reported", async () => {
     const { get, errors } = appWith(never);
     const problem = await expectProblem(await get("/api/events/publish", publish), "internal");
-    expect(problem.detail).toBe("the server failed on this request");
+    expect(problem.detail).toBe("the server failed to handle this request");
     expect(errors).toMatchObject([{ message: `secret ${MARKER}` }]);
   });
 
@@ -69,7 +69,7 @@ describe("a failure inside", () => {
 
   const known = [
     ["storage_full", "the disk of the history is full: nothing was published"],
-    ["unavailable", "the history could not be written; whether this event was kept is unknown"],
+    ["unavailable", "the history could not be written; whether this event was stored is unknown"],
     ["shutting_down", "the server is shutting down"],
   ] as const;
   for (const [code, detail] of known) {

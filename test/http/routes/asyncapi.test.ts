@@ -128,7 +128,7 @@ describe("a frame of the server is as the AsyncAPI document says", () => {
     expect(kindsOf(await socket.ask(frame))).toEqual(["refused"]);
   });
 
-  test("the answer to a publish without a topic is the example of a refusal", async () => {
+  test("the response to a publish without a topic is the example of a refusal", async () => {
     using socket = await TestSocket.open(service.url);
     const { ref, ...refused } = example("refused");
     expect(await socket.ask({ type: "publish", ref })).toEqual({ ...refused, ref });

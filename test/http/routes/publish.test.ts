@@ -105,7 +105,7 @@ describe("POST /api/events/publish/{topic}", () => {
 
   test("tells who sends words as JSON how to send words", async () => {
     const problem = await expectProblem(await postTo("a", `hello ${MARKER}`), "json_invalid");
-    expect(problem.detail).toEndWith("to send text, say Content-Type: text/plain");
+    expect(problem.detail).toEndWith("to send text, use Content-Type: text/plain");
   });
 
   const decoded = [
@@ -183,7 +183,7 @@ const envelopes = [
   ["NaN", '{"topic":"a","data":NaN}', "json_invalid", /a value/],
   ["a leading zero", '{"topic":"a","data":01}', "json_invalid", /digit/],
   ["100,000 brackets", "[".repeat(100_000), "json_invalid", /object like/],
-  ["100,000 brackets as data", `{"topic":"a","data":${"[".repeat(100_000)}`, "json_invalid", /512 deep/],
+  ["100,000 brackets as data", `{"topic":"a","data":${"[".repeat(100_000)}`, "json_invalid", /512 levels deep/],
   ["no topic", `{"data":"${MARKER}"}`, "topic_invalid", /topic/],
   ["a number as topic", '{"topic":5}', "topic_invalid", /must be a string/],
   ["null as topic", '{"topic":null}', "topic_invalid", /must be a string/],

@@ -12,7 +12,7 @@ describe("a route", () => {
     const bare = route({ method: "GET", path: "/bare", handle });
     expect([bare.access, bare.docs]).toEqual(["admin", undefined]);
     const asked = new Request("http://localhost/bare?last=1");
-    expect(() => bare.answer(asked, anybody, "")).toThrow("this call takes none");
+    expect(() => bare.answer(asked, anybody, "")).toThrow("this call accepts none");
   });
 
   test("gives its handler the caller, the segment and the query as the query reads it", async () => {

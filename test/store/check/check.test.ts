@@ -131,7 +131,7 @@ describe("the check", () => {
     [
       "an event below the floor",
       "update event set id = 2 where id = 30",
-      ["event 30: missing", "event 2: outside of the history, 6 to 50"],
+      ["event 30: missing", "event 2: outside the history, 6 to 50"],
     ],
     ["a missing series", "delete from series where id = 2", ["event 8: of series 2, which is missing"]],
     [
@@ -152,7 +152,7 @@ describe("the check", () => {
     [
       "a series without an event",
       `insert into series values (4, 'a', '', ${seriesChecksumOf({ id: 4, topic: "a", source: "" })})`,
-      ["series 4: it has no event"],
+      ["series 4: it has no events"],
     ],
     [
       "a number of the whole",
@@ -160,11 +160,11 @@ describe("the check", () => {
       ["pruned_to in the table meta is damaged"],
     ],
     ["an idempotency key", "update idempotency_key set first_id = 3", ['idempotency key "the key": checksum mismatch']],
-    ["a missing view", "drop view topics", ["the schema of topics is not the one it was made with"]],
+    ["a missing view", "drop view topics", ["the schema of topics is not the one it was created with"]],
     [
       "an added trigger",
       "create trigger t after insert on event begin select 1; end",
-      ["the schema of t is not the one it was made with"],
+      ["the schema of t is not the one it was created with"],
     ],
   ])("names %s", async (_, sql, expected) => {
     change(sql);
@@ -174,18 +174,13 @@ describe("the check", () => {
 
   // With checksums that match: only a comparison with the other events can find these.
   test.each<[string, number, Partial<Links>, string[]]>([
-    ["passes one over", 22, { previous: 16 }, ["event 22: the event of its series before it is 19, not 16"]],
-    [
-      "names one of another series",
-      22,
-      { previous: 20 },
-      ["event 22: the event of its series before it is 19, not 20"],
-    ],
+    ["passes one over", 22, { previous: 16 }, ["event 22: the previous event of its series is 19, not 16"]],
+    ["names one of another series", 22, { previous: 20 }, ["event 22: the previous event of its series is 19, not 20"]],
     [
       "begins in the middle",
       22,
       { previous: 0, depth: 0, skip: 0 },
-      ["event 22: the event of its series before it is 19, not 0"],
+      ["event 22: the previous event of its series is 19, not 0"],
     ],
     ["has another depth", 50, { depth: 17 }, ["event 50: its depth is 16, not 17"]],
     ["skips to another event", 28, { skip: 16 }, ["event 28: its skip is not 16"]],
@@ -211,7 +206,7 @@ describe("the check", () => {
     relink(32, { skip: 0 });
     setEnd(3, 45);
     const expected = [
-      "event 30: the event of its series before it is 27, not 24",
+      "event 30: the previous event of its series is 27, not 24",
       "series 3: its stored end is 45, and its last event up to there is 48",
     ];
     for (const windowSeries of [1, 2, 3, 100])

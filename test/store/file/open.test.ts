@@ -164,13 +164,13 @@ describe("opening refuses, and leaves untouched,", () => {
 
   test("a header that is cut off", async () => {
     truncateSync(await makeHistory(), 50);
-    expect(refusalOf(folder.file())).toEndWith("is cut off after 50 bytes: restore a backup");
+    expect(refusalOf(folder.file())).toEndWith("is truncated after 50 bytes: restore a backup");
   });
 
   test("a file that is cut off", async () => {
     const path = await makeHistory();
     truncateSync(path, 8192);
-    expect(refusalOf(path)).toMatch(/is cut off: 8192 bytes of \d+: restore a backup$/);
+    expect(refusalOf(path)).toMatch(/is truncated: 8192 of \d+ bytes: restore a backup$/);
   });
 
   test("a folder", () => {
@@ -181,14 +181,14 @@ describe("opening refuses, and leaves untouched,", () => {
 
   test("a file in a folder that does not exist", () => {
     const path = join(folder.path, "nowhere", "history.db");
-    expect(refusalOf(path)).toEndWith(`cannot be made: there is no folder ${join(folder.path, "nowhere")}`);
+    expect(refusalOf(path)).toEndWith(`cannot be created: there is no folder ${join(folder.path, "nowhere")}`);
   });
 
   test("a missing file whose events stand in a write-ahead log", async () => {
     await using holder = await holdInAnotherProcess(folder.file(), 3);
     await holder.kill();
     rmSync(folder.file());
-    expect(refusalOf(folder.file())).toContain("is missing or empty, but events stand in");
+    expect(refusalOf(folder.file())).toContain(`is missing or empty, but ${folder.file()}-wal contains events`);
   });
 
   test("a newer schema", async () => {

@@ -110,7 +110,7 @@ describe("the write-ahead log of a killed process", () => {
     ["second salt", 12],
   ])("reports its last commit when the %s of that is torn or damaged, and is sound all the same", async (_, byte) => {
     const path = restore(main, flipped(wal, inFrame(-1, byte) * 8));
-    const detail = expect.stringMatching(/-wal: its frame \d+ is torn or damaged, and its last commit is left out/);
+    const detail = expect.stringMatching(/-wal: its frame \d+ is torn or damaged, and its last commit is omitted/);
     expect(await lossOf(path)).toEqual({ damage: [], loss: [detail] });
     const copied: string[] = [];
     await copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onWarning: (text) => void copied.push(text) });
@@ -125,7 +125,7 @@ describe("the write-ahead log of a killed process", () => {
     const path = restore(main, flipped(wal, inFrame(-1, 500) * 8));
     const { exitCode, stdout, stderr } = await eventbus("check", "--db", path);
     expect([exitCode, stdout]).toEqual([0, `${path} is sound: ${COMMITS - 1} events, ids 1 to ${COMMITS - 1}\n`]);
-    expect(stderr).toContain("its last commit is left out");
+    expect(stderr).toContain("its last commit is omitted");
   });
 
   test("is refused, and left as it is, when commits that were acknowledged would be lost", async () => {
@@ -133,9 +133,9 @@ describe("the write-ahead log of a killed process", () => {
     const before = folder.fingerprint();
     const { message } = busErrorOf(() => new SqliteEventLog(path));
     expect(message).toMatch(/-wal is damaged, and \d+ commits after the damage would be lost: run "eventbus check/);
-    expect(message).toContain(`move ${path}-wal away to go on without any of the`);
+    expect(message).toContain(`move ${path}-wal away to continue without any of the`);
     const { damage } = await lossOf(path);
-    expect(damage).toEqual([expect.stringMatching(/is damaged, and the \d+ commits from there on are left out/)]);
+    expect(damage).toEqual([expect.stringMatching(/is damaged, and the \d+ commits from there on are omitted/)]);
     const copying = copyFile(path, folder.file("copy.db"), { onProgress: () => {}, onWarning: () => {} });
     await expect(copying).rejects.toThrow(`${path} is damaged: `);
     expect(folder.fingerprint()).toEqual(before);

@@ -109,7 +109,7 @@ describe("a token that is damaged in the file", () => {
   test("does not open the bus to everybody, not even when all of them are lost", async () => {
     await makeFile();
     change("delete from token");
-    expect(await faults()).toEqual(["of 2 tokens there are 0"]);
+    expect(await faults()).toEqual(["0 of 2 tokens are present"]);
     const { log, book } = open();
     expect(book.isEmpty).toBe(false);
     await log.close();
