@@ -13,8 +13,11 @@ const RISE = 2;
 const AIM_MS = 2000;
 /** How often the share is set, in milliseconds: long enough for many pages, short beside what people notice. */
 const INTERVAL_MS = 100;
-/** Time that was not used is kept up to this, in milliseconds, so that one long turn of others is not followed by a long one. */
-const MAX_SAVED_MS = 25;
+/**
+ * Time that was not used is kept up to this, in milliseconds. A slice is thus never much longer than what others took in
+ * the turns before it, which may be as long as a large batch takes, and replays get their share beside those too.
+ */
+const MAX_SAVED_MS = 100;
 
 /**
  * How much of the time the replays of one distance get, as a ratio to everything else.

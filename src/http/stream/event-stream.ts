@@ -17,6 +17,9 @@ export interface EventStreamParts {
   readonly onClose: (stream: EventStream) => void;
 }
 
+/** As many events as one body can publish, if they are small: a reader that gets fewer a turn would never catch up. */
+const MAX_WINDOW_BYTES = 2 * 1024 * 1024;
+
 /** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
 export class EventStream implements Member, ChannelStream, Guest {
   readonly #parts: EventStreamParts;
@@ -24,6 +27,8 @@ export class EventStream implements Member, ChannelStream, Guest {
   readonly #account: WaitingAccount;
   readonly body: ReadableStream<Uint8Array>;
   #waiting: Uint8Array[] = [];
+  /** How much of the history is made before the client has taken what was made. */
+  #windowBytes: number;
   #wake: (() => void) | undefined;
   /** The newest id that a keep-alive has named. */
   #namedId: number | undefined;
@@ -35,6 +40,7 @@ export class EventStream implements Member, ChannelStream, Guest {
   constructor(parts: EventStreamParts) {
     this.#parts = parts;
     this.#account = new WaitingAccount(parts.waiting);
+    this.#windowBytes = parts.tuning.resumeBytes;
     this.#follower = new Follower(parts.groups, this, parts.subscription);
     // A high-water mark of 0: nothing is made before the client has taken the last of it.
     this.body = new ReadableStream<Uint8Array>(
@@ -53,11 +59,12 @@ export class EventStream implements Member, ChannelStream, Guest {
 
   get hasRoom(): boolean {
     const { bytes } = this.#account;
-    return bytes === 0 || bytes <= Math.min(this.#parts.tuning.resumeBytes, this.#parts.waiting.limitBytes);
+    return bytes === 0 || bytes <= Math.min(this.#windowBytes, this.#parts.waiting.limitBytes);
   }
 
   get isFull(): boolean {
-    return this.#account.bytes > Math.min(this.#parts.tuning.maxWaitingBytes, this.#parts.waiting.limitBytes);
+    const most = Math.max(this.#parts.tuning.maxWaitingBytes, this.#windowBytes);
+    return this.#account.bytes > Math.min(most, this.#parts.waiting.limitBytes);
   }
 
   push(bytes: Uint8Array): void {
@@ -121,9 +128,15 @@ export class EventStream implements Member, ChannelStream, Guest {
   #takeWaiting(): Uint8Array | undefined {
     if (this.#waiting.length === 0) return undefined;
     const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
+    // It takes more than it was given: a turn of the loop may be long, and it gets what is made in one.
+    if (!this.isLive && this.#account.bytes > this.#windowBytes) this.#windowBytes = this.#widened;
     this.#drop();
     this.#follower.wake();
     return bytes;
+  }
+
+  get #widened(): number {
+    return Math.max(this.#windowBytes, Math.min(MAX_WINDOW_BYTES, this.#windowBytes * 2));
   }
 
   #drop(): void {
