@@ -79,14 +79,18 @@ export class HistoryAnswers {
     return pulledBody(pieces(this.#foundPages(query, found), asArray), this.#waiting);
   }
 
-  /** The events that were found. Throws at the end when some of them are gone by now. */
+  /**
+   * The events that were found, as far as they are still kept: newest first, an answer whose oldest events are pruned while
+   * it is sent ends before them. Oldest first they would be missing in the middle, so it throws.
+   */
   async *#foundPages(query: HistoryQuery, { count, lastId }: Found): Pages {
     let missing = count;
     for await (const page of this.#pages({ ...upTo(query, lastId), limit: count })) {
       missing -= page.events.length;
       yield page;
     }
-    if (missing > 0) throw new BusError("unavailable", `${missing} events were removed while the answer was sent`);
+    if (missing > 0 && query.order === "oldest")
+      throw new BusError("unavailable", `${missing} events were removed while the answer was sent`);
   }
 
   #pages(query: HistoryQuery): Pages {

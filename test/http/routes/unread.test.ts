@@ -140,18 +140,29 @@ describe("an answer that is not read", () => {
     });
   }
 
-  test("is cut when retention removes what it has not sent yet: never is it short without a sign", async () => {
+  test("oldest first, is cut when retention removes events in its middle", async () => {
     await using one = await setUp(LARGE);
     const received: Buffer[] = [];
     const { promise: closed, resolve } = Promise.withResolvers<void>();
-    using socket = unread(one.url, "application/json", (bytes) => received.push(bytes), resolve);
+    using socket = unread(one.url, "application/json", (bytes) => received.push(bytes), resolve, "&after=0");
     await until(() => one.waiting.bytes > 0);
     await settled(() => one.waiting.bytes);
     expect(await one.bus.prune()).toBe(LARGE.events - 1);
     socket.resume();
     await closed;
     expect(received.length).toBeGreaterThan(0);
-    expect(received.at(-1)?.toString("latin1").endsWith("0\r\n\r\n")).toBe(false);
+    expect(isWhole(received)).toBe(false);
+  });
+
+  test("newest first, ends where retention has removed the rest", async () => {
+    await using one = await setUp(LARGE);
+    const received: Buffer[] = [];
+    using socket = unread(one.url, "application/json", (bytes) => received.push(bytes));
+    await until(() => one.waiting.bytes > 0);
+    await settled(() => one.waiting.bytes);
+    expect(await one.bus.prune()).toBe(LARGE.events - 1);
+    socket.resume();
+    await until(() => isWhole(received));
   });
 });
 
@@ -171,8 +182,19 @@ describe("when all that may wait does", () => {
   });
 });
 
-function unread(url: string, accept: string, body: (bytes: Buffer) => void = () => {}, closed = () => {}): RawSocket {
-  const path = "/api/events/history?last=10000";
+/** Whether the chunk that ends a body has come. */
+function isWhole(received: readonly Buffer[]): boolean {
+  return received.at(-1)?.toString("latin1").endsWith("0\r\n\r\n") ?? false;
+}
+
+function unread(
+  url: string,
+  accept: string,
+  body: (bytes: Buffer) => void = () => {},
+  closed = () => {},
+  query = "",
+): RawSocket {
+  const path = `/api/events/history?last=10000${query}`;
   const socket = new RawSocket(url, path, [`Accept: ${accept}`], { head: () => {}, body, closed });
   socket.pause();
   return socket;
