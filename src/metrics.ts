@@ -10,7 +10,7 @@ export interface MetricsParts {
   readonly published: () => number;
   readonly subscribers: () => Readonly<Record<string, { readonly live: number; readonly replay: number }>>;
   /** Subscribers who are behind; `share` is the part of a busy loop that they get, 0 to 1. */
-  readonly replay: () => Readonly<Record<Distance, Behind & { readonly share: number }>>;
+  readonly replay: () => Readonly<Record<Distance, Behind>> & { readonly share: number };
   /** Bytes that wait for readers. */
   readonly waitingBytes: () => number;
   readonly queueDepth: () => number;
@@ -115,9 +115,9 @@ export class Metrics {
       "Events between the subscriber furthest behind and the newest event, by where it reads.",
       () => DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].lag]),
     );
-    this.#gauge("replay_share", "Share of a busy event loop that replays get, 0 to 1, by where they read.", () =>
-      DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].share]),
-    );
+    this.#gauge("replay_share", "Share of a busy event loop that near replays get, and far ones too, 0 to 1.", () => [
+      [{}, replay().share],
+    ]);
     this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", () => [
       [{}, waitingBytes()],
     ]);

@@ -9,8 +9,6 @@ export interface ReplayCounts {
   subscribers: number;
   /** Events between the one furthest behind and the newest event. */
   lag: number;
-  /** Part of the time that they get while the server is busy, 0 to 1. */
-  share: number;
 }
 
 /** Milliseconds that half, and 99 of 100, did not exceed. */
@@ -49,8 +47,11 @@ export interface Stats {
     fsync_ms: Quantiles;
   };
   subscribers: { websocket: SubscriberCounts; stream: SubscriberCounts };
-  /** Subscribers who read from the history: near from memory, far from the disk. */
-  replay: { near: ReplayCounts; far: ReplayCounts };
+  /**
+   * Subscribers that are served from history: near ones from memory, far ones from disk. `share` is the share of a busy
+   * event loop that near ones get, and far ones too, 0 to 1.
+   */
+  replay: { near: ReplayCounts; far: ReplayCounts; share: number };
   /** Output waiting in the server for readers, and its bound. */
   waiting: { bytes: number; max_bytes: number };
   storage: { used_bytes: number; file_bytes: number };

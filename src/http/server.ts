@@ -102,14 +102,10 @@ export class HttpServer {
     return { websocket: this.#subscriptions.states, stream: this.#streams.states };
   }
 
-  /** Subscribers who are behind, from memory or from the disk, and the part of a busy loop that each kind gets, 0 to 1. */
-  get replay(): Readonly<Record<Distance, Behind & { readonly share: number }>> {
+  /** Subscribers who are behind, from memory and from the disk, and the part of a busy loop that each kind gets, 0 to 1. */
+  get replay(): Readonly<Record<Distance, Behind>> & { readonly share: number } {
     const { near, far } = summaryOf(this.#subscriptions.behind(), this.#streams.behind());
-    const { spareTime } = this.#options.limits;
-    return {
-      near: { ...near, share: spareTime.partOf("near") },
-      far: { ...far, share: spareTime.partOf("far") },
-    };
+    return { near, far, share: this.#options.limits.spareTime.part };
   }
 
   /** What waits in the server for its readers, and how much may. */

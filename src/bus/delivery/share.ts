@@ -1,3 +1,5 @@
+import { DISTANCES, type Distance } from "./replays.ts";
+
 /** What replays get beside a busy loop at the least: a thirtieth of the time. */
 const LEAST = 1 / 29;
 /**
@@ -19,29 +21,60 @@ const INTERVAL_MS = 100;
  */
 const MAX_SAVED_MS = 100;
 
+/** Events between the newest and the hindmost who waits for a page, at each distance; undefined: nobody waits there. */
+export type Lags = Readonly<Record<Distance, number | undefined>>;
+
 /**
- * How much of the time the replays of one distance get, as a ratio to everything else.
+ * How much of the time replays get, as a ratio to everything else; see `Credit` for who of them.
  *
  * Little, as long as their lag falls with it, or they do not use it up: what waits for slow readers needs no time. More,
  * when there is always somebody who waits for the next page, and the hindmost does not come closer to the newest event
- * fast enough. Clocks are arguments, in milliseconds.
+ * fast enough. One for both distances, as whoever catches up is far first and then near. Clocks are arguments.
  */
 export class Share {
   #ratio = LEAST;
-  #savedMs = 0;
   #setAtMs = 0;
-  #lag: number | undefined;
+  #lags: Lags | undefined;
   /** Nobody waited at some time of the interval. */
   #wasIdle = false;
+
+  /** Time for each millisecond that everything else takes. */
+  get ratio(): number {
+    return this.#ratio;
+  }
 
   /** The part of all time, from 0 to 1. */
   get part(): number {
     return this.#ratio / (1 + this.#ratio);
   }
 
-  /** Everything else took this time. */
-  pass(othersMs: number): void {
-    this.#savedMs = Math.min(MAX_SAVED_MS, this.#savedMs + othersMs * this.#ratio);
+  /** Nobody waits for a page. */
+  rest(): void {
+    this.#wasIdle = true;
+  }
+
+  /** Sets the share when it is time to. */
+  set(nowMs: number, lags: () => Lags): void {
+    const elapsedMs = nowMs - this.#setAtMs;
+    if (elapsedMs < INTERVAL_MS) return;
+    this.#setAtMs = nowMs;
+    const before = this.#lags;
+    this.#lags = this.#wasIdle ? undefined : lags();
+    const isEnough = this.#lags === undefined || (before !== undefined && doesFall(before, this.#lags, elapsedMs));
+    this.#wasIdle = false;
+    this.#ratio = isEnough
+      ? Math.max(LEAST, this.#ratio * FALL ** (elapsedMs / INTERVAL_MS))
+      : Math.min(MOST, this.#ratio * RISE);
+  }
+}
+
+/** The time that replays of one distance have not used yet. Each has its own, so that neither holds up the other. */
+export class Credit {
+  #savedMs = 0;
+
+  /** So much time was gained. */
+  gain(ms: number): void {
+    this.#savedMs = Math.min(MAX_SAVED_MS, this.#savedMs + ms);
   }
 
   /** How long may be replayed now; undefined: not yet. */
@@ -59,27 +92,22 @@ export class Share {
     this.#savedMs = Math.max(0, this.#savedMs);
   }
 
-  /** Nobody waits for a page. */
+  /** Nobody waits for a page: nothing is saved up. */
   rest(): void {
     this.#savedMs = Math.min(0, this.#savedMs);
-    this.#wasIdle = true;
   }
+}
 
-  /** Sets the share when it is time to; `lag` is that of the hindmost who waits, in events. */
-  set(nowMs: number, lag: () => number | undefined): void {
-    const elapsedMs = nowMs - this.#setAtMs;
-    if (elapsedMs < INTERVAL_MS) return;
-    this.#setAtMs = nowMs;
-    const before = this.#lag;
-    this.#lag = this.#wasIdle ? undefined : lag();
-    const isEnough = this.#lag === undefined || (before !== undefined && this.#falls(before, this.#lag, elapsedMs));
-    this.#wasIdle = false;
-    this.#ratio = isEnough
-      ? Math.max(LEAST, this.#ratio * FALL ** (elapsedMs / INTERVAL_MS))
-      : Math.min(MOST, this.#ratio * RISE);
-  }
+/** Whether the hindmost of all comes closer fast enough, and the hindmost of each distance, if there was one before. */
+function doesFall(before: Lags, now: Lags, elapsedMs: number): boolean {
+  const falls = (from: number, to: number) => from - to >= (from * elapsedMs) / AIM_MS;
+  const each = DISTANCES.every((distance) => {
+    const [from, to] = [before[distance], now[distance]];
+    return from === undefined || to === undefined || falls(from, to);
+  });
+  return each && falls(hindmost(before), hindmost(now));
+}
 
-  #falls(before: number, now: number, elapsedMs: number): boolean {
-    return before - now >= (before * elapsedMs) / AIM_MS;
-  }
+function hindmost({ near = 0, far = 0 }: Lags): number {
+  return Math.max(near, far);
 }

@@ -98,14 +98,9 @@ function Facts({ stats }: { readonly stats: FullStats }) {
 }
 
 /** How many are behind, and how much of a busy server's time they get. */
-function behindWords({ near, far }: NonNullable<FullStats["replay"]>): string {
+function behindWords({ near, far, share }: NonNullable<FullStats["replay"]>): string {
   if (near.subscribers + far.subscribers === 0) return "events: no subscriber is behind";
-  const share = (part: number) => `${Math.round(part * 100)} %`;
-  const words = [
-    near.subscribers > 0 && `${count(near.subscribers)} near get ${share(near.share)}`,
-    far.subscribers > 0 && `${count(far.subscribers)} far get ${share(far.share)}`,
-  ];
-  return `events: ${words.filter(Boolean).join(", ")} of a busy server`;
+  return `events: ${count(near.subscribers)} near, ${count(far.subscribers)} far, share ${Math.round(share * 100)} %`;
 }
 
 function Fact({

@@ -76,7 +76,7 @@ export const stats = {
     fsync_ms: { p50: 0.9, p99: 2.1 },
   },
   subscribers: { websocket: { live: 3, replay: 1 }, stream: { live: 2, replay: 0 } },
-  replay: { near: { subscribers: 1, lag: 12, share: 0.03 }, far: { subscribers: 0, lag: 0, share: 0.03 } },
+  replay: { near: { subscribers: 1, lag: 12 }, far: { subscribers: 0, lag: 0 }, share: 0.03 },
   waiting: { bytes: 0, max_bytes: 268_435_456 },
   storage: { used_bytes: 53_248, file_bytes: 69_632 },
   retention: { max_history: 100_000, max_age_ms: null, max_bytes: null, prune_interval_ms: 60_000 },

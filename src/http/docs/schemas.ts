@@ -134,16 +134,17 @@ const subscribers = object("Subscribers of one transport.", {
   replay: countOf("Behind: they read from history at their own pace."),
 });
 
-const replay = object("Subscribers that read from the history.", {
+const replay = object("Subscribers that are served from history.", {
   subscribers: countOf("How many."),
   lag: countOf("Events between the one furthest behind and the newest event."),
-  share: {
-    type: "number",
-    minimum: 0,
-    maximum: 1,
-    description: "Share of the time that they get while the server is busy.",
-  },
 });
+
+const share: Schema = {
+  type: "number",
+  minimum: 0,
+  maximum: 1,
+  description: "Share of a busy event loop that near ones get, and far ones too.",
+};
 
 /** Every schema that more than one place needs, by its name. */
 export const schemas: Readonly<Record<string, Schema>> = {
@@ -198,6 +199,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
       replay: object("Subscribers that are behind: near ones are served from memory, far ones from disk.", {
         near: replay,
         far: replay,
+        share,
       }),
       waiting: object("Output waiting in the server for readers.", {
         bytes: countOf("Bytes waiting."),

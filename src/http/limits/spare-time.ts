@@ -1,5 +1,5 @@
 import { DISTANCES, type Distance, Replays } from "../../bus/delivery/replays.ts";
-import { Share } from "../../bus/delivery/share.ts";
+import { Credit, Share } from "../../bus/delivery/share.ts";
 
 /** A slice of replays at the least, in milliseconds: what a live event may have to wait for it. */
 const SLICE_MS = 0.5;
@@ -18,12 +18,13 @@ export interface SpareTimeOptions {
 /**
  * Runs what must not slow down what is live: the reading of history for subscribers who are behind.
  *
- * While the loop has other things to do, near and far replays each get their share of the time, in slices; when it has
+ * While the loop has other things to do, near and far replays each get a share of the time, in slices; when it has
  * none, all of it.
  */
 export class SpareTime {
   readonly replays: Replays;
-  readonly #shares: Readonly<Record<Distance, Share>> = { near: new Share(), far: new Share() };
+  readonly #share = new Share();
+  readonly #credits: Readonly<Record<Distance, Credit>> = { near: new Credit(), far: new Credit() };
   readonly #later: (callback: () => void) => void;
   readonly #sliceMs: number;
   #isScheduled = false;
@@ -39,9 +40,9 @@ export class SpareTime {
     this.replays = new Replays(() => this.#begin());
   }
 
-  /** The part of all time that replays of this distance may use while the loop is busy, from 0 to 1. */
-  partOf(distance: Distance): number {
-    return this.#shares[distance].part;
+  /** The part of all time that replays may use while the loop is busy, from 0 to 1; near and far ones this each. */
+  get part(): number {
+    return this.#share.part;
   }
 
   #begin(): void {
@@ -67,21 +68,22 @@ export class SpareTime {
     this.#quietMs = othersMs > Math.max(IDLE_MS, this.#usedMs) ? 0 : this.#quietMs + othersMs;
     this.#usedMs = 0;
     for (const distance of DISTANCES) this.#give(distance, othersMs);
+    if (this.replays.isIdle) this.#share.rest();
     this.#lookedMs = performance.now();
+    this.#share.set(this.#lookedMs, () => ({ near: this.replays.lag("near"), far: this.replays.lag("far") }));
   }
 
   #give(distance: Distance, othersMs: number): void {
-    const share = this.#shares[distance];
-    share.pass(othersMs);
-    if (this.#quietMs >= QUIET_MS) share.forgive();
-    const { budgetMs } = share;
+    const credit = this.#credits[distance];
+    credit.gain(othersMs * this.#share.ratio);
+    if (this.#quietMs >= QUIET_MS) credit.forgive();
+    const { budgetMs } = credit;
     if (budgetMs !== undefined && this.replays.has(distance)) {
       const tookMs = this.#slice(distance, Math.max(this.#sliceMs, budgetMs));
-      share.spend(tookMs);
+      credit.spend(tookMs);
       this.#usedMs += tookMs;
     }
-    if (!this.replays.has(distance)) share.rest();
-    share.set(performance.now(), () => this.replays.lag(distance));
+    if (!this.replays.has(distance)) credit.rest();
   }
 
   /** Steps until the slice is over, one at the least; returns what it took, in milliseconds. */
