@@ -4,7 +4,7 @@ import { dirname, join, normalize, resolve } from "node:path";
 
 const SOURCE = resolve(import.meta.dir, "../src");
 
-/** The house of docs/design.md: imports go down only, never to a neighbour of the same rank. */
+/** The layers of docs/design.md: imports go down only, never to a neighbour of the same rank. */
 const ranks: Readonly<Record<string, number>> = {
   "main.ts": 5,
   cli: 4,
