@@ -29,7 +29,7 @@ import { defaultTuning, type Tuning } from "./tuning.ts";
 
 /** Events read at a time; in between, the event loop is free. */
 const PAGE_EVENTS = 500;
-/** What events are taken for before the first page was read, in characters of JSON. */
+/** Assumed size of an event before the first page was read, in characters of JSON. */
 const TYPICAL_CHARACTERS = 1024;
 /** Topics read at a time. */
 const PAGE_TOPICS = 500;
@@ -37,9 +37,9 @@ const PAGE_TOPICS = 500;
 export interface BusOptions extends Retention {
   /** Milliseconds since 1970; used for `maxAgeMs` and for starts that name a duration. */
   clock: () => number;
-  /** Called when a scheduled pruning run fails; the next one runs all the same. */
+  /** Called when a scheduled pruning run fails; the next run starts all the same. */
   onPruneError?: (error: unknown) => void;
-  /** Resolves when the next page of a long answer may be read; default in the next turn of the loop. */
+  /** Resolves when the next page of a long response may be read; default: in the next turn of the loop. */
   nextTurn?: () => Promise<void>;
   /** Counts activity; default: a meter of its own. */
   meter?: Meter;
@@ -72,7 +72,7 @@ export interface HistoryQuery {
   readonly pageCharacters?: () => number;
 }
 
-/** A stretch of history. */
+/** A range of history. */
 export interface HistoryPage {
   readonly events: readonly Event[];
   /** Ids in the range that are damaged on disk, and therefore not among the events; ascending. */
@@ -85,16 +85,16 @@ export interface HistoryPage {
  * An event is committed before it is delivered, and delivered in id order. Publishers never wait for subscribers.
  */
 export class Bus {
-  /** For edges that deliver by themselves: how much output may wait for one subscriber. */
+  /** For edges with their own delivery: how much output may be waiting for one subscriber. */
   readonly tuning: Tuning;
-  /** Activity since the start; edges that deliver by themselves also count here. */
+  /** Activity since the start; edges with their own delivery count here too. */
   readonly meter: Meter;
   readonly #log: EventLog;
   readonly #retention: Retention;
   readonly #clock: () => number;
   readonly #onPruneError: (error: unknown) => void;
   readonly #nextTurn: () => Promise<void>;
-  /** Of an event of the last page of history that was read, on average: the next page is sized by it. */
+  /** Average size of an event in the last page of history; the next page is sized by it. */
   #eventCharacters = TYPICAL_CHARACTERS;
   readonly #interests = new InterestTable();
   readonly #subscribers = new Set<Subscriber>();
@@ -145,7 +145,7 @@ export class Bus {
   }
 
   /**
-   * Subscribes to the topics that match a pattern, or any of several; an event is delivered once in any case.
+   * Subscribes to the topics that match a pattern, or any of several; an event is delivered once in either case.
    *
    * Every matching event from the start on is delivered once, in id order, however slowly the subscriber reads. Throws
    * `pattern_invalid` or `parameter_invalid`.
@@ -172,7 +172,7 @@ export class Bus {
     subscriber.close();
   }
 
-  /** For an edge that delivers by itself: calls the interest with every matching event from now on. */
+  /** For an edge with its own delivery: calls the interest with every matching event from now on. */
   addInterest(interest: Interest): void {
     this.#interests.add(interest);
   }
@@ -181,12 +181,12 @@ export class Bus {
     this.#interests.remove(interest);
   }
 
-  /** A place in the history, after the id `position`. */
+  /** A position in the history, after the id `position`. */
   cursor(topics: TopicMatcher, position: number): Cursor {
     return new Cursor(this.#log, topics, position, this.meter);
   }
 
-  /** For an edge that delivers by itself: delivers to its members what they want, from their starts on. */
+  /** For an edge with its own delivery: delivers to its members what they request, from their starts on. */
   openGroups<M extends Member>({ transport, replays, openChannel }: EdgeParts<M>): Groups<M> {
     return new Groups({
       log: this.#log,

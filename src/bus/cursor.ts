@@ -3,20 +3,19 @@ import type { Event } from "./event.ts";
 import { Meter } from "./meter.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 
-/** What a cursor passes: events, and what has to be reported between them. */
+/** What a cursor passes: events, and the messages to report between them. */
 export type Item = Event | ControlMessage;
 
 export interface Taken {
   readonly items: readonly Item[];
-  /** There is nothing more as of now: until the caller yields, whatever is committed next follows seamlessly. */
+  /** Nothing more is in the log now. Until the caller yields, the next commit follows without a gap or a repeat. */
   readonly isAtEnd: boolean;
 }
 
 /**
- * A place in the history, and the wish for what comes after it. Every subscriber is one of these.
+ * A position in the history, and the topics that are wanted after it. Every subscriber is one of these.
  *
- * It reads only as fast as it is asked to, and holds no more than a number: that is why a slow reader costs nothing
- * and loses nothing.
+ * It reads only when it is asked to, and holds no more than a number. So a slow reader costs nothing and loses nothing.
  */
 export class Cursor {
   readonly topics: TopicMatcher;
@@ -37,7 +36,7 @@ export class Cursor {
     return this.#position;
   }
 
-  /** Goes on after this id from now on. */
+  /** Continues after this id from now on. */
   moveTo(id: number): void {
     this.#position = id;
   }
@@ -50,7 +49,7 @@ export class Cursor {
     return { items: [...gap, ...this.#itemsOf(page.events, page.damaged)], isAtEnd: page.done };
   }
 
-  /** When retention has passed the cursor, goes on from the oldest event that is kept. */
+  /** If retention has passed the cursor, continues from the oldest event that is kept. */
   #passGap(): Item[] {
     const { floor } = this.#log;
     if (this.#position >= floor - 1) return [];
@@ -60,7 +59,7 @@ export class Cursor {
     return [gap];
   }
 
-  /** A damaged event is a gap, too. */
+  /** The items of a page; damaged events are a gap, too. */
   #itemsOf(events: readonly Event[], damaged: readonly number[]): readonly Item[] {
     if (damaged.length === 0) return events;
     const gaps = runsOf(damaged).map(([first, last]): Item => ({ type: "gap", after: first - 1, next: last + 1 }));

@@ -3,7 +3,7 @@ import type { RawJson } from "./json.ts";
 import type { Topic } from "./topic.ts";
 
 /**
- * One published event, unchanging.
+ * One published event; it never changes.
  *
  * Its JSON text is created once, when the event is committed or read, and is what every response, frame and stream
  * sends. It contains `data` exactly as it was published.
@@ -27,34 +27,35 @@ export class Event {
     this.#dataCharacters = rawData.length;
   }
 
-  /** The data as published, as JSON text on one line. Cut out of `json`, so that an event keeps nothing else in memory. */
+  /** The data as published, as JSON text on one line. Cut out of `json`, so an event holds nothing else in memory. */
   get rawData(): RawJson {
     const start = this.json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
     return this.json.slice(start, start + this.#dataCharacters) as RawJson;
   }
 
   /**
-   * The data as a JavaScript value, parsed on every access; numbers beyond a double lose digits, `rawData` does not.
+   * The data as a JavaScript value, parsed on every access. Numbers beyond the precision of a double lose digits here,
+   * but not in `rawData`.
    */
   get data(): unknown {
     return JSON.parse(this.rawData);
   }
 
-  /** What `JSON.stringify(event)` uses. For the exact text, take `json`. */
+  /** Used by `JSON.stringify(event)`. For the exact text, take `json`. */
   toJSON(): EventMessage {
     const { id, topic, data, source, created_at } = this;
     return { id, topic, data, source, created_at };
   }
 }
 
-/** No topic has a quotation mark that is not escaped, so the first of these is the member. */
+/** Quotation marks in topics are escaped, so the first match is the member. */
 const DATA_MEMBER = ',"data":';
 
-/** The topic and source that many events share, with what stands for them in JSON made once. */
+/** The topic and source that many events share, with their JSON text made once. */
 export class SeriesName {
   readonly topic: Topic;
   readonly source: string;
-  /** What stands for the topic between the quotation marks of a JSON string. */
+  /** The topic as it is written between the quotation marks of a JSON string. */
   readonly topicText: string;
   /** The same for the source. */
   readonly sourceText: string;
@@ -67,13 +68,13 @@ export class SeriesName {
   }
 }
 
-/** The text itself, which takes no more memory, if there is nothing to escape in it. */
+/** The escaped text; the text itself, which takes no more memory, if there is nothing to escape. */
 function escaped(text: string): string {
   const json = JSON.stringify(text);
   return json.length === text.length + 2 ? text : json.slice(1, -1);
 }
 
-/** RFC 3339 text of a time in milliseconds since 1970; remembers the last one, as events of one batch share it. */
+/** RFC 3339 text of a time in milliseconds since 1970. Caches the last one, as events of one batch share it. */
 export function formatTime(timeMs: number): string {
   if (timeMs !== lastTimeMs) {
     lastTimeMs = timeMs;

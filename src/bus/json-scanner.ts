@@ -34,7 +34,7 @@ const CLOSE_BRACE = 0x7d;
 /** In ASCII each closer stands two after its opener: `[` `]` and `{` `}`. */
 const OPENER_TO_CLOSER = 2;
 
-/** The closers of the arrays and objects that are open. One for all calls: a scan neither yields nor calls back. */
+/** The closers of the open arrays and objects. One for all calls: a scan neither yields nor calls back. */
 const closers = new Uint8Array(MAX_JSON_DEPTH);
 
 /**
@@ -143,13 +143,13 @@ function scanString(text: string, start: number): number {
   }
 }
 
-/** Units of a string that are looked at one by one. Calling the regular expression costs as much as about thirty. */
+/** Units of a string that are examined one by one. Calling the regular expression costs as much as about thirty. */
 const STEPPED_UNITS = 32;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a string must not hold
 const endOfPlainUnits = /["\\\x00-\x1f]/g;
 
-/** The offset of the next quote, backslash or control character. In a long string some 15 times as fast as stepping. */
+/** The offset of the next quote, backslash or control character. In a long string much faster than stepping. */
 function skipPlainUnits(text: string, at: number): number {
   endOfPlainUnits.lastIndex = at;
   return endOfPlainUnits.test(text) ? endOfPlainUnits.lastIndex - 1 : text.length;
@@ -207,7 +207,7 @@ function scanDigits(text: string, start: number): number {
   return at;
 }
 
-/** The error for a text that is no JSON from `at` on; names the kind of character found there, never the text. */
+/** The error for a text that is not JSON from `at` on; names the kind of character found there, never the text. */
 export function unexpected(text: string, at: number, expected: string): BusError {
   if (at >= text.length) return invalid(`the text ends where ${expected} was expected`, text.length);
   return invalid(`expected ${expected} at position ${at}, found ${describe(text.charAt(at))}`, at);

@@ -4,7 +4,7 @@ import { scanJson, skipSpace, unexpected } from "./json-scanner.ts";
 declare const rawJsonBrand: unique symbol;
 
 /**
- * One JSON value as text, checked, on one line, otherwise as it was sent: its digits, the order of its keys and its
+ * One JSON value as text: validated, on one line, otherwise as it was sent. Its digits, the order of its keys and its
  * duplicate keys survive. Like json.RawMessage in Go.
  */
 export type RawJson = string & { readonly [rawJsonBrand]: "RawJson" };
@@ -50,7 +50,7 @@ export function requireEnd(text: string, end: number): void {
   if (rest < text.length) throw unexpected(text, rest, "the end of the text");
 }
 
-// A string of JSON never holds one of these unescaped, so each of them stands between two tokens and may go.
+// A JSON string never contains one of these unescaped, so each of them is between two tokens and may be removed.
 const BREAKS = /[\t\n\r][\t\n\r ]*/g;
 
 function hasBreak(json: string): boolean {

@@ -1,22 +1,22 @@
 /** Ways in which events are delivered. */
 export type Transport = "websocket" | "stream" | "library";
 
-/** A commit over this long is worth a line in the log, in milliseconds. */
+/** A longer commit is logged, in milliseconds. */
 const SLOW_COMMIT_MS = 250;
-/** A slice of pruning that holds the loop over this long is, too: ten times what it aims for. */
+/** A slice of pruning that blocks the loop for longer is logged, too: ten times its target. */
 const SLOW_SLICE_MS = 40;
 
-/** Seconds: from what memory takes to what a failing disk takes. */
+/** Seconds: from the duration of a write to memory to that of a failing disk. */
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const EVENTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
-/** Milliseconds, each a tenth more than the last, so that a quantile is at most a tenth off: 10 µs to 15 s. */
+/** Milliseconds, each a tenth above the last, so that the error of a quantile is at most a tenth: 10 µs to 15 s. */
 const FINE_MS = Array.from({ length: 150 }, (_, index) => 0.01 * 1.1 ** index);
 
-/** How many values fell between which bounds. */
+/** Counts of values between bounds. */
 export class Histogram {
   /** Inclusive upper bounds, ascending. */
   readonly bounds: readonly number[];
-  /** Values up to each bound and above the one before it; the last number is of those above all. */
+  /** Values up to each bound and above the one before it; the last count is of those above all bounds. */
   readonly counts: number[];
   sum = 0;
 
@@ -38,7 +38,7 @@ export class Histogram {
   }
 }
 
-/** Counts by one label, whose values the program itself chooses. */
+/** Counts by one label; the program itself chooses its values. */
 export class Tally {
   readonly counts = new Map<string, number>();
 
@@ -54,10 +54,7 @@ export interface SlowOperation {
 
 export type OnSlow = (slow: SlowOperation) => void;
 
-/**
- * What one bus and its edges have done since the start, in plain numbers that cost next to nothing to keep and are read
- * on demand.
- */
+/** What one bus and its edges have done since the start, in plain numbers: cheap to count, and read on demand. */
 export class Meter {
   /** Events delivered to subscribers, by transport. */
   readonly delivered: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
@@ -84,7 +81,7 @@ export class Meter {
   /** Requests and connections that reached a limit, by limit. */
   readonly limitHits = new Tally();
   readonly #http = new Map<string, Histogram>();
-  /** Most requests are like the one before. */
+  /** Most requests equal the one before. */
   #lastHttp: { method: string; route: string; status: number; histogram: Histogram } | undefined;
   readonly #onSlow: OnSlow;
 
@@ -97,7 +94,7 @@ export class Meter {
     this.deliveredCharacters[transport] += characters;
   }
 
-  /** `fsyncMs` is the time of the COMMIT statement, which is where SQLite waits for the disk. */
+  /** `fsyncMs` is the duration of the COMMIT statement, in which SQLite waits for the disk. */
   commit(events: number, commitMs: number, fsyncMs: number): void {
     this.commits++;
     this.committedEvents += events;

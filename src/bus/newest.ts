@@ -1,10 +1,10 @@
 import type { EventLog, TopicMatcher } from "./ports.ts";
 
 /**
- * The newest event that readers of a limited scope may know of, found by bounded reads.
+ * The newest event that readers with a limited scope may know of, found by bounded reads.
  *
- * An id of another event must not be reported to them. One that is older than the newest is right all the same: nothing
- * of the scope that follows it was passed unseen.
+ * The id of an event outside the scope must not be reported to them. An id older than the newest is still correct: no
+ * event of the scope after it was passed without being seen.
  */
 export class NewestInScope {
   readonly #log: EventLog;
@@ -12,7 +12,7 @@ export class NewestInScope {
   #id = 0;
   /** No event of the scope lies between `#id` and this id. */
   #searchedTo = -1;
-  /** On the way down from the newest id to the newest of the scope. */
+  /** The search downwards from the newest id to the newest event of the scope. */
   #search: { readonly from: number; before: number } | undefined;
 
   constructor(log: EventLog, scope: TopicMatcher) {
@@ -20,14 +20,14 @@ export class NewestInScope {
     this.#scope = scope;
   }
 
-  /** The newest id to report that is not behind an event up to `from`; undefined while it is not known. Never goes back. */
+  /** The newest id to report that is not behind an event up to `from`; undefined while unknown. Never decreases. */
   idFor(from: number): number | undefined {
     if (this.#searchedTo < from) return undefined;
-    // Never before the gap at the beginning of the history, which would be reported to who resumes there.
+    // Never before the floor: otherwise a gap would be reported to a reader that resumes from it.
     return Math.max(this.#id, this.#log.floor - 1);
   }
 
-  /** The readers were given this event. */
+  /** This event was delivered to the readers. */
   passed(id: number): void {
     if (id <= this.#searchedTo) return;
     this.#id = id;
@@ -35,7 +35,7 @@ export class NewestInScope {
     if (this.#search && this.#search.from <= id) this.#search = undefined;
   }
 
-  /** Searches one bounded stretch more. */
+  /** Searches one more bounded range. */
   look(): void {
     const { head } = this.#log;
     if (this.#search === undefined && head <= this.#searchedTo) return;

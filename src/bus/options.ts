@@ -7,11 +7,11 @@ export const MAX_HISTORY_LIMIT = 10_000;
 export const DEFAULT_HISTORY_LIMIT = 50;
 export interface SubscribeOptions {
   /**
-   * Where to start: after this event id, at this time, or what the text says: an RFC 3339 time, a duration such as
-   * `10m`, `all`, `now`. Default: with the next event that is published.
+   * Where to start: after this event id, at this time, or as the text says: an RFC 3339 time, a duration such as `10m`,
+   * `all`, `now`. Default: with the next event that is published.
    */
   since?: number | Date | string;
-  /** Start with this many of the newest matching events, 1 to 10,000; cannot be combined with `since`. */
+  /** Start with this many of the newest matching events, 1 to 10,000; mutually exclusive with `since`. */
   last?: number;
   /**
    * Called, in order with the events, when retention removed events before they were read, and at the end of a replay.
@@ -45,7 +45,7 @@ export function timeOf(date: Date): number {
   throw new BusError("parameter_invalid", "a time must be a valid Date");
 }
 
-/** The limit, when it is one. Throws `parameter_invalid`. */
+/** Returns the limit if it is valid. Throws `parameter_invalid`. */
 export function checkedLimit(limit: number): number {
   if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_HISTORY_LIMIT) return limit;
   throw new BusError("parameter_invalid", `a history limit is a whole number from 1 to ${MAX_HISTORY_LIMIT}`, {

@@ -14,7 +14,7 @@ export interface Draft {
 
 /** Which events a reader wants. An omitted member is not tested. */
 export interface Filter {
-  /** Whether a topic is wanted. MUST always return the same for the same topic. */
+  /** Whether a topic matches. MUST always return the same for the same topic. */
   readonly topics?: TopicMatcher;
   readonly source?: string;
   /** Earliest `created_at`, inclusive, in milliseconds since 1970. */
@@ -25,11 +25,11 @@ export interface Filter {
 
 export interface TopicMatcher {
   matches(topic: string): boolean;
-  /** Where the topics that match lie: each is in one of these. Empty when none can match. MUST NOT change. */
+  /** Ranges that contain all matching topics; empty if none can match. MUST NOT change. */
   readonly ranges: readonly TopicRange[];
-  /** True when every topic matches; left out, that is not known. */
+  /** True if every topic matches; omitted: unknown. */
   readonly isEverything?: boolean;
-  /** As `ranges`, by what the topics end with too. MUST NOT change. Default: the ranges, with any end. */
+  /** As `ranges`, also by what the topics end with. MUST NOT change. Default: the ranges, with any end. */
   readonly shapes?: readonly TopicShape[];
   /** Matching only compares text, so its results need not be cached. Default false. */
   readonly isPlain?: boolean;
@@ -76,8 +76,8 @@ export interface AppendOptions {
   /** A short text. A repeat within ten minutes commits nothing and returns the events of the first call. */
   readonly idempotencyKey?: string;
   /**
-   * Asked once, at the end of the turn of the event loop, if the append still waits then: if it returns true, nothing
-   * is committed, and the append rejects with an `AbortError`. Default: never.
+   * Called once, at the end of the turn of the event loop, if the append is still waiting then. If it returns true,
+   * nothing is committed, and the append rejects with an `AbortError`. Default: never.
    */
   readonly isAbandoned?: (() => boolean) | undefined;
 }
@@ -139,7 +139,7 @@ export interface EventLog {
   readonly head: number;
   /** The oldest id kept; `head + 1` if there is none. */
   readonly floor: number;
-  /** Events from this id on are read without disk access; `head + 1` when none is. */
+  /** Events from this id on are read without disk access; `head + 1` if there are none. */
   readonly recentFrom: number;
   size(): StorageSize;
   /** Checks whether an append could be accepted now. */

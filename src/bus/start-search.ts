@@ -3,7 +3,7 @@ import { NewestInScope } from "./newest.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { Start } from "./start.ts";
 
-/** The way back to the event from which the newest so many follow. */
+/** The search downwards for the event from which `count` matching ones follow. */
 interface Search {
   /** The oldest id that was kept when the search began. */
   readonly floor: number;
@@ -11,25 +11,25 @@ interface Search {
   before: number;
 }
 
-/** Who starts. */
+/** A subscriber at its start. */
 export interface Starter {
   readonly topics: TopicMatcher;
-  /** What it may know of, when that is not everything. */
+  /** The topics that it may read, if not all. */
   readonly scope?: TopicMatcher | undefined;
   readonly start: Start;
 }
 
-/** Finds the id after which a subscriber starts, by bounded steps where that has to be searched for. */
+/** Finds the id after which a subscriber starts, in bounded steps if it has to be searched for. */
 export class StartSearch {
-  /** The newest id when it began. */
+  /** The newest id when the search began. */
   readonly head: number;
-  /** Whether the subscriber asked for a replay, if only an empty one. */
+  /** Whether the subscriber requested a replay, even an empty one. */
   readonly isReplay: boolean;
   readonly #log: EventLog;
   readonly #topics: TopicMatcher;
   #position: number | undefined;
   #last: Search | undefined;
-  /** The start is an id that was never given here, as after a backup was restored. */
+  /** The start, if this history has never assigned it, as after the restore of a backup. */
   readonly #unknownId: number | undefined;
   readonly #newest: NewestInScope | undefined;
 
@@ -56,14 +56,16 @@ export class StartSearch {
     return this.#position;
   }
 
-  /** What is to be reported first, once the position is found: the ids went back, as the reader knows another history. */
+  /**
+   * The gap to report first, once the position is found: the ids went back, as the subscriber knows another history.
+   */
   get gap(): GapMessage | undefined {
     if (this.#unknownId === undefined) return undefined;
     const newest = Math.min(this.head, this.#newest === undefined ? this.head : (this.#newest.idFor(this.head) ?? 0));
     return { type: "gap", after: this.#unknownId, next: newest + 1 };
   }
 
-  /** Searches one page more of at most `limit` events; returns the position once it is found. */
+  /** Searches one more page of at most `limit` events; returns the position once it is found. */
   step(limit: number): number | undefined {
     if (this.#last) this.#lookForLast(this.#last, limit);
     else if (this.#newest && this.#position === undefined) this.#lookForNewest(this.#newest);

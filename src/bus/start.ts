@@ -54,7 +54,7 @@ export function momentMs(moment: Moment, nowMs: number): number {
   return moment.kind === "time" ? moment.timeMs : nowMs - moment.durationMs;
 }
 
-/** Milliseconds since 1970 of an RFC 3339 time, or undefined when the text is none. Finer digits are cut. */
+/** Milliseconds since 1970 of an RFC 3339 time; undefined if the text is not one. Finer digits are truncated. */
 export function parseTime(text: string): number | undefined {
   const [, date = "", time = "", zone = ""] = RFC_3339.exec(text) ?? [];
   // A plus sign that was not percent-encoded arrives as a space.
@@ -69,7 +69,7 @@ function momentOf(text: string): Moment | undefined {
   return timeMs === undefined ? undefined : { kind: "time", timeMs };
 }
 
-/** `Date.parse` takes 30 February for 2 March. */
+/** `Date.parse` reads 30 February as 2 March. */
 function isInCalendar(date: string): boolean {
   return new Date(`${date}T00:00:00Z`).toISOString().startsWith(date);
 }

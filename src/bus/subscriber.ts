@@ -7,7 +7,7 @@ import type { TopicMatcher } from "./ports.ts";
 import type { StartSearch } from "./start-search.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** More than one turn of the loop can publish, which is 10,000 events in one body: who reads on gains on that. */
+/** More events than one turn of the loop can publish (10,000, in one body), so a loop that keeps reading catches up. */
 const MAX_PAGES_A_TURN = 64;
 
 export interface SubscriberParts {
@@ -17,30 +17,30 @@ export interface SubscriberParts {
   readonly interests: InterestTable;
   readonly tuning: Tuning;
   readonly meter: Meter;
-  /** Called in the place of events that retention removed before they could be read, and at the end of a replay. */
+  /** Called in the place of events that retention removed before they were read, and at the end of a replay. */
   readonly onControl: (message: ControlMessage) => void;
   readonly onClose: () => void;
 }
 
 /**
- * Receives every event that matches, in id order, once, as an async iterable.
+ * Receives every matching event, once, in id order, as an async iterable.
  *
- * However slowly the loop that reads it goes on, nothing is dropped and memory stays bounded, for the events wait in
- * the history. Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
+ * However slow the loop that reads it, nothing is dropped and memory stays bounded, as the events are in the history.
+ * Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
   readonly #parts: SubscriberParts;
   readonly #interest: Interest;
-  /** Undefined while the place to start from is searched for. */
+  /** Undefined while the start position is searched for. */
   #cursor: Cursor | undefined;
   #isLive = false;
   #owesCaughtUp: boolean;
-  /** Pages read since everybody else had a turn, and how many may be. */
+  /** Pages read since the last yield to other work, and how many are allowed. */
   #pages = 0;
   #pagesATurn = 1;
   #waiting: Item[] = [];
   #waitingCharacters = 0;
-  /** Calls of `next` are answered one after another, in the order in which they were made. */
+  /** Calls of `next` resolve one after another, in the order in which they were made. */
   #lastTurn: Promise<unknown> = Promise.resolve();
   #wake: () => void = () => {};
   #isClosed = false;
@@ -95,7 +95,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     return { done: true, value: undefined };
   }
 
-  /** Waits for a live event, or reads a page of history and gives everybody else a turn. */
+  /** Waits for a live event, or reads a page of history and yields to other work. */
   async #more(): Promise<void> {
     if (this.#isLive) {
       await new Promise<void>((resolve) => {
@@ -108,7 +108,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     else await this.#yield();
   }
 
-  /** Gives everybody else a turn after some pages: the more, the longer it does not catch up. */
+  /** Yields to other work after some pages: after more of them, the longer it does not catch up. */
   async #yield(): Promise<void> {
     if (++this.#pages < this.#pagesATurn && this.#waiting.length > 0) return;
     this.#pages = 0;
@@ -117,8 +117,8 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
   }
 
   /**
-   * Reads a page. Reads of the history are synchronous and the bus delivers in the turn that commits, so nothing can come
-   * between the page that reaches the end and the first event that is handed over, nor twice.
+   * Reads a page. Reads of the history are synchronous and the bus delivers in the turn that commits, so no event can
+   * come between the page that reaches the end and the first live event, or be in both.
    */
   #readOn(limit: number): void {
     this.#cursor ??= this.#begin(limit);
@@ -132,7 +132,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     this.#parts.interests.add(this.#interest);
   }
 
-  /** Undefined while the place to start from is searched for. */
+  /** Undefined while the start position is searched for. */
   #begin(limit: number): Cursor | undefined {
     const { start, meter } = this.#parts;
     const position = start.step(limit);
@@ -158,7 +158,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     this.#wake();
   }
 
-  /** Goes on from the history after the last event that it was handed. */
+  /** Continues from the history after the last event that was handed over. */
   #fallBehind(lastId: number): void {
     this.#parts.meter.evictions++;
     this.#leave();

@@ -11,10 +11,13 @@ const MAX_TOPIC_BYTES = 255;
 /** As long as a topic: a source names a service or a person, not a document. */
 const MAX_SOURCE_BYTES = 255;
 
-/** Every valid topic of ASCII characters, and nothing else. No two parts overlap, so it never goes back. */
+/** Every valid topic of ASCII characters, and nothing else. No two parts overlap, so it never backtracks. */
 const ASCII_TOPIC = /^[\w#$%&'+:;<=>@^`"~-]+(?:\.[\w#$%&'+:;<=>@^`"~-]+)*$/;
 
-/** White space, control characters and lone surrogates; U+FEFF too, which is as invisible; then what patterns give a meaning. */
+/**
+ * White space, control characters and lone surrogates; U+FEFF, which is invisible too; and the special characters of
+ * patterns.
+ */
 const FORBIDDEN_CHARACTER = /[\p{White_Space}\uFEFF\p{Cc}\p{Cs}*?[\]{}()!|\\/,]/u;
 
 const EMPTY_SEGMENT = /^\.|\.(?=\.|$)/;
@@ -73,7 +76,7 @@ function describeForbidden(character: string): string {
   );
 }
 
-/** UTF-8 never takes fewer bytes than UTF-16 takes code units, so a huge text is refused without being measured. */
+/** UTF-8 never takes fewer bytes than UTF-16 takes code units, so a huge text is rejected without being measured. */
 function fitsInBytes(text: string, maxBytes: number): boolean {
   return text.length <= maxBytes && Buffer.byteLength(text) <= maxBytes;
 }

@@ -1,16 +1,18 @@
-/** How much output may wait for one subscriber, and how much work is done for one at a time. */
+/** How much output may be waiting for one subscriber, and how much work is done for one at a time. */
 export interface Tuning {
   /** Events read from history in one turn of the loop for one subscriber. */
   readonly pageEvents: number;
-  /** Events that may wait for a loop that reads; with more, it is served from history. */
+  /** Events that may be waiting for a loop of the library; with more, it is served from history. */
   readonly maxWaitingEvents: number;
-  /** Bytes that may wait to be sent, or characters that wait for a loop; with more, history serves the subscriber. */
+  /**
+   * Bytes that may be waiting to be sent, or characters waiting for a loop; with more, history serves the subscriber.
+   */
   readonly maxWaitingBytes: number;
-  /** Characters of events delivered between two looks at what waits. */
+  /** Characters of events delivered between two checks of the waiting output. */
   readonly checkCharacters: number;
-  /** A WebSocket is sent the next page of history when no more bytes than this wait in it. */
+  /** A WebSocket is sent the next page of history when at most this many bytes are waiting in it. */
   readonly resumeBytes: number;
-  /** How often a stream in which nothing happens says that it is there, in milliseconds. */
+  /** How often an idle stream sends a keep-alive, in milliseconds. */
   readonly keepAliveMs: number;
 }
 
@@ -18,12 +20,12 @@ export const defaultTuning: Tuning = {
   // About a millisecond's work.
   pageEvents: 250,
   maxWaitingEvents: 1000,
-  // A reader of 100 events a second takes seconds for so much, and a thousand such readers take 512 MiB.
+  // A reader of 100 events a second takes seconds for this much, and a thousand such readers take 512 MiB.
   maxWaitingBytes: 512 * 1024,
-  // A look costs 23 ns a socket; so much delivered to it costs a hundred times as much.
+  // A check costs little beside the delivery of this many characters.
   checkCharacters: 16 * 1024,
-  // Enough for the next page to be read and on its way before the network has nothing to do.
+  // Enough to read and send the next page before the network is idle.
   resumeBytes: 64 * 1024,
-  // Proxies cut connections that are silent for 30 or 60 seconds.
+  // Proxies close connections that are silent for 30 or 60 seconds.
   keepAliveMs: 15_000,
 };

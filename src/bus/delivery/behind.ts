@@ -1,13 +1,13 @@
 import type { Distance } from "./replays.ts";
 
-/** Subscribers who are behind at one distance. */
+/** Subscribers that are behind at one distance. */
 export interface Behind {
   readonly subscribers: number;
-  /** Events between the hindmost and the newest, of those who take nothing too; 0 when there is none. */
+  /** Events between the one furthest behind and the newest, paused subscribers included; 0 if there are none. */
   readonly lag: number;
 }
 
-/** Some members who stand at one place. */
+/** Some members at the same position. */
 export interface BehindAt {
   readonly distance: Distance;
   readonly members: number;

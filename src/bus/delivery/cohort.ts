@@ -2,70 +2,73 @@ import type { ControlMessage } from "../../protocol/frames.ts";
 import type { Cursor, Item } from "../cursor.ts";
 import { Event } from "../event.ts";
 
-/** One subscriber, as those who deliver to it see it. */
+/** One subscriber, as the delivery sees it. */
 export interface Member {
-  /** Whether it takes more of the history now. MUST be so when nothing waits for it. */
+  /** Whether it can take more of the history now. MUST be true when no output is waiting for it. */
   readonly hasRoom: boolean;
-  /** Whether as much waits for it as may. A member that is full leaves its cohort. */
+  /** Whether as much output is waiting for it as is allowed. A member that is full leaves its cohort. */
   readonly isFull: boolean;
-  /** Sends a message to this member alone. MUST come behind all that was delivered to it before. */
+  /** Sends a message to this member alone. MUST arrive after everything that was delivered to it before. */
   tell(message: ControlMessage): void;
 }
 
 /**
- * The way to all members of a cohort at once.
+ * Delivers to all members of a cohort at once.
  *
- * Each member MUST get what is delivered from its `add` to its `remove`, in order, behind all that it got before, from
- * other channels too.
+ * Each member MUST receive what is delivered between its `add` and its `remove`, in order, and after everything that it
+ * received before, from other channels too.
  */
 export interface Channel<M> {
   add(member: M): void;
   remove(member: M): void;
   /** MUST return at once. May hold the item until `flush`. */
   deliver(item: Item): void;
-  /** Everything delivered before is on its way when this returns. */
+  /** Returns after everything delivered before was passed to the transport. */
   flush(): void;
-  /** What was delivered before, and was not taken, waits for the members when this returns: it can be seen who is full. */
+  /**
+   * Returns after everything that was delivered before and not yet taken is counted as waiting for the members, so that
+   * `isFull` is exact.
+   */
   settle(): void;
 }
 
 /**
- * Characters delivered, once for each member, before it is looked what waits for them. A few kilobytes that are on their
- * way to thousands of members take as much memory as what may wait in all.
+ * Characters delivered, counted once for each member, after which the waiting output is examined. A few kilobytes on
+ * their way to thousands of members take as much memory as the bound on all waiting output.
  */
 const MAX_UNSEEN_CHARACTERS = 16 * 1024 * 1024;
 
-/** The place of a member among the others. */
+/** A member's place in its cohort. */
 export interface Seat<M extends Member> {
   readonly member: M;
-  /** The newest id when the member came. */
+  /** The newest id when the member joined. */
   readonly cameAt: number;
-  /** A replay was asked for, and its end has not been reported yet. */
+  /** A replay was requested, and its end has not been reported yet. */
   owesCaughtUp: boolean;
-  /** Undefined while it takes part in nothing. */
+  /** Undefined while it is in no cohort. */
   cohort: Cohort<M> | undefined;
 }
 
 export interface CohortOptions<M> {
   readonly cursor: Cursor;
   readonly channel: Channel<M>;
-  /** Characters delivered between two looks at what waits for the members. */
+  /** Characters delivered between two checks of the output that is waiting for the members. */
   readonly checkCharacters: number;
   /** Counts deliveries: events and their characters, once for each member. */
   readonly count: (events: number, characters: number) => void;
 }
 
-/** Members who stand at the same place of the history and want the same: what comes next is read and sent once. */
+/** Members with the same request and the same position: what comes next is read and sent once for all of them. */
 export class Cohort<M extends Member> {
   readonly cursor: Cursor;
-  /** Up to date: handed every event as it is committed. */
+  /** Up to date: receives every event as it is committed. */
   isLive = false;
-  /** The last event that was delivered; undefined when none was. */
+  /** The last event that was delivered; undefined if none was. */
   deliveredId: number | undefined;
   readonly #options: CohortOptions<M>;
   readonly #seats = new Set<Seat<M>>();
   #uncheckedCharacters = 0;
-  /** Delivered since everything was on its way, to one member. */
+  /** Characters delivered to each member since the last flush. */
   #unseenCharacters = 0;
   #uncounted = { events: 0, characters: 0 };
 
@@ -82,18 +85,20 @@ export class Cohort<M extends Member> {
     return this.#seats;
   }
 
-  /** The last id that was passed. */
+  /** The last id that the cursor has passed. */
   get position(): number {
     return this.cursor.position;
   }
 
-  /** Whether anybody takes more of the history now: the others get what that one gets until they are full. */
+  /**
+   * Whether any member can take more of the history now. The others then receive the same events, until they are full.
+   */
   get hasRoom(): boolean {
     for (const { member } of this.#seats) if (member.hasRoom) return true;
     return false;
   }
 
-  /** The member gets nothing that was delivered before. */
+  /** Adds a member, which receives nothing that was delivered before. */
   add(seat: Seat<M>): void {
     this.flush();
     this.#seats.add(seat);
@@ -101,7 +106,7 @@ export class Cohort<M extends Member> {
     seat.cohort = this;
   }
 
-  /** The member gets everything that was delivered before. */
+  /** Removes a member, after it has received everything that was delivered before. */
   remove(seat: Seat<M>): void {
     this.flush();
     if (!this.#seats.delete(seat)) return;
@@ -109,19 +114,19 @@ export class Cohort<M extends Member> {
     if (seat.cohort === this) seat.cohort = undefined;
   }
 
-  /** Takes over all members of another cohort, which MUST stand at the same place. */
+  /** Takes over all members of another cohort, which MUST be at the same position. */
   absorb(other: Cohort<M>): void {
     this.flush();
     other.flush();
     for (const seat of [...other.#seats]) {
-      // First in, then out: a socket in no channel at all is set up anew by Bun.
+      // Add, then remove: Bun sets up a socket again that was in no channel at all.
       this.add(seat);
       other.remove(seat);
     }
     this.deliveredId = later(this.deliveredId, other.deliveredId);
   }
 
-  /** Delivers to every member. True when it is time to look who is full. */
+  /** Delivers to every member. Returns true when `takeFull` is due. */
   deliver(item: Item): boolean {
     this.#options.channel.deliver(item);
     if (!(item instanceof Event)) return false;
@@ -134,14 +139,14 @@ export class Cohort<M extends Member> {
     return this.#uncheckedCharacters >= this.#options.checkCharacters || this.#isMuchUnseen;
   }
 
-  /** To be called before the turn of the loop ends. */
+  /** MUST be called before the turn of the loop ends. */
   flush(): void {
     this.#options.channel.flush();
     this.#unseenCharacters = 0;
     this.#count();
   }
 
-  /** Looks at what waits for each member; returns those who are full. */
+  /** Examines the output that is waiting for each member; returns the members that are full. */
   takeFull(): Seat<M>[] {
     const unseen = this.#isMuchUnseen ? 0 : this.#unseenCharacters;
     if (this.#isMuchUnseen) this.#options.channel.settle();
@@ -155,7 +160,7 @@ export class Cohort<M extends Member> {
     return this.#unseenCharacters * this.size >= MAX_UNSEEN_CHARACTERS;
   }
 
-  /** Counts before members come and go, and not for each event. */
+  /** Counts deliveries when members are added or removed, instead of at each event. */
   #count(): void {
     const { events, characters } = this.#uncounted;
     if (events === 0) return;

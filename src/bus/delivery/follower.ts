@@ -6,18 +6,19 @@ import type { Filter, Group } from "./group.ts";
 import type { FilteredWish, Groups } from "./groups.ts";
 import type { Distance, Work } from "./replays.ts";
 
-/** What a subscriber asks for. */
+/** What a subscriber requests. */
 export interface Subscription {
   readonly topics: KeyedMatcher;
-  /** What it may know of, when that is not everything: no id is reported to it that is not of an event within it. */
+  /** The topics that it may read, if not all: no id is reported to it except those of events within them. */
   readonly scope?: KeyedMatcher | undefined;
   readonly start: Start;
 }
 
 /**
- * One subscriber on its way: it looks for its start, follows with others who want the same, and is live.
+ * The states of one subscriber: first it searches for its start, then it follows the history in a group with others
+ * that have the same request, and at the head it is live.
  *
- * May change what it wants at any time: what was wanted already goes on seamlessly.
+ * The request may change at any time: what was requested before continues without a gap or a repeat.
  */
 export class Follower<M extends Member> implements Work {
   readonly #groups: Groups<M>;
@@ -27,7 +28,7 @@ export class Follower<M extends Member> implements Work {
   #group: Group<M> | undefined;
   #state: "new" | "begun" | "closed" = "new";
 
-  /** Stands at its start at once, and is delivered nothing before it begins. */
+  /** Takes its start position at once; nothing is delivered before `begin`. */
   constructor(groups: Groups<M>, member: M, subscription: Subscription) {
     const { log, clock, meter } = groups.options;
     this.#groups = groups;
@@ -42,13 +43,13 @@ export class Follower<M extends Member> implements Work {
     return this.#seat.cohort?.isLive ?? false;
   }
 
-  /** The last id that the member has passed and may be told of; undefined while that is not known. */
+  /** The last id that the member has passed and that may be reported to it; undefined while unknown. */
   get passed(): number | undefined {
     if (this.#group) return this.#group.passedBy(this.#seat);
     return this.#wish.scope || this.#search.gap ? undefined : this.#search.position;
   }
 
-  /** From now on the member is delivered to. */
+  /** Starts the delivery. */
   begin(): void {
     if (this.#state !== "new") return;
     this.#state = "begun";
@@ -56,24 +57,27 @@ export class Follower<M extends Member> implements Work {
     else this.#start(this.#search.position);
   }
 
-  /** The member may have room again. */
+  /** MUST be called when the member may have room again. */
   wake(): void {
     this.#group?.wake(this.#seat);
   }
 
-  /** Wants other topics from now on; the filter says what of them is wanted among the events up to some id. */
+  /**
+   * Changes the requested topics. The filter says which events up to its `until` are wanted, as the member has not
+   * passed the place of the change yet.
+   */
   change(topics: KeyedMatcher, filter: Filter): void {
     this.#wish = { topics, scope: this.#wish.scope, filter };
     if (this.#group && this.#state === "begun") this.#join(this.#groups.leave(this.#seat, this.#group));
   }
 
-  /** Takes part in nothing more; may be called twice. */
+  /** Ends the delivery; may be called twice. */
   close(): void {
     this.#state = "closed";
     if (this.#group) this.#groups.leave(this.#seat, this.#group);
   }
 
-  /** As work: it is to be done while the place to start from is searched for. */
+  /** As work: there is some only while the start position is searched for. */
   has(distance: Distance): boolean {
     return distance === "far" && this.#state === "begun" && this.#search.position === undefined;
   }

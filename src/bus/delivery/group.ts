@@ -11,11 +11,11 @@ import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
 import type { Distance, Replays, Work } from "./replays.ts";
 
 /**
- * Deliveries of one step: an event for a thousand members is a thousand. About five milliseconds' work. Fewer would cost
- * more, as Bun passes what is published to a socket by up to 32 messages.
+ * Deliveries of one step; one event for a thousand members counts as a thousand. About five milliseconds of work.
+ * Smaller steps would cost more, as Bun combines up to 32 published messages for a socket.
  */
 const STEP_DELIVERIES = 32_768;
-/** What it takes to move a member to another cohort, in deliveries: Bun subscribes and unsubscribes in three microseconds. */
+/** Cost of moving a member to another cohort, in deliveries: Bun subscribes and unsubscribes in three microseconds. */
 const MOVE_DELIVERIES = 16;
 
 type Gap = Extract<Item, { type: "gap" }>;
@@ -33,50 +33,57 @@ export interface GroupParts<M> {
   readonly count: (events: number, characters: number) => void;
 }
 
-/** Some patterns are wanted only from an event on, which the member has not passed yet. */
+/**
+ * For a member that has not passed the place yet where it changed its patterns: some are wanted only from an event on.
+ */
 export interface Filter {
   readonly wants: (event: Event) => boolean;
-  /** Everything that follows this id is wanted. */
+  /** All matching events after this id are wanted. */
   readonly until: number;
 }
 
-/** Is called with the last id that the member of a group with a filter has passed, when the filter has no more to do. */
+/** Called when the filter has nothing more to do, with the last id that its member has passed. */
 export type FilterEnd = (position: number) => void;
 
 export interface Wish {
   readonly topics: KeyedMatcher;
-  /** What the members may know of, when that is not everything. */
+  /** The topics that the members may read, if not all. */
   readonly scope?: TopicMatcher | undefined;
 }
 
 /**
- * All members who want the same, in cohorts: those at the newest event are live, the others follow at their places.
+ * All members with the same request, in cohorts: the one at the newest event is live, the others follow at their
+ * positions.
  *
  * ```
  *   floor            far   recentFrom   near            head
  *     ├──●────────●───────────┼────●────────●─────────────┤ live
- *        └─ the hindmost moves: one page, delivered to all its members
- *           where it meets the next cohort, the two become one; at the head it becomes live
+ *        └─ the cohort furthest behind moves: one page, delivered to all its members.
+ *           Where it meets the next cohort, the two unite; at the head it becomes live
  * ```
  *
- * Reads of the history are synchronous and the bus delivers in the turn that commits, so nothing can come between the
- * last page and the first live event, nor twice. A member that is full leaves its cohort, and goes on by itself from the
- * last event that it was delivered as soon as it has room.
+ * What holds: every matching event after a member's start is delivered to it once and in order, or is part of a gap.
+ * Reads of the history are synchronous, and the bus delivers in the turn that commits, so no event can come between the
+ * last page and the first live event, or be in both.
+ *
+ * The cohort furthest behind always moves first, so every page is read once for all cohorts that it meets. A member
+ * that is full leaves its cohort and continues alone after the last event that was delivered to it, as soon as it has
+ * room; so it never delays the others.
  */
 export class Group<M extends Member> implements Interest, Work {
   readonly topics: KeyedMatcher;
   readonly #parts: GroupParts<M>;
   readonly #newest: NewestInScope | undefined;
   readonly #filter: (Filter & { readonly onEnd: FilterEnd }) | undefined;
-  /** Who can go on, the foremost first. */
+  /** Cohorts that can continue, in descending order of position: the one furthest behind is last. */
   readonly #behind: Cohort<M>[] = [];
-  /** Who takes nothing now. */
+  /** Cohorts of members that have no room now. */
   readonly #stalled = new Set<Cohort<M>>();
   #live: Cohort<M> | undefined;
-  /** Deliveries of the step that is being done. */
+  /** Deliveries of the current step. */
   #done = 0;
 
-  /** With a filter it is for one member, which leaves it when the filter has no more to do. */
+  /** A group with a filter has one member, which leaves it when the filter has nothing more to do. */
   constructor(parts: GroupParts<M>, { topics, scope }: Wish, filter?: Filter & { readonly onEnd: FilterEnd }) {
     this.#parts = parts;
     this.topics = topics;
@@ -88,13 +95,13 @@ export class Group<M extends Member> implements Interest, Work {
     return this.#live === undefined && this.#behind.length === 0 && this.#stalled.size === 0;
   }
 
-  /** The member goes on after this id; it is live at once when that is the newest one. */
+  /** The member continues after this id; it is live at once if that is the newest one. */
   join(seat: Seat<M>, position: number): void {
     const cohort = this.#open(seat, position);
     this.#settle(cohort, position >= this.#parts.log.head);
   }
 
-  /** The member takes part no more; returns the last id that it passed. */
+  /** Removes the member; returns the last id that it passed. */
   leave(seat: Seat<M>): number {
     const { cohort } = seat;
     if (cohort === undefined) return 0;
@@ -104,14 +111,14 @@ export class Group<M extends Member> implements Interest, Work {
     return position;
   }
 
-  /** The member may have room again. */
+  /** MUST be called when the member may have room again. */
   wake({ cohort, member }: Seat<M>): void {
     if (cohort === undefined || !this.#stalled.has(cohort) || !member.hasRoom) return;
     this.#stalled.delete(cohort);
     this.#insert(cohort);
   }
 
-  /** What a member may be told that it has passed; undefined when that is not known. */
+  /** The id up to which the member may be told that it has passed everything; undefined while unknown. */
   passedBy({ cohort, cameAt }: Seat<M>): number | undefined {
     if (this.#newest === undefined) return cohort?.isLive ? this.#parts.log.head : cohort?.position;
     if (!cohort?.isLive) return cohort?.deliveredId;
@@ -119,7 +126,7 @@ export class Group<M extends Member> implements Interest, Work {
     return this.#newest.idFor(cameAt);
   }
 
-  /** Members who are behind, by their places; those who take nothing too. */
+  /** The members that are behind, by position, paused ones included. */
   *behind(): Iterable<BehindAt> {
     const { head, recentFrom } = this.#parts.log;
     for (const cohorts of [this.#behind, this.#stalled]) {
@@ -143,7 +150,7 @@ export class Group<M extends Member> implements Interest, Work {
     this.#live?.flush();
   }
 
-  // Work: what is behind.
+  // Work: the cohorts that are behind.
 
   has(distance: Distance): boolean {
     return this.#hindmost(distance) >= 0;
@@ -154,7 +161,7 @@ export class Group<M extends Member> implements Interest, Work {
     return cohort && this.#parts.log.head - cohort.position;
   }
 
-  /** Moves the hindmost cohort a page ahead. */
+  /** Moves the cohort furthest behind one page ahead. */
   step(distance: Distance): void {
     const index = this.#hindmost(distance);
     const [cohort] = index < 0 ? [] : this.#behind.splice(index, 1);
@@ -179,7 +186,7 @@ export class Group<M extends Member> implements Interest, Work {
       this.#done += cohort.size;
       const isEnough = this.#done > STEP_DELIVERIES;
       if (!isTimeToLook && !isEnough) continue;
-      // Whoever leaves goes on from here.
+      // Members that leave now continue from here.
       cohort.cursor.moveTo(passed);
       if (isTimeToLook && !this.#look(cohort)) return;
       if (!isEnough) continue;
@@ -196,8 +203,10 @@ export class Group<M extends Member> implements Interest, Work {
   }
 
   /**
-   * Joins a cohort with those that stand between two ids, both inclusive, among which there is nothing to deliver; when
-   * they stand within a gap, after its part that concerns them. Who is passed over, as enough was done, follows later.
+   * Unites a cohort with those at positions between two ids, both inclusive. Nothing between the two ids is delivered,
+   * so all of them have the same next event. If the two ids are within a gap, each cohort first gets the part of the
+   * gap after its own position. Stops when the step has done enough; cohorts that were passed over follow in a later
+   * step.
    */
   #meet(cohort: Cohort<M>, from: number, to: number, gap?: Gap): Cohort<M> {
     let joined = cohort;
@@ -217,7 +226,10 @@ export class Group<M extends Member> implements Interest, Work {
     cohort.deliver(gap);
   }
 
-  /** Finds a cohort its place, when it has moved: `isAtEnd` says that nothing follows it. */
+  /**
+   * Puts a cohort that has moved where it belongs: it leaves a filter that is done, becomes live, or waits for its next
+   * step. `isAtEnd`: nothing follows it.
+   */
   #settle(cohort: Cohort<M>, isAtEnd: boolean): void {
     cohort.flush();
     if (cohort.size === 0) return;
@@ -230,7 +242,10 @@ export class Group<M extends Member> implements Interest, Work {
     onEnd(cohort.position);
   }
 
-  /** Makes it live. False when it is not known yet what those whose replay ends may be told. */
+  /**
+   * Makes the cohort live, after `caught_up` was reported to the members that are owed one. Returns false, and does
+   * nothing, while the id that these may be told is unknown.
+   */
   #arrive(cohort: Cohort<M>): boolean {
     this.#newest?.passed(cohort.deliveredId ?? 0);
     const owing = [...cohort.seats].filter(({ owesCaughtUp }) => owesCaughtUp);
@@ -255,7 +270,7 @@ export class Group<M extends Member> implements Interest, Work {
     return this.#newest.idFor(cameAt);
   }
 
-  /** Lets those who are full go on by themselves; false when no one is left that could go on now. */
+  /** Lets the members that are full continue alone; returns false if no member is left that can continue now. */
   #look(cohort: Cohort<M>): boolean {
     for (const seat of cohort.takeFull()) {
       if (cohort.isLive) this.#parts.meter.evictions++;
@@ -265,7 +280,7 @@ export class Group<M extends Member> implements Interest, Work {
     return cohort.size > 0;
   }
 
-  /** Somebody who is alone is full: goes on later, unless it has room all the same. */
+  /** The only member of a cohort is full: the cohort pauses, unless the member still has room. */
   #pause(cohort: Cohort<M>, { hasRoom }: M): boolean {
     if (!hasRoom) this.#stalled.add(cohort);
     return hasRoom;
@@ -311,7 +326,7 @@ export class Group<M extends Member> implements Interest, Work {
     }
   }
 
-  /** The first cohort that stands at this id or before it. */
+  /** The index of the first cohort at this id or before it. */
   #indexOf(position: number): number {
     let low = 0;
     let high = this.#behind.length;
@@ -323,10 +338,10 @@ export class Group<M extends Member> implements Interest, Work {
     return low;
   }
 
-  /** -1 when there is none. */
+  /** The index of the cohort furthest behind at this distance; -1 if there is none. */
   #hindmost(distance: Distance): number {
     const last = this.#behind.length - 1;
-    // What comes next is read from memory from this position on.
+    // From this position on, the next event is read from memory.
     const nearFrom = this.#parts.log.recentFrom - 1;
     if (distance === "far") return (this.#behind[last]?.position ?? nearFrom) < nearFrom ? last : -1;
     return this.#indexOf(nearFrom - 1) - 1;
@@ -337,7 +352,7 @@ function isGap(item: Item): item is Gap {
   return "type" in item && item.type === "gap";
 }
 
-/** The smaller one joins the larger one, which then stands where the foremost of them stood. */
+/** The smaller cohort joins the larger one, which takes the greater of the two positions. */
 function unite<M extends Member>(a: Cohort<M>, b: Cohort<M>): Cohort<M> {
   const [large, small] = a.size < b.size ? [b, a] : [a, b];
   large.cursor.moveTo(Math.max(a.position, b.position));

@@ -4,9 +4,9 @@ import type { Channel, Member, Seat } from "./cohort.ts";
 import { type Filter, type FilterEnd, Group, type GroupParts, type Wish } from "./group.ts";
 import type { Replays } from "./replays.ts";
 
-/** An edge that delivers by itself. */
+/** An edge with its own delivery. */
 export interface EdgeParts<M> {
-  /** What its deliveries are counted as. */
+  /** The transport as which its deliveries are counted. */
   readonly transport: Transport;
   readonly replays: Replays;
   readonly openChannel: () => Channel<M>;
@@ -17,23 +17,26 @@ export interface GroupsOptions<M> extends GroupParts<M> {
   readonly clock: () => number;
 }
 
-/** What a member wants; with a filter, some of it only from an event on. */
+/** What a member requests; with a filter, some of it only from an event on. */
 export interface FilteredWish extends Wish {
   readonly filter?: Filter | undefined;
 }
 
-/** The groups of one edge, by what they want. */
+/** The groups of one edge, by the key of their topics. */
 export class Groups<M extends Member> {
   readonly options: GroupsOptions<M>;
   readonly #byKey = new Map<string, Group<M>>();
-  /** Each of one member, whose filter has still something to do. */
+  /** Groups of one member each, with a filter that is still needed. */
   readonly #alone = new Set<Group<M>>();
 
   constructor(options: GroupsOptions<M>) {
     this.options = options;
   }
 
-  /** The member goes on after this id in the group that is returned, until the filter, if any, has nothing to do any more. */
+  /**
+   * The member continues after this id, in the group that is returned. With a filter this is a group of its own, and
+   * `onFilterEnd` is called when the filter has nothing more to do.
+   */
   join(seat: Seat<M>, wish: FilteredWish, position: number, onFilterEnd: FilterEnd): Group<M> {
     const { filter, topics } = wish;
     const group =
@@ -44,14 +47,14 @@ export class Groups<M extends Member> {
     return group;
   }
 
-  /** Lets a member leave; returns the last id that it passed. */
+  /** Removes a member; returns the last id that it passed. */
   leave(seat: Seat<M>, group: Group<M>): number {
     const position = group.leave(seat);
     this.release(group);
     return position;
   }
 
-  /** Forgets a group when nobody is in it any more. */
+  /** Forgets a group that has no members left. */
   release(group: Group<M>): void {
     if (!group.isEmpty) return;
     this.#alone.delete(group);
@@ -59,7 +62,7 @@ export class Groups<M extends Member> {
     if (this.#byKey.get(key) === group) this.#byKey.delete(key);
   }
 
-  /** Members who are behind, by their places; those who take nothing too. */
+  /** The members that are behind, by position, paused ones included. */
   *behind(): Iterable<BehindAt> {
     for (const groups of [this.#byKey.values(), this.#alone]) for (const group of groups) yield* group.behind();
   }

@@ -1,31 +1,34 @@
 /**
- * How far behind: `near` is read from memory, `far` from the disk. Each gets a share of the time of its own, so that
- * neither holds up the other.
+ * How far behind: `near` is read from memory, `far` from the disk. Each has its own share of the time, so neither holds
+ * up the other.
  */
 export type Distance = "near" | "far";
 export const DISTANCES: readonly Distance[] = ["near", "far"];
 
-/** Some subscribers who are behind, or one who looks for its start: what can be done for them in bounded steps. */
+/** Work in bounded steps: for some subscribers that are behind, or for one that searches for its start. */
 export interface Work {
   /** Whether a step would do anything. */
   has(distance: Distance): boolean;
-  /** Does about a millisecond's work, or a page's. */
+  /** Does about a millisecond of work, or one page. */
   step(distance: Distance): void;
-  /** Events between the hindmost that takes more and the newest; undefined when there is none. */
+  /**
+   * Events between the newest and the subscriber furthest behind of those that can take more; undefined if there are
+   * none.
+   */
   lag(distance: Distance): number | undefined;
 }
 
-/** All work for subscribers who are behind. Those who want different things take turns. */
+/** All work for subscribers that are behind. Different requests take turns. */
 export class Replays {
   readonly #queues: Readonly<Record<Distance, Set<Work>>> = { near: new Set(), far: new Set() };
   readonly #onWork: () => void;
 
-  /** `onWork` is called when there is work where there was none. */
+  /** `onWork` is called when work arrives while there was none. */
   constructor(onWork: () => void) {
     this.#onWork = onWork;
   }
 
-  /** There may be something to do. */
+  /** Adds work that may have something to do. */
   add(work: Work): void {
     const wasIdle = this.isIdle;
     for (const distance of DISTANCES) if (work.has(distance)) this.#queues[distance].add(work);
@@ -40,7 +43,7 @@ export class Replays {
     return this.#queues[distance].size > 0;
   }
 
-  /** Does one step for who is next; false when there is nothing to do. */
+  /** Does one step for the work that is next; returns false if there is nothing to do. */
   step(distance: Distance): boolean {
     const [work] = this.#queues[distance];
     if (work === undefined) return false;
@@ -50,7 +53,10 @@ export class Replays {
     return true;
   }
 
-  /** Events between the newest and the hindmost who takes more; undefined when there is none. */
+  /**
+   * Events between the newest and the subscriber furthest behind of those that can take more; undefined if there are
+   * none.
+   */
   lag(distance: Distance): number | undefined {
     let most: number | undefined;
     for (const work of this.#queues[distance]) {

@@ -1,44 +1,53 @@
 import { DISTANCES, type Distance } from "./replays.ts";
 
-/** What replays get beside a busy loop at the least: a thirtieth of the time. */
+/** Minimum: beside a busy loop, replays get a thirtieth of the time. */
 const LEAST = 1 / 29;
 /**
- * At the most: twice as much as everything else. With half of the time, a reader falls back where events are published
- * in large batches, which costs little more than to read them.
+ * Maximum: twice as much time as everything else. With half of the time, a reader falls back where events are published
+ * in large batches, as publishing those costs little more than reading them.
  */
 const MOST = 2;
-/** So much of the share is kept in each interval in which less would have done. */
+/** The share is multiplied by this in each interval in which less would have been enough. */
 const FALL = 0.8;
-/** The share becomes so many times as large in each interval in which it was too small. */
+/** The share is multiplied by this in each interval in which it was too small. */
 const RISE = 2;
-/** A replay is to be over in about this time: its lag should fall by this part of it, in milliseconds. */
+/**
+ * Target duration of a replay, in milliseconds: the lag must fall by the part of it that has elapsed, or the share is
+ * too small.
+ */
 const AIM_MS = 2000;
-/** How often the share is set, in milliseconds: long enough for many pages, short beside what people notice. */
+/** How often the share is set, in milliseconds: long enough for many pages, short compared to what people notice. */
 const INTERVAL_MS = 100;
 /**
- * Time that was not used is kept up to this, in milliseconds. A slice is thus never much longer than what others took in
- * the turns before it, which may be as long as a large batch takes, and replays get their share beside those too.
+ * Unused time is saved up to this, in milliseconds. So a slice is never much longer than what everything else took in
+ * the turns before it, which may be as long as a large batch takes; and replays get their share beside large batches
+ * too.
  */
 const MAX_SAVED_MS = 100;
 
-/** Events between the newest and the hindmost who waits for a page, at each distance; undefined: nobody waits there. */
+/**
+ * Events between the newest and the subscriber furthest behind that is waiting for a page, at each distance; undefined:
+ * none is waiting there.
+ */
 export type Lags = Readonly<Record<Distance, number | undefined>>;
 
 /**
- * How much of the time replays get, as a ratio to everything else; see `Credit` for who of them.
+ * How much of the time replays get, as a ratio to everything else; `Credit` says how it is divided.
  *
- * Little, as long as their lag falls with it, or they do not use it up: what waits for slow readers needs no time. More,
- * when there is always somebody who waits for the next page, and the hindmost does not come closer to the newest event
- * fast enough. One for both distances, as whoever catches up is far first and then near. Clocks are arguments.
+ * The share falls while the lag falls fast enough, or while replays do not use it up: subscribers that read slowly need
+ * no time. It rises while some subscriber is always waiting for its next page and the one furthest behind does not
+ * approach the newest event fast enough. It is the same for both distances, as a subscriber that catches up is first
+ * far and then near: with two shares, it would fall back whenever it passed from the one to the other. Clocks are
+ * arguments.
  */
 export class Share {
   #ratio = LEAST;
   #setAtMs = 0;
   #lags: Lags | undefined;
-  /** Nobody waited at some time of the interval. */
+  /** At some time in the interval no subscriber was waiting for a page. */
   #wasIdle = false;
 
-  /** Time for each millisecond that everything else takes. */
+  /** Time for replays for each millisecond that everything else takes. */
   get ratio(): number {
     return this.#ratio;
   }
@@ -48,12 +57,12 @@ export class Share {
     return this.#ratio / (1 + this.#ratio);
   }
 
-  /** Nobody waits for a page. */
+  /** No subscriber is waiting for a page. */
   rest(): void {
     this.#wasIdle = true;
   }
 
-  /** Sets the share when it is time to. */
+  /** Sets the share again if an interval has passed. */
   set(nowMs: number, lags: () => Lags): void {
     const elapsedMs = nowMs - this.#setAtMs;
     if (elapsedMs < INTERVAL_MS) return;
@@ -68,37 +77,42 @@ export class Share {
   }
 }
 
-/** The time that replays of one distance have not used yet. Each has its own, so that neither holds up the other. */
+/**
+ * The time that replays of one distance have not used yet. Each distance has its own, so neither holds up the other.
+ */
 export class Credit {
   #savedMs = 0;
 
-  /** So much time was gained. */
+  /** Adds time. */
   gain(ms: number): void {
     this.#savedMs = Math.min(MAX_SAVED_MS, this.#savedMs + ms);
   }
 
-  /** How long may be replayed now; undefined: not yet. */
+  /** How long replays may run now, in milliseconds; undefined: not yet. */
   get budgetMs(): number | undefined {
     return this.#savedMs < 0 ? undefined : this.#savedMs;
   }
 
-  /** So much was used. */
+  /** Subtracts time that was used. */
   spend(tookMs: number): void {
     this.#savedMs -= tookMs;
   }
 
-  /** The loop has nothing else to do: what was used is not held against it. */
+  /** The loop has nothing else to do: time that was used beyond the share is forgiven. */
   forgive(): void {
     this.#savedMs = Math.max(0, this.#savedMs);
   }
 
-  /** Nobody waits for a page: nothing is saved up. */
+  /** No subscriber is waiting for a page: no time is saved. */
   rest(): void {
     this.#savedMs = Math.min(0, this.#savedMs);
   }
 }
 
-/** Whether the hindmost of all comes closer fast enough, and the hindmost of each distance, if there was one before. */
+/**
+ * Whether the subscriber furthest behind of all approaches the newest event fast enough, and so does the one furthest
+ * behind at each distance, if there was one there before.
+ */
 function doesFall(before: Lags, now: Lags, elapsedMs: number): boolean {
   const falls = (from: number, to: number) => from - to >= (from * elapsedMs) / AIM_MS;
   const each = DISTANCES.every((distance) => {

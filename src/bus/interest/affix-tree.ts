@@ -1,5 +1,5 @@
 interface Node<T> {
-  /** What stands between the node above and this one. Only the root's is empty. */
+  /** The text between the node above and this one. Only the root's is empty. */
   label: string;
   value: T | undefined;
   /** By the first code unit of their labels. */
@@ -7,8 +7,8 @@ interface Node<T> {
 }
 
 /**
- * A value for each of some prefixes, or suffixes, found by the texts that have them. A radix tree: to find the values
- * of a text costs what is found and the forks on the way, however many other affixes there are.
+ * A value for each of some prefixes (or suffixes), found by a text that has them. A radix tree: finding the values of a
+ * text costs the values found and the forks on the way, however many other affixes there are.
  */
 export class AffixTree<T> {
   readonly #isOfEnds: boolean;
@@ -22,7 +22,7 @@ export class AffixTree<T> {
     return this.#root.value === undefined && this.#root.children === undefined;
   }
 
-  /** The value of just this affix. */
+  /** The value of exactly this affix. */
   get(affix: string): T | undefined {
     let node: Node<T> | undefined = this.#root;
     let compared = 0;
@@ -65,12 +65,12 @@ export class AffixTree<T> {
     return goesOn ? child : undefined;
   }
 
-  /** The code unit that comes next where so many are compared already; NaN when there is none. */
+  /** The code unit after those already compared; NaN if there is none. */
   #next(text: string, compared: number): number {
     return text.charCodeAt(this.#isOfEnds ? text.length - 1 - compared : compared);
   }
 
-  /** What a label has beyond its first code units. */
+  /** The rest of a label after its first code units. */
   #beyond(label: string, units: number): string {
     return this.#isOfEnds ? label.slice(0, label.length - units) : label.slice(units);
   }
@@ -84,7 +84,7 @@ export class AffixTree<T> {
     return this.#isOfEnds ? lower + upper : upper + lower;
   }
 
-  /** The node one step below on the way to the affix, made if there is none. */
+  /** The node one step below on the way to the affix; created if there is none. */
   #step(node: Node<T>, affix: string, compared: number): Node<T> {
     const key = this.#next(affix, compared);
     const rest = this.#beyond(affix, compared);
@@ -125,7 +125,7 @@ export class AffixTree<T> {
     if (node.children?.size === 0) node.children = undefined;
   }
 
-  /** What must stay of a node: nothing if it is empty, one node if it only leads to another. */
+  /** What must remain of a node: nothing if it is empty, one node if it only leads to another. */
   #condensed(node: Node<T>): Node<T> | undefined {
     if (node.value !== undefined) return node;
     const [child, another] = node.children?.values() ?? [];

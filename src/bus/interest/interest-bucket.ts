@@ -4,22 +4,22 @@ import type { Memory } from "./memory.ts";
 /** Matching this many plain candidates is faster than finding a cached result. */
 const MAX_ASKED = 16;
 
-/** What may want a topic, and stays in its bucket for a while after it is gone. */
+/** An interest that may match a topic. It stays in its bucket for a while after it is gone. */
 export interface Candidate {
   readonly topics: TopicMatcher;
   isGone: boolean;
 }
 
-/** Which candidates match a topic, among those that had come before it was last asked about. */
+/** Which candidates match a topic, of those that were there at its last look-up. */
 interface Answer<T> {
   examined: number;
   readonly matching: T[];
 }
 
-/** Those with the same ends of their patterns. */
+/** The candidates with the same prefix and suffix in their patterns. */
 export class InterestBucket<T extends Candidate> {
   readonly #memory: Memory;
-  /** Who wants every topic with these ends. */
+  /** Candidates that match every topic with these ends. */
   readonly #certain = new CandidateList<T>();
   #asked: AskedCandidates<T> | undefined;
 
@@ -31,7 +31,7 @@ export class InterestBucket<T extends Candidate> {
     return this.#certain.all.length === 0 && this.#asked === undefined;
   }
 
-  /** `isCertain`: it wants every topic with these ends, and need not be matched. */
+  /** `isCertain`: it matches every topic with these ends, and need not be evaluated. */
   add(candidate: T, isCertain: boolean): void {
     if (isCertain) {
       this.#certain.all.push(candidate);
@@ -55,12 +55,12 @@ export class InterestBucket<T extends Candidate> {
   }
 }
 
-/** In the order in which they came. Those that are gone stay until they are the greater part. */
+/** In the order in which they were added. Removed candidates stay until they are the majority. */
 class CandidateList<T extends Candidate> {
   all: T[] = [];
   #goneCount = 0;
 
-  /** One of them is gone; true when the places of the others have changed. */
+  /** Notes that one of them is gone; returns true if the indexes of the others have changed. */
   lose(): boolean {
     this.#goneCount++;
     if (2 * this.#goneCount <= this.all.length) return false;
@@ -79,7 +79,7 @@ class CandidateList<T extends Candidate> {
 class AskedCandidates<T extends Candidate> {
   readonly #memory: Memory;
   readonly #list = new CandidateList<T>();
-  /** Those that are there and not plain. */
+  /** Current candidates that are not plain. */
   #costlyCount = 0;
   #answers = new Map<string, Answer<T>>();
 

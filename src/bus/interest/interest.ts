@@ -23,18 +23,18 @@ export interface Interest extends Listener {
 /** An interest in the table. Batches are counted from 1. */
 interface Entry extends Candidate {
   readonly interest: Interest;
-  /** The newest batch that had begun when it came: it was in the history by then. */
+  /** The newest batch that had begun when the interest was added: it was already in the history. */
   readonly cameIn: number;
-  /** The batch of which it was last handed an event. */
+  /** The last batch of which it received an event. */
   touchedIn: number;
-  /** The search that found it last. */
+  /** The last search that found it. */
   foundBy: number;
 }
 
 type Bucket = InterestBucket<Entry>;
 
 /**
- * Who wants which topic.
+ * Finds the interests in a topic.
  *
  * Interests are in buckets by the prefix and suffix of their topics, and those in one exact topic by that topic. The
  * cost of delivering an event is proportional to the size of the buckets of its topic. Adding or removing an interest
@@ -67,7 +67,7 @@ export class InterestTable {
     for (const shape of shapesOf(interest.topics)) this.#loseFrom(shape, entry);
   }
 
-  /** Hands each event to each interest that matches it, then ends the batch for those that were handed any. */
+  /** Calls each matching interest with each event, then ends the batch for those that received any. */
   deliver(batch: readonly Event[]): void {
     this.#batch++;
     const touched: Entry[] = [];
@@ -82,7 +82,7 @@ export class InterestTable {
     for (const { interest } of touched) interest.endBatch?.();
   }
 
-  /** Each entry that matches, once, though it may stand in several buckets. */
+  /** Each entry that matches, once, even if it is in several buckets. */
   #wanting(topic: string): readonly Entry[] {
     const found: Entry[] = [];
     this.#byTopic.get(topic)?.addMatching(topic, found);
@@ -114,7 +114,7 @@ export class InterestTable {
     return bucket;
   }
 
-  /** Buckets that are empty go. */
+  /** Removes an entry; removes its bucket if that is then empty. */
   #loseFrom({ prefix, suffix, isWhole, isExact }: TopicShape, entry: Entry): void {
     const bySuffix = isWhole ? undefined : this.#byEnds.get(prefix);
     const bucket = isWhole ? this.#byTopic.get(prefix) : bySuffix?.get(suffix);

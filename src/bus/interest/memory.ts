@@ -1,4 +1,4 @@
-/** What one topic adds to a memory, in answers: its text, and the room that a map needs for it. */
+/** What one topic adds to a memory, in results: its text, and the space that a map needs for it. */
 const TOPIC_ANSWERS = 16;
 
 /** Bounds the total size of many caches: when the bound is exceeded, all of them are cleared. */
@@ -7,18 +7,18 @@ export class Memory {
   readonly #places = new Set<{ clear(): void }>();
   #answers = 0;
 
-  /** `maxAnswers` is about 8 bytes each. */
+  /** `maxAnswers`: about 8 bytes each. */
   constructor(maxAnswers: number) {
     this.#maxAnswers = maxAnswers;
   }
 
-  /** Counts a topic that is about to be remembered in a place. */
+  /** Counts a topic that is about to be cached in a place. */
   countTopic(place: { clear(): void }): void {
     this.count(TOPIC_ANSWERS);
     this.#places.add(place);
   }
 
-  /** Counts answers that are about to be added to a topic. What a place forgets by itself still counts. */
+  /** Counts results that are about to be added to a topic. What a place drops by itself still counts. */
   count(answers: number): void {
     this.#answers += answers;
     if (this.#answers <= this.#maxAnswers) return;

@@ -4,13 +4,13 @@ export interface CodePointRange {
   readonly last: number;
 }
 
-/** The characters that one place of a pattern stands for, in no particular order. No ranges at all: none. */
+/** The characters that one position of a pattern matches, in no particular order. No ranges: none. */
 export type CharacterSet = readonly CodePointRange[];
 
 const MAX_CODE_POINT = 0x10ffff;
 const SLASH = 0x2f;
 
-/** What `?` stands for: one character, but not the slash, as in Go. */
+/** What `?` matches: one character, but not the slash, as in Go. */
 export const ANY_CHARACTER: CharacterSet = complementOf([{ first: SLASH, last: SLASH }]);
 
 /** The set of just one character. */
@@ -18,7 +18,7 @@ export function characterSetOf(codePoint: number): CharacterSet {
   return [{ first: codePoint, last: codePoint }];
 }
 
-/** Every code point that `set` does not hold. */
+/** Every code point that is not in `set`. */
 export function complementOf(set: CharacterSet): CharacterSet {
   const gaps: CodePointRange[] = [];
   let next = 0;

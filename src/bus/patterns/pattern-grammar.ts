@@ -13,7 +13,7 @@ export type PatternPart =
   | { readonly kind: "character"; readonly set: CharacterSet }
   | { readonly kind: "choice"; readonly branches: readonly PatternBranch[] };
 
-/** Parts that follow one another, and what they come to once their braces are expanded. */
+/** Consecutive parts, and their size once their braces are expanded. */
 export interface PatternBranch {
   readonly parts: readonly PatternPart[];
   readonly alternatives: number;
@@ -48,10 +48,10 @@ export function patternInvalid(detail: string, position: number): BusError {
   return new BusError("pattern_invalid", detail, { members: { position } });
 }
 
-/** What every pattern must be, whatever it says. Throws `pattern_invalid` if the text is too long or not valid Unicode. */
+/** Checks what holds for every pattern. Throws `pattern_invalid` if the text is too long or not valid Unicode. */
 export function checkPatternText(text: string): void {
   if (text.length > MAX_PATTERN_CHARACTERS) {
-    // No character takes more than two code units, so a huge text is refused without being counted.
+    // No character takes more than two code units, so a huge text is rejected without being counted.
     const start = Array.from(text.slice(0, 2 * MAX_PATTERN_CHARACTERS + 1)).slice(0, MAX_PATTERN_CHARACTERS);
     const position = start.join("").length;
     if (position < text.length) {
@@ -135,7 +135,7 @@ class PatternReader {
     const ranges: CodePointRange[] = [this.#readRange(open)];
     while (this.#peek() !== "]") ranges.push(this.#readRange(open));
     this.#offset += 1;
-    // Go takes [z-a] for a range that holds nothing.
+    // Go reads [z-a] as a range that contains nothing.
     const set = ranges.filter(({ first, last }) => first <= last);
     return negated ? complementOf(set) : set;
   }
@@ -156,7 +156,7 @@ class PatternReader {
     return this.#takeCodePoint();
   }
 
-  /** Takes one character, or the character that a backslash stands before. */
+  /** Takes one character, or the one after a backslash. */
   #takeCodePoint(): number {
     const start = this.#offset;
     if (this.#peek() === "\\") this.#offset += 1;

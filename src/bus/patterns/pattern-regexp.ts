@@ -18,23 +18,23 @@ export function expandBraces(branch: PatternBranch): Alternative[] {
 }
 
 /**
- * One regular expression for all alternatives. picomatch translates what lies between the stars; the stars are ours,
- * because picomatch lets each of them take back what it gave up, which takes seconds on `*a*a*a*a*a*b`.
+ * One regular expression for all alternatives. picomatch translates the parts between the stars. The stars are ours,
+ * because those of picomatch backtrack, which takes seconds on `*a*a*a*a*a*b`.
  */
 export function regExpOf(alternatives: readonly Alternative[]): RegExp {
   let groups = 0;
   const sources = alternatives.map((alternative) => {
     const [head = "", ...runs] = splitAtStars(alternative).map(translateRun);
     const last = runs.pop();
-    // Where a run is found first is always good enough, so the star before it need never look for another place:
-    // a lookahead forgets its other ways, and the backreference takes what it found.
+    // The first place where a run is found is always good enough, so the star before it never needs another one: a
+    // lookahead drops its alternatives, and the backreference takes what it found.
     const middle = runs.map((run) => `(?=([^/]*?${run}))\\${++groups}`).join("");
     return head + middle + (last === undefined ? "" : `[^/]*?${last}`);
   });
   return new RegExp(`^(?:${sources.join("|")})$`, "u");
 }
 
-/** What lies before, between and after the stars. */
+/** The parts before, between and after the stars. */
 function splitAtStars(alternative: Alternative): CharacterSet[][] {
   const runs: CharacterSet[][] = [[]];
   for (const part of alternative) {
@@ -44,7 +44,9 @@ function splitAtStars(alternative: Alternative): CharacterSet[][] {
   return runs;
 }
 
-/** Turns off all that picomatch adds to `path.Match`; whatever it would still read for itself is written as a class. */
+/**
+ * Turns off everything that picomatch adds to `path.Match`; whatever it would still interpret is written as a class.
+ */
 const PICOMATCH_OPTIONS = {
   maxLength: 65_536,
   dot: true,
@@ -61,7 +63,7 @@ function translateRun(run: readonly CharacterSet[]): string {
   return run.length === 0 ? "" : picomatch.parse(run.map(globOf).join(""), PICOMATCH_OPTIONS).output;
 }
 
-/** Characters that mean themselves to picomatch and to a regular expression. */
+/** Characters that are literal in picomatch and in a regular expression. */
 const PLAIN_CHARACTER = /^[\w\u{a1}-\u{10ffff}-]$/u;
 
 function globOf(set: CharacterSet): string {

@@ -3,7 +3,7 @@ import { type Pattern, parsePattern } from "./pattern.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 
-/** Any of some patterns. Two sets of the same patterns have the same key, in whatever order they were named. */
+/** Matches any of some patterns. Two sets of the same patterns have the same key, in whatever order they were given. */
 export class PatternSet implements TopicMatcher {
   readonly key: string;
   readonly ranges: readonly TopicRange[];

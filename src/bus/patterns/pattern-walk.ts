@@ -7,9 +7,9 @@ type Places = Uint8Array<ArrayBuffer>;
 const SLASH = 0x2f;
 
 /**
- * Whether a topic matches, found by following all ways through the pattern at once. Braces are not expanded and
- * nothing is tried twice, so the cost is at most the length of the pattern times the length of the topic, whatever
- * they hold. It has no start-up cost; a regular expression is many times faster where one will do.
+ * Whether a topic matches, found by following all paths through the pattern at once. Braces are not expanded and
+ * nothing is tried twice, so the cost is at most the length of the pattern times the length of the topic, whatever they
+ * contain. It has no start-up cost, but a regular expression is many times faster where one can be used.
  */
 export function walkMatches(pattern: PatternBranch, topic: string): boolean {
   const codePoints = Array.from(topic, (character) => character.codePointAt(0) ?? 0);

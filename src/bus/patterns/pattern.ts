@@ -17,7 +17,7 @@ const MAX_REGEXP_CHARACTERS = 256;
 /** Each star is a group of its own, which takes about 7 µs to compile. */
 const MAX_REGEXP_STARS = 16;
 
-/** A text in which only stars have a meaning. */
+/** A text whose only special characters are stars. */
 const PLAIN_TEXT = /^[^?[{}\\]+$/;
 
 const STARS = /\*+/;
@@ -73,13 +73,13 @@ class ParsedPattern {
   matches(topic: string): boolean {
     if (this.#plain) return this.#plain.some((alternative) => matchesPlain(alternative, topic));
     if (!this.shapes.some((shape) => isLike(shape, topic))) return false;
-    // Most patterns of most subscribers never come as far, so what they need is made when it is needed.
+    // Most patterns never get here, so this is created on demand.
     this.#matcher ??= matcherOf(this.text);
     return this.#matcher(topic);
   }
 }
 
-/** As the grammar would be read, for a text in which only stars have a meaning; most have no other. */
+/** What the grammar would return, for a text whose only special characters are stars, as in most patterns. */
 function readPlain(text: string): PlainPattern {
   checkPatternText(text);
   return plainPatternOf(text.split(STARS));
@@ -93,7 +93,7 @@ function readAlternatives(text: string): (PlainPattern | TopicShape)[] {
   });
 }
 
-/** What comes before the first place, and after the last one, that is not one certain character. */
+/** The text before the first position, and after the last one, that is not one certain character. */
 function shapeOf(characters: readonly (string | undefined)[]): TopicShape {
   const start = characters.indexOf(undefined);
   const end = characters.lastIndexOf(undefined) + 1;
@@ -101,7 +101,7 @@ function shapeOf(characters: readonly (string | undefined)[]): TopicShape {
   return { prefix, suffix: characters.slice(end).join(""), isWhole: false, isExact: false };
 }
 
-/** The texts between the places that are not one certain character. */
+/** The texts between the positions that are not one certain character. */
 function dividedAtGaps(characters: readonly (string | undefined)[]): string[] {
   const texts = [""];
   for (const character of characters) {
@@ -111,14 +111,14 @@ function dividedAtGaps(characters: readonly (string | undefined)[]): string[] {
   return texts;
 }
 
-/** The one character that the part stands for, if it does. */
+/** The one character that the part matches, if it is only one. */
 function certainCharacter(part: Alternative[number]): string | undefined {
   const [range, ...others] = part.kind === "character" ? part.set : [];
   if (range === undefined || others.length > 0 || range.first !== range.last) return undefined;
   return String.fromCodePoint(range.first);
 }
 
-/** Patterns that people write run as regular expressions; those that would take long to compile are walked. */
+/** Ordinary patterns run as regular expressions; those that would take long to compile are walked. */
 function matcherOf(text: string): (topic: string) => boolean {
   const grammar = parsePatternGrammar(text);
   const alternatives = expandBraces(grammar);

@@ -1,15 +1,15 @@
 import { hasOneEnd, type TopicShape } from "./topic-shape.ts";
 
-/** A pattern that is no more than text and stars. */
+/** A pattern of only text and stars. */
 export interface PlainPattern extends TopicShape {
-  /** The texts between two stars, in their order. */
+  /** The texts between the stars, in order. */
   readonly middles: readonly string[];
 }
 
-/** What a star does not stand for, as in Go. No topic holds one. */
+/** What a star does not match, as in Go. No topic contains one. */
 const SLASH = "/";
 
-/** The pattern of texts that are divided by stars; of one text, if there is no star. */
+/** The pattern of texts separated by stars; of one text, if there is no star. */
 export function plainPatternOf([prefix = "", ...others]: readonly string[]): PlainPattern {
   const suffix = others.pop();
   if (suffix === undefined) return { prefix, middles: [], suffix: "", isWhole: true, isExact: true };
@@ -23,7 +23,7 @@ export function isLoneStar({ prefix, middles, suffix, isWhole }: PlainPattern): 
   return !isWhole && prefix === "" && middles.length === 0 && suffix === "";
 }
 
-/** Whether all of the topic matches, found without going back: the first place of a text is always good enough. */
+/** Whether all of the topic matches, found without backtracking: the first position of a text is always good enough. */
 export function matchesPlain({ prefix, middles, suffix, isWhole }: PlainPattern, topic: string): boolean {
   if (isWhole) return topic === prefix;
   const end = topic.length - suffix.length;
@@ -39,7 +39,7 @@ export function matchesPlain({ prefix, middles, suffix, isWhole }: PlainPattern,
   return true;
 }
 
-/** As above for what lies between the prefix and the suffix, where not every run is one for a star. */
+/** As above, for the text between the prefix and the suffix, where a star does not match every run. */
 function matchesSlashed(middles: readonly string[], text: string): boolean {
   let from = 0;
   for (const middle of middles) {

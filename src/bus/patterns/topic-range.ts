@@ -1,11 +1,11 @@
-/** A stretch of the topics in code point order: the topic itself, or every topic that begins with a prefix. */
+/** A range of topics in code point order: the topic itself, or every topic that begins with a prefix. */
 export interface TopicRange {
   readonly prefix: string;
   /** Only the topic that equals `prefix`, instead of all that begin with it. */
   readonly isWhole: boolean;
 }
 
-/** Every topic there can be. */
+/** Every possible topic. */
 export const EVERY_TOPIC: readonly TopicRange[] = [{ prefix: "", isWhole: false }];
 
 /** The union of some ranges, without those that another one covers. */
@@ -19,12 +19,12 @@ export function unionOf(ranges: readonly TopicRange[]): readonly TopicRange[] {
   return union;
 }
 
-/** Whether the topic lies in the range. */
+/** Whether the topic is in the range. */
 export function isWithin(range: TopicRange, topic: string): boolean {
   return range.isWhole ? topic === range.prefix : topic.startsWith(range.prefix);
 }
 
-/** Whether every topic of `inner` lies in `outer`. */
+/** Whether every topic of `inner` is in `outer`. */
 function covers(outer: TopicRange, inner: TopicRange): boolean {
   return outer.isWhole ? inner.isWhole && inner.prefix === outer.prefix : inner.prefix.startsWith(outer.prefix);
 }

@@ -1,22 +1,22 @@
 import type { TopicRange } from "./topic-range.ts";
 
-/** A range of topics, all of which end in `suffix` too. The two texts may overlap in a topic. */
+/** A range of topics that also end in `suffix`. The two texts may overlap in a topic. */
 export interface TopicShape extends TopicRange {
-  /** Empty where any end will do, and where the range is one whole topic. */
+  /** Empty if any end is allowed, and if the range is one whole topic. */
   readonly suffix: string;
-  /** Every topic that is so matches, so that nothing else has to be asked. */
+  /** Every topic of this shape matches, so nothing else needs to be evaluated. */
   readonly isExact: boolean;
 }
 
 /** Pairs compared to intersect two lists; with more, the shorter list is returned, which is a superset. */
 const MAX_COMPARED_PAIRS = 4096;
 
-/** Whether the topic begins and ends as the shape says. */
+/** Whether the topic begins and ends as the shape requires. */
 export function isLike({ prefix, suffix, isWhole }: TopicShape, topic: string): boolean {
   return isWhole ? topic === prefix : topic.startsWith(prefix) && topic.endsWith(suffix);
 }
 
-/** The same topics in fewer shapes: most of those that another one covers are left out. */
+/** The same topics in fewer shapes: most of those that another one covers are omitted. */
 export function unionOfShapes(shapes: readonly TopicShape[]): readonly TopicShape[] {
   if (shapes.length < 2) return shapes;
   const union: TopicShape[] = [];
@@ -27,12 +27,12 @@ export function unionOfShapes(shapes: readonly TopicShape[]): readonly TopicShap
   return union;
 }
 
-/** Where only one end is asked for, or all of the topic: such a shape can be exact, as the two ends cannot overlap. */
+/** Whether only one end is required, or the whole topic: such a shape can be exact, as the two ends cannot overlap. */
 export function hasOneEnd({ prefix, suffix, isWhole }: Omit<TopicShape, "isExact">): boolean {
   return isWhole || prefix === "" || suffix === "";
 }
 
-/** A superset of the topics that are of both lists of shapes. */
+/** A superset of the topics that have a shape of both lists. */
 export function intersectionOfShapes(a: readonly TopicShape[], b: readonly TopicShape[]): readonly TopicShape[] {
   if (a.length * b.length > MAX_COMPARED_PAIRS) {
     return (a.length < b.length ? a : b).map((shape) => ({ ...shape, isExact: false }));
@@ -51,13 +51,13 @@ function intersectTwo(a: TopicShape, b: TopicShape): readonly TopicShape[] {
   return [{ ...both, isExact: areExact && hasOneEnd(both) }];
 }
 
-/** The longer text, if it holds the shorter one as it must. */
+/** The longer text, if it contains the shorter one as it must. */
 function longer(a: string, b: string, holds: (long: string, short: string) => boolean): string | undefined {
   const [long, short] = a.length < b.length ? [b, a] : [a, b];
   return holds(long, short) ? long : undefined;
 }
 
-/** Whether every topic that begins and ends as `inner` says does so as `outer` says. */
+/** Whether every topic of the shape `inner` also has the shape `outer`. */
 function covers(outer: TopicShape, inner: TopicShape): boolean {
   if (inner.isWhole) return isLike(outer, inner.prefix);
   return !outer.isWhole && inner.prefix.startsWith(outer.prefix) && inner.suffix.endsWith(outer.suffix);
