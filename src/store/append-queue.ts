@@ -1,16 +1,16 @@
 import { BusError } from "../bus/errors.ts";
 import type { Appended, Draft } from "../bus/ports.ts";
 
-/** Events in one transaction, unless a single append brings more: what is committed in one go holds the loop. */
+/** Events in one transaction, unless a single append has more: a commit blocks the loop. */
 const MAX_GROUP_EVENTS = 4096;
-/** Characters of data in one transaction, unless a single append brings more. */
+/** Characters of data in one transaction, unless a single append has more. */
 const MAX_GROUP_CHARACTERS = 4 * 1024 * 1024;
 
-/** What one call of `append` wants. */
+/** One call of `append`. */
 export interface Append {
   readonly drafts: readonly Draft[];
   readonly idempotencyKey: string | undefined;
-  /** Asked once, at the end of the turn that brought the append: when it is true, nothing is committed. */
+  /** Called once, at the end of the turn that brought the append; if it returns true, nothing is committed. */
   readonly isAbandoned: (() => boolean) | undefined;
 }
 
@@ -23,35 +23,38 @@ interface Pending {
 
 /**
  * Collects appends as long as each turn of the event loop brings more, so that they share one transaction and one fsync
- * (group commit). A single one waits for nothing but the end of its turn.
+ * (group commit). A single append waits only for the end of its turn.
  */
 export class AppendQueue {
   readonly #commit: (group: readonly Append[]) => readonly Outcome[];
   #pending: Pending[] = [];
-  /** How many of the pending ones, from the first one on, were asked whether they are abandoned. */
+  /** How many of the pending appends, from the first one on, were asked whether they are abandoned. */
   #asked = 0;
   #isScheduled = false;
 
-  /** `commit` answers with an outcome for each append, or throws the `BusError` for all of them. */
+  /** `commit` returns an outcome for each append, or throws the `BusError` for all of them. */
   constructor(commit: (group: readonly Append[]) => readonly Outcome[]) {
     this.#commit = commit;
   }
 
-  /** Resolves once the append is committed. Rejects with what `commit` throws, and with an `AbortError` when it is abandoned. */
+  /**
+   * Resolves once the append is committed. Rejects with what `commit` throws, or with an `AbortError` if it is
+   * abandoned.
+   */
   add(append: Append): Promise<Appended> {
-    // It allocates less than half of what `new Promise` does with a function to take its resolvers out.
+    // Allocates less than half of what `new Promise` does with a function that takes its resolvers out.
     const answer = Promise.withResolvers<Appended>();
     this.#pending.push({ append, answer });
     this.#schedule();
     return answer.promise;
   }
 
-  /** Appends that wait for their commit. */
+  /** Appends that are waiting for their commit. */
   get depth(): number {
     return this.#pending.length;
   }
 
-  /** Commits all that waits. */
+  /** Commits all waiting appends. */
   drain(): void {
     while (this.#pending.length > 0) this.#flush();
   }
@@ -62,7 +65,7 @@ export class AppendQueue {
     this.#collect(this.#pending.length);
   }
 
-  /** Waits one turn more after a turn that brought something, but for no more than fits into a transaction. */
+  /** Waits one more turn after a turn that brought something, until a transaction is full. */
   #collect(seen: number): void {
     setImmediate(() => {
       this.#dropAbandoned();

@@ -2,7 +2,7 @@ import type { Event } from "../bus/event.ts";
 
 type Listener = (batch: readonly Event[]) => void;
 
-/** Who is told of every commit. */
+/** The listeners of every commit. */
 export class CommitListeners {
   readonly #listeners: Listener[] = [];
 
@@ -10,7 +10,9 @@ export class CommitListeners {
     this.#listeners.push(listener);
   }
 
-  /** Calls each, in order. What one throws is its own fault, and is thrown to nobody: the others, and the publishers, go on. */
+  /**
+   * Calls each, in order. What a listener throws is ignored: it affects neither the other listeners nor the publishers.
+   */
   call(batch: readonly Event[]): void {
     for (const listener of this.#listeners) {
       try {

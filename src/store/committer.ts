@@ -36,7 +36,7 @@ interface Batch {
   readonly nowMs: number;
   readonly stored: StoredEvent[];
   readonly series: Series[];
-  /** Series that the transaction made. */
+  /** Series that the transaction created. */
   readonly created: Series[];
 }
 
@@ -81,7 +81,7 @@ export class Committer {
     return outcomes;
   }
 
-  /** Runs the work and whatever goes with it in one transaction. */
+  /** Runs the work, and everything that belongs to the commit, in one transaction. */
   #run<T>(batch: Batch, work: () => T): T {
     const startMs = performance.now();
     try {
@@ -110,7 +110,7 @@ export class Committer {
     return { appended: { events: this.#write(drafts, batch), replayed: false } };
   }
 
-  /** Writes the events of one append, of the time of the batch. */
+  /** Writes the events of one append, with the time of the batch. */
   #write(drafts: readonly Draft[], batch: Batch): Event[] {
     const { nowMs, stored, series } = batch;
     const createdAt = formatTime(nowMs);
@@ -156,7 +156,7 @@ export class Committer {
   }
 }
 
-/** What whoever comes too late is rejected with. */
+/** The error for calls after `close`. */
 export function shuttingDown(): BusError {
   return new BusError("shutting_down", "the history is closed");
 }

@@ -10,11 +10,11 @@ export interface DirectWritesOptions {
   readonly bounds: Bounds;
   readonly keys: IdempotencyKeys;
   readonly meta: Meta;
-  /** The head that stands in the file. */
+  /** The head that is saved in the file. */
   readonly savedHead: number;
 }
 
-/** Transactions of their own, beside those that append events. */
+/** Transactions of their own, besides those that append events. */
 export class DirectWrites {
   readonly #transactor: Transactor;
   readonly #health: WriteHealth;
@@ -32,7 +32,7 @@ export class DirectWrites {
     this.#savedHead = savedHead;
   }
 
-  /** Commits what the work writes. Throws the `BusError` for what goes wrong. */
+  /** Commits what the work writes. Throws the `BusError` for any failure. */
   run(work: () => void): void {
     this.#health.requireWritable();
     try {
@@ -43,7 +43,7 @@ export class DirectWrites {
     }
   }
 
-  /** Tries a real commit, so that a disk which has space again is noticed without a publish. */
+  /** Tries a real commit, so that free space on a full disk is noticed without a publish. */
   probe(): void {
     try {
       this.run(() => this.#keys.probe());
@@ -53,7 +53,9 @@ export class DirectWrites {
     }
   }
 
-  /** With the newest id noted, its event cannot be lost unnoticed, nor its id given again. What goes wrong is reported. */
+  /**
+   * Saves the newest id, so that its event cannot be lost undetected and its id is not reused. Failures are reported.
+   */
   saveHead(): void {
     const { head } = this.#bounds;
     if (head === this.#savedHead || this.#health.current.state !== "ok") return;

@@ -8,24 +8,24 @@ export interface SqliteEventLogOptions {
   durability?: Durability;
   /** Milliseconds since 1970; default the system's clock. */
   clock?: () => number;
-  /** Idempotency keys that are remembered at the most; default 1,000,000. */
+  /** Maximum number of idempotency keys that are remembered; default 1,000,000. */
   maxKeys?: number;
-  /** Called once for each thing that is found damaged. */
+  /** Called once for each damage that is found. */
   onDamage?: (detail: string) => void;
-  /** Called, during the opening, with what is no damage for sure: commits that were left out, or a file that was replaced. */
+  /** Called, while the file is opened, with what may be no damage: omitted commits, or a replaced file. */
   onWarning?: (detail: string) => void;
-  /** Called once when a write failed in such a way that its outcome is unknown; nothing is accepted afterwards. */
+  /** Called once when a write failed and its outcome is unknown; every later append is rejected. */
   onFailure?: (error: unknown) => void;
   /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
   onKeysForgotten?: (count: number) => void;
-  /** Called once when what is no event takes more than `maxBytes` of the retention. */
+  /** Called once when data other than events takes more than the `maxBytes` of the retention. */
   onFull?: (detail: string) => void;
-  /** Counts commits and prunes; default one of its own. */
+  /** Counts commits and prunes; default: a meter of its own. */
   meter?: Meter;
 }
 
-/** What only tests change. */
+/** Options that only tests change. */
 export interface LogInternals extends StoreInternals {
-  /** Puts something between the log and its connection. */
+  /** Wraps the connection of the log. */
   connect?: (database: Database) => Database;
 }

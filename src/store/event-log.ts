@@ -37,11 +37,11 @@ export type { Durability, LogInternals, SqliteEventLogOptions };
 /**
  * The history in one SQLite file.
  *
- * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit). Ids have no
- * gaps. After `close` everything throws, or rejects with, `shutting_down`.
+ * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit). Ids are
+ * consecutive. After `close`, every call throws or rejects with `shutting_down`.
  */
 export class SqliteEventLog implements EventLog {
-  /** Who may do what, kept in the same file. */
+  /** The tokens, which are in the same file. */
   readonly tokens: TokenTable;
   readonly #path: string;
   readonly #file: OpenFile;
@@ -56,7 +56,7 @@ export class SqliteEventLog implements EventLog {
   #closing: Promise<void> | undefined;
   #isClosed = false;
 
-  /** Opens or makes the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
+  /** Opens or creates the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: LogInternals = {}) {
     const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
     this.#path = path;
@@ -136,8 +136,9 @@ export class SqliteEventLog implements EventLog {
   }
 
   /**
-   * A copy of the history as it is about now; publishing goes on, and pruning waits. Rejects with `storage_full` when
-   * there is no space for it, with the signal's reason once that is aborted, and with `shutting_down` once the log is closing.
+   * Makes a copy of the history as of about now. Publishing continues meanwhile, and pruning waits. Rejects with
+   * `storage_full` if there is no space for it, with the signal's reason once that is aborted, and with `shutting_down`
+   * once the log is closing.
    */
   async backup(signal: AbortSignal): Promise<BackupFile> {
     if (this.#closing) throw shuttingDown();
@@ -158,7 +159,7 @@ export class SqliteEventLog implements EventLog {
     return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
   }
 
-  /** Appends that wait for their commit. */
+  /** Appends that are waiting for their commit. */
   get queueDepth(): number {
     return this.#queue.depth;
   }
@@ -167,7 +168,7 @@ export class SqliteEventLog implements EventLog {
     return this.#file.walBytes();
   }
 
-  /** Idempotency keys that were forgotten because there were too many, since the history was opened. */
+  /** Idempotency keys forgotten because there were too many, since the history was opened. */
   get keysForgotten(): number {
     return this.#history.keys.forgotten;
   }
@@ -195,7 +196,7 @@ export class SqliteEventLog implements EventLog {
   }
 
   async #close(): Promise<void> {
-    // What was accepted may still wait for the keys.
+    // Accepted appends may still be waiting for the keys.
     if (!this.#history.keys.isLoaded) await this.#history.keys.load();
     this.#queue.drain();
     await this.#upkeep.stop();

@@ -8,23 +8,23 @@ import { type Candidates, merge, type Search } from "./events/merge.ts";
 import { Selection } from "./events/selection.ts";
 import type { SeriesTable } from "./events/series-table.ts";
 
-/** What one call may read, so that a reader of large events does not hold the memory or the loop. */
+/** What one call may read, so that reading large events blocks neither memory nor the loop. */
 const PAGE_BYTES = 1024 * 1024;
-/** Reading the head of an event somewhere costs what about eight steps along the events do (measured: 2.6 µs and 0.3 µs). */
+/** Reading the head of an event at a random place costs about as much as eight steps of a walk. */
 const STEPS_PER_READ = 8;
-/** Events that one call walks along at the most: about 2 ms. */
+/** Maximum number of events that one call walks along: about 2 ms. */
 const MAX_STEPS = 8192;
-/** Events that a walk reads at a time, as it may have found enough. */
+/** Events that a walk reads at a time, as it may then have found enough. */
 const CHUNK_STEPS = 512;
-/** Heads that are read to find a place in a chain, for each doubling of the number of its events. */
+/** Heads read to find a place in a chain, for each doubling of the number of its events. */
 const READS_PER_DOUBLING = 1.5;
-/** A walk that finds less than this share of what was expected is given up. */
+/** A walk that finds less than this part of what was expected is given up. */
 const LEAST_SHARE = 0.25;
-/** Series whose names one walk reads from the file, at the most: about a millisecond, too. */
+/** Maximum number of series whose names one walk reads from the file: about a millisecond, too. */
 const MAX_MISSES = 512;
-/** Series whose events are merged at the most; with more, one of their events is met soon by walking. */
+/** Maximum number of series whose events are merged; with more, a walk soon meets one of their events. */
 const MAX_MERGED = 1024;
-/** Series that are looked at to find out how common all of them are. */
+/** Series that are examined to estimate how common the events of all of them are. */
 const SAMPLE = 16;
 
 export interface HistoryOptions {
@@ -35,10 +35,16 @@ export interface HistoryOptions {
 }
 
 /**
- * Searches the events: every one of them, along the events, or along the chains of the series that are wanted, whichever
- * costs least. Every call does a bounded amount of work.
+ * Searches the events, in one of three ways: all events by their ids, if everything matches; walking along all events;
+ * or following the chains of the matching series. It takes the cheapest one, and each call does a bounded amount of
+ * work.
  *
- * What is damaged is found by every search that may have wanted it: no event is missed without being named.
+ * In this order: if the matching series are not known completely, or damage may hide events of one, it walks. Otherwise
+ * it estimates the steps after which a walk has found enough. It walks that far if this costs less than following the
+ * chains, and follows the chains for the rest.
+ *
+ * What holds: an event that matches is returned or named as damaged by every search that passes it, never skipped. A
+ * damaged event may be of any series, so every search that might have matched it names it.
  */
 export class HistoryReader {
   readonly #bounds: Bounds;
@@ -63,8 +69,8 @@ export class HistoryReader {
   }
 
   /**
-   * Undefined when the event is not kept, or not one of these topics: with topics, that takes one look at the file whatever
-   * the reason is. Throws `internal` when the event is damaged.
+   * Undefined if the event is not kept, or its topic does not match. With topics, this takes one access to the file
+   * whatever the reason is. Throws `internal` if the event is damaged.
    */
   get(id: number, topics?: TopicMatcher): Event | undefined {
     if (topics && !this.#isOf(id, topics)) return undefined;
@@ -74,18 +80,21 @@ export class HistoryReader {
     return stored.event;
   }
 
-  /** The time of the event, in milliseconds since 1970; of the nearest one that is kept and intact, when it is not. */
+  /**
+   * The time of the event, in milliseconds since 1970; if it is not kept or damaged, that of the nearest event that is
+   * intact.
+   */
   timeAt(id: number): number {
     const { floor, head } = this.#bounds;
     return this.#events.timedAt(Math.min(Math.max(id, floor), head), floor).createdAtMs;
   }
 
-  /** The newest event that is before this time for sure: damaged ones have no time. */
+  /** The newest event that is certainly before this time, as damaged ones have no time. */
   idBefore(timeMs: number): number {
     return this.#events.timedAt(this.#lastBefore(timeMs), this.#bounds.floor).id;
   }
 
-  /** Found without reading the data: how large an event is must not show to those who may not see it. */
+  /** Decided without reading the data: the size of an event must not show to readers outside its scope. */
   #isOf(id: number, topics: TopicMatcher): boolean {
     const seriesId = this.#events.seriesOf(id);
     const series = seriesId > 0 ? this.#series.get(seriesId) : undefined;
@@ -94,7 +103,7 @@ export class HistoryReader {
 
   /**
    * The newest event that may be before this time, damaged ones included. Found by halving the ids, as `created_at`
-   * rises with them: no index on time is needed.
+   * rises with them; no index on time is needed.
    */
   #lastBefore(timeMs: number): number {
     let low = this.#bounds.floor - 1;
@@ -154,7 +163,7 @@ export class HistoryReader {
     return !this.#chains.hasBroken || !ids.values().some((id) => this.#chains.isBroken(id));
   }
 
-  /** Throws `BrokenChain`. */
+  /** Walks as far as that is worthwhile, then follows the chains. Throws `BrokenChain`. */
   #followOrWalk(selection: Selection, search: Search): Candidates {
     if (selection.ids.size === 0) return { ids: [], end: endOf(search), done: true };
     const expected = this.#stepsWorthwhile(selection.ids, search);
@@ -172,7 +181,7 @@ export class HistoryReader {
     return { ...merged, ids: [...walked.ids, ...merged.ids] };
   }
 
-  /** Steps after which a walk has most likely found enough; 0 when to follow the chains costs less. */
+  /** Steps after which a walk has most likely found enough; 0 if following the chains costs less. */
   #stepsWorthwhile(ids: ReadonlySet<number>, { high, limit, direction }: Search): number {
     const sample = [...ids.values().take(SAMPLE)];
     const length = sample.reduce((sum, id) => sum + this.#chains.depth(id) + 1, 0) / sample.length;
@@ -182,7 +191,7 @@ export class HistoryReader {
     return expected <= STEPS_PER_READ * (ids.size * readsToStart + 2 * limit) ? expected : 0;
   }
 
-  /** Steps along the events; those whose series is unknown are among the candidates. */
+  /** Walks along the events; those with an unknown series are among the candidates. */
   #walk(selection: Selection, search: Search, maxSteps: number): Candidates {
     const { low, high, limit, direction } = search;
     const lastMiss = this.#series.misses + MAX_MISSES;
@@ -207,7 +216,7 @@ export class HistoryReader {
     return seriesId === 0 || selection.wants(seriesId) || this.#isUnknown(seriesId);
   }
 
-  /** Whether the name of the series cannot be had. */
+  /** Whether the name of the series is unknown. */
   #isUnknown(seriesId: number): boolean {
     if (this.#series.isTrusted) return false;
     const series = this.#series.get(seriesId);
@@ -215,17 +224,17 @@ export class HistoryReader {
   }
 }
 
-/** Where a search stands that has found nothing more. */
+/** The end of a search that has found nothing more. */
 function endOf({ low, high, direction }: Search): number {
   return direction === 1 ? high - 1 : low + 1;
 }
 
-/** Where a search stands whose range is empty: never behind where it began. */
+/** The end of a search with an empty range: never behind its start. */
 function passed(from: number, low: number, high: number, direction: 1 | -1): number {
   return direction === 1 ? Math.max(from, high - 1) : Math.min(from, low + 1);
 }
 
-/** Ids have no gaps: all of them are known without a look at the file. */
+/** Every id in the range: ids are consecutive, so all are known without reading the file. */
 function everyId({ low, high, limit, direction }: Search): Candidates {
   const count = Math.min(limit, high - low - 1);
   const first = direction === 1 ? low + 1 : high - 1;

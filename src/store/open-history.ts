@@ -13,13 +13,13 @@ import { HistoryReader } from "./history.ts";
 import { IdempotencyKeys } from "./keys/idempotency.ts";
 import { TopicList } from "./topic-list.ts";
 
-/** What only tests change. */
+/** Options that only tests change. */
 export interface StoreInternals {
   /** Events after which changed ends of series are written. */
   endsInterval?: number;
-  /** Series that are kept in memory at the most. */
+  /** Maximum number of series in memory. */
   cachedSeries?: number;
-  /** Events that are kept in memory at the most. */
+  /** Maximum number of events in memory. */
   recentEvents?: number;
 }
 
@@ -31,7 +31,7 @@ export interface OpenHistoryOptions {
   readonly internals: StoreInternals;
 }
 
-/** Everything that stands in the file, read as far as opening must. */
+/** The contents of the file, read as far as opening requires. */
 export function openHistory({ database, damage, maxKeys, onKeysForgotten, internals }: OpenHistoryOptions) {
   const stored = readMeta(database);
   const bounds = new HistoryBounds(readBounds(database, stored, damage));
@@ -60,7 +60,7 @@ export function openHistory({ database, damage, maxKeys, onKeysForgotten, intern
     history,
     topics,
     keys,
-    /** Verifies some more of the series; false when none are left. */
+    /** Verifies some more of the series; returns false if none are left. */
     verifyNext: () => series.verifyNext(expected),
     space: new Space(database),
     meta: new Meta(database),

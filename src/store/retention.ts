@@ -13,7 +13,7 @@ import type { Transactor } from "./file/transactor.ts";
 import type { HistoryReader } from "./history.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 
-/** Events in the first slice; the next ones are as large as the last one's time allows, within these bounds. */
+/** Events in the first slice. The size of the next ones follows the time of the last one, within these bounds. */
 const FIRST_SLICE_EVENTS = 200;
 const MIN_SLICE_EVENTS = 20;
 export const MAX_SLICE_EVENTS = 1000;
@@ -30,26 +30,26 @@ export interface PrunerOptions {
   readonly keys: IdempotencyKeys;
   readonly space: Space;
   readonly meter: Meter;
-  /** Called once when what is no event fills `maxBytes`, which the rule then does not count. */
+  /** Called once when data other than events fills `maxBytes`, which the rule then does not count. */
   readonly onFull: (detail: string) => void;
 }
 
 type SliceRow = [...HeadRow, dataBytes: number];
 
 interface Slice {
-  /** How many rows go. */
+  /** Number of rows to delete. */
   readonly rows: number;
-  /** The last id that goes. */
+  /** The last id to delete. */
   readonly reached: number;
-  /** Series that nothing is left of. */
+  /** Series without any event left. */
   readonly emptied: readonly number[];
-  /** The time of the last event that goes, if that is known. */
+  /** The time of the last deleted event, if it is known. */
   readonly lastAtMs: number | undefined;
 }
 
 /**
- * Removes the oldest events, a slice a turn of the loop, and gives the space back. Nothing else is written but what goes
- * with them: the series of which they were the last ones, and how far it went.
+ * Removes the oldest events, one slice in each turn of the loop, and returns the space to the file system. A slice is
+ * one transaction: the events, the series that have no event left, and the new floor. Nothing else is written.
  */
 export class Pruner {
   readonly #bounds: HistoryBounds;
@@ -87,7 +87,7 @@ export class Pruner {
 
   /**
    * Removes what the rules no longer keep at `nowMs`; resolves with the number of events removed. Ends early, after a
-   * slice, once `isClosing` says so. Rejects with what SQLite threw; what was removed until then stays so.
+   * slice, once `isClosing` returns true. Rejects with what SQLite threw; what was removed by then stays removed.
    */
   async prune(rules: Retention, nowMs: number, isClosing: () => boolean): Promise<number> {
     const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
@@ -102,7 +102,10 @@ export class Pruner {
     return pruned;
   }
 
-  /** What the whole file may have, so that the events have no more than `maxBytes`: keys are no events, and have a limit of their own. */
+  /**
+   * The maximum size of the file, so that the events have at most `maxBytes`: keys are not events, and have a limit of
+   * their own.
+   */
   #allowed(maxBytes: number): number {
     const { bytes } = this.#keys;
     if (bytes > maxBytes && !this.#hasSaidFull) {
@@ -120,7 +123,10 @@ export class Pruner {
     return maxAgeMs === undefined ? 0 : this.#history.idBefore(nowMs - maxAgeMs);
   }
 
-  /** Half of what seems to be too much, as only the file can tell what an event takes in it; then it is asked again. */
+  /**
+   * Half of what seems to be too much, as only the file shows how much space an event takes in it; then it is measured
+   * again.
+   */
   #cutBySize(maxBytes: number | undefined): number {
     const { floor, head } = this.#bounds;
     if (maxBytes === undefined || floor > head) return 0;
@@ -151,7 +157,10 @@ export class Pruner {
     return { rows: rows.length, reached, emptied: this.#emptiedBy(intact, reached), lastAtMs };
   }
 
-  /** The last event of a series may be one whose row is damaged: then every series is looked at. */
+  /**
+   * The series that this slice empties. A row that is missing or damaged may have been the last event of any series;
+   * then every series is examined.
+   */
   #emptiedBy(rows: readonly SliceRow[], reached: number): number[] {
     if (rows.length < reached - this.#bounds.floor + 1) return this.#everyEmptiedBy(reached);
     const seriesIds = new Set(rows.map(([, seriesId]) => seriesId));
@@ -161,7 +170,10 @@ export class Pruner {
     });
   }
 
-  /** A series whose end was not found has no event that can be read but those that `series_end` stands for. */
+  /**
+   * The same, of all series. One without a known end has no readable event after `openedTo`, so it is empty once the
+   * slice reaches that far.
+   */
   #everyEmptiedBy(reached: number): number[] {
     const least = reached >= this.#ends.openedTo ? 0 : 1;
     return [...this.#ends.endingWithin(least, reached, this.#series.endsRows())].filter((id) => this.#series.get(id));
@@ -174,7 +186,7 @@ export class Pruner {
     if (lastAtMs !== undefined) this.#meta.set("pruned_at", lastAtMs);
   }
 
-  /** The oldest rows that fit into a slice, and the id up to which that is everything there is. */
+  /** The oldest rows that fit into a slice, and the id up to which these are all. */
   #takeRows(upTo: number): { rows: SliceRow[]; reached: number } {
     const rows = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
     let bytes = 0;
@@ -186,7 +198,7 @@ export class Pruner {
     }
     const isLast = count === rows.length && count < this.#sliceEvents;
     const reached = isLast ? upTo : (rows[count - 1]?.[0] ?? upTo);
-    // Rows that are missing were damaged: the floor passes them all the same, and rows that stray below it do not move it.
+    // Missing rows are damage: the floor passes them all the same. Stray rows below the floor do not move it.
     return { rows: rows.slice(0, count), reached: Math.max(reached, this.#bounds.floor - 1) };
   }
 }

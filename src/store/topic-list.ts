@@ -6,19 +6,19 @@ import { rangesOf } from "./events/selection.ts";
 import type { SeriesNaming } from "./events/series-row.ts";
 import type { NameRange, SeriesTable } from "./events/series-table.ts";
 
-/** Names that one call takes from the index: about a millisecond. */
+/** Names that one call reads from the index: about a millisecond. */
 const MAX_NAMES = 2048;
-/** Names that are read in one go. */
+/** Names that are read at a time. */
 const CHUNK_NAMES = 128;
-/** Heads of events that one call reads, beside those for one series: about a millisecond, too. */
+/** Heads of events that one call reads, besides those for one series: about a millisecond, too. */
 const MAX_READS = 512;
-/** Topics with more series than one call can count, whose sums so far are remembered for the next call. */
+/** Topics with more series than one call can count. Their partial sums are remembered for the next call. */
 const MAX_UNFINISHED = 16;
 
-/** What is known of a topic when some of its series have been counted. */
+/** The partial result for a topic of which some series have been counted. */
 interface Sum {
   readonly topic: string;
-  /** The series that was counted last. */
+  /** The last series that was counted. */
   counted: SeriesNaming;
   count: number;
   lastId: number;
@@ -31,7 +31,7 @@ export interface TopicListOptions {
   readonly timeAt: (id: number) => number;
 }
 
-/** Lists topics from the index of names, in code point order, with a bounded amount of work a call. */
+/** Lists topics from the index of names, in code point order, with a bounded amount of work per call. */
 export class TopicList {
   readonly #series: SeriesTable;
   readonly #chains: Chains;
@@ -72,14 +72,14 @@ export class TopicList {
     }
   }
 
-  /** Ends the page in the middle of a topic; the next one goes on there. */
+  /** Ends the page in the middle of a topic; the next page continues there. */
   #interrupt(sum: Sum | undefined, topics: readonly TopicSummary[], end: string): TopicPage {
     if (this.#unfinished.size >= MAX_UNFINISHED) this.#unfinished.clear();
     if (sum) this.#unfinished.set(sum.topic, sum);
     return { topics, end, done: false };
   }
 
-  /** What an earlier page has counted of a topic. */
+  /** The partial result of an earlier page for a topic. */
   #takeUnfinished(topic: string): Sum | undefined {
     const sum = this.#unfinished.get(topic);
     this.#unfinished.delete(topic);
@@ -93,7 +93,7 @@ export class TopicList {
       sum.count += this.#chains.count(name.id);
     } catch (error) {
       if (!(error instanceof BrokenChain)) throw error;
-      // How many there are cannot be told; that there are some can.
+      // Their number is unknown, but there are some.
       sum.count++;
     }
   }
@@ -103,22 +103,22 @@ export class TopicList {
   }
 }
 
-/** Goes along the names of some ranges, as far as one call may. */
+/** Walks along the names of some ranges, as far as one call may. */
 class NameWalk {
   readonly #series: SeriesTable;
   readonly #ranges: readonly NameRange[];
   #range = 0;
   #position: SeriesNaming | undefined;
   #chunk: SeriesNaming[] = [];
-  /** The chunk is the last one of the range. */
+  /** The chunk is the last one of its range. */
   #isLastChunk = false;
   #left = MAX_NAMES;
 
-  /** Begins after a topic. */
+  /** Starts after a topic. */
   constructor(series: SeriesTable, ranges: readonly NameRange[], after: string) {
     this.#series = series;
     this.#ranges = ranges;
-    // No topic has this character, so this stands after every series of the topic.
+    // No topic contains this character, so this is after every series of the topic.
     this.#position = after === "" ? undefined : { id: 0, topic: `${after}\0`, source: "" };
   }
 
@@ -140,7 +140,7 @@ class NameWalk {
     return name;
   }
 
-  /** Goes on after this name, which lies in the same range. */
+  /** Continues after this name, which is in the same range. */
   passTo(name: SeriesNaming): void {
     this.#chunk = [];
     this.#isLastChunk = false;

@@ -6,7 +6,7 @@ import type { WriteHealth } from "./file/write-health.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 import type { Pruner } from "./retention.ts";
 
-/** Between two slices of verifying, this many times its length goes to everything else. */
+/** Between two slices of verification, this many times the duration of a slice is left for everything else. */
 const REST_FACTOR = 9;
 
 export interface UpkeepOptions {
@@ -14,11 +14,11 @@ export interface UpkeepOptions {
   readonly keys: IdempotencyKeys;
   readonly health: WriteHealth;
   readonly meter: Meter;
-  /** Verifies some more of what was not verified at the opening; false when nothing is left. */
+  /** Verifies some more of what was not verified when the file was opened; returns false if nothing is left. */
   readonly verifyNext: () => boolean;
 }
 
-/** What goes on beside appends, in slices: pruning and backups, one after another, and the verifying of many series. */
+/** Work besides appends, in slices: pruning and backups, one after another, and the verification of many series. */
 export class Upkeep {
   readonly #pruner: Pruner;
   readonly #keys: IdempotencyKeys;
@@ -37,7 +37,7 @@ export class Upkeep {
     this.#verifyNext = verifyNext;
   }
 
-  /** Begins to verify. */
+  /** Starts the verification. */
   start(): void {
     this.#verifying = this.#verify();
   }
@@ -47,7 +47,7 @@ export class Upkeep {
     return this.after(() => this.#prune(rules, nowMs));
   }
 
-  /** Does the work when nothing else of this is under way. Rejects with `shutting_down` once this is stopping. */
+  /** Does the work after other work of this kind has ended. Rejects with `shutting_down` once this is stopping. */
   after<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isStopping) return Promise.reject(shuttingDown());
     const run = this.#running.then(work);
@@ -59,7 +59,7 @@ export class Upkeep {
     return this.#isStopping;
   }
 
-  /** Ends what is under way, after its slice. */
+  /** Ends the current work, after its slice. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     await this.#running;

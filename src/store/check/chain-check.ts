@@ -5,22 +5,22 @@ import type { CheckedHistory } from "./checked-history.ts";
 import { EndCheck } from "./end-check.ts";
 import { SeriesWindow } from "./series-window.ts";
 
-/** Series whose chains are followed at once, in 32 MiB. When there are more, the events are gone through again. */
+/** Series whose chains are followed at once, in 32 MiB. If there are more, the events are read again. */
 const WINDOW_SERIES = 2 ** 20;
 /** Events between two turns of the loop. */
 const PAGE_EVENTS = 5000;
 
 /**
- * Follows the chain of every series along all events: each event must name the one of its series before it, and the one
- * that its skip leads to; the stored ends must be those of the chains. A damaged event may be of any series, so nothing
- * is held against a link to one.
+ * Follows the chain of every series along all events. What must hold: each event names the one before it in its series,
+ * and the one that its skip leads to; and the stored ends are those of the chains. A damaged event may be of any
+ * series, so a link to one is not an error.
  */
 export class ChainCheck {
   readonly #history: CheckedHistory;
   readonly #events: EventTable;
   readonly #ends: EndCheck;
   readonly #windowSeries: number;
-  /** No event that was passed is damaged. */
+  /** No event so far is damaged. */
   #isWhole = true;
 
   /** Only tests change `windowSeries`. */
@@ -31,7 +31,7 @@ export class ChainCheck {
     this.#windowSeries = windowSeries;
   }
 
-  /** Yields, between pieces of the work, how much of it is done: 0 to 1. */
+  /** Yields, between steps of the work, how much of it is done: 0 to 1. */
   *run(): Generator<number> {
     const { database } = this.#history;
     const [count = 0] = database.query("select count(*) from series").values().flat() as number[];
@@ -82,18 +82,18 @@ export class ChainCheck {
     return undefined;
   }
 
-  /** `last` is the last intact event of the series that was seen before; 0 when there is none. */
+  /** `last` is the last intact event of the series before it; 0 if there is none. */
   #isPrevious({ previous }: EventHead, last: number): boolean {
     if (previous === last) return true;
     if (previous < this.#history.floor) return last === 0;
     return previous > last && this.#headAt(previous) === undefined;
   }
 
-  /** `isKept`: the event that the skip should lead to is one of the history. */
+  /** `isKept`: the event that the skip should lead to is kept. */
   #isSkip({ seriesId, previous, skip, depth }: EventHead, isKept: boolean): boolean {
     const skipDepth = skipDepthOf(depth);
     if (skipDepth < 0) return skip === 0;
-    // Where an event on the way to it was damaged when it was looked for, there is none.
+    // If an event on the way to it was damaged when the link was made, there is none.
     if (skip < this.#history.floor) return !isKept || (skip === 0 && !this.#isWhole);
     if (skipDepth === depth - 1) return skip === previous;
     const target = this.#headAt(skip);
@@ -101,14 +101,14 @@ export class ChainCheck {
     return target.seriesId === seriesId && target.depth === skipDepth;
   }
 
-  /** A series goes with its last event. */
+  /** Reports series without events: a series is removed with its last event. */
   #findEmpty(window: SeriesWindow): void {
     for (let at = 0; at < window.size; at++) {
       if (window.lastOf(at) === 0) this.#history.damage.note(`series ${window.idAt(at)}: it has no events`);
     }
   }
 
-  /** Undefined when the event is missing or damaged. */
+  /** Undefined if the event is missing or damaged. */
   #headAt(id: number): EventHead | undefined {
     return this.#events.headsBetween(id, id)[0];
   }

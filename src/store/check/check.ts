@@ -15,35 +15,35 @@ import { ChainCheck } from "./chain-check.ts";
 import { type CheckedHistory, checkedHistory } from "./checked-history.ts";
 import { EventCheck } from "./event-check.ts";
 
-/** Series that are kept in memory, some 6 MB. Those of other events are read again. */
+/** Series in memory, some 6 MB. The others are read again. */
 const CACHED_SERIES = 20_000;
 /** Idempotency keys between two turns of the loop. */
 const PAGE_KEYS = 5000;
 
 export interface CheckOptions {
-  /** Told of each thing that is damaged. */
+  /** Called with each damage. */
   onDamage: (detail: string) => void;
-  /** Called with what is no damage for sure: commits that are left out, as when the power failed. */
+  /** Called with findings that may be no damage: omitted commits, as after a power failure. */
   onWarning?: (detail: string) => void;
-  /** Told now and then what is being looked at, and how much of it is done: 0 to 1. */
+  /** Called now and then with what is being checked, and how much of it is done: 0 to 1. */
   onProgress?: (what: string, done: number) => void;
 }
 
 export interface CheckReport {
   readonly isSound: boolean;
-  /** Things that are damaged, but were too many to be told. */
+  /** Number of damages that were too many to report. */
   readonly untold: number;
-  /** Events that are kept and sound, and the range of the ids that are kept. */
+  /** Number of intact events, and the range of the ids that are kept. */
   readonly events: number;
   readonly floor: number;
   readonly head: number;
 }
 
 /**
- * Looks at all of a history file that nobody uses, without changing it, and names what is damaged.
+ * Checks all of a history file that no process uses, without changing it, and reports the damage.
  *
- * Reads it piece by piece: the memory that this takes is bounded, however many events and series there are.
- * Throws `unavailable` when there is no such history, or when it cannot be looked at.
+ * Reads it step by step: the memory is bounded, however many events and series there are. Throws `unavailable` if there
+ * is no such history, or if it cannot be read.
  */
 export async function checkFile(name: string, options: CheckOptions): Promise<CheckReport> {
   const path = realPath(name);
@@ -99,7 +99,7 @@ class Check {
     return { events: events.sound, floor: history.floor, head: history.head };
   }
 
-  /** Goes on with the work in turns of the loop. */
+  /** Does the work in turns of the loop. */
   async #follow(what: string, work: Iterable<number>): Promise<void> {
     await this.#attempt(what, async () => {
       for (const done of work) {
@@ -109,7 +109,7 @@ class Check {
     });
   }
 
-  /** What SQLite throws on the way is a finding, too. */
+  /** Does the work; what SQLite throws meanwhile is a finding, too. */
   async #attempt(what: string, work: () => void | Promise<void>): Promise<void> {
     try {
       await work();
@@ -120,7 +120,7 @@ class Check {
   }
 }
 
-/** What SQLite itself can find: trees, indexes, free pages, types. */
+/** Checks what SQLite itself can find: trees, indexes, free pages, types. */
 function checkStructure(database: Database, damage: Damage): void {
   const rows = database.query("pragma integrity_check").values();
   for (const [text] of rows) if (text !== "ok") damage.note(`SQLite: ${String(text).replaceAll("\n", " ")}`);
@@ -134,7 +134,7 @@ function checkSchema(database: Database, damage: Damage): void {
   }
 }
 
-/** Which series are missing shows in the events. */
+/** Checks the rows of the series. Missing ones are found by their events. */
 function* checkSeries(series: SeriesTable): Generator<number> {
   while (series.verifyNext(() => [])) yield series.verified;
 }

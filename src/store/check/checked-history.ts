@@ -5,11 +5,11 @@ import type { Damage } from "../file/damage.ts";
 import type { MetaValues } from "../file/meta.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
 
-/** What the parts of a check look at. */
+/** The parts of a history that a check examines. */
 export interface CheckedHistory extends Bounds {
   readonly database: Database;
   readonly damage: Damage;
-  /** Up to which event the stored ends of the series are exact. */
+  /** The event up to which the stored ends of the series are exact. */
   readonly endsTo: number;
 }
 
@@ -17,7 +17,7 @@ export function checkedHistory(database: Database, damage: Damage, meta: MetaVal
   return { database, damage, endsTo: meta.ends_to, ...boundsOf(database, damage, meta) };
 }
 
-/** When the newest events cannot be read, the numbers of the whole have to do. */
+/** The bounds; if the newest events cannot be read, those in the meta table. */
 function boundsOf(database: Database, damage: Damage, meta: MetaValues): Bounds {
   try {
     const [floor, head] = readBounds(database, meta, damage);

@@ -42,7 +42,10 @@ export class EndCheck {
     this.#history.damage.note(`series ${id}: its stored end is ${end}, and its last event up to there is ${last}`);
   }
 
-  /** A later event is its end, too, if it is one of the series; so is one that was pruned, if none was seen. */
+  /**
+   * Whether the end is right. A later event is right, too, if it is one of the series; so is a pruned one, if no event
+   * of the series was seen.
+   */
   #isEnd(id: number, end: number, last: number): boolean {
     if (end <= last) return end === last;
     if (end < this.#history.floor) return true;
@@ -50,7 +53,7 @@ export class EndCheck {
     return event ? event.seriesId === id : end <= this.#history.head;
   }
 
-  /** The stored ends of a row; undefined, and reported, when they are damaged. */
+  /** The stored ends of a row; undefined, and reported, if they are damaged. */
   #endsFrom(firstId: number): Float64Array | undefined {
     const row = this.#row.get(firstId);
     if (row === null) return new Float64Array(ENDS_PER_ROW);

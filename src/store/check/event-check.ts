@@ -4,25 +4,25 @@ import { RecentEvents } from "../events/recent.ts";
 import type { SeriesTable } from "../events/series-table.ts";
 import type { CheckedHistory } from "./checked-history.ts";
 
-/** Events that are looked at in one go, unless they are large together. */
+/** Events that are checked at a time, unless they are large together. */
 const PAGE_EVENTS = 5000;
-/** Characters of JSON after which a page ends before. */
+/** Characters of JSON after which a page ends earlier. */
 const PAGE_CHARACTERS = 8 * 1024 * 1024;
 const MAX_STRAY = 100;
 
-/** Ids that follow one another and have the same thing wrong with them. */
+/** Consecutive ids with the same damage. */
 interface Run {
   readonly first: number;
   last: number;
   readonly reason: string;
 }
 
-/** Looks at every event from the floor to the head. */
+/** Checks every event from the floor to the head. */
 export class EventCheck {
-  /** Events found sound. */
+  /** Events found intact. */
   sound = 0;
   readonly #history: CheckedHistory;
-  /** Names what is damaged among the events that it loads. */
+  /** Reports the damage of the events that it loads. */
   readonly events: EventTable;
   #run: Run | undefined;
   #lastTime = "";
@@ -34,7 +34,7 @@ export class EventCheck {
     this.events = new EventTable({ database, series, recent: new RecentEvents(), onDamaged });
   }
 
-  /** Yields, between pieces of the work, how much of it is done: 0 to 1. */
+  /** Yields, between steps of the work, how much of it is done: 0 to 1. */
   *run(): Generator<number> {
     const { floor, head } = this.#history;
     for (let first = floor; first <= head; ) {

@@ -1,15 +1,15 @@
 import type { Database } from "bun:sqlite";
 import type { EventHead } from "../events/event-head.ts";
 
-/** What the events that were seen say of some series that follow one another, in 32 bytes a series. */
+/** What the events seen so far show about some consecutive series, in 32 bytes a series. */
 export class SeriesWindow {
   readonly #ids: Float64Array;
-  /** The last event that was seen; 0 when none was. */
+  /** The last event seen; 0 if none was. */
   readonly #last: Float64Array;
   readonly #depth: Float64Array;
   readonly #firstDepth: Float64Array;
 
-  /** Takes the series that follow `id`, `limit` of them at the most. */
+  /** The series after `id`, at most `limit` of them. */
   static after(database: Database, id: number, limit: number): SeriesWindow {
     const rows = database.query<{ id: number }, [number, number]>(
       "select id from series where id > ? order by id limit ?",
@@ -36,7 +36,7 @@ export class SeriesWindow {
     return this.#ids[at] ?? 0;
   }
 
-  /** The place of a series; undefined when it is not one of these. */
+  /** The place of a series; undefined if it is not one of these. */
   placeOf(id: number): number | undefined {
     let low = 0;
     let high = this.#ids.length;
@@ -48,7 +48,7 @@ export class SeriesWindow {
     return this.#ids[low] === id ? low : undefined;
   }
 
-  /** The last event that was seen of the series at this place; 0 when none was. */
+  /** The last event seen of the series at this place; 0 if none was. */
   lastOf(at: number): number {
     return this.#last[at] ?? 0;
   }
@@ -58,12 +58,12 @@ export class SeriesWindow {
     return this.#depth[at] ?? 0;
   }
 
-  /** The depth of the first event that was seen, of those that are linked without a break to the last one. */
+  /** The depth of the first event seen of those that are linked without a break to the last one. */
   firstDepthOf(at: number): number {
     return this.#firstDepth[at] ?? 0;
   }
 
-  /** Notes the next event of the series at this place. */
+  /** Adds the next event of the series at this place. */
   add(at: number, { id, previous, depth }: EventHead): void {
     const last = this.lastOf(at);
     if (last === 0 || last !== previous) this.#firstDepth[at] = depth;

@@ -5,10 +5,10 @@ import { BusError } from "../../bus/errors.ts";
 
 /** Bytes read from the disk at a time. */
 const READ_BYTES = 256 * 1024;
-/** Free space that must be left when the copy is there, in bytes: publishing goes on. */
+/** Free space that must remain besides the copy, in bytes, as publishing continues. */
 const SPARE_BYTES = 64 * 1024 * 1024;
 
-/** A copy of the history in a file without a name: the operating system frees it when it is closed or the process dies. */
+/** A copy of the history in an unlinked file: the operating system frees it when it is closed or the process ends. */
 export class BackupFile implements AsyncDisposable {
   readonly size: number;
   readonly #handle: FileHandle;
@@ -17,8 +17,8 @@ export class BackupFile implements AsyncDisposable {
   #disposed: Promise<void> | undefined;
 
   /**
-   * Has the copy made beside the history, on a disk that holds a file of this size, and takes the file's name away.
-   * Throws `storage_full`, having made nothing, when the copy would take the space that publishing needs.
+   * Makes the copy beside the history, on a disk that has space for `bytes`, and unlinks it. Throws `storage_full`, and
+   * makes nothing, if the copy would take the space that publishing needs.
    */
   static async make(history: string, bytes: number, copy: (path: string) => Promise<void>): Promise<BackupFile> {
     const path = history === ":memory:" ? join(tmpdir(), `eventbus-backup-${process.pid}`) : `${history}-backup`;
@@ -28,7 +28,7 @@ export class BackupFile implements AsyncDisposable {
       await requireSpace(path, bytes);
       const copied = copy(path);
       copied.catch(() => {}); // it is awaited below
-      // The copy has opened it by now. Where an open file cannot be removed, closing does it.
+      // The copy has opened it by now. If an open file cannot be removed, closing it does.
       await rm(path, { force: true }).catch(() => {});
       await copied;
       return new BackupFile(handle, path, (await handle.stat()).size);

@@ -3,31 +3,33 @@ import type { Bounds } from "../events/bounds.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { makeHistory } from "../file/sqlite.ts";
 
-/** What a slice may hold the loop for, in milliseconds. An append passes some turns of the loop, each with a slice in it. */
+/**
+ * Target duration of a slice, in milliseconds. An append waits for several turns of the loop, each with a slice in it.
+ */
 const SLICE_MS = 2;
-/** Rows between two looks at the clock, and the characters after which it is looked at before. */
+/** Rows between two looks at the clock, or fewer if they have this many characters. */
 const CHUNK_ROWS = 64;
 const CHUNK_CHARACTERS = 256 * 1024;
 
-/** Tables of a few rows, copied in one go. */
+/** Tables of a few rows, copied at once. */
 const SMALL_TABLES = ["meta", "token"];
 
 export interface CopyOptions {
-  /** Told now and then how much of the events is done: 0 to 1. */
+  /** Called now and then with how much of the events is done: 0 to 1. */
   readonly onProgress?: ((done: number) => void) | undefined;
-  /** Throws when the copy should be given up. Asked in every turn of the loop. */
+  /** Throws if the copy should be abandoned. Called in every turn of the loop. */
   readonly checkGoOn?: () => void;
-  /** What a slice may hold the loop for, in milliseconds; only tests change it. */
+  /** Target duration of a slice, in milliseconds; only tests change it. */
   readonly sliceMs?: number;
 }
 
 /**
- * Copies a history, which may be written meanwhile, into a file that is made: all events up to the newest one of a
- * moment near the beginning, and everything that is known of them. Holds the loop for a few milliseconds at a time, and
- * in memory no more than a few rows.
+ * Copies a history that may be written meanwhile into a new file: all events up to the head of a moment near the start,
+ * and everything that belongs to them. Blocks the loop for a few milliseconds at a time, and holds only a few rows in
+ * memory.
  *
- * No event may be removed meanwhile. What is appended after that moment is not in the copy. Nothing of the copy is
- * synced to the disk, and what there is of it when this throws is of no use.
+ * MUST NOT run while events are removed. Events appended after that moment are not in the copy. Nothing of the copy is
+ * synced to the disk, and if this throws, what was written is useless.
  */
 export async function copyHistory(
   source: Database,
@@ -45,12 +47,12 @@ export async function copyHistory(
 
 type Row = Record<string, string | number | bigint | Uint8Array | null>;
 
-/** Which rows of a table are copied, in the order of their row ids; by default all. */
+/** Which rows of a table are copied, in the order of their row ids; default: all. */
 interface Selection {
   readonly after?: number;
   readonly upTo?: number;
   readonly isWanted?: (row: Row) => boolean;
-  /** Told the row id that the copying has come to. */
+  /** Called with the row id that was reached. */
   readonly onProgress?: (id: number) => void;
 }
 
@@ -68,11 +70,12 @@ class Copy {
 
   async run(bounds: Bounds): Promise<void> {
     this.#target.run("begin");
-    // meta says up to where series_end is exact: so it comes before that, and what is written meanwhile is only further.
+    // meta says up to which event series_end is exact, so it is copied first: what is written meanwhile is only
+    // further.
     for (const table of SMALL_TABLES) this.#copyWhole(table);
     await this.#copyRows("series_end");
     await this.#copyRows("series");
-    // No turn of the loop has passed since the last series: every event up to here is of one that was copied.
+    // No turn of the loop has passed since the last series, so the series of every event up to here was copied.
     const { floor, head } = bounds;
     const { onProgress } = this.#options;
     await this.#copyRows("event", {
@@ -81,7 +84,7 @@ class Copy {
       onProgress: (id) => onProgress?.((id - floor + 1) / (head - floor + 1)),
     });
     onProgress?.(1);
-    // What was published later is not in the copy, so its key must not be, either.
+    // Later events are not in the copy, so their keys must not be, either.
     await this.#copyRows("idempotency_key", { isWanted: ({ first_id }) => Number(first_id) <= head });
     this.#target.run("commit");
   }
@@ -105,14 +108,14 @@ class Copy {
     };
     for (let id = after; ; ) {
       const { last, isEnd } = eachOfChunk(rows.iterate(id, upTo), copy);
-      // At once, with what is there now: rows that come meanwhile would never end.
+      // In one go, with the rows that exist now: new rows would keep it from ending.
       if (isEnd) return;
       id = Number(last?.[columns[0] ?? ""]);
       await this.#yield(() => onProgress?.(id));
     }
   }
 
-  /** The row id is the first one, in a table that has one. */
+  /** The row id is the first column, in a table that has one. */
   #columnsOf(table: string): string[] {
     return this.#target.query("select name from pragma_table_info(?)").values(table).flat().map(String);
   }
@@ -122,7 +125,7 @@ class Copy {
     return this.#target.prepare(`insert into ${table} (${columns}) values (${values})`);
   }
 
-  /** Lets the loop serve what waits, once the slice is over. The pages of the slice are written at its end. */
+  /** At the end of a slice, writes its pages and yields to the loop. */
   async #yield(report: () => void): Promise<void> {
     if (performance.now() - this.#turnMs < (this.#options.sliceMs ?? SLICE_MS)) return;
     this.#target.run("commit");
@@ -134,7 +137,7 @@ class Copy {
   }
 }
 
-/** Copies the rows of a chunk, until there are many characters of them. */
+/** Copies the rows of a chunk, until they have many characters. */
 function eachOfChunk(rows: Iterable<Row>, copy: (row: Row) => void): { last: Row | undefined; isEnd: boolean } {
   let count = 0;
   let characters = 0;

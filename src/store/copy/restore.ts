@@ -13,20 +13,21 @@ import { isInUse, isSqliteError } from "../file/sqlite-error.ts";
 import { copyFile, type Reports, requireSound, WholeFile } from "./whole-file.ts";
 
 export interface Restored {
-  /** What is in the place of the file now. */
+  /** The check of the restored file. */
   readonly report: CheckReport;
-  /** Where the file that was there is now, if there was one. */
+  /** The path of the replaced file, if there was one. */
   readonly aside: string | undefined;
   /** The newest id of that file, if it could be read. */
   readonly replacedHead: number | undefined;
 }
 
 /**
- * Puts a checked copy of a history in the place of a file, which is kept aside under the name `aside`.
+ * Replaces a file by a checked copy of a history. The replaced file is kept under the name `aside`.
  *
- * At any moment there is, under the name `name`, the old history or the new one, whole. Only when the old one is so
- * damaged that its write-ahead log cannot be brought into it, a kill can leave none: then it stands under `aside`.
- * Throws `unavailable`, with everything as it was, when the copy is not sound or somebody has either file open.
+ * What holds: at any moment the file at `name` is the old history or the new one, complete. The only exception: if the
+ * old one is so damaged that its write-ahead log cannot be checkpointed, a kill can leave no file at `name`; the old
+ * one is then at `aside`. Throws `unavailable`, and changes nothing, if the copy is not intact or either file is open
+ * elsewhere.
  */
 export async function restoreFile(copy: string, name: string, aside: string, reports: Reports): Promise<Restored> {
   const path = realPath(name);
@@ -45,7 +46,7 @@ export async function restoreFile(copy: string, name: string, aside: string, rep
   }
 }
 
-/** Returns where what was there is now, if anything was. */
+/** Returns the path of the replaced file, if there was one. */
 function replace(file: WholeFile, aside: string): string | undefined {
   const { path } = file;
   const isThere = existsSync(path) || existsSync(`${path}-wal`);
@@ -61,7 +62,7 @@ function replace(file: WholeFile, aside: string): string | undefined {
   return isThere ? aside : undefined;
 }
 
-/** Not when it is damaged: SQLite would drop what comes after the damage, which somebody may want to look at. */
+/** False if it is damaged: SQLite would drop everything after the damage, which may still be of use. */
 function canCarryOutWal(path: string): boolean {
   try {
     const { isNew, wal } = inspectFile(path, SCHEMA_VERSION);
@@ -73,8 +74,9 @@ function canCarryOutWal(path: string): boolean {
 }
 
 /**
- * Brings the write-ahead log into its file and removes it, so that there is one file to replace, and keeps everybody out
- * until the answer is closed. Undefined when the file is too damaged for that. Throws `unavailable` when it is in use.
+ * Checkpoints the write-ahead log into its file and removes it, so that one file is to be replaced. No process can open
+ * the file until the returned database is closed. Undefined if the file is too damaged for that. Throws `unavailable`
+ * if it is in use.
  */
 function lockAlone(path: string): Database | undefined {
   let database: Database | undefined;
@@ -95,13 +97,13 @@ function lockAlone(path: string): Database | undefined {
   }
 }
 
-/** The main file goes first: a write-ahead log alone is refused, and never taken for that of another file. */
+/** Moves the main file first: a write-ahead log alone is rejected, and never taken for that of another file. */
 function moveAside(path: string, aside: string): void {
   for (const suffix of ["", "-wal"]) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   rmSync(`${path}-shm`, { force: true });
 }
 
-/** Early, before minutes are spent on a copy, and again at the end. */
+/** Called early, before minutes are spent on a copy, and again at the end. */
 function refuseInUse(path: string): void {
   refuseOpenHere(path);
   if (existsSync(path) && isInUseElsewhere(path)) throw new FileInUse(path);

@@ -10,24 +10,24 @@ import { openSnapshot } from "../file/snapshot.ts";
 import { SCHEMA_VERSION, schemaVersionOf } from "../file/sqlite.ts";
 import { copyHistory } from "./history-copy.ts";
 
-/** Where long work on files reports to. */
+/** Callbacks of long work on files. */
 export interface Reports {
-  /** Told what is being done, and how much of it: 0 to 1. */
+  /** Called with what is being done, and how much of it is done: 0 to 1. */
   readonly onProgress: (what: string, done: number) => void;
-  /** Called with what is no damage of the file that is read for sure, such as commits that were left out. */
+  /** Called with findings that may be no damage of the file, such as omitted commits. */
   readonly onWarning: (detail: string) => void;
 }
 
-/** What an interrupted command ends with: 128 and the signal's number. */
+/** Exit code of an interrupted command: 128 and the signal's number. */
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /**
- * A file that appears under its name whole, on the disk and checked, or not at all. Until then it has another name
- * beside it, which only `kill -9` leaves behind: on a signal that asks to end it is removed, and the process ends.
+ * A file that appears under its name complete, on the disk and checked, or not at all. Until then it has another name
+ * beside it, which only `kill -9` leaves behind: on a signal that ends the process, it is removed first.
  */
 export class WholeFile implements Disposable {
   readonly path: string;
-  /** What to write to. */
+  /** The path to write to. */
   readonly unfinished: string;
 
   constructor(path: string) {
@@ -38,7 +38,7 @@ export class WholeFile implements Disposable {
     process.on("SIGTERM", this.#onSignal);
   }
 
-  /** Gives it the owner and the rights of the file whose place it takes, or else the owner of the folder. */
+  /** Gives it the owner and the permissions of the file that it replaces, or else the owner of the folder. */
   inherit(): void {
     const there = statSync(this.path, { throwIfNoEntry: false });
     if (there) chmodSync(this.unfinished, there.mode & 0o777);
@@ -47,13 +47,13 @@ export class WholeFile implements Disposable {
     chownSync(this.unfinished, uid, gid);
   }
 
-  /** Syncs and checks what was written. Throws `unavailable`, with what is damaged, when it is not sound. */
+  /** Syncs and checks what was written. Throws `unavailable`, with the damage, if it is not intact. */
   async check(reports: Reports): Promise<CheckReport> {
     sync(this.unfinished);
     return await requireSound(this.unfinished, reports);
   }
 
-  /** Gives it its name, in the place of a file that has it. It survives a power cut when this returns. */
+  /** Gives it its name, and replaces a file with that name. Survives a power failure once this returns. */
   appear(): void {
     renameSync(this.unfinished, this.path);
     sync(dirname(this.path));
@@ -71,7 +71,7 @@ export class WholeFile implements Disposable {
   };
 }
 
-/** Copies a history that nobody has open, its write-ahead log included, without changing it. */
+/** Copies a history that no process has open, its write-ahead log included, without changing it. */
 export async function copyFile(name: string, target: string, { onProgress, onWarning }: Reports): Promise<void> {
   const path = realPath(name);
   const { isNew, damage: lost, warnings } = inspectFile(path, SCHEMA_VERSION);
@@ -92,7 +92,7 @@ export async function copyFile(name: string, target: string, { onProgress, onWar
   }
 }
 
-/** Checks all of a history that nobody has open. Throws `unavailable`, with what is damaged, when it is not sound. */
+/** Checks all of a history that no process has open. Throws `unavailable`, with the damage, if it is not intact. */
 export async function requireSound(path: string, { onProgress }: Pick<Reports, "onProgress">): Promise<CheckReport> {
   const found: string[] = [];
   const report = await checkFile(path, {
@@ -107,7 +107,7 @@ function damaged(path: string, what: string): FileError {
   return new FileError(`${path} is damaged: ${what}`);
 }
 
-/** Brings a file, or the names in a folder, to the disk. */
+/** Syncs a file, or the names in a folder, to the disk. */
 function sync(path: string): void {
   const file = openSync(path, "r");
   try {

@@ -4,15 +4,15 @@ import type { Damage } from "../file/damage.ts";
 import type { MetaValues } from "../file/meta.ts";
 import { HEAD_COLUMNS, type HeadRow, isIntact } from "./event-head.ts";
 
-/** Where the history begins and ends. It changes between two calls of a reader, never during one. */
+/** The first and the last id of the history. They change between two calls of a reader, never during one. */
 export interface Bounds {
-  /** The oldest id that is kept; `head + 1` when none is. */
+  /** The oldest id that is kept; `head + 1` if none is. */
   readonly floor: number;
-  /** The newest id ever given; 0 when none was. */
+  /** The newest id ever assigned; 0 if none was. */
   readonly head: number;
 }
 
-/** The bounds of an open history. The committer moves the head, the pruner the floor. */
+/** The bounds of an open history. The committer raises the head, the pruner the floor. */
 export class HistoryBounds implements Bounds {
   #floor: number;
   #head: number;
@@ -32,12 +32,12 @@ export class HistoryBounds implements Bounds {
     return this.#head;
   }
 
-  /** The time that no later event may go below, in milliseconds since 1970. */
+  /** The earliest `created_at` that the next event may have, in milliseconds since 1970. */
   get lastAtMs(): number {
     return this.#lastAtMs;
   }
 
-  /** Events up to this id, the last one of this time, were committed. */
+  /** Events up to this id were committed, the last one with this time. */
   extendTo(head: number, lastAtMs: number): void {
     this.#head = head;
     this.#lastAtMs = lastAtMs;
@@ -49,12 +49,12 @@ export class HistoryBounds implements Bounds {
   }
 }
 
-/** Damaged rows at the end that are looked past for the newest event that is intact. */
+/** Damaged rows at the end that are skipped to find the newest intact event. */
 const MAX_DAMAGED = 1000;
 
 /**
- * Finds out which ids were given, and the time that no later event may go below. Ids that were given but whose events
- * are gone stay given. Throws `unavailable` when that cannot be found out.
+ * Finds the ids that were assigned, and the earliest time that the next event may have. An id stays assigned when its
+ * event is lost. Throws `unavailable` if they cannot be determined.
  */
 export function readBounds(
   database: Database,

@@ -1,18 +1,22 @@
 /**
- * The rule by which the events of a series are linked: skew-binary random-access lists (Myers 1983, "An applicative
+ * The rule that links the events of a series: skew-binary random-access lists (Myers 1983, "An applicative
  * random-access stack").
  *
- * The events of a series, oldest first, are numbered by their depth from 0 on, and stand in complete binary trees whose
- * sizes are 1, 3, 7, 15 …; an event is the root of the tree that ends with it. Its `skip` names the last event before that
- * tree. So from any event, any older one is reached in a number of steps that grows with the logarithm of the distance.
+ * The events of a series have depths: 0, 1, 2 …, the oldest first. They form complete binary trees of the sizes 1, 3,
+ * 7, 15 …, one after the other, and each event is the root of the tree that ends with it. If the two trees before an
+ * event have the same size, the event joins them to one tree; otherwise it is a tree of size 1. Its `skip` names the
+ * last event before its tree.
+ *
+ * So any older event is reached in a number of steps that grows with the logarithm of the distance, and the span of a
+ * skip follows from the depth alone.
  */
 
-/** Spans are looked up below this depth, which is that of a whole tree, so that an append costs next to nothing. */
+/** Below this depth, which is that of a complete tree, spans come from a table, so an append costs almost nothing. */
 const TABLE_SIZE = 4095;
-/** The largest tree whose size 32-bit arithmetic can tell. */
+/** The largest tree whose size fits 32-bit arithmetic. */
 const MAX_SMALL_TREE = 2 ** 30 - 1;
 
-/** How many events the skip of the event at this depth goes back: the size of the tree that ends with it. */
+/** How many events the skip at this depth goes back: the size of the tree that ends with the event. */
 export function spanOf(depth: number): number {
   let rest = depth;
   while (rest >= TABLE_SIZE) {
@@ -23,12 +27,12 @@ export function spanOf(depth: number): number {
   return spans[rest] ?? 1;
 }
 
-/** The depth of the event that the skip of the one at this depth names; -1 when there is none. */
+/** The depth of the event that the skip at this depth names; -1 if there is none. */
 export function skipDepthOf(depth: number): number {
   return depth - spanOf(depth);
 }
 
-/** The largest of 1, 3, 7, 15 … that is not greater than `count`, which is 1 or more. */
+/** The largest of 1, 3, 7, 15 … that is at most `count`; `count` is at least 1. */
 function largestTreeWithin(count: number): number {
   if (count <= MAX_SMALL_TREE) return (1 << (31 - Math.clz32(count + 1))) - 1;
   let size = MAX_SMALL_TREE;
@@ -36,7 +40,7 @@ function largestTreeWithin(count: number): number {
   return size;
 }
 
-/** Two trees of one size, one after the other, and the event after them make one tree. */
+/** Two adjacent trees of the same size and the event after them are one tree. */
 const spans = new Uint16Array(TABLE_SIZE);
 for (let depth = 0; depth < TABLE_SIZE; depth++) {
   const last = spans[depth - 1] ?? 0;

@@ -7,15 +7,17 @@ import { type Series, UNKNOWN } from "./series.ts";
 import type { SeriesEnds } from "./series-ends.ts";
 import type { SeriesTable } from "./series-table.ts";
 
-/** Events whose heads are read in one go while the history is opened. */
+/** Events whose heads are read at a time while the history is opened. */
 const CHUNK_EVENTS = 4096;
-/** Series whose chains are known to be broken; with more of them, all are taken for broken. */
+/** Series with a broken chain that are remembered; with more, every chain is treated as broken. */
 const MAX_BROKEN = 10_000;
 
-/** Where a new event stands in the chain of its series. */
+/** The links of a new event in the chain of its series. */
 export type Links = Pick<EventHead, "previous" | "skip" | "depth">;
 
-/** Thrown where a chain cannot be followed, because an event or the end of the series is damaged. That was reported. */
+/**
+ * Thrown if a chain cannot be followed, because an event or the end of the series is damaged. The damage was reported.
+ */
 export class BrokenChain extends Error {}
 
 export interface ChainsOptions {
@@ -29,7 +31,9 @@ export interface ChainsOptions {
 /**
  * The events of each series, linked from the newest to the oldest (see `chain.ts`).
  *
- * What cannot be followed is remembered as broken: the events of that series are then found by walking along all events.
+ * What holds: from the end of a series, `previous` leads to every event of it that is kept, and a link that is below
+ * the floor is the end of the chain. A chain that cannot be followed is remembered as broken; the events of that series
+ * are then found by walking along all events.
  */
 export class Chains {
   readonly #bounds: Bounds;
@@ -39,7 +43,7 @@ export class Chains {
   readonly #damage: Damage;
   readonly #broken = new Set<number>();
   #isTrusted = true;
-  /** Heads read, since the history was opened. */
+  /** Heads read since the history was opened. */
   reads = 0;
 
   constructor({ bounds, ends, series, events, damage }: ChainsOptions) {
@@ -50,7 +54,10 @@ export class Chains {
     this.#damage = damage;
   }
 
-  /** Finds the ends of the series as of now, from the heads of the events after the one up to which the file has them. */
+  /**
+   * Brings the ends of the series up to the head, from the heads of the events after `endsTo`, the event up to which
+   * the file has them.
+   */
   readEndsAfter(endsTo: number): void {
     const { floor, head } = this.#bounds;
     for (let first = Math.max(endsTo + 1, floor); first <= head; first += CHUNK_EVENTS) {
@@ -62,12 +69,14 @@ export class Chains {
     }
   }
 
-  /** False once something was found that may have hidden an event of any series. It stays so until the file is opened again. */
+  /**
+   * False once damage was found that may hide an event of any series. It stays false until the file is opened again.
+   */
   get isTrusted(): boolean {
     return this.#isTrusted && this.#series.isTrusted;
   }
 
-  /** Whether something of the chain of the series was found to be damaged. */
+  /** Whether damage was found in the chain of the series. */
   isBroken(seriesId: number): boolean {
     return this.#broken.has(seriesId);
   }
@@ -82,7 +91,7 @@ export class Chains {
     if (this.#broken.size > MAX_BROKEN) this.#isTrusted = false;
   }
 
-  /** Begins the chain of a series that was just made. */
+  /** Starts the chain of a new series. */
   begin(series: Series): void {
     series.depth = -1;
     series.skip = 0;
@@ -90,7 +99,12 @@ export class Chains {
     series.thirdSkip = 0;
   }
 
-  /** Appends an event to the chain of its series. When it is not committed, call `takeBack`. */
+  /**
+   * Appends an event to the chain of its series and returns its links. If the event is not committed, call `takeBack`.
+   *
+   * The series keeps in memory its depth, the skip of its newest event, and up to two skips from there. The next skip
+   * is one of these; when several trees are joined in a row they run out, and one head is read.
+   */
   append(series: Series, id: number): Links {
     if (series.depth === UNKNOWN) this.#lookAtEnd(series);
     const previous = this.#ends.lastId(series.id);
@@ -109,13 +123,13 @@ export class Chains {
     return { previous, skip: series.skip, depth };
   }
 
-  /** Takes the newest event from the chain of its series. */
+  /** Removes the newest event from the chain of its series; `previous` becomes its end. */
   takeBack(series: Series, previous: number): void {
     this.#ends.set(series.id, previous);
     series.depth = UNKNOWN;
   }
 
-  /** The newest event of the series; 0 when none is kept. Throws `BrokenChain`. */
+  /** The newest event of the series; 0 if none is kept. Throws `BrokenChain`. */
   lastId(seriesId: number): number {
     const lastId = this.#ends.lastId(seriesId);
     if (!this.#ends.isIntact(seriesId)) throw this.#breakAt(seriesId);
@@ -126,7 +140,7 @@ export class Chains {
     return lastId < this.#bounds.floor ? 0 : lastId;
   }
 
-  /** An event that is known to be one of the series and to be kept. Throws `BrokenChain`. */
+  /** The head of an event that is known to be kept and to be one of the series. Throws `BrokenChain`. */
   head(seriesId: number, id: number): EventHead {
     this.reads++;
     const head = this.#events.head(id);
@@ -134,7 +148,7 @@ export class Chains {
     return head;
   }
 
-  /** The newest event of the series below an id; 0 when none is kept. Throws `BrokenChain`. */
+  /** The newest event of the series below an id; 0 if none is kept. Throws `BrokenChain`. */
   lastBefore(seriesId: number, before: number): number {
     const { floor } = this.#bounds;
     let id = this.lastId(seriesId);
@@ -145,7 +159,7 @@ export class Chains {
     return id < floor ? 0 : id;
   }
 
-  /** The oldest event of the series above an id that is kept. Throws `BrokenChain`. */
+  /** The oldest kept event of the series above an id. Throws `BrokenChain`. */
   firstAfter(seriesId: number, after: number): EventHead | undefined {
     const least = Math.max(after + 1, this.#bounds.floor);
     let id = this.lastId(seriesId);
@@ -158,7 +172,10 @@ export class Chains {
     }
   }
 
-  /** The event of the series at this depth, which MUST be kept, or the newest one when it is not as deep. Throws `BrokenChain`. */
+  /**
+   * The event of the series at this depth, which MUST be kept; the newest one if that is less deep. Throws
+   * `BrokenChain`.
+   */
   atDepth(seriesId: number, depth: number): EventHead {
     let head = this.head(seriesId, this.lastId(seriesId));
     while (head.depth > depth) {
@@ -168,7 +185,7 @@ export class Chains {
     return head;
   }
 
-  /** The depth of the newest event of the series; -1 when none is kept. Throws `BrokenChain`. */
+  /** The depth of the newest event of the series; -1 if none is kept. Throws `BrokenChain`. */
   depth(seriesId: number): number {
     const lastId = this.lastId(seriesId);
     return lastId === 0 ? -1 : this.head(seriesId, lastId).depth;
@@ -192,7 +209,7 @@ export class Chains {
       series.skipOfSkip = UNKNOWN;
       series.thirdSkip = UNKNOWN;
     } catch (error) {
-      // The new event begins a chain of its own. It still names the damaged one, so whoever comes there notices.
+      // The new event starts a chain of its own. It still names the damaged event, so the break is found from there.
       if (!(error instanceof BrokenChain)) throw error;
     }
   }

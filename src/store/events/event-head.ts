@@ -1,14 +1,14 @@
-/** What an event is found by: everything of its row but the data. */
+/** The part of an event that searches use: everything of its row except the data. */
 export interface EventHead {
   readonly id: number;
   readonly seriesId: number;
   /** Milliseconds since 1970. */
   readonly createdAtMs: number;
-  /** The event of the same series before it; 0 when it is the first. */
+  /** The event of the same series before it; 0 for the first. */
   readonly previous: number;
-  /** An older event of the same series, by the rule of `chain.ts`; 0 when there is none, or it was pruned already. */
+  /** An older event of the same series, by the rule of `chain.ts`; 0 if there is none, or if it was already pruned. */
   readonly skip: number;
-  /** How many of its series came before it. */
+  /** How many events of its series came before it. */
   readonly depth: number;
 }
 
@@ -29,7 +29,7 @@ export type HeadRow = [
 const numbers = new Float64Array(6);
 const bytes = new Uint8Array(numbers.buffer);
 
-/** CRC-32 of the numbers of a head. Every machine that Bun runs on is little-endian. */
+/** CRC-32 of the numbers of a head. Every platform of Bun is little-endian. */
 export function headChecksumOf(
   id: number,
   seriesId: number,
@@ -47,7 +47,7 @@ export function headChecksumOf(
   return Bun.hash.crc32(bytes);
 }
 
-/** Whether the row is as it was written. */
+/** Whether the row is unchanged since it was written. */
 export function isIntact([id, seriesId, createdAtMs, previous, skip, depth, headChecksum]: HeadRow): boolean {
   return (
     headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth) === headChecksum &&

@@ -7,17 +7,17 @@ import { type EventHead, HEAD_COLUMNS, type HeadRow, headChecksumOf, headOf, isI
 import type { RecentEvents, StoredEvent } from "./recent.ts";
 import type { SeriesTable } from "./series-table.ts";
 
-/** Damaged events in a row that a look for a time gets past, which is more than a page of SQLite holds. */
+/** Consecutive damaged events that a search by time skips: more than a page of SQLite holds. */
 const MAX_DAMAGED_RUN = 10_000;
 
 const MISMATCH = "checksum mismatch";
-/** All that is known of an event whose head was looked for. */
+/** The description of an event whose head cannot be used. */
 export const NOT_INTACT = "missing, or checksum mismatch";
 
 const COLUMNS = `${HEAD_COLUMNS}, checksum, data`;
 type EventRow = [...HeadRow, checksum: number, data: RawJson];
 
-/** The same as `iterate` returns it. */
+/** The same, as `iterate` returns it. */
 interface NamedRow {
   readonly id: number;
   readonly series_id: number;
@@ -30,16 +30,16 @@ interface NamedRow {
   readonly data: RawJson;
 }
 
-/** Events that were loaded, in the order that was asked for. */
+/** The loaded events, in the requested order. */
 export interface Loaded {
   readonly events: readonly Event[];
-  /** Ids that were asked for and cannot be served. */
+  /** Requested ids that cannot be served. */
   readonly damaged: readonly number[];
-  /** How many of the ids were done before the bytes ran out. */
+  /** How many of the ids were processed before the byte limit. */
   readonly count: number;
 }
 
-/** Called with an event that cannot be served, and why, in few words: "missing". */
+/** Called with an event that cannot be served, and the reason in a few words: "missing". */
 export type OnDamaged = (id: number, reason: string) => void;
 
 export interface EventTableOptions {
@@ -49,7 +49,7 @@ export interface EventTableOptions {
   readonly onDamaged: OnDamaged;
 }
 
-/** The rows of the events. None leaves here without having matched its checksums. The newest ones are in memory. */
+/** The rows of the events. No event is returned without matching checksums. The newest ones are in memory. */
 export class EventTable {
   readonly #series: SeriesTable;
   readonly #recent: RecentEvents;
@@ -71,14 +71,14 @@ export class EventTable {
     this.#heads = database.prepare(`select ${HEAD_COLUMNS} from event where id between ? and ? order by id`);
   }
 
-  /** Writes the event in the transaction that is open. `data` is that of the event. */
+  /** Writes the event in the open transaction. `data` is that of the event. */
   insert({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent, data: RawJson): void {
     const headChecksum = headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth);
     const checksum = checksumOf(event);
     this.#insert.run(id, seriesId, createdAtMs, previous, skip, depth, headChecksum, checksum, data);
   }
 
-  /** Undefined when the event is missing or damaged, which is then reported. */
+  /** Undefined if the event is missing or damaged, which is then reported. */
   load(id: number): StoredEvent | undefined {
     const recent = this.#recent.get(id);
     if (recent) return recent;
@@ -91,7 +91,7 @@ export class EventTable {
     }
   }
 
-  /** Loads the events of these ids, until what was loaded is over `maxBytes`. */
+  /** Loads the events with these ids, until more than `maxBytes` were loaded. */
   loadAll(ids: readonly number[], maxBytes: number): Loaded {
     const events: Event[] = [];
     const damaged: number[] = [];
@@ -109,7 +109,7 @@ export class EventTable {
     return { events, damaged, count: events.length + damaged.length };
   }
 
-  /** The head of the event; undefined when it is missing or damaged, which is then reported. */
+  /** The head of the event; undefined if it is missing or damaged, which is then reported. */
   head(id: number): EventHead | undefined {
     const recent = this.#recent.get(id);
     if (recent) return recent;
@@ -119,7 +119,7 @@ export class EventTable {
     return undefined;
   }
 
-  /** The series of each event from `first` to `last`; 0 where the row is missing or damaged. */
+  /** The series of each event from `first` to `last`; 0 if its row is missing or damaged. */
   seriesBetween(first: number, last: number): Float64Array {
     const found = new Float64Array(Math.max(0, last - first + 1));
     const split = Math.max(first, Math.min(last + 1, this.#recent.first));
@@ -128,7 +128,7 @@ export class EventTable {
     return found;
   }
 
-  /** The series of one event; 0 when it is missing or damaged. Takes one look at the file, whatever the id is. */
+  /** The series of one event; 0 if it is missing or damaged. One access to the file, whatever the id is. */
   seriesOf(id: number): number {
     return this.#rowsBetween(id, id)[0]?.[1] ?? 0;
   }
@@ -139,8 +139,8 @@ export class EventTable {
   }
 
   /**
-   * The newest event up to `id`, but not below `floor`, that has a time; `floor - 1` and 0 when none has. Those that are
-   * passed over are damaged, and reported.
+   * The newest event between `floor` and `id` that has a time; `floor - 1` and 0 if none has. The events that are
+   * skipped are damaged, and reported.
    */
   timedAt(id: number, floor: number): { id: number; createdAtMs: number } {
     for (let at = id; at >= floor; at--) {
@@ -158,7 +158,7 @@ export class EventTable {
       if (!isSqliteError(error)) throw error;
       if (first >= last) return [];
     }
-    // One broken page must not hide the others.
+    // One damaged page must not hide the others.
     const middle = Math.floor((first + last) / 2);
     return [...this.#rowsBetween(first, middle), ...this.#rowsBetween(middle + 1, last)];
   }
@@ -168,7 +168,7 @@ export class EventTable {
     const [, seriesId, createdAtMs, previous, skip, depth, headChecksum, checksum, data] = row;
     const head = { id, seriesId, createdAtMs, previous, skip, depth };
     if (!isIntact([id, seriesId, createdAtMs, previous, skip, depth, headChecksum])) return this.#reject(id, MISMATCH);
-    // Damage can put anything in the place of a text.
+    // Damage can replace a text by anything.
     if (typeof data !== "string") return this.#reject(id, MISMATCH);
     const series = this.#series.get(seriesId);
     if (series === undefined) return this.#reject(id, `of series ${seriesId}, which is missing`);
@@ -188,7 +188,7 @@ export class EventTable {
     this.#onDamaged(id, `not readable: ${error.message}`);
   }
 
-  /** Reading consecutive ids in one go costs a third of reading them one by one. */
+  /** Reading consecutive ids with one statement costs a third of reading them one by one. */
   #runOf(ids: readonly number[]): Run | undefined {
     const first = ids[0] ?? 0;
     const last = ids.at(-1) ?? 0;
@@ -198,7 +198,7 @@ export class EventTable {
   }
 }
 
-/** Rows of consecutive ids, read on as they are taken. Ends at the first row that cannot be read. */
+/** Rows of consecutive ids, read as they are taken. Ends at the first row that cannot be read. */
 class Run {
   readonly #rows: IterableIterator<NamedRow>;
   #ahead: NamedRow | undefined;
@@ -208,7 +208,7 @@ class Run {
     this.#ahead = this.#next();
   }
 
-  /** The row of the next id, unless the file has it elsewhere, or not at all. */
+  /** The row of the next id, unless the file does not have it there. */
   take(id: number): EventRow | undefined {
     const row = this.#ahead;
     if (row?.id !== id) return undefined;
@@ -233,7 +233,7 @@ class Run {
   }
 }
 
-/** CRC-32 (as in zlib and PNG) of the JSON that readers get, so that no part of an event can change unseen. */
+/** CRC-32 (as in zlib and PNG) of the JSON that readers get, so that no part of an event can change undetected. */
 function checksumOf(event: Event): number {
   return Bun.hash.crc32(event.json);
 }

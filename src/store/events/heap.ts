@@ -1,4 +1,4 @@
-/** A set from which the item that comes first is taken first. */
+/** A priority queue. */
 export class Heap<T> {
   readonly #items: T[] = [];
   readonly #isBefore: (a: T, b: T) => boolean;
@@ -7,7 +7,7 @@ export class Heap<T> {
     this.#isBefore = isBefore;
   }
 
-  /** The item that comes first; undefined when there is none. */
+  /** The first item; undefined if there is none. */
   get first(): T | undefined {
     return this.#items[0];
   }
@@ -26,7 +26,7 @@ export class Heap<T> {
     items[index] = item;
   }
 
-  /** Takes out the item that comes first; undefined when there is none. */
+  /** Removes and returns the first item; undefined if there is none. */
   take(): T | undefined {
     const [first] = this.#items;
     const last = this.#items.pop();
@@ -34,7 +34,7 @@ export class Heap<T> {
     return first;
   }
 
-  /** Puts an item at the top, and lets it sink to its place. */
+  /** Puts an item at the top and lets it sink to its place. */
   #sink(item: T): void {
     const items = this.#items;
     let index = 0;

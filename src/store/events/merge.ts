@@ -1,7 +1,7 @@
 import type { Chains } from "./chains.ts";
 import { Heap } from "./heap.ts";
 
-/** What is looked for: ids between `low` and `high`, both exclusive, in the order of the direction. */
+/** A search: ids between `low` and `high`, both exclusive, in the given direction. */
 export interface Search {
   readonly low: number;
   readonly high: number;
@@ -10,33 +10,36 @@ export interface Search {
   readonly direction: 1 | -1;
 }
 
-/** Ids that were found, in the order of the search, and how far it went. */
+/** The ids that were found, in the order of the search, and how far it went. */
 export interface Candidates {
   readonly ids: readonly number[];
   readonly end: number;
   readonly done: boolean;
 }
 
-/** Heads that one call reads: a few milliseconds when none is in memory. */
+/** Heads that one call reads: a few milliseconds if none is in memory. */
 const MAX_READS = 1024;
-/** Events of one series that are looked up together, at the most. */
+/** Maximum number of events of one series that are looked up together. */
 const MAX_BATCH = 256;
 
-/** An event that comes next in its series. */
+/** The next event of a series. */
 interface Next {
   readonly id: number;
   readonly seriesId: number;
 }
 
 /**
- * Merges the events of some series. Undefined when to find where each of them begins would take too long: the caller walks
- * along all events instead. Throws `BrokenChain`.
+ * Merges the events of some series, in the order of the search.
+ *
+ * What holds: every event of these series that the search has passed is among the ids. Returns undefined if finding the
+ * start position in every series takes more than the allowed reads; the caller then walks along all events. Throws
+ * `BrokenChain`.
  */
 export function merge(chains: Chains, seriesIds: ReadonlySet<number>, search: Search): Candidates | undefined {
   return search.direction === 1 ? new Ascent(chains, search).run(seriesIds) : descend(chains, seriesIds, search);
 }
 
-/** Newest first: an event names the one before it. */
+/** Newest first. A heap holds the next event of each series; each event names the one before it. */
 function descend(chains: Chains, seriesIds: ReadonlySet<number>, search: Search): Candidates | undefined {
   const { low, high, limit } = search;
   const lastRead = chains.reads + MAX_READS;
@@ -56,7 +59,7 @@ function descend(chains: Chains, seriesIds: ReadonlySet<number>, search: Search)
   return { ids, end: low + 1, done: true };
 }
 
-/** The next events of a series, oldest last, and where to go on from. */
+/** The next events of a series, the oldest last, and where its next look-up starts. */
 interface Climb {
   readonly seriesId: number;
   readonly ids: number[];
@@ -64,7 +67,11 @@ interface Climb {
   batch: number;
 }
 
-/** Oldest first: no event names the one after it, so some of a series are looked up together, by their depth. */
+/**
+ * Oldest first. No event names the one after it, so several events of a series are looked up together: the last of them
+ * is found by its depth, and `previous` leads from there to the others. Each look-up of a series is twice as large as
+ * the one before.
+ */
 class Ascent {
   readonly #chains: Chains;
   readonly #search: Search;
@@ -94,7 +101,7 @@ class Ascent {
     return { ids, end: high - 1, done: true };
   }
 
-  /** Makes the next event of a series stand for it. */
+  /** Adds the next event of a series to the heap. */
   #goOn(climb: Climb): void {
     if (climb.ids.length === 0) this.#lookUp(climb);
     const id = climb.ids.pop();

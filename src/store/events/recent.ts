@@ -1,20 +1,22 @@
 import type { Event } from "../../bus/event.ts";
 import type { EventHead } from "./event-head.ts";
 
-/** An event with everything that stands in its row. */
+/** An event with all columns of its row. */
 export interface StoredEvent extends EventHead {
   readonly event: Event;
 }
 
-/** Small events are bounded by their number, as each takes some 300 bytes beside its JSON. */
+/** Bound for small events, as each takes some 300 bytes besides its JSON. */
 const MAX_EVENTS = 65_536;
-/** Characters of JSON, of one byte each unless they are beyond Latin-1: what a restart under load leaves behind. */
+/**
+ * Characters of JSON, of one byte each unless they are beyond Latin-1: what is published during a restart under load.
+ */
 const MAX_CHARACTERS = 32 * 1024 * 1024;
 
 /** The newest events of the history, in memory, so that readers near the head need neither the disk nor new JSON. */
 export class RecentEvents {
   readonly #maxEvents: number;
-  /** The event of an id stands at the id modulo `maxEvents`. */
+  /** The event with an id is at the id modulo `maxEvents`. */
   readonly #ring: (StoredEvent | undefined)[] = [];
   #first = 1;
   #next = 1;
@@ -24,12 +26,12 @@ export class RecentEvents {
     this.#maxEvents = maxEvents;
   }
 
-  /** The oldest id that is held; infinite when none is. */
+  /** The oldest id that is held; infinite if there is none. */
   get first(): number {
     return this.#first < this.#next ? this.#first : Number.POSITIVE_INFINITY;
   }
 
-  /** Takes the event that was committed next. The oldest ones go when there are too many. */
+  /** Adds the event that was committed next. Drops the oldest ones if there are too many. */
   add(stored: StoredEvent): void {
     if (stored.id !== this.#next) this.#restartAt(stored.id);
     if (this.#next - this.#first === this.#maxEvents) this.#dropFirst();

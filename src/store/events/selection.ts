@@ -4,28 +4,35 @@ import type { Series } from "./series.ts";
 import type { SeriesNaming } from "./series-row.ts";
 import type { NameRange, SeriesTable } from "./series-table.ts";
 
-/** Series in memory that one call looks at: about 2 ms. */
+/** Series in memory that one call examines: about 2 ms. */
 const MAX_CACHED = 16_384;
-/** Names in the index that one call looks at: about a millisecond, too. */
+/** Names in the index that one call examines: about a millisecond, too. */
 const MAX_NAMES = 2048;
-/** Series that are remembered for a reader, 256 KiB. Whoever wants more of them meets one in every few events. */
+/** Series that are remembered for one filter, 256 KiB. With more, a walk meets one of their events every few steps. */
 const MAX_SELECTED = 8192;
 
-/** The series that a filter wants, as far as they are known. */
+/**
+ * The series that match a filter, found in bounded calls of `advance`.
+ *
+ * In this order: first the series that existed at the start are examined, either all in memory or those in the matching
+ * ranges of the name index; then those with ids from `nextId` on, which were created since; and before each call,
+ * removed series are dropped. `ids` is complete only after all of that, and only if the index can be trusted and there
+ * are not too many. Otherwise searches must walk along the events.
+ */
 export class Selection {
   readonly #table: SeriesTable;
   readonly #topics: TopicMatcher | undefined;
   readonly #source: string | undefined;
   readonly #ids = new Set<number>();
-  /** The way along the series in memory, while all of them are there. */
+  /** Iterates over the series in memory, while all of them are there. */
   #cached: IterableIterator<Series> | undefined;
-  /** The way along an index otherwise. */
+  /** The ranges of the index to examine otherwise. */
   #ranges: readonly NameRange[] = [];
   #range = 0;
   #after: SeriesNaming | undefined;
-  /** Series from this id on have not been looked at, unless on these ways. */
+  /** Series from this id on have not been examined, except by the two iterations above. */
   #nextId = 0;
-  /** Removals of series as of which this is right. */
+  /** The number of removals that `ids` already reflects. */
   #removals = 0;
   #isTooMany = false;
 
@@ -36,19 +43,22 @@ export class Selection {
     this.#start();
   }
 
-  /** Every series that is wanted, once `advance` has returned true. */
+  /** Every matching series, once `advance` has returned true. */
   get ids(): ReadonlySet<number> {
     return this.#ids;
   }
 
-  /** Whether the series is wanted. */
+  /** Whether the series matches. */
   wants(seriesId: number): boolean {
     if (this.#isDone) return this.#ids.has(seriesId);
     const series = this.#table.get(seriesId);
     return series !== undefined && !series.isDamaged && this.#matches(series);
   }
 
-  /** Looks at some more of the series, those that came meanwhile included; false when there are more, or too many are wanted. */
+  /**
+   * Examines some more of the series, new ones included. Returns false if there are more to examine, or if too many
+   * match.
+   */
   advance(): boolean {
     this.#followRemovals();
     if (this.#isTooMany) return false;
@@ -61,7 +71,7 @@ export class Selection {
 
   get #isDone(): boolean {
     const isOnTheWay = this.#cached !== undefined || this.#range < this.#ranges.length;
-    // An index that is damaged may have hidden some.
+    // A damaged index may have hidden some.
     return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
   }
 
@@ -74,7 +84,7 @@ export class Selection {
     else this.#startOnNames();
   }
 
-  /** Starts again when so much was removed that it is not known what, or that there may not be too many any more. */
+  /** Starts again if the removals are no longer remembered, or if there may no longer be too many matching series. */
   #followRemovals(): void {
     const { removals } = this.#table;
     if (removals === this.#removals || (this.#isTooMany && removals - this.#removals < MAX_SELECTED)) return;
@@ -97,7 +107,7 @@ export class Selection {
       }
       if (!series.isDamaged && this.#matches(series)) this.#ids.add(series.id);
     }
-    // Some have gone, perhaps before they were looked at.
+    // Some were dropped from memory, perhaps before they were examined.
     if (!this.#table.isComplete) this.#startOnNames();
   }
 
@@ -145,18 +155,18 @@ export class Selection {
   }
 }
 
-/** The stretches of an index in which the topics lie. */
+/** The ranges of an index that contain the topics. */
 export function rangesOf(topics: TopicMatcher | undefined): NameRange[] {
   if (topics === undefined) return [{ from: "", below: undefined }];
   return topics.ranges.map((range) => ({ from: range.prefix, below: endOf(range) }));
 }
 
-/** Whether an index leads straight to what is wanted. */
+/** Whether an index leads directly to the matching names. */
 function isNarrow(topics: TopicMatcher | undefined): boolean {
   return topics?.ranges.every(({ prefix }) => prefix !== "") ?? false;
 }
 
-/** The first text after all that are within the range; undefined when there is none. */
+/** The first text after the range; undefined if there is none. */
 function endOf({ prefix, isWhole }: TopicRange): string | undefined {
   return isWhole ? `${prefix}\0` : textAfter(prefix);
 }

@@ -1,21 +1,22 @@
 import type { Series } from "./series.ts";
 
-/** Series that are kept in memory as long as that is enough: 20 MB, at about 300 bytes each. */
+/** Series kept in memory at first: 20 MB, at about 300 bytes each. */
 const FIRST_SERIES = 65_536;
-/** Series that are kept at the most, when so many are in use: 100,000 topics of three sources. */
+/** Maximum number of series kept, if so many are in use: 100,000 topics with three sources. */
 export const MAX_CACHED_SERIES = 320_000;
-/** Characters of the names of all of these. */
+/** Characters of the names of all of them. */
 const MAX_CHARACTERS = 32 * 1024 * 1024;
 
 /**
- * Series by id and by name. When there are too many, the oldest go, unless they were used since they were last looked at.
- * With each one that is missed after it went, there is room for one more: topics that never come again take little.
+ * Series by id and by name. If there are too many, the oldest are dropped, except those used since they were last
+ * examined. Each miss adds room for one more series, so the cache grows only if series in use were dropped: topics that
+ * are never used again take little memory.
  */
 export class SeriesCache {
   readonly #maxSeries: number;
   #room: number;
   readonly #byId = new Map<number, Series>();
-  /** By source first, as there are fewer sources than topics as a rule. Damaged series are not in it. */
+  /** By source first, as there are usually fewer sources than topics. Without damaged series. */
   readonly #bySource = new Map<string, Map<string, Series>>();
   #characters = 0;
   #isComplete = false;
@@ -25,12 +26,12 @@ export class SeriesCache {
     this.#room = Math.min(FIRST_SERIES, maxSeries);
   }
 
-  /** Every series of the file is here. */
+  /** Every series of the file is in the cache. */
   get isComplete(): boolean {
     return this.#isComplete;
   }
 
-  /** Every series of the file was added; from now on, new ones are, too. */
+  /** Every series of the file has been added; from now on, new ones are added as well. */
   complete(): void {
     this.#isComplete = true;
   }
@@ -56,7 +57,7 @@ export class SeriesCache {
     while (this.#byId.size > this.#room || this.#characters > MAX_CHARACTERS) this.#dropOne();
   }
 
-  /** A series in use was not here: it is now, and makes room for itself. */
+  /** A series in use was not in the cache; it is added now, and adds the room for itself. */
   miss(): void {
     this.#room = Math.min(this.#room + 1, this.#maxSeries);
   }
@@ -78,13 +79,13 @@ export class SeriesCache {
     return made;
   }
 
-  /** A hand that stays where it is: a `Map` is slow to find its first entry again after many were removed. */
+  /** The iterator keeps its place, as a `Map` is slow to find its first entry after many removals. */
   #dropOne(): void {
     for (;;) {
       const { value: series, done } = this.#hand.next();
       if (done) this.#hand = this.#byId.values();
       else if (series.isUsed) {
-        // It stands last again.
+        // It is last again.
         series.isUsed = false;
         this.#byId.delete(series.id);
         this.#byId.set(series.id, series);

@@ -4,14 +4,14 @@ import { Meta } from "../file/meta.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
 import { ENDS_PER_ROW, endsChecksumOf, endsRowOf } from "./series-row.ts";
 
-/** Events after which the ends that have changed are written. Opening reads the heads of up to twice as many, in 25 ms. */
+/** Events after which changed ends are written. Opening reads the heads of up to twice as many events. */
 const INTERVAL_EVENTS = 65_536;
 
 /** A row of the table: the newest event of each of some series. */
 interface EndsRow {
   readonly firstId: number;
   readonly ends: Float64Array;
-  /** What the file has of it is damaged: it stays so, and the series in it are not followed. */
+  /** The row in the file is damaged. It stays so, and the chains of its series are not followed. */
   readonly isDamaged: boolean;
 }
 
@@ -25,10 +25,13 @@ export interface SeriesEndsOptions {
 }
 
 /**
- * The newest event of each series: eight bytes a series, in memory as soon as one in its row is asked for.
+ * The newest event of each series: eight bytes a series, in memory once any series of the row was used.
  *
- * The file has them as of an event that lies some ten thousand behind the head. Every transaction that appends events
- * writes a few of the rows that have changed, so that no publisher waits for many.
+ * The order on disk: the file has the ends as of `ends_to`, an event some ten thousand before the head. When enough
+ * events have followed, the rows changed by then become due. Each transaction that appends events writes a few of them,
+ * so that no publisher waits for many. The transaction that writes the last one raises `ends_to` to the head at which
+ * they became due. A row may then be newer than `ends_to`, never older: after a crash, the heads of the events after
+ * `ends_to` give the rest.
  */
 export class SeriesEnds {
   /** The event up to which the file had the ends when it was opened. */
@@ -41,9 +44,9 @@ export class SeriesEnds {
   readonly #meta: Meta;
   readonly #interval: number;
   readonly #rows = new Map<number, EndsRow>();
-  /** First ids of the rows that have changed since the last writing began. */
+  /** First ids of the rows that have changed since the last set became due. */
   #changed = new Set<number>();
-  /** First ids of the rows that are still to be written, and the head up to which they then are exact. */
+  /** First ids of the due rows that are not written yet, and the head up to which they are then exact. */
   #due: { readonly rows: number[]; readonly total: number; readonly head: number } | undefined;
   #endsTo: number;
 
@@ -59,7 +62,7 @@ export class SeriesEnds {
     this.#endsTo = endsTo;
   }
 
-  /** The newest event of the series; 0 when it has none, or when that is damaged. */
+  /** The newest event of the series; 0 if it has none, or if its row is damaged. */
   lastId(seriesId: number): number {
     return this.#row(seriesId).ends[(seriesId - 1) % ENDS_PER_ROW] ?? 0;
   }
@@ -69,14 +72,14 @@ export class SeriesEnds {
     return !this.#row(seriesId).isDamaged;
   }
 
-  /** Notes the newest event of a series; 0 when there is none. */
+  /** Sets the newest event of a series; 0 if there is none. */
   set(seriesId: number, lastId: number): void {
     const row = this.#row(seriesId);
     row.ends[(seriesId - 1) % ENDS_PER_ROW] = lastId;
     if (!row.isDamaged) this.#changed.add(row.firstId);
   }
 
-  /** The series within a range of ids, both included, whose newest event has an id or a later one. */
+  /** The series in a range of ids, both inclusive, whose newest event is `least` or later. */
   *endingFrom(least: number, firstSeriesId: number, lastSeriesId: number): Generator<number> {
     const stored = this.#stored.values(endsRowOf(firstSeriesId), lastSeriesId) as [number][];
     for (const firstId of new Set([...stored.map(([id]) => id), ...this.#rows.keys()])) {
@@ -85,7 +88,7 @@ export class SeriesEnds {
     }
   }
 
-  /** The series whose newest event lies in a range of ids, both included, of those in the rows that begin with these. */
+  /** The series in the given rows whose newest event is in a range of ids, both inclusive. */
   *endingWithin(first: number, last: number, rows: Iterable<number>): Generator<number> {
     for (const firstId of rows) {
       const { ends } = this.#row(firstId);
@@ -97,8 +100,8 @@ export class SeriesEnds {
   }
 
   /**
-   * Writes some of the rows that are due, in the transaction that is open, which appends so many events. After its
-   * commit, call `committed`; after a rollback, nothing: they are written another time.
+   * Writes some of the due rows, in the open transaction, which appends `events` events. After its commit, call
+   * `committed`; after a rollback, nothing: the rows are still due.
    */
   write(events: number): void {
     if (this.#due === undefined) return;
@@ -107,7 +110,7 @@ export class SeriesEnds {
     if (this.#share(this.#due, events) === rows.length) this.#meta.set("ends_to", head);
   }
 
-  /** The transaction that appended so many events was committed, up to this head. */
+  /** The transaction that appended `events` events was committed, up to this head. */
   committed(events: number, head: number): void {
     if (this.#due) {
       const share = this.#share(this.#due, events);
@@ -128,13 +131,13 @@ export class SeriesEnds {
     else this.#upsert.run(firstId, bytes, endsChecksumOf(firstId, bytes));
   }
 
-  /** Of series that are gone nothing is kept. */
+  /** Keeps nothing for series that were removed. */
   #dropIfEmpty(firstId: number): void {
     const row = this.#rows.get(firstId);
     if (row && isEmpty(row.ends) && !this.#changed.has(firstId)) this.#rows.delete(firstId);
   }
 
-  /** Rows that the next transaction writes: all of them are written within half an interval. */
+  /** The number of rows that the next transaction writes, so that all are written within half an interval. */
   #share({ rows, total }: { readonly rows: readonly number[]; readonly total: number }, events: number): number {
     return Math.min(rows.length, Math.ceil((2 * total * events) / this.#interval));
   }

@@ -1,4 +1,4 @@
-/** How a series is named in its row. */
+/** The id and the name of a series, as in its row. */
 export interface SeriesNaming {
   readonly id: number;
   readonly topic: string;
@@ -10,10 +10,10 @@ export function seriesChecksumOf({ id, topic, source }: SeriesNaming): number {
   return Bun.hash.crc32(`{"id":${id},"topic":${JSON.stringify(topic)},"source":${JSON.stringify(source)}}`);
 }
 
-/** Series whose ends stand in one row of series_end: with eight bytes each, the row fills a page of 4 KiB. */
+/** Series per row of series_end: with eight bytes each, the row fills a page of 4 KiB. */
 export const ENDS_PER_ROW = 500;
 
-/** The first series id of the row of series_end in which a series has its end. */
+/** The first series id of the row of series_end that contains the end of a series. */
 export function endsRowOf(seriesId: number): number {
   return seriesId - ((seriesId - 1) % ENDS_PER_ROW);
 }

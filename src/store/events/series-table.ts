@@ -6,30 +6,30 @@ import { Series } from "./series.ts";
 import { MAX_CACHED_SERIES, SeriesCache } from "./series-cache.ts";
 import { ENDS_PER_ROW, endsRowOf, type SeriesNaming, seriesChecksumOf } from "./series-row.ts";
 
-/** Rows that are read and verified while the history is opened: some 30 ms. With more series, they are read on demand. */
+/** Maximum number of rows to read and verify while the history is opened. With more series, they are read on demand. */
 const MAX_LOADED_AT_OPENING = 10_000;
-/** Rows that are verified in one go: about a millisecond. */
+/** Rows that are verified at a time: about a millisecond. */
 const VERIFIED_ROWS = 300;
 
-/** Removals that are remembered, so that selections can follow; one that is further behind is made again. */
+/** Removals that are remembered, so that selections can follow; a selection further behind starts again. */
 const MAX_REMOVED = 65_536;
 
-/** Damaged rows at the end that are looked past for the newest series that is intact. */
+/** Damaged rows at the end that are skipped to find the newest intact series. */
 const MAX_DAMAGED = 1000;
 
-/** Damage can put anything in the place of a text. */
+/** Damage can replace a text by anything. */
 const UNNAMED = parseTopic("damaged");
 
 type SeriesRow = [id: number, topic: Topic, source: string, checksum: number];
 
-/** Returns the series within a range of ids, both included, of which events are known. */
+/** Returns the series in a range of ids, both inclusive, that are known to have events. */
 export type ExpectedSeries = (first: number, last: number) => Iterable<number>;
 
-/** A stretch of the topics in an index. */
+/** A range of topics in an index. */
 export interface NameRange {
   /** Topics from this one on, inclusive. */
   readonly from: string;
-  /** Topics below this one; left out, there is no end. */
+  /** Topics below this one; omitted: no end. */
   readonly below: string | undefined;
 }
 
@@ -39,15 +39,15 @@ const ABOVE_EVERY_TEXT = new Uint8Array(0);
 export interface SeriesTableOptions {
   readonly database: Database;
   readonly damage: Damage;
-  /** Series that are kept in memory at the most. */
+  /** Maximum number of series kept in memory. */
   readonly maxCached?: number | undefined;
 }
 
 /**
  * The series of the history. Those in use are in memory; the others are found by the indexes of the table.
  *
- * A damaged row or index could hide events from whoever asks by topic: once one is found, `isTrusted` is false until the
- * file is opened again, and events are found by walking along them.
+ * A damaged row or index could hide events from searches by topic. Once one is found, `isTrusted` is false until the
+ * file is opened again, and events are found by walking along all events.
  */
 export class SeriesTable {
   readonly #damage: Damage;
@@ -63,17 +63,17 @@ export class SeriesTable {
   readonly #unindexed: Statement;
   readonly #nextRow: Statement;
   #isTrusted = true;
-  /** False once SQLite could not read some of the series. */
+  /** False once SQLite failed to read some of the series. */
   #isReadable = true;
   #removed: number[] = [];
   #removedBefore = 0;
   #nextId: number;
   #verifiedTo = 0;
-  /** The newest series that stood in the file when it was opened. */
+  /** The newest series in the file when it was opened. */
   readonly #lastStoredId: number;
-  /** Ids above that one which are not given: that of a damaged row, or of a series whose row is missing. */
+  /** Higher ids that are not assigned: that of a damaged row, or of a series whose row is missing. */
   readonly #strayIds = new Set<number>();
-  /** Rows read for want of a series in memory, since the history was opened. */
+  /** Rows read because their series was not in memory, since the history was opened. */
   misses = 0;
 
   constructor({ database, damage, maxCached = MAX_CACHED_SERIES }: SeriesTableOptions) {
@@ -95,7 +95,7 @@ export class SeriesTable {
     this.#rows = database.prepare(
       "select id, topic, source, checksum from series not indexed where id > ? order by id limit ?",
     );
-    // The plus has the id read out of the entry, as it is read later, and not looked for by it.
+    // The plus makes SQLite read the id from the entry, as later reads do, instead of searching by it.
     this.#unindexed = database.prepare(
       `select id from series as one not indexed where id > ? and id <= ? and not (
          exists (select 1 from series as other indexed by series_by_topic
@@ -114,8 +114,8 @@ export class SeriesTable {
   }
 
   /**
-   * Reads and verifies the rows, if they are few. `expected` returns the series within a range of ids, both included, of
-   * which events are known, so that their rows cannot be missing.
+   * Reads and verifies the rows, if they are few. `expected` returns the series in a range of ids, both inclusive, that
+   * are known to have events, so that their rows cannot be missing.
    */
   load(expected: ExpectedSeries): void {
     for (const id of expected(this.#lastStoredId + 1, Number.MAX_SAFE_INTEGER)) {
@@ -130,7 +130,7 @@ export class SeriesTable {
     this.#cache.complete();
   }
 
-  /** False once damage was found that may hide a series from whoever looks for its name. */
+  /** False once damage was found that may hide a series from a search by name. */
   get isTrusted(): boolean {
     return this.#isTrusted;
   }
@@ -140,17 +140,17 @@ export class SeriesTable {
     return this.#cache.isComplete;
   }
 
-  /** The id that the next series gets; all others are smaller, and none is given twice while the history is open. */
+  /** The id of the next series. All others are smaller, and no id is reused while the history is open. */
   get nextId(): number {
     return this.#nextId;
   }
 
-  /** The series in memory, in no order; may go on while others come. */
+  /** The series in memory, in no particular order; the iteration may continue while others are added. */
   cached(): IterableIterator<Series> {
     return this.#cache.all();
   }
 
-  /** The series with this id, which may be damaged; undefined when the file has none. */
+  /** The series with this id, which may be damaged; undefined if the file has none. */
   get(id: number): Series | undefined {
     const cached = this.#cache.get(id);
     if (cached || this.#cache.isComplete) return cached;
@@ -159,7 +159,7 @@ export class SeriesTable {
     return row && this.#load(row);
   }
 
-  /** The intact series of this name. */
+  /** The intact series with this name. */
   find(topic: string, source: string): Series | undefined {
     const cached = this.#cache.find(topic, source);
     if (cached) cached.isUsed = true;
@@ -174,9 +174,9 @@ export class SeriesTable {
     return undefined;
   }
 
-  /** Makes a series, in memory and in the transaction that is open. After a rollback, call `forget`. */
+  /** Creates a series, in memory and in the open transaction. After a rollback, call `forget`. */
   create(topic: Topic, source: string): Series {
-    // Copies: a slice would keep the whole request that it was cut from in memory.
+    // Copies, as a slice would keep the whole request in memory from which it was cut.
     const series = new Series(this.#nextId, structuredClone(topic), structuredClone(source));
     this.#insert.run(series.id, topic, source, seriesChecksumOf(series));
     this.#nextId = this.#idAfter(series.id);
@@ -184,12 +184,12 @@ export class SeriesTable {
     return series;
   }
 
-  /** Takes the series out of the file, in the transaction that is open. After the commit, call `removed`. */
+  /** Deletes the series from the file, in the open transaction. After the commit, call `removed`. */
   delete(id: number): void {
     this.#delete.run(id);
   }
 
-  /** The series has gone from the file. */
+  /** The series was deleted from the file. */
   removed(id: number): void {
     this.forget(id);
     if (this.#removed.length >= MAX_REMOVED) {
@@ -206,8 +206,8 @@ export class SeriesTable {
   }
 
   /**
-   * The names of a range that come after `after`, by topic and source in code point order, at most `limit` of them; with a
-   * source, only those of that one.
+   * The names of a range after `after`, by topic and source in code point order, at most `limit` of them; with a
+   * source, only those of that source.
    */
   namesIn(
     range: NameRange,
@@ -228,7 +228,7 @@ export class SeriesTable {
     return names;
   }
 
-  /** Verifies some of the rows that stood in the file when it was opened; false when none are left. */
+  /** Verifies some more of the rows that the file had when it was opened; returns false if none are left. */
   verifyNext(expected: ExpectedSeries): boolean {
     if (this.#verifiedTo >= this.#lastStoredId) return false;
     const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[]);
@@ -239,7 +239,7 @@ export class SeriesTable {
     return true;
   }
 
-  /** Where the rows of series_end begin that the series of the file stand in. */
+  /** The first series ids of the rows of series_end that contain the series of the file. */
   *endsRows(): Generator<number> {
     for (let id = 0; ; ) {
       const [next] = this.#nextRow.values(id) as [number][];
@@ -255,23 +255,23 @@ export class SeriesTable {
     return this.#lastStoredId === 0 ? 1 : this.#verifiedTo / this.#lastStoredId;
   }
 
-  /** Series that were removed, since the history was opened. */
+  /** Number of series removed since the history was opened. */
   get removals(): number {
     return this.#removedBefore + this.#removed.length;
   }
 
-  /** The series that were removed since there were so many removals; undefined when that was long ago. */
+  /** The series removed after the first `removals` removals; undefined if these are no longer remembered. */
   removedSince(removals: number): readonly number[] | undefined {
     return removals < this.#removedBefore ? undefined : this.#removed.slice(removals - this.#removedBefore);
   }
 
-  /** From now on events are found by walking along them. */
+  /** Reports damage. From now on events are found by walking along all of them. */
   distrust(detail: string): void {
     this.#isTrusted = false;
     this.#damage.note(detail);
   }
 
-  /** Nothing, where SQLite cannot read it. */
+  /** Returns nothing, and reports damage, if SQLite cannot read the rows. */
   #reading<T>(read: () => T[]): T[] {
     try {
       return read();
@@ -318,7 +318,7 @@ function isIntact([id, topic, source, checksum]: SeriesRow): boolean {
   return seriesChecksumOf({ id, topic, source }) === checksum;
 }
 
-/** The text that comes next after this one. */
+/** The next text in order. */
 function textAfter(text: string): string {
   return `${text}\0`;
 }

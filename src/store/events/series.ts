@@ -1,23 +1,23 @@
 import { SeriesName } from "../../bus/event.ts";
 import type { Topic } from "../../bus/topic.ts";
 
-/** The newest event of a series has not been looked at since the series came into memory. */
+/** The newest event of a series has not been read since the series came into memory. */
 export const UNKNOWN = -2;
 
-/** A topic and a source that events share. */
+/** A topic and a source that events share, and the end of their chain. */
 export class Series extends SeriesName {
   readonly id: number;
-  /** Its name is not what it was, so it is unknown which readers its events are for. */
+  /** Its name was changed by damage, so it is unknown which readers may get its events. */
   readonly isDamaged: boolean;
-  /** The depth of its newest event; -1 when there is none. This and the next three are kept by `Chains`. */
+  /** The depth of its newest event; -1 if there is none. `Chains` maintains this and the next three. */
   depth = UNKNOWN;
-  /** What its newest event names as `skip`. */
+  /** The `skip` of its newest event. */
   skip = 0;
-  /** What that event names as its own; `UNKNOWN` until it is needed. */
+  /** The `skip` of that event; `UNKNOWN` until it is needed. */
   skipOfSkip = UNKNOWN;
-  /** And so on. */
+  /** The `skip` of that one. */
   thirdSkip = UNKNOWN;
-  /** Used since the cache last looked for something to drop. */
+  /** Used since the cache last examined it. */
   isUsed = false;
 
   constructor(id: number, topic: Topic, source: string, isDamaged = false) {

@@ -1,12 +1,12 @@
-/** Things that are remembered by name; of more than these the first ones tell enough. */
+/** Damages that are remembered by name; more would add nothing. */
 const MAX_NOTES = 1000;
 const SHOWN_NOTES = 5;
 
-/** What was found damaged. Each thing is told once, the first thousand of them. */
+/** The damage that was found. Each one is reported once, the first thousand of them. */
 export class Damage {
   readonly #notes = new Set<string>();
   readonly #onDamage: (detail: string) => void;
-  /** Things found beyond those that were told. */
+  /** Damages found beyond those that were reported. */
   untold = 0;
 
   constructor(onDamage: (detail: string) => void) {
@@ -17,7 +17,7 @@ export class Damage {
     return this.#notes.size > 0;
   }
 
-  /** The first things found, in words; empty when nothing was. */
+  /** The first damages found, in words; empty if there are none. */
   get summary(): string {
     const more = this.#notes.size > SHOWN_NOTES ? "; …" : "";
     return [...this.#notes].slice(0, SHOWN_NOTES).join("; ") + more;

@@ -11,34 +11,37 @@ const SQLITE_MAGIC = "SQLite format 3\0";
 /** Section 3 of the SQLite file format: what a rollback journal begins with. */
 const JOURNAL_MAGIC = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7";
 const JOURNAL_HEADER_BYTES = 28;
-/** What a history takes in its file while it is made, in bytes: one page. Everything after that comes by the write-ahead log. */
+/**
+ * Size of the file while a history is created in it, in bytes: one page. Everything after that arrives through the
+ * write-ahead log.
+ */
 const UNFINISHED_BYTES = 4096;
 const HEADER_BYTES = 100;
-/** The header, and as much of the first tree as tells whether there is anything in it. */
+/** The header, and enough of the first tree to see whether it contains anything. */
 const FIRST_PAGE_BYTES = 108;
 
-/** What the bytes of a history file tell. */
+/** What the bytes of a history file show. */
 export interface Inspection {
-  /** The file is missing or empty, or holds nothing: a history can be made in it. */
+  /** The file is missing or empty, or contains nothing: a history can be created in it. */
   readonly isNew: boolean;
-  /** It is new, but must be emptied first: the power failed while it was made, before anything was published. */
+  /** It is new, but must be emptied first: the power failed while it was created, before anything was published. */
   readonly isTorn: boolean;
   readonly wal: WalReport | undefined;
-  /** What of the write-ahead log would be lost although it had been acknowledged, if anything. */
+  /** The acknowledged part of the write-ahead log that would be lost, if any. */
   readonly damage: string | undefined;
-  /** What somebody should know, and is no damage for sure. */
+  /** Findings to report that may be no damage. */
   readonly warnings: readonly string[];
 }
 
 const NO_FINDINGS = { damage: undefined, warnings: [] };
 
-/** What there is before a history is made. */
+/** The result for a place without a history. */
 export const NOTHING: Inspection = { isNew: true, isTorn: false, wal: undefined, ...NO_FINDINGS };
 
 /**
- * Looks at a file without opening it in SQLite, which would change it: carry out its write-ahead log, or drop it.
+ * Inspects a file without opening it in SQLite, which would change it: checkpoint its write-ahead log, or drop it.
  *
- * Throws `unavailable` when it is not an eventbus history, has a newer schema than `newestVersion`, or is cut off.
+ * Throws `unavailable` if it is not an eventbus history, has a newer schema than `newestVersion`, or is truncated.
  */
 export function inspectFile(path: string, newestVersion: number): Inspection {
   const { bytes, fileBytes } = readBeginning(path);
@@ -60,7 +63,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   const pageSize = pageSizeOf(bytes);
   const wal = walkWal(`${path}-wal`, pageSize);
   if (wal) refuseStrangeWal(path, bytes, wal);
-  // A commit that only stands in the write-ahead log counts.
+  // A commit that is only in the write-ahead log counts.
   const first = wal?.firstPage ?? bytes;
   const isNew = isUnused(first);
   if (!isNew) refuseForeign(path, first, newestVersion);
@@ -84,8 +87,8 @@ function findingsOf(path: string, wal: WalReport): Pick<Inspection, "damage" | "
 }
 
 /**
- * Whether the file was written after its log, and not by carrying out the log. An older copy with the same stamp, made
- * while the same server ran, is recognised by nothing else.
+ * Whether the file was written after its log, other than by a checkpoint. Nothing else shows an older copy with the
+ * same stamp, made while the same server ran.
  */
 function wasReplaced(path: string, { lowPage }: WalReport): boolean {
   if (lowPage === undefined || statSync(path).mtimeMs <= statSync(`${path}-wal`).mtimeMs) return false;
@@ -93,14 +96,14 @@ function wasReplaced(path: string, { lowPage }: WalReport): boolean {
   return !readAt(path, (number - 1) * bytes.length, bytes.length).equals(bytes);
 }
 
-/** The file that a link leads to: SQLite keeps the write-ahead log beside that one. */
+/** The file that a link leads to, as SQLite keeps the write-ahead log beside that one. */
 export function realPath(path: string): string {
   return sizeOf(path) === undefined ? path : realpathSync(path);
 }
 
 /**
- * Whether a file without a header was being made: its first page is blank, or a rollback journal says that there was no
- * other page. What is published goes to the write-ahead log, so nothing was if that is empty.
+ * Whether a file without a header was being created: its first page is blank, or a rollback journal shows that there
+ * was no other page. Published events go to the write-ahead log, so nothing was published if that is empty.
  */
 function isTorn(path: string, fileBytes: number): boolean {
   if (fileBytes > UNFINISHED_BYTES || sizeOf(`${path}-wal`)) return false;
@@ -111,7 +114,10 @@ function isTorn(path: string, fileBytes: number): boolean {
   return journal.toString("latin1", 0, JOURNAL_MAGIC.length) === JOURNAL_MAGIC && journal.readUInt32BE(16) <= 1;
 }
 
-/** With it, SQLite would make something of the file that it never was. A log of one commit may hold nothing but its stamp. */
+/**
+ * Throws if the log is not that of the file: with it, SQLite would build a state that the file never had. A log of one
+ * commit may contain only its stamp.
+ */
 function refuseStrangeWal(path: string, bytes: Buffer, { commits, stamps }: WalReport): void {
   if (commits <= 1 || stamps.size === 0 || stamps.has(stampIn(bytes.readUInt32BE(USER_VERSION_OFFSET)))) return;
   throw new FileError(
@@ -134,7 +140,10 @@ function refuseForeign(path: string, first: Buffer, newestVersion: number): void
   }
 }
 
-/** SQLite would delete the write-ahead log of a database that is missing or empty, and with it what was committed. */
+/**
+ * Throws if there is a log without a file: SQLite would delete the write-ahead log of a missing or empty database, and
+ * with it what was committed.
+ */
 function refuseOrphanedWal(path: string): void {
   if (!sizeOf(`${path}-wal`)) return;
   throw new FileError(
@@ -142,7 +151,7 @@ function refuseOrphanedWal(path: string): void {
   );
 }
 
-/** Nobody has made a table in it, or marked it as theirs. */
+/** No program has created a table in it, or marked it as its own. */
 function isUnused(first: Buffer): boolean {
   return first.readUInt32BE(68) === 0 && first.readUInt32BE(USER_VERSION_OFFSET) === 0 && first.readUInt16BE(103) === 0;
 }
@@ -152,7 +161,7 @@ function pageSizeOf(first: Buffer): number {
   return size === 1 ? 65_536 : size;
 }
 
-/** The header's count is only good if its two change counters agree. */
+/** The page count of the header is valid only if its two change counters agree. */
 function pageCountOf(first: Buffer): number {
   return first.readUInt32BE(24) === first.readUInt32BE(92) ? first.readUInt32BE(28) : 0;
 }

@@ -14,7 +14,7 @@ const NAMES = [
 export type MetaName = (typeof NAMES)[number];
 export type MetaValues = Readonly<Record<MetaName, number>>;
 
-/** The numbers that the history as a whole is described by. */
+/** The numbers that describe the history as a whole. */
 export class Meta {
   readonly #update: Statement;
 
@@ -22,7 +22,7 @@ export class Meta {
     this.#update = database.prepare("update meta set value = ?, checksum = ? where name = ?");
   }
 
-  /** Sets a number in the transaction that is open. */
+  /** Sets a number in the open transaction. */
   set(name: MetaName, value: number): void {
     this.#update.run(value, checksumOf(name, value), name);
   }
@@ -35,8 +35,8 @@ export function insertMeta(database: Database): void {
 }
 
 /**
- * Reads every number. Throws `unavailable` when one of them is damaged: without them nobody knows which ids were
- * given and which events were removed on purpose.
+ * Reads every number. Throws `unavailable` if one of them is damaged: without them it is unknown which ids were
+ * assigned and which events were removed on purpose.
  */
 export function readMeta(database: Database): MetaValues {
   const values: Partial<Record<MetaName, number>> = {};

@@ -17,7 +17,7 @@ export class FileInUse extends FileError {
   }
 }
 
-/** Returns what to report of a file that could not be opened. A `FileError` stays as it is. */
+/** Returns the error to report for a file that could not be opened. A `FileError` is returned unchanged. */
 export function openError(path: string, error: unknown): FileError {
   if (error instanceof FileError) return error;
   if (isInUse(error)) return new FileInUse(path, error);
@@ -28,15 +28,18 @@ export function openError(path: string, error: unknown): FileError {
   return new FileError(`${path} cannot be opened: ${obstacle(path, error) ?? reason}`, error);
 }
 
-/** Returns what to report of a file that could not be made or written. An error with words of its own stays as it is. */
+/**
+ * Returns the error to report for a file that could not be created or written. An error with its own message is
+ * returned unchanged.
+ */
 export function writeError(path: string, error: unknown): unknown {
   const why = error instanceof BusError ? undefined : obstacle(path, error);
   return why === undefined ? error : new FileError(`${path} cannot be written: ${why}`, error);
 }
 
 /**
- * What the user can remove from the way of a file, from an error of SQLite or of the operating system. SQLite has several
- * for a folder in which it may not make its write-ahead log, so the folder itself is asked.
+ * The obstacle that the user can remove, from an error of SQLite or of the operating system. SQLite has several errors
+ * for a folder in which it may not create its write-ahead log, so the folder itself is examined.
  */
 function obstacle(path: string, error: unknown): string | undefined {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

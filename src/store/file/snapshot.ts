@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { FileError, FileInUse, openError } from "./open-error.ts";
 
 /**
- * Opens a history for reading, its write-ahead log included, without changing anything of it, and keeps everybody from
- * opening it for writing until the answer is closed. Throws `unavailable` when somebody has it open.
+ * Opens a history for reading, its write-ahead log included, without changing it. No process can open it for writing
+ * until the returned database is closed. Throws `unavailable` if it is open elsewhere.
  *
- * SQLite makes files beside the one that it opens, and carries out the write-ahead log when it closes it. So it is given
+ * SQLite creates files beside the one that it opens, and checkpoints the write-ahead log when it closes it. So it gets
  * another name of the same file, in a folder of its own, and may not write.
  */
 export function openSnapshot(path: string): Database {
@@ -16,7 +16,7 @@ export function openSnapshot(path: string): Database {
   try {
     database = new Database(join(folder, "history.db"), constants.SQLITE_OPEN_READONLY);
     database.run("pragma busy_timeout = 0");
-    // One transaction for all that follows: it opens the write-ahead log, too, so the names are not needed any more.
+    // One transaction for everything that follows. It opens the write-ahead log too, so the names are no longer needed.
     database.run("begin");
     database.query("select count(*) from sqlite_schema").values();
     return database;
@@ -28,7 +28,7 @@ export function openSnapshot(path: string): Database {
   }
 }
 
-/** Whether another process has the file open. Where that cannot be found out, SQLite finds it out later. */
+/** Whether another process has the file open. If this cannot be determined, SQLite finds it later. */
 export function isInUseElsewhere(path: string): boolean {
   try {
     openSnapshot(path).close(true);

@@ -4,12 +4,18 @@ import { nextTurn } from "./next-turn.ts";
 import { paced } from "./pace.ts";
 import { pragma } from "./sqlite.ts";
 
-/** Pages that one slice gives back: about a millisecond of work, but the checkpoint after some of them has all that they touched. */
+/**
+ * Pages that one slice returns: about a millisecond of work. The checkpoint after several slices writes all pages that
+ * they touched.
+ */
 const MAX_SLICE_PAGES = 64;
 const MIN_SLICE_PAGES = 8;
-/** Pages after which the file is cut, 16 MiB: the more they are, the longer the operating system takes, and nothing is served meanwhile. */
+/**
+ * Pages after which the file is truncated, 16 MiB: more take the operating system longer, and nothing is served
+ * meanwhile.
+ */
 const MAX_CUT_PAGES = 4096;
-/** Free pages that stay in the file for what is published next: a tenth of it, at least 1 MiB. */
+/** Free pages that stay in the file for later events: a tenth of it, at least 1 MiB. */
 const SPARE_FRACTION = 0.1;
 const MIN_SPARE_PAGES = 256;
 
@@ -30,8 +36,8 @@ export class Space {
   }
 
   /**
-   * Gives free pages back to the file system, some in each turn of the loop, but for those that are kept for later: with
-   * `maxBytes`, no more than the file may have beside what is used. Ends early once `isClosing` says so.
+   * Returns free pages to the file system, some in each turn of the loop, except those that are kept for later: with
+   * `maxBytes`, at most as many as fit into that size besides what is used. Ends early once `isClosing` returns true.
    */
   async giveBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
     let uncut = 0;
@@ -44,7 +50,7 @@ export class Space {
       await nextTurn();
       if (isClosing()) return;
       if (uncut < MAX_CUT_PAGES && pages < excess) continue;
-      // The file shrinks when what the write-ahead log says of it is carried out.
+      // The file shrinks at the checkpoint of the write-ahead log.
       this.#database.run("pragma wal_checkpoint(passive)");
       uncut = 0;
     }

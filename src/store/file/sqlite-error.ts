@@ -1,4 +1,4 @@
-/** An error that SQLite raised, by its result code. bun:sqlite offers its class for nothing but `instanceof`. */
+/** An error from SQLite, by its result code. The class of bun:sqlite can only be used with `instanceof`. */
 interface SqliteError extends Error {
   readonly code: string;
 }
@@ -7,12 +7,12 @@ export function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_");
 }
 
-/** The disk is full. SQLite rolls back, and the connection can go on. */
+/** The disk is full. SQLite rolls back, and the connection can be used further. */
 export function isFull(error: unknown): boolean {
   return isSqliteError(error) && error.code === "SQLITE_FULL";
 }
 
-/** SQLite has found its own structures broken; what was being written was not written. */
+/** SQLite has found its own structures damaged; the current write was not done. */
 export function isDamage(error: unknown): boolean {
   return isSqliteError(error) && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);
 }

@@ -8,10 +8,13 @@ import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
-/** `fsync`: a commit returns when the disk has it. `os`: when the operating system has it, which a power cut can lose. */
+/**
+ * `fsync`: a commit returns when it is on the disk. `os`: when the operating system has it, which a power failure can
+ * lose.
+ */
 export type Durability = "fsync" | "os";
 
-/** One step a version; a file of version n gets the steps from n on. A step that was released is never edited. */
+/** One step per version; a file of version n gets the steps from n on. A released step is never edited. */
 const migrations: readonly ((database: Database) => void)[] = [
   (database) => {
     database.run(schema);
@@ -21,23 +24,23 @@ const migrations: readonly ((database: Database) => void)[] = [
 
 export const SCHEMA_VERSION = migrations.length;
 
-/** Pages of 4 KiB. A checkpoint of 2 MiB passes in 4 ms, and larger ones make publishing no faster. */
+/** Pages of 4 KiB. A checkpoint of 2 MiB takes a few milliseconds, and larger ones make publishing no faster. */
 const CHECKPOINT_PAGES = 500;
-/** What the WAL file shrinks to after a checkpoint, in bytes. */
+/** Size of the WAL file after a checkpoint, in bytes. */
 const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
-/** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of common size. */
+/** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of usual size. */
 const CACHE_KIB = -32 * 1024;
-/** The same of a copy that is being made, of which nothing is read again. */
+/** The same for a copy while it is made, as nothing of it is read again. */
 const COPY_CACHE_KIB = -4 * 1024;
-/** A name that SQLite knows: a database that keeps nothing. */
+/** SQLite's name for a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
 
-/** A history file that is open, and locked for this process. */
+/** An open history file, locked for this process. */
 export interface OpenFile {
   readonly database: Database;
-  /** What was found at the opening that somebody should know: commits that were left out, whose ids are given again. */
+  /** Findings to report from the opening: omitted commits, whose ids are reused. */
   readonly warnings: readonly string[];
-  /** Bytes of the write-ahead log, which stands in a file of its own. */
+  /** Bytes of the write-ahead log, which is a file of its own. */
   walBytes(): number;
   /** Finalizes every statement and releases the lock. May be called twice. */
   close(): void;
@@ -45,17 +48,17 @@ export interface OpenFile {
 
 /**
  * Files that this process has open. SQLite's lock keeps other processes out, but the operating system drops it when the
- * process that holds it closes any other descriptor of the file: so nothing here may so much as look into one of these.
+ * process that holds it closes any other descriptor of the file. So nothing here may even read one of these.
  */
 const openFiles = new Set<string>();
 
 /**
- * Opens the history file, makes it when there is none, and brings an older schema up to date.
+ * Opens the history file, creates it if there is none, and migrates an older schema.
  *
- * The file is locked for this process until it is closed. Throws `unavailable`, and leaves the file untouched, when
- * it is not an eventbus file, has a newer schema, is in use, cannot be read or written, or when its write-ahead log is
- * damaged in such a way that acknowledged commits would be lost. The last is no reason with `os`, where a power cut can
- * do that, too.
+ * The file is locked for this process until it is closed. Throws `unavailable`, and leaves the file untouched, if it is
+ * not an eventbus file, has a newer schema, is in use, cannot be read or written, or if its write-ahead log is damaged
+ * so that acknowledged commits would be lost. The last is not an error with `os`, where a power failure can do that,
+ * too.
  */
 export function openDatabase(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
@@ -74,7 +77,7 @@ export function openDatabase(name: string, durability: Durability): OpenFile {
   }
 }
 
-/** Throws `unavailable` when this process has the file open. */
+/** Throws `unavailable` if this process has the file open. */
 export function refuseOpenHere(path: string): void {
   const key = keyOf(path);
   if (key !== undefined && openFiles.has(key)) throw new FileInUse(path);
@@ -99,7 +102,7 @@ function inspect(path: string, durability: Durability): Inspection {
   try {
     return inspectAlone(path, durability);
   } catch (error) {
-    // What another process is writing may look broken while it is read.
+    // A file that another process is writing may look damaged while it is read.
     if (isInUseElsewhere(path)) throw new FileInUse(path, error);
     return inspectAlone(path, durability);
   }
@@ -135,12 +138,12 @@ function configure(database: Database, { durability, isNew, isInMemory }: Config
   database.run(`pragma journal_size_limit = ${WAL_SIZE_LIMIT}`);
   database.run(`pragma cache_size = ${CACHE_KIB}`);
   database.run("pragma foreign_keys = off");
-  // The lock is taken by the first statement that needs it: take it now.
+  // The first statement that needs the lock takes it: take it now.
   database.run("begin immediate");
   database.run("commit");
 }
 
-/** Sets a pragma that acknowledged events depend on, and makes sure that it was taken. */
+/** Sets a pragma on which acknowledged events depend, and verifies that it was accepted. */
 function setRequired(database: Database, name: string, value: string | number): void {
   database.run(`pragma ${name} = ${value}`);
   if (pragma(database, name) === value) return;
@@ -148,8 +151,8 @@ function setRequired(database: Database, name: string, value: string | number): 
 }
 
 /**
- * Makes an empty history for a copy that is synced and checked later: no write to it waits for the disk, and a crash
- * leaves nothing that is of use. A file that is there is written over; one that is made is for its owner alone.
+ * Creates an empty history for a copy that is synced and checked later: no write to it waits for the disk, and after a
+ * crash it is useless. An existing file is overwritten; a new one is accessible to its owner alone.
  */
 export function makeHistory(path: string): Database {
   writeFileSync(path, "", { mode: 0o600 });
@@ -184,7 +187,7 @@ export function schemaVersionOf(database: Database): number {
   return versionIn(userVersionOf(database));
 }
 
-/** Tells one file from another, by whatever name it goes; undefined when there is none. */
+/** Identifies a file, by whatever name it is opened; undefined if there is none. */
 function keyOf(path: string): string | undefined {
   if (path === IN_MEMORY) return undefined;
   const stats = statSync(path, { throwIfNoEntry: false });
@@ -197,7 +200,7 @@ export function schemaOf(database: Database): Map<string, string> {
   return new Map(rows as [string, string][]);
 }
 
-/** What `schemaOf` answers for a file that was just made. */
+/** What `schemaOf` returns for a new file. */
 export function freshSchema(): Map<string, string> {
   const database = new Database(":memory:");
   try {
@@ -208,7 +211,7 @@ export function freshSchema(): Map<string, string> {
   }
 }
 
-/** The value of a pragma that answers with one. */
+/** The value of a pragma that returns one. */
 export function pragma(database: Database, name: string): unknown {
   return database.query<Record<string, unknown>, []>(`pragma ${name}`).values()[0]?.[0];
 }

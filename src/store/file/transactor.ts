@@ -6,7 +6,7 @@ export class Transactor {
   readonly #begin: Statement;
   readonly #commit: Statement;
   readonly #rollback: Statement;
-  /** How long the last COMMIT took, in milliseconds: SQLite waits for the disk in it. */
+  /** Duration of the last COMMIT, in milliseconds, in which SQLite waits for the disk. */
   commitStatementMs = 0;
 
   constructor(database: Database) {
@@ -16,7 +16,7 @@ export class Transactor {
     this.#rollback = database.prepare("rollback");
   }
 
-  /** Commits what `work` writes and answers what it answers, or rolls back and throws what went wrong. */
+  /** Commits what `work` writes and returns its result; on an error, rolls back and throws it. */
   run<T>(work: () => T): T {
     try {
       this.#begin.run();
@@ -31,7 +31,7 @@ export class Transactor {
     }
   }
 
-  /** SQLite has often rolled back by itself. When it cannot, the next transaction fails, and says so. */
+  /** SQLite has often rolled back by itself. If it cannot, the next transaction fails and reports it. */
   #rollBack(): void {
     try {
       if (this.#database.inTransaction) this.#rollback.run();

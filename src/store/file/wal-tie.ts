@@ -2,10 +2,10 @@ import type { Database } from "bun:sqlite";
 import { isFull } from "./sqlite-error.ts";
 
 /**
- * What ties a write-ahead log to its file: a stamp, new at each opening, that stands on the first page of the file and
- * of the log. So a log that was left by a kill is not taken for that of an older copy of the file, or of another file.
+ * Ties a write-ahead log to its file by a stamp, new at each opening, on the first page of the file and of the log. So
+ * a log that a kill has left is not taken for that of an older copy of the file, or of another file.
  *
- * `user_version` holds it above the version of the schema, which has the lower 16 bits.
+ * `user_version` holds the stamp above the version of the schema, which has the lower 16 bits.
  */
 const VERSIONS = 2 ** 16;
 
@@ -25,10 +25,12 @@ export function withVersion(userVersion: number, version: number): number {
 }
 
 /**
- * Stamps the file and its log anew. Carries out first what a kill has left in the log. Leaves the stamp as it is where
- * the disk is full; throws when not even that can be written.
+ * Puts a new stamp on the file and its log. If the disk is full, the old stamp stays; throws if not even that can be
+ * written.
  *
- * The stamp is in the file before anything else follows it in the log: a kill before that leaves a log of one commit.
+ * The order: first a checkpoint of what a kill has left in the log, which empties it; then the stamp goes into the file
+ * by a commit and a second checkpoint; then it is written once more, as the first commit of the log. So the file has
+ * the stamp before any other commit follows in the log, and a kill before that leaves a log of one commit.
  */
 export function tieWal(database: Database): void {
   const before = userVersionOf(database);
@@ -43,12 +45,12 @@ export function userVersionOf(database: Database): number {
   return Number(pragmaOf(database, "user_version"));
 }
 
-/** Brings the log into the file and empties it. Returns whether it could. */
+/** Checkpoints the log into the file and empties it. Returns whether it could. */
 function carryOut(database: Database): boolean {
   return unlessFull(() => pragmaOf(database, "wal_checkpoint(truncate)")) === 0;
 }
 
-/** Writes the first page, whatever stood there before. Does not wait for the disk: whatever follows in the log does. */
+/** Writes the first page, even if nothing on it changes. Does not wait for the disk: later commits in the log do. */
 function setUserVersion(database: Database, value: number): boolean {
   const synchronous = pragmaOf(database, "synchronous");
   database.run("pragma synchronous = off");
@@ -63,7 +65,7 @@ function pragmaOf(database: Database, name: string): unknown {
   return database.query(`pragma ${name}`).values()[0]?.[0];
 }
 
-/** Undefined when the disk is full. */
+/** Returns undefined if the disk is full. */
 function unlessFull<T>(work: () => T): T | undefined {
   try {
     return work();

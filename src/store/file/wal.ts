@@ -2,23 +2,23 @@ import { closeSync, openSync, readSync } from "node:fs";
 import { stampIn } from "./wal-tie.ts";
 
 /**
- * What a write-ahead log holds, read as section 4 of the SQLite file format says.
+ * The contents of a write-ahead log, read by section 4 of the SQLite file format.
  *
- * SQLite recovers the frames up to the first one that does not fit to those before it, and takes no notice of what
- * follows. So one damaged frame loses every commit after it, without a word.
+ * SQLite recovers the frames up to the first one that does not fit those before it, and ignores all that follow. So one
+ * damaged frame silently loses every commit after it.
  */
 export interface WalReport {
   /** Commits that SQLite recovers. */
   readonly commits: number;
-  /** The first frame that does not fit, counted from 1; 0 is the header. It is damaged if `lostCommits` says so. */
+  /** The first frame that does not fit, counted from 1; 0 is the header. It is damaged if there are `lostCommits`. */
   readonly brokenFrame: number | undefined;
-  /** Commits from that frame on, which SQLite leaves out: see `lossOf`. */
+  /** Commits from that frame on, which SQLite omits: see `lossOf`. */
   readonly lostCommits: number;
   /** The beginning of the first page of the database, if one of the commits wrote it. */
   readonly firstPage: Buffer | undefined;
-  /** What the commits that wrote the first page tie the log to: see `wal-tie.ts`. */
+  /** The stamps of the commits that wrote the first page: see `wal-tie.ts`. */
   readonly stamps: ReadonlySet<number>;
-  /** What its commits left of the page after the first with the lowest number: what is carried out first. */
+  /** The content that the commits give to the lowest page after the first: the page that a checkpoint writes first. */
   readonly lowPage: Page | undefined;
 }
 
@@ -28,17 +28,17 @@ interface Page {
   readonly bytes: Buffer;
 }
 
-/** What SQLite leaves out of a write-ahead log. */
+/** The commits that SQLite omits from a write-ahead log. */
 export interface WalLoss {
   readonly detail: string;
   /**
-   * The power may have failed before the commit was acknowledged. That explains one commit at the most, as each is on
-   * the disk before the next one is written.
+   * The power may have failed before the commit was acknowledged. That explains at most one commit, as each is on the
+   * disk before the next one is written.
    */
   readonly isOrdinary: boolean;
 }
 
-/** Returns what SQLite leaves out of the log at `path`; undefined when that is nothing. */
+/** Returns what SQLite omits from the log at `path`; undefined if nothing. */
 export function lossOf(path: string, { brokenFrame, lostCommits }: WalReport): WalLoss | undefined {
   if (lostCommits === 0) return undefined;
   const where = `${path}: ${brokenFrame === 0 ? "its header" : `its frame ${brokenFrame}`}`;
@@ -58,12 +58,12 @@ const MAGIC_LITTLE_ENDIAN = 0x377f0682;
 const MAGIC_BIG_ENDIAN = 0x377f0683;
 /** Frames read at a time. */
 const CHUNK_FRAMES = 64;
-/** Where a first page has `user_version`. */
+/** Offset of `user_version` in a first page. */
 export const USER_VERSION_OFFSET = 60;
 /** Bytes of the first page that are kept: the header of the database and of its first tree. */
 const FIRST_PAGE_BYTES = 108;
 
-/** Reads the log that belongs to a database with pages of this size; undefined when there is none. */
+/** Reads the log of a database with pages of this size; undefined if there is none. */
 export function walkWal(path: string, pageSize: number): WalReport | undefined {
   const file = openIfThere(path);
   if (file === undefined) return undefined;
@@ -76,11 +76,11 @@ export function walkWal(path: string, pageSize: number): WalReport | undefined {
   }
 }
 
-/** A walk along the frames with the checksum that every frame continues. */
+/** Reads the frames in order, with the checksum that every frame continues. */
 class Walk {
   readonly #isBigEndian: boolean;
   readonly #isHeaderSound: boolean;
-  /** Both salts as one text; those of the first frame when the header is not to be believed. */
+  /** Both salts as one text; those of the first frame if the header is invalid. */
   #salts: string | undefined;
   #sum: [number, number] = [0, 0];
   #brokenFrame: number | undefined;
@@ -123,7 +123,7 @@ class Walk {
     };
   }
 
-  /** Frames of an earlier round differ in both salts: with one that fits, the other one is damaged. */
+  /** Frames of an earlier round differ in both salts. If only one of them fits, it is damaged. */
   #isOfThisRound(frame: Buffer): boolean {
     const salts = saltsAt(frame, 8);
     return salts.slice(0, 4) === this.#salts?.slice(0, 4) || salts.slice(4) === this.#salts?.slice(4);
@@ -176,7 +176,7 @@ function swapped(word: number): number {
   return ((word & 0xff) << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }
 
-/** A frame that ends a commit tells how many pages the database has then. */
+/** A frame that ends a commit contains the number of pages that the database then has. */
 function isCommit(frame: Buffer): boolean {
   return frame.readUInt32BE(4) !== 0;
 }
@@ -185,10 +185,10 @@ function saltsAt(bytes: Buffer, offset: number): string {
   return bytes.toString("latin1", offset, offset + 8);
 }
 
-/** The whole frames of the file. Each is overwritten by one of those after it. */
+/** The complete frames of the file. Each is overwritten by a later one. */
 function* framesOf(file: number, pageSize: number): Generator<Buffer> {
   const frameBytes = FRAME_HEADER_BYTES + pageSize;
-  // Of its own memory, so that it begins at an address that 32-bit numbers can be read at.
+  // In memory of its own, so that it is aligned for 32-bit numbers.
   const chunk = Buffer.from(new ArrayBuffer(CHUNK_FRAMES * frameBytes));
   let position = HEADER_BYTES;
   while (true) {

@@ -3,13 +3,13 @@ import type { Health } from "../../bus/ports.ts";
 import type { Damage } from "./damage.ts";
 import { isDamage, isFull } from "./sqlite-error.ts";
 
-/** Whether the history can be written, as the last failure tells. */
+/** Whether the history can be written, by its last failure. */
 export class WriteHealth {
   readonly #damage: Damage;
   readonly #onFailure: (error: unknown) => void;
   #state: Health = { state: "ok" };
 
-  /** `onFailure` is told once of a write whose outcome is unknown. */
+  /** `onFailure` is called once, with a write whose outcome is unknown. */
   constructor(damage: Damage, onFailure: (error: unknown) => void) {
     this.#damage = damage;
     this.#onFailure = onFailure;
@@ -19,12 +19,12 @@ export class WriteHealth {
     return this.#state;
   }
 
-  /** A write has gone well. */
+  /** A write has succeeded. */
   recover(): void {
     if (this.#state.state === "full") this.#state = { state: "ok" };
   }
 
-  /** Throws when an earlier write failed for good. */
+  /** Throws if an earlier write failed for good. */
   requireWritable(): void {
     if (this.#state.state !== "failed") return;
     throw new BusError(
@@ -34,10 +34,10 @@ export class WriteHealth {
   }
 
   /**
-   * Notes a failed write and answers with what to tell its caller.
+   * Notes a failed write and returns the error for its caller.
    *
-   * A full disk, and a file whose structures are broken, have rolled back. After anything else nobody knows what the
-   * disk holds.
+   * A full disk, or a file with damaged structures, has rolled back. After any other error the content of the disk is
+   * unknown.
    */
   failure(error: unknown): BusError {
     if (error instanceof BusError) return error;

@@ -10,39 +10,42 @@ import { fingerprintOf, isKeyIntact, KEY_COLUMNS, type KeyRow, keyChecksumOf } f
 
 /** How long a key is remembered, in milliseconds, unless there are too many. */
 const REMEMBERED_MS = 10 * 60 * 1000;
-/** Keys that are remembered unless the owner says otherwise: 100 MB in the file, 30 MB in memory. */
+/** Default maximum number of keys. */
 export const DEFAULT_MAX_KEYS = 1_000_000;
 /** Keys forgotten in one turn of the loop: about 2 ms of work. */
 const SLICE_KEYS = 500;
 /** Keys read in one turn of the loop: about 2 ms of work. */
 const CHUNK_KEYS = 2048;
-/** Keys that are read while the history is opened: about 20 ms. With more, the first publish with a key waits for the others. */
+/**
+ * Maximum number of keys to read while the history is opened. With more, the first publish with a key waits for the
+ * rest.
+ */
 const MAX_READ_AT_OPENING = 20_000;
-/** Keys over the limit that one transaction forgets for each that it brings, so that there are soon no more than allowed. */
+/** Keys over the limit that one transaction forgets for each key that it adds, so that the limit is soon met again. */
 const FORGOTTEN_FOR_EACH = 2;
-/** Rows in a row that may be missing. More of them mean that the number of a row is damaged. */
+/** Consecutive rows that may be missing. With more, the number of a row is damaged. */
 const MAX_MISSING_ROWS = 65_536;
-/** Bytes of a row beside its key: the fingerprint, the numbers, and what SQLite writes about them. */
+/** Bytes of a row besides its key: the fingerprint, the numbers, and what SQLite adds. */
 const ROW_BYTES = 64;
 /** No publisher can use the empty key. */
 const PROBE_KEY = "";
 const PROBE_BYTES = 64 * 1024;
-/** So that nobody can choose keys with equal hashes. */
+/** So that no client can choose keys with equal hashes. */
 const SEED = Math.trunc(Math.random() * 2 ** 32);
 
 export interface IdempotencyKeysOptions {
   readonly database: Database;
   readonly damage: Damage;
   readonly maxKeys: number;
-  /** Called when keys younger than ten minutes were forgotten because there are too many. */
+  /** Called when keys younger than ten minutes were forgotten because there were too many. */
   readonly onForgotten: (count: number) => void;
 }
 
 /**
- * What was published under which `Idempotency-Key`, kept beside the events so that it survives a restart.
+ * The `Idempotency-Key` of each publish, stored beside the events so that it survives a restart.
  *
- * The table is only appended to, and an index in memory finds the rows: an index in the file would touch a random page for
- * each key.
+ * The table is only appended to, and an index in memory finds the rows: an index in the file would write a random page
+ * for each key.
  */
 export class IdempotencyKeys {
   readonly #damage: Damage;
@@ -59,7 +62,7 @@ export class IdempotencyKeys {
   #readTo = 0;
   #isLoaded = false;
   #loading: Promise<void> | undefined;
-  /** What the open transaction leaves: rows from this one on are new, and rows below that one are gone. */
+  /** State before the open transaction: rows from this one on are new, and rows below the other are gone. */
   #committedNext = 1;
   #keepFrom = 1;
   #forgotten = 0;
@@ -88,28 +91,28 @@ export class IdempotencyKeys {
     return this.#isLoaded;
   }
 
-  /** Bytes that the keys take in the file, about. */
+  /** Approximate size of the keys in the file, in bytes. */
   get bytes(): number {
     return this.#index.bytes + this.#index.size * ROW_BYTES;
   }
 
-  /** Keys that were forgotten because there were too many, since the history was opened. */
+  /** Keys forgotten because there were too many, since the history was opened. */
   get forgotten(): number {
     return this.#forgotten;
   }
 
-  /** Resolves when every key has been read; reads some of them a turn of the loop. */
+  /** Resolves when every key has been read; reads some of them in each turn of the loop. */
   load(): Promise<void> {
     this.#loading ??= this.#load();
     return this.#loading;
   }
 
   /**
-   * What the earlier call under this key committed, or undefined when there was none within ten minutes.
+   * What an earlier call with this key committed; undefined if there was none within ten minutes.
    *
-   * The events are made again from the drafts, which the fingerprint proves to be the same: so they are known even
-   * when retention has removed them. With other drafts the outcome is the error `idempotency_conflict`; when what is
-   * known of the key is damaged, it is `internal`.
+   * The events are built again from the drafts, which the fingerprint proves to be the same, so they are known even if
+   * retention has removed them. With other drafts the outcome is the error `idempotency_conflict`; if the row of the
+   * key is damaged, it is `internal`.
    */
   find(key: string, drafts: readonly Draft[], nowMs: number): { appended: Appended } | { error: BusError } | undefined {
     const row = this.#newestOf(key);
@@ -128,12 +131,12 @@ export class IdempotencyKeys {
     return { appended: { events, replayed: true } };
   }
 
-  /** Notes the key in the transaction that is open. After its commit, call `committed`; after a rollback, `rolledBack`. */
+  /** Stores the key in the open transaction. After its commit, call `committed`; after a rollback, `rolledBack`. */
   remember(key: string, drafts: readonly Draft[], firstId: number, nowMs: number): void {
     this.#append(key, fingerprintOf(drafts), firstId, nowMs);
   }
 
-  /** Forgets the oldest keys, in the transaction that is open, if there are too many. */
+  /** Forgets the oldest keys, in the open transaction, if there are too many. */
   forgetExcess(): void {
     const { first, next, size } = this.#index;
     const count = Math.min(size - this.#maxKeys, FORGOTTEN_FOR_EACH * (next - this.#committedNext));
@@ -156,7 +159,7 @@ export class IdempotencyKeys {
     this.#keepFrom = this.#index.first;
   }
 
-  /** Forgets the keys that are old enough, a slice a turn of the loop. Rejects with what SQLite threw. */
+  /** Forgets expired keys, one slice in each turn of the loop. Rejects with what SQLite threw. */
   async expire(nowMs: number, isClosing: () => boolean): Promise<void> {
     await this.load();
     while (!isClosing()) {
@@ -168,7 +171,7 @@ export class IdempotencyKeys {
     }
   }
 
-  /** Writes a row of nothing, in the transaction that is open, to find out whether the disk takes it. It expires. */
+  /** Writes an empty row, in the open transaction, to find out whether the disk accepts it. The row expires. */
   probe(): void {
     this.#append(PROBE_KEY, Buffer.alloc(PROBE_BYTES), 0, 0);
   }
@@ -204,7 +207,7 @@ export class IdempotencyKeys {
     this.#committedNext = this.#index.next;
   }
 
-  /** Nothing, where SQLite cannot read it: what is published under a key that is lost may come twice. */
+  /** Returns nothing if SQLite cannot read the rows: a publish repeated under a lost key may be stored twice. */
   #chunkAfter(row: number): [id: number, key: string][] {
     try {
       return this.#chunk.values(row) as [number, string][];

@@ -1,31 +1,31 @@
-/** How full the table may get before it is made larger: with linear probing, a search then takes two or three steps. */
+/** Maximum load of the table before it grows: with linear probing, a search then takes two or three steps. */
 const MAX_LOAD = 0.6;
 const FIRST_CAPACITY = 1024;
 
 /**
- * Finds rows by the hash of a text: numbers of rows that are given one after another, of which the oldest go first.
+ * Finds rows by the hash of a text. Row numbers are consecutive, and the oldest rows are dropped first.
  *
- * Takes 15 to 45 bytes a row. Two texts can have the same hash, so whoever asks looks at the rows.
+ * Takes 15 to 45 bytes a row. Two texts can have the same hash, so the caller compares the rows.
  */
 export class KeyIndex {
   /** Numbers of rows by hash, in a table with open addressing; 0 is a free place. */
   #slots = new Float64Array(FIRST_CAPACITY);
-  /** The hash of a row stands at its number modulo the length. */
+  /** The hash of a row, at its number modulo the length. */
   #hashes = new Uint32Array(FIRST_CAPACITY);
-  /** How long the text of a row is, 255 bytes at the most, stands there too. */
+  /** The length of the text of a row, at most 255 bytes, at the same place. */
   #lengths = new Uint8Array(FIRST_CAPACITY);
   #first = 1;
   #next = 1;
   #bytes = 0;
-  /** Places that are not free, some of them left behind by rows that are gone. */
+  /** Places that are not free; some are left from dropped rows. */
   #taken = 0;
 
-  /** The oldest row that is held; when none is, the one that comes next. */
+  /** The oldest row that is held; if there is none, the next one. */
   get first(): number {
     return this.#first;
   }
 
-  /** The number that the next row gets. */
+  /** The number of the next row. */
   get next(): number {
     return this.#next;
   }
@@ -39,13 +39,13 @@ export class KeyIndex {
     return this.#bytes;
   }
 
-  /** Begins with this number, of which nothing is held. */
+  /** Starts with this number, with no rows. */
   startAt(row: number): void {
     this.#first = row;
     this.#next = row;
   }
 
-  /** Adds the next row: the hash of its text, and how many bytes that has. */
+  /** Adds the next row: the hash of its text, and the length of the text in bytes. */
   add(hash: number, bytes: number): void {
     if (this.size + 1 > MAX_LOAD * this.#hashes.length || this.#taken + 1 > MAX_LOAD * this.#slots.length)
       this.#rebuild();
@@ -70,7 +70,7 @@ export class KeyIndex {
 
   /** The rows with this hash, newest first. */
   find(hash: number): number[] {
-    // A number that was dropped and given again can stand in two places.
+    // A number that was dropped and assigned again can be in two places.
     const found = new Set<number>();
     const mask = this.#slots.length - 1;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
@@ -92,7 +92,7 @@ export class KeyIndex {
     this.#slots[place] = row;
   }
 
-  /** Makes the table as large as is needed, without what is gone. */
+  /** Resizes the table to what is needed, without dropped rows. */
   #rebuild(): void {
     const hashes = this.#hashes;
     const lengths = this.#lengths;

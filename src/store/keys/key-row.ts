@@ -3,7 +3,7 @@ import type { Draft } from "../../bus/ports.ts";
 /** The columns of {@link KeyRow}. */
 export const KEY_COLUMNS = "id, key, fingerprint, first_id, created_at, checksum";
 
-/** What was published under an `Idempotency-Key`. */
+/** The row of one `Idempotency-Key`. */
 export interface KeyRow {
   readonly id: number;
   readonly key: string;
@@ -22,10 +22,10 @@ export function keyChecksumOf({ id, first_id, created_at, key, fingerprint }: Om
   return Bun.hash.crc32(fingerprint, Bun.hash.crc32(`${id},${first_id},${created_at},${key},`));
 }
 
-/** SHA-256 of the topics, sources and data; each ends with a NUL, which none of them can hold. */
+/** SHA-256 of the topics, sources and data; each ends with a NUL, which none of them can contain. */
 export function fingerprintOf(drafts: readonly Draft[]): Buffer {
   for (const { topic, source, data } of drafts) hasher.update(`${topic}\0${JSON.stringify(source)}\0${data}\0`);
   return hasher.digest() as Buffer;
 }
-/** Begins again after each digest. */
+/** Starts again after each digest. */
 const hasher = new Bun.CryptoHasher("sha256");

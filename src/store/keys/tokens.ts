@@ -21,9 +21,9 @@ export interface TokenRow {
 export interface TokenTableOptions {
   readonly database: Database;
   readonly damage: Damage;
-  /** Runs the work in a transaction, and commits it durably. Throws the `BusError` for what goes wrong. */
+  /** Runs the work in a transaction and commits it durably. Throws the `BusError` for any failure. */
   readonly write: (work: () => void) => void;
-  /** How many tokens the file says that it has. */
+  /** Number of tokens that the file should contain. */
   readonly expected: number;
 }
 
@@ -57,7 +57,7 @@ export class TokenTable implements TokenStore {
     return this.#isUsed;
   }
 
-  /** Those that were there when the file was opened. */
+  /** The tokens that were in the file when it was opened. */
   all(): readonly TokenRecord[] {
     return this.#records;
   }
@@ -83,7 +83,7 @@ export class TokenTable implements TokenStore {
     return this.#change(() => -this.#delete.run(name).changes) < 0;
   }
 
-  /** `work` answers, as this does, by how many tokens there are more. */
+  /** `work` returns, as this does, by how much the number of tokens changes. */
   #change(work: () => number): number {
     let difference = 0;
     this.#write(() => {
