@@ -89,6 +89,8 @@ export interface DeliveryOptions {
   readonly tuning?: Partial<Tuning>;
   readonly maxHistory?: number;
   readonly log?: EventLog;
+  /** See `ReplaysOptions`. */
+  readonly gather?: (done: () => void) => void;
 }
 
 interface FollowOptions {
@@ -109,10 +111,10 @@ export class Delivery {
   readonly deliveries: number[] = [];
   readonly followers: { readonly member: FakeMember; readonly follower: Follower<FakeMember> }[] = [];
 
-  constructor({ tuning = {}, maxHistory, log = new MemoryEventLog(() => 0) }: DeliveryOptions = {}) {
+  constructor({ tuning = {}, maxHistory, log = new MemoryEventLog(() => 0), gather }: DeliveryOptions = {}) {
     this.log = log;
     this.bus = new Bus(log, { clock: () => 0, tuning, ...(maxHistory === undefined ? {} : { maxHistory }) });
-    this.replays = new Replays(() => {});
+    this.replays = new Replays({ onWork: () => {}, ...(gather === undefined ? {} : { gather }) });
     this.groups = this.bus.openGroups<FakeMember>({
       transport: "library",
       replays: this.replays,

@@ -8,7 +8,7 @@ import type { EventLog, TopicMatcher } from "../ports.ts";
 import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
 import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
-import type { Distance, Replays, Work } from "./replays.ts";
+import type { Arrivals, Distance, Replays, Work } from "./replays.ts";
 
 /**
  * Deliveries of one step; one event for a thousand members counts as a thousand. About five milliseconds of work.
@@ -70,15 +70,17 @@ export interface Wish {
  * that is full leaves its cohort and continues alone after the last event that was delivered to it, as soon as it has
  * room; so it never delays the others.
  */
-export class Group<M extends Member> implements Interest, Work {
+export class Group<M extends Member> implements Interest, Work, Arrivals {
   readonly topics: KeyedMatcher;
   readonly #parts: GroupParts<M>;
   readonly #newest: NewestInScope | undefined;
   readonly #filter: (Filter & { readonly onEnd: FilterEnd }) | undefined;
   /** Cohorts that can continue, in descending order of position: the one furthest behind is last. */
   readonly #behind: Cohort<M>[] = [];
-  /** Cohorts of members that have no room now. */
+  /** Cohorts of members that have no room now, or have not begun. */
   readonly #stalled = new Set<Cohort<M>>();
+  /** Cohorts of members that have joined and not begun. */
+  readonly #arrived = new Set<Cohort<M>>();
   #live: Cohort<M> | undefined;
   /** Deliveries of the current step. */
   #done = 0;
@@ -98,7 +100,19 @@ export class Group<M extends Member> implements Interest, Work {
   /** The member continues after this id; it is live at once if that is the newest one. */
   join(seat: Seat<M>, position: number): void {
     const cohort = this.#open(seat, position);
-    this.#settle(cohort, position >= this.#parts.log.head);
+    if (position >= this.#parts.log.head) {
+      this.#settle(cohort, true);
+      return;
+    }
+    this.#stalled.add(cohort);
+    this.#arrived.add(cohort);
+    this.#parts.replays.arrive(this);
+  }
+
+  /** Members that have joined begin. */
+  admit(): void {
+    for (const cohort of this.#arrived) if (this.#stalled.delete(cohort)) this.#insert(cohort);
+    this.#arrived.clear();
   }
 
   /** Removes the member; returns the last id that it passed. */

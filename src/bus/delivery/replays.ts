@@ -18,14 +18,50 @@ export interface Work {
   lag(distance: Distance): number | undefined;
 }
 
+/** Work that members join: members that join at about the same time begin together. */
+export interface Arrivals {
+  /** Lets the members begin that have joined since the last call. */
+  admit(): void;
+}
+
+export interface ReplaysOptions {
+  /** Called when work arrives while there was none. */
+  readonly onWork: () => void;
+  /** Calls back when other members have had time to join; default: at once. */
+  readonly gather?: (done: () => void) => void;
+}
+
 /** All work for subscribers that are behind. Different requests take turns. */
 export class Replays {
   readonly #queues: Readonly<Record<Distance, Set<Work>>> = { near: new Set(), far: new Set() };
   readonly #onWork: () => void;
+  readonly #gather: (done: () => void) => void;
+  readonly #arrivals = new Set<Arrivals>();
+  #isGathering = false;
 
-  /** `onWork` is called when work arrives while there was none. */
-  constructor(onWork: () => void) {
+  constructor({ onWork, gather = (done) => done() }: ReplaysOptions) {
     this.#onWork = onWork;
+    this.#gather = gather;
+  }
+
+  /**
+   * A member has joined. The first one begins at once; members that join soon after it wait a moment for one another.
+   * Otherwise a thousand members that join one by one would each be served alone, as soon as they are there.
+   */
+  arrive(at: Arrivals): void {
+    this.#arrivals.add(at);
+    if (!this.#isGathering) this.#admit();
+  }
+
+  #admit(): void {
+    if (this.#arrivals.size === 0) return;
+    this.#isGathering = true;
+    for (const at of this.#arrivals) at.admit();
+    this.#arrivals.clear();
+    this.#gather(() => {
+      this.#isGathering = false;
+      this.#admit();
+    });
   }
 
   /** Adds work that may have something to do. */

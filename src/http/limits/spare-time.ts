@@ -8,6 +8,9 @@ const IDLE_MS = 0.05;
 /** Once it was idle for so long, the time may as well be used. Publishers that were just answered take less to publish again. */
 const QUIET_MS = 0.3;
 
+/** How long those who begin soon after another one wait for more to come, in milliseconds: some dozens do after a restart. */
+const GATHER_MS = 20;
+
 export interface SpareTimeOptions {
   /** Calls back in a later turn of the loop; default `setImmediate`. */
   readonly later?: (callback: () => void) => void;
@@ -37,7 +40,10 @@ export class SpareTime {
   constructor({ later = setImmediate, sliceMs = SLICE_MS }: SpareTimeOptions = {}) {
     this.#later = later;
     this.#sliceMs = sliceMs;
-    this.replays = new Replays(() => this.#begin());
+    this.replays = new Replays({
+      onWork: () => this.#begin(),
+      gather: (done) => void setTimeout(done, GATHER_MS).unref(),
+    });
   }
 
   /** The part of all time that replays may use while the loop is busy, from 0 to 1; near and far ones this each. */

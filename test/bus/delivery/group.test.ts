@@ -102,6 +102,40 @@ describe("subscribers who want the same", () => {
   });
 });
 
+describe("subscribers who come soon after another one", () => {
+  test("wait for one another, and are swept together, while the first one begins at once", async () => {
+    const windows: (() => void)[] = [];
+    const delivery = new Delivery({ gather: (done) => void windows.push(done) });
+    await delivery.publish(10);
+    const first = delivery.follow(ALL);
+    delivery.run();
+    expect(first.follower.isLive).toBe(true);
+    const others = [after(3), after(1), after(2)].map((start) => delivery.follow(start));
+    const gone = delivery.follow(ALL);
+    gone.follower.close();
+    expect(delivery.run()).toBe(0);
+    expect([...delivery.groups.behind()]).toHaveLength(3);
+    delivery.deliveries.length = 0;
+    windows.shift()?.();
+    delivery.run();
+    expect(delivery.deliveries).toEqual(range(2, 10));
+    expect(others.map(({ follower }) => follower.isLive)).toEqual([true, true, true]);
+    expect(gone.member.sent).toEqual([]);
+    // Nobody came in the second window: whoever comes next is a first one.
+    windows.shift()?.();
+    const next = delivery.follow(ALL);
+    delivery.run();
+    expect(next.follower.isLive).toBe(true);
+  });
+
+  test("are live at once when they are not behind", async () => {
+    const delivery = new Delivery({ gather: () => {} });
+    await delivery.publish(10);
+    delivery.follow(ALL);
+    expect(delivery.follow(after(10)).follower.isLive).toBe(true);
+  });
+});
+
 describe("a member for whom too much waits", () => {
   test("leaves the others, and goes on from its last event when it has room", async () => {
     const delivery = new Delivery({ tuning: { checkCharacters: 1 } });
