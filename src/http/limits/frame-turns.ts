@@ -1,20 +1,22 @@
 /**
  * Frames of all clients that one turn of the loop begins, at two or three microseconds each. More than a publisher has
- * under way that waits for a few hundred answers.
+ * in flight that waits for a few hundred responses.
  */
 export const TURN_FRAMES = 500;
-/** Frames of one client before the next one has its turn: what waits is at hand then, and no client waits for long. */
+/**
+ * Frames of one client before the next one has its turn: enough to keep the change cheap, and no client waits for long.
+ */
 const FRAMES_IN_A_ROW = 20;
 
 interface Backlog<Frame> {
   readonly frames: Frame[];
-  /** The first that was not begun. */
+  /** The first frame that was not begun. */
   next: number;
 }
 
 /**
- * Bounds the frames that one turn of the event loop begins: a single read of a socket may bring tens of thousands. The
- * others wait for later turns, in which their clients are served one after the other; the order of each is kept.
+ * Bounds the frames that one turn of the event loop begins, as a single read of a socket may bring tens of thousands.
+ * The others wait for later turns, in which the clients are served one after another; the order of each client is kept.
  */
 export class FrameTurns<Client, Frame> {
   readonly #begin: (client: Client, frame: Frame) => void;
@@ -24,12 +26,12 @@ export class FrameTurns<Client, Frame> {
   /** The next turn is scheduled. */
   #isCounting = false;
 
-  /** `begin` must not throw, and do nothing for a client that is gone. */
+  /** `begin` MUST NOT throw, and MUST do nothing for a client that is gone. */
   constructor(begin: (client: Client, frame: Frame) => void) {
     this.#begin = begin;
   }
 
-  /** Begins the frame at once when there is room for it, and nothing of its client waits. */
+  /** Begins the frame at once if the turn has room for it and no earlier frame of its client is waiting. */
   receive(client: Client, frame: Frame): void {
     const backlog = this.#backlogs.get(client);
     if (backlog !== undefined) backlog.frames.push(frame);
@@ -53,7 +55,7 @@ export class FrameTurns<Client, Frame> {
     if (this.#begun > 0) this.#schedule();
   }
 
-  /** What is left of the backlog comes after those of all others; so an iteration meets it again. */
+  /** The rest of the backlog is put after those of all others, so the iteration reaches it again. */
   #serve(client: Client, backlog: Backlog<Frame>): void {
     const { frames } = backlog;
     const end = Math.min(backlog.next + FRAMES_IN_A_ROW, frames.length);

@@ -31,7 +31,7 @@ export type LimitName =
   | "silence"
   | "waiting";
 
-/** Fields in the head of a request, those of one name counted once. Browsers behind proxies send some thirty. */
+/** Maximum number of header fields, repeated names counted once. Browsers behind proxies send some thirty. */
 const MAX_HEADER_FIELDS = 100;
 const HEADERS = "headers";
 
@@ -54,7 +54,7 @@ function limitOf({ code, members }: BusError): LimitName | undefined {
   return members.parameter === "pattern" ? "patterns" : undefined;
 }
 
-/** Throws `parameter_invalid` when the request has too many header fields. */
+/** Throws `parameter_invalid` if the request has too many header fields. */
 export function requireFewHeaders({ headers }: Request): void {
   if (headers.count <= MAX_HEADER_FIELDS) return;
   throw new BusError("parameter_invalid", `a request may have at most ${MAX_HEADER_FIELDS} header fields`, {

@@ -1,11 +1,11 @@
 import type { Principal } from "../../bus/access/principal.ts";
 import { BusError } from "../../bus/errors.ts";
 
-/** How long it takes an empty bucket to be full again, in milliseconds: one second's worth is in it. */
+/** Time in which an empty bucket fills, in milliseconds: it holds the events of one second. */
 const FULL_AFTER_MS = 1000;
 /**
- * Publishers remembered at a time, about 100 bytes each. If there are more within a second, the one that was silent for
- * longest is forgotten, which gains it at most one second's worth.
+ * Publishers remembered at a time, about 100 bytes each. If there are more within a second, the one that was silent
+ * longest is forgotten, which gives it at most one more second's worth.
  */
 const MAX_PUBLISHERS = 100_000;
 
@@ -30,7 +30,7 @@ export class PublishRates {
     this.#nowMs = nowMs;
   }
 
-  /** Publishers that are remembered. */
+  /** Number of publishers that are remembered. */
   get size(): number {
     return this.#buckets.size;
   }
@@ -45,7 +45,7 @@ export class PublishRates {
     if (!isPassed) throw this.#refusal(count);
   }
 
-  /** What is in the bucket now, which is taken out of the map: set again, it is the youngest. */
+  /** Returns the content of the bucket, and removes it from the map: when set again, it is the newest. */
   #tokensOf(publisher: string, nowMs: number): number {
     const bucket = this.#buckets.get(publisher);
     if (bucket === undefined) return this.#perSecond;
@@ -80,7 +80,7 @@ export function rateKey({ name }: Principal, address: string | undefined): strin
   return address.includes(":") ? networkOf(address) : address;
 }
 
-/** The /64 of an IPv6 address, as one machine has all the addresses of one; an IPv4 address in IPv6 stays whole. */
+/** The /64 of an IPv6 address, as one machine has a whole /64. An IPv4 address in IPv6 form stays whole. */
 function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (mapped !== undefined) return mapped;

@@ -1,11 +1,14 @@
 import { DISTANCES, type Distance, Replays } from "../../bus/delivery/replays.ts";
 import { Credit, Share } from "../../bus/delivery/share.ts";
 
-/** A slice of replays at the least, in milliseconds: what a live event may have to wait for it. */
+/** Minimum slice of replays, in milliseconds: how long a live event may have to wait for it. */
 const SLICE_MS = 0.5;
-/** A turn of the loop in which everything else took less than this was idle. */
+/** A turn of the loop is idle if everything else took less than this, in milliseconds. */
 const IDLE_MS = 0.05;
-/** Once it was idle for so long, the time may as well be used. Publishers that were just answered take less to publish again. */
+/**
+ * The loop is idle once all its turns were idle for this long, in milliseconds. Publishers that just got their
+ * responses take less to publish again, so the moment after a commit does not count.
+ */
 const QUIET_MS = 0.3;
 
 /** How long those who begin soon after another one wait for more to come, in milliseconds: some dozens do after a restart. */
@@ -19,10 +22,10 @@ export interface SpareTimeOptions {
 }
 
 /**
- * Runs what must not slow down what is live: the reading of history for subscribers who are behind.
+ * Runs work that must not slow down live delivery: reading the history for subscribers that are behind.
  *
- * While the loop has other things to do, near and far replays each get a share of the time, in slices; when it has
- * none, all of it.
+ * While the loop has other work, near and far replays each get a share of the time, in slices. While the loop is idle,
+ * they get all of it.
  */
 export class SpareTime {
   readonly replays: Replays;
@@ -32,9 +35,9 @@ export class SpareTime {
   readonly #sliceMs: number;
   #isScheduled = false;
   #lookedMs = 0;
-  /** For how long every turn was idle, but for slices. */
+  /** How long every turn was idle, slices not counted. */
   #quietMs = 0;
-  /** What slices took in the last turn. */
+  /** Duration of the slices of the last turn. */
   #usedMs = 0;
 
   constructor({ later = setImmediate, sliceMs = SLICE_MS }: SpareTimeOptions = {}) {
@@ -46,7 +49,7 @@ export class SpareTime {
     });
   }
 
-  /** The part of all time that replays may use while the loop is busy, from 0 to 1; near and far ones this each. */
+  /** The part of all time that replays of each distance may use while the loop is busy, from 0 to 1. */
   get part(): number {
     return this.#share.part;
   }
@@ -70,7 +73,7 @@ export class SpareTime {
   #turn(): void {
     const nowMs = performance.now();
     const othersMs = nowMs - this.#lookedMs;
-    // What was replayed just now has to be written to sockets first, which is no other work.
+    // Writing the last slice's output to sockets is not other work.
     this.#quietMs = othersMs > Math.max(IDLE_MS, this.#usedMs) ? 0 : this.#quietMs + othersMs;
     this.#usedMs = 0;
     for (const distance of DISTANCES) this.#give(distance, othersMs);
@@ -92,7 +95,7 @@ export class SpareTime {
     if (!this.replays.has(distance)) credit.rest();
   }
 
-  /** Steps until the slice is over, one at the least; returns what it took, in milliseconds. */
+  /** Steps until the slice is over, at least one; returns its duration, in milliseconds. */
   #slice(distance: Distance, lengthMs: number): number {
     const startMs = performance.now();
     let tookMs = 0;

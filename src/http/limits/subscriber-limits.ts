@@ -11,7 +11,7 @@ export const STALL_MS = 60_000;
 export interface SubscriberLimits {
   readonly slots: SubscriberSlots;
   readonly spareTime: SpareTime;
-  /** What waits for readers, under one bound. */
+  /** All waiting output, under one bound. */
   readonly waiting: Waiting;
   /** Patterns of one subscriber. */
   readonly maxPatterns: number;
@@ -36,7 +36,7 @@ export class SubscriberSlots {
     this.#limit = limit;
   }
 
-  /** Throws `too_many_connections` when all are taken. */
+  /** Throws `too_many_connections` if all are taken. */
   take(): void {
     if (this.#taken >= this.#limit) {
       throw new BusError(

@@ -1,30 +1,30 @@
 /**
- * How long one turn of the event loop goes on beginning requests, in milliseconds. A publish that comes meanwhile waits
- * for two or three turns, so this is the better part of what others can make it wait.
+ * How long one turn of the event loop begins requests, in milliseconds. A publish that arrives meanwhile waits for two
+ * or three turns, so this is the larger part of the delay that other clients can cause.
  */
 export const TURN_MS = 1;
 /**
- * Requests that one turn begins, however short they are. What the kernel and Bun do for each (accepting, reading, closing)
- * is only partly in the time above.
+ * Maximum number of requests that one turn begins, however short they are. The time above contains only a part of what
+ * the kernel and Bun do for each (accepting, reading, closing).
  */
 export const TURN_REQUESTS = 64;
 
-/** Who waits for work: a `Request`, whose signal is not made before it is asked for. */
+/** The client that waits for work: a `Request`. Its signal is only made when it is used. */
 type Client = Pick<Request, "signal">;
 
-/** Work of a turn to come. */
+/** Work for a later turn. */
 interface Step {
   begin(): void;
-  /** Gives it up when it is not wanted any more, and returns whether it did. */
+  /** Drops the work if its client has left; returns whether it did. */
   isGivenUp(): boolean;
 }
 
 /**
- * Bounds the requests that one turn of the event loop begins; those that come after wait for later turns, in their order.
+ * Bounds the requests that one turn of the event loop begins; the others wait for later turns, in order.
  *
- * Bun accepts connections, and reads the pipelined requests of one, as long as there are more. Answers that are given in
- * the same turn bring the next ones, so that a turn need never end, and nothing else is ever read. An answer from a
- * later turn ends both: the client waits for it, and Bun closes a connection that sends more before it has come.
+ * Bun accepts connections, and reads the pipelined requests of one, as long as there are more. Responses that are given
+ * in the same turn bring the next requests, so a turn might never end, and nothing else would be read. A response from
+ * a later turn ends both loops: the client waits for it, and Bun closes a connection that sends more before it.
  */
 export class Turns {
   readonly #nowMs: () => number;
@@ -39,14 +39,14 @@ export class Turns {
     this.#nowMs = nowMs;
   }
 
-  /** Does the work at once when the turn has room for it, else as `later` does. */
+  /** Does the work at once if the turn has room for it, otherwise as `later` does. */
   run<T>(work: () => T | Promise<T>, client?: Client): T | Promise<T> {
     return this.#waiting.length === 0 && this.#hasRoom() ? work() : this.later(work, client);
   }
 
   /**
-   * Does the work in a later turn that has room for it, after all that waits already. Settles as the work does, or
-   * rejects with the reason of the client's signal if that is aborted first.
+   * Does the work in a later turn that has room for it, after everything that is already waiting. Settles as the work
+   * does, or rejects with the reason of the client's signal if that is aborted first.
    */
   later<T>(work: () => T | Promise<T>, client?: Client): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -76,7 +76,7 @@ export class Turns {
   }
 
   /**
-   * Each step is an immediate of its own, so that its promises are settled, and their time is seen, before the next one.
+   * Each step is an immediate of its own, so that its promises settle, and their time is counted, before the next one.
    * The last one ends the turn.
    */
   #schedule(): void {

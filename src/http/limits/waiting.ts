@@ -1,7 +1,7 @@
-/** Default of `maxBytes`: hundreds of readers reach the bound of each, and four thousand may have 64 KiB each. */
+/** Default of `maxBytes`: hundreds of readers reach the bound of each, and four thousand can have 64 KiB each. */
 export const DEFAULT_MAX_WAITING_BYTES = 256 * 1024 * 1024;
 /**
- * One reader may have this part of what is still free. Few readers thus reach the bound of each, many share what there
+ * One reader may use this part of what is still free. So a few readers reach the bound of each, many share what there
  * is, and some is always left for the next one. With n readers at their limit, n / (n + 128) of the bound is used.
  */
 const PART_OF_FREE = 128;
@@ -9,8 +9,8 @@ const PART_OF_FREE = 128;
 /**
  * All output waiting in the server for readers, under one bound: events in sockets and streams, and responses.
  *
- * Memory is not reserved. Readers report what waits for them, and stop making more when `limitBytes` is reached. The limit
- * of each sinks as the sum grows, so those with the most waiting stop first.
+ * Memory is not reserved. Readers report their waiting output, and stop making more at `limitBytes`. The limit of each
+ * falls as the sum grows, so those with the most waiting stop first.
  */
 export class Waiting {
   readonly maxBytes: number;
@@ -20,12 +20,12 @@ export class Waiting {
     this.maxBytes = maxBytes;
   }
 
-  /** What is waiting now, for all readers. */
+  /** Bytes waiting now, for all readers. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** How much may wait for one reader now; a reader also has a bound of its own, and the smaller one applies. */
+  /** How much may be waiting for one reader now. A reader also has a bound of its own; the smaller one applies. */
   get limitBytes(): number {
     return Math.max(0, Math.floor((this.maxBytes - this.#bytes) / PART_OF_FREE));
   }
@@ -41,7 +41,7 @@ export class Waiting {
   }
 }
 
-/** What waits for one reader. Must be set to 0 when the reader is gone. */
+/** The waiting output of one reader. MUST be set to 0 when the reader is gone. */
 export class WaitingAccount {
   readonly #waiting: Waiting;
   #bytes = 0;

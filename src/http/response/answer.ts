@@ -10,7 +10,7 @@ export const CLIENT_GONE = 499;
 /** For every response with content of the bus: it is not cached, and no browser guesses its type. */
 export const DATA_HEADERS = { "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff" };
 
-/** Shared by all JSON answers: made once, as this is on the path of every publish. A `Response` copies the headers. */
+/** Shared by all JSON responses: made once, as every publish uses it. A `Response` copies the headers. */
 const JSON_ANSWER = { headers: new Headers({ "Content-Type": JSON_TYPE, ...DATA_HEADERS }) };
 
 /** A response with text that is already JSON, or with a stream of it. */
@@ -25,8 +25,8 @@ export function json(value: unknown, status = 200): Response {
 }
 
 /**
- * The path of a request as it was sent: percent-encoded, without the query. Remembers the last one, as it is asked for
- * several times in each request, and requests in a row are often for the same.
+ * The path of a request as it was sent: percent-encoded, without the query. Caches the last one, as it is needed
+ * several times in each request, and consecutive requests often have the same.
  */
 export function pathOf(url: string): string {
   if (url !== lastUrl) {

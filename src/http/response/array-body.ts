@@ -2,13 +2,16 @@ import { BusError } from "../../bus/errors.ts";
 import type { Waiting } from "../limits/waiting.ts";
 import { pulledBody } from "./pulled-body.ts";
 
-/** An array of up to so much is sent at once. Nearly always the kernel takes it, whether the client reads or not. */
+/**
+ * An array of up to this many characters is sent at once. The kernel nearly always takes it, whether the client reads
+ * or not.
+ */
 export const MAX_WHOLE_CHARACTERS = 64 * 1024;
-/** A piece of a longer answer: large enough for a fast client, small enough for hundreds that do not read. */
+/** Size of a piece of a longer response: large enough for a fast client, small enough for hundreds that do not read. */
 export const PIECE_CHARACTERS = 128 * 1024;
-/** A piece when hardly any more may wait: smaller ones would take too long. */
+/** Size of a piece when the waiting output is near its bound: smaller pieces would take too long. */
 export const MIN_PIECE_CHARACTERS = 16 * 1024;
-/** When less than this part of what may wait is left, no answer is begun of which much may wait. */
+/** If less than this part of the bound is free, no response is begun that may have much waiting. */
 const LAST_PART = 1 / 64;
 
 /**

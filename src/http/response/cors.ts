@@ -1,4 +1,4 @@
-/** How long a browser may remember what it was allowed, in seconds: an hour. */
+/** How long a browser may cache a permission, in seconds: an hour. */
 const MAX_AGE_S = 3600;
 
 const PREFLIGHT = {

@@ -4,17 +4,17 @@ import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
 import { arrayBody, MAX_WHOLE_CHARACTERS, MIN_PIECE_CHARACTERS, PIECE_CHARACTERS, requireRoom } from "./array-body.ts";
 import { pulledBody } from "./pulled-body.ts";
 
-/** The most of an array that is kept while it is sent; of one that is longer, the events are read again. */
+/** Maximum part of an array that is kept while it is sent; the events of a longer one are read again. */
 const MAX_HELD_CHARACTERS = 256 * 1024;
 
-/** A JSON response, and what its head says about it. */
+/** A JSON response, and what its headers say about it. */
 export interface ArrayAnswer {
   readonly body: string | ReadableStream<Uint8Array>;
-  /** The last event of the answer. */
+  /** The last event of the response. */
   readonly lastId: number;
   /** There are events beyond the limit. */
   readonly hasMore: boolean;
-  /** Ids of events that are damaged, and therefore not in it. */
+  /** Ids of damaged events, which are therefore not in it. */
   readonly damaged: readonly number[];
 }
 
@@ -80,8 +80,8 @@ export class HistoryAnswers {
   }
 
   /**
-   * The events that were found, as far as they are still kept: newest first, an answer whose oldest events are pruned while
-   * it is sent ends before them. Oldest first they would be missing in the middle, so it throws.
+   * The events that were found, if they are still kept. Newest first, the response ends before events that were pruned
+   * while it is sent. Oldest first, these would be missing in the middle, so it throws.
    */
   async *#foundPages(query: HistoryQuery, { count, lastId }: Found): Pages {
     let missing = count;
@@ -99,24 +99,24 @@ export class HistoryAnswers {
   }
 }
 
-/** Who waits for an answer: a `Request`, whose signal is not made before it is asked for. */
+/** The client that waits for a response: a `Request`. Its signal is only made when it is used. */
 type Client = Pick<Request, "signal">;
 
 type Pages = ReturnType<Bus["pages"]>;
 
-/** What the answer to a question is, known before it is sent. */
+/** The content of a response, known before it is sent. */
 interface Found extends Omit<ArrayAnswer, "body"> {
   readonly count: number;
-  /** The events as JSON; undefined when they are too much to be held. */
+  /** The events as JSON; undefined if they are too large to be kept. */
   readonly texts: readonly string[] | undefined;
 }
 
-/** The same question about no event after this one, in the order asked for. */
+/** The same query, up to this event in its order. */
 function upTo(query: HistoryQuery, lastId: number): HistoryQuery {
   return query.order === "newest" ? { ...query, after: lastId - 1 } : { ...query, before: lastId + 1 };
 }
 
-/** What stands around the events in a stream of them. */
+/** The text around the events in a stream of them. */
 interface Surroundings {
   readonly beforeFirst: string;
   readonly beforeNext: string;

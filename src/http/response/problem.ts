@@ -5,7 +5,7 @@ import { DATA_HEADERS } from "./answer.ts";
 
 const PROBLEM_TYPE = "application/problem+json; charset=utf-8";
 
-/** The body of an error answer (RFC 9457). `type` is a stable name, not an address that must be reachable. */
+/** The body of an error response (RFC 9457). `type` is a stable name, not an address that must be reachable. */
 export function toProblem(error: BusError): Problem {
   const { status, title } = problems[error.code];
   return {
@@ -18,12 +18,13 @@ export function toProblem(error: BusError): Problem {
   };
 }
 
-/** What a client needs to get in (RFC 6750, section 3). */
+/** The challenge to a client without a valid token (RFC 6750, section 3). */
 const CHALLENGE = 'Bearer realm="eventbus"';
 
 /**
- * What goes with every answer of a code. RFC 9110 wants 426 to name the protocol, and 401 to say what would do; a second
- * fills every bucket of `PublishRates`, and lets slow readers take something; and a connection that is one too many must not stay.
+ * The headers of every response with a code. RFC 9110 requires 426 to name the protocol and 401 to name the scheme.
+ * After a second every bucket of `PublishRates` is full, and slow readers have read something. A connection over the
+ * limit must be closed.
  */
 const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   rate_limited: { "Retry-After": "1" },
@@ -35,7 +36,7 @@ const HEADERS: Readonly<Partial<Record<ErrorCode, Record<string, string>>>> = {
   scope_insufficient: { "WWW-Authenticate": `${CHALLENGE}, error="insufficient_scope"` },
 };
 
-/** The answer to a request that failed. */
+/** The response to a request that failed. */
 export function problemResponse(error: BusError, headers: Record<string, string> = {}): Response {
   const problem = toProblem(error);
   return new Response(JSON.stringify(problem), {

@@ -2,9 +2,9 @@ import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
 
 /**
  * A body that is created piece by piece, each when the client has read the previous one. So an unread response holds
- * only one piece, besides what the kernel buffers. It counts as waiting, with the `heldBytes` that the pieces are cut
- * from, until the body ends or the client is gone. If a piece cannot be created, the connection is closed, so that no
- * client mistakes what it has for the whole.
+ * only one piece, besides what the kernel buffers. It counts as waiting, with the `heldBytes` from which the pieces are
+ * cut, until the body ends or the client is gone. If a piece cannot be created, the connection is closed, so that no
+ * client takes the part that it has for the whole.
  */
 export function pulledBody(
   pieces: AsyncGenerator<string>,

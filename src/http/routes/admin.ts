@@ -11,9 +11,9 @@ export const PRUNE_PATH = "/api/events/prune";
 /** The state of the service, besides that of the bus. */
 export interface ServiceState {
   stats(): object;
-  /** What Prometheus reads. */
+  /** The metrics for Prometheus. */
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
-  /** Why this server should get no publishes now, or undefined if it should. */
+  /** The reason why this server should get no publishes now; undefined if it should. */
   notReady(): BusError | undefined;
 }
 

@@ -8,10 +8,10 @@ export const BACKUP_PATH = "/api/backup";
 /** As registered with IANA. */
 const MEDIA_TYPE = "application/vnd.sqlite3";
 const SIZE_HEADER = "Eventbus-Backup-Bytes";
-/** When to try again while another backup is made, in seconds. */
+/** Seconds after which to retry while another backup is made. */
 const RETRY_AFTER_S = 10;
 
-/** A copy of the history that can be read once, from its beginning. */
+/** A copy of the history that can be read once, from the start. */
 export interface HistoryCopy extends AsyncDisposable {
   readonly size: number;
   /** The next bytes; empty at the end. */
@@ -60,14 +60,14 @@ function answer(copy: HistoryCopy, end: () => void): Response {
     headers: {
       "Content-Type": MEDIA_TYPE,
       "Content-Disposition": `attachment; filename="eventbus-${time}.db"`,
-      // Bun sends a stream in chunks and leaves a Content-Length out.
+      // Bun sends a stream in chunks and omits a Content-Length.
       [SIZE_HEADER]: String(copy.size),
       ...DATA_HEADERS,
     },
   });
 }
 
-/** Read as fast as the client takes it. The copy goes when it is read, or when the client does. */
+/** Read as fast as the client reads it. The copy is freed when it has been read, or when the client leaves. */
 function stream(copy: HistoryCopy, end: () => void): ReadableStream<Uint8Array> {
   let isOver = false;
   const dispose = async () => {
@@ -85,7 +85,7 @@ function stream(copy: HistoryCopy, end: () => void): ReadableStream<Uint8Array> 
           await dispose();
           controller.close();
         } catch (error) {
-          // Reading fails, too, when the client left in the middle of it.
+          // Reading fails, too, if the client leaves in the middle.
           if (isOver) return;
           await dispose();
           controller.error(error);

@@ -9,7 +9,7 @@ import { type Route, type RouteOptions, route } from "./route.ts";
 /** Where the page is. */
 export const PAGE_PATH = "/swagger";
 
-/** What the page loads, from the address it is under to its file. */
+/** The files that the page loads, by their path. */
 const assets = {
   "ui.js": { file: uiScript, type: "text/javascript; charset=utf-8" },
   "ui.css": { file: uiStyle, type: "text/css; charset=utf-8" },
@@ -22,7 +22,7 @@ interface Asset {
   readonly type: string;
 }
 
-/** Nothing may come from anywhere else. Swagger UI sets styles on its elements, and its icons are data. */
+/** Nothing may be loaded from elsewhere. Swagger UI sets styles on its elements, and its icons are data. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -61,7 +61,7 @@ function htmlResponse(page: string): Response {
   });
 }
 
-/** The file, read while it is sent; 304 when the browser has it. */
+/** The file, read while it is sent; 304 if the browser has it. */
 function assetResponse({ file, type }: Asset, tag: string, request: Request): Response {
   const headers = {
     "Content-Type": type,
@@ -77,7 +77,7 @@ async function entityTag({ file }: Asset): Promise<string> {
   return `"${Bun.hash(await Bun.file(file).arrayBuffer()).toString(36)}"`;
 }
 
-/** Makes a value when it is first asked for. */
+/** Makes a value when it is first used. */
 function lazy<T>(make: () => T): () => T {
   let made: { readonly value: T } | undefined;
   return () => {
@@ -107,7 +107,7 @@ function pageOf(version: string): string {
 `;
 }
 
-/** Three dots that one line joins. A data address, so that the browser asks for no favicon. */
+/** Three dots joined by a line. A data address, so that the browser requests no favicon. */
 const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' " +
   "rx='4' fill='%230f766e'/%3E%3Cpath d='M3 8h10' stroke='white' stroke-width='1.5'/%3E%3Cg fill='white'%3E%3Ccircle " +

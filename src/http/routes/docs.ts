@@ -11,7 +11,7 @@ import { SUBSCRIBE_PATH, subscribeQuery } from "../websocket/subscriptions.ts";
 import { docsPageRoutes, PAGE_PATH } from "./docs-page.ts";
 import { type Route, route } from "./route.ts";
 
-/** Of the catalogue; the server has it at another one. */
+/** The path in the catalogue; the server serves it at another one. */
 const SPECIFICATION_PATH = "/openapi";
 
 const DESCRIPTION = `\
@@ -53,13 +53,13 @@ export function docsRoutes(version: string, routes: readonly Route[]): Route[] {
   return [...documents, ...docsPageRoutes(version)];
 }
 
-/** The OpenAPI document, as the plugin of Elysia makes it of a catalogue of the routes. */
+/** The OpenAPI document that Elysia's plugin makes from a catalogue of the routes. */
 async function openApi(version: string, routes: readonly Route[]): Promise<string> {
   const catalogue = new Elysia().use(
     swagger({
       specPath: SPECIFICATION_PATH,
       documentation: documentation(version),
-      // Else an address with a dot, such as /asyncapi.json, counts as a file and is left out.
+      // Otherwise an address with a dot, such as /asyncapi.json, counts as a file and is omitted.
       excludeStaticFile: false,
     }),
   );

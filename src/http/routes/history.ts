@@ -37,7 +37,7 @@ const historyQuery = new Query({
   after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
 });
 
-/** Damaged events that a header names; of more than these the first ones tell enough. */
+/** Maximum number of damaged events that a header names; more would add nothing. */
 const MAX_DAMAGED_NAMED = 100;
 
 /** `GET /api/events/history` and `GET /api/events/{id}`. */
@@ -104,18 +104,21 @@ function toHistoryQuery(values: ValuesOf<typeof historyQuery>, scope: Scope, now
   };
 }
 
-/** What is asked for, as far as it may be seen; nothing where that is everything. */
+/** The requested topics within the scope; undefined if these are all topics. */
 function topicsOf(patterns: readonly Pattern[], scope: Scope): Pick<Filter, "topics"> {
   if (patterns.length > 0) return { topics: within(scope, new PatternSet(patterns)) };
   return scope.isEverything ? {} : { topics: scope };
 }
 
-/** The same question, but about nothing that is published from now on: it may be asked twice. */
+/** The same query, without events published from now on, so that it can be repeated. */
 function pinned(query: HistoryQuery, head: number): HistoryQuery {
   return { ...query, before: Math.min(query.before ?? head + 1, head + 1) };
 }
 
-/** Where the answer that ends with this event goes on: by the clock of the first page, should it name a duration. */
+/**
+ * The page after the one that ends with this event. A duration in the query still counts from the time of the first
+ * page.
+ */
 function nextPage(url: string, { order, filter: { fromMs, toMs } }: HistoryQuery, lastId: number): string {
   return nextLink(url, {
     [order === "newest" ? "before" : "after"]: String(lastId),

@@ -1,6 +1,6 @@
 import { type Route, route } from "./route.ts";
 
-/** Files of a page that the program brings along: from the path below the server's root to the content in base64. */
+/** The files of a page inside the program: from the path below the server's root to the content in base64. */
 export type PageFiles = Readonly<Record<string, string>>;
 
 const DOCUMENT = "index.html";
@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: "font/woff2",
 };
 
-/** Nothing may come from anywhere else, and no script or style but from a file of the page. Fonts stand in its style. */
+/** Nothing may be loaded from elsewhere, and scripts and styles only from files of the page. Fonts are in its style. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "font-src 'self' data:",
@@ -23,10 +23,15 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** The names of all files but the document hold a hash of their content: a browser need not ask for them again. */
+/**
+ * The names of all files except the document contain a hash of their content, so a browser need not revalidate them.
+ */
 const FOREVER = "public, max-age=31536000, immutable";
 
-/** The page at `/`, and what it loads: public, as it asks for its data with a token. Throws when a file has no known type. */
+/**
+ * The page at `/`, and its files: public, as the page fetches its data with a token. Throws if a file has no known
+ * type.
+ */
 export function pageRoutes(files: PageFiles): Route[] {
   return Object.entries(files).map(([name, base64]) => {
     const file = fileOf(name, Buffer.from(base64, "base64"));
@@ -57,7 +62,7 @@ function fileOf(path: string, body: Uint8Array<ArrayBuffer>): File {
   return { body, tag, headers };
 }
 
-/** 304 when the browser has it. */
+/** 304 if the browser has it. */
 function answer({ body, tag, headers }: File, request: Request): Response {
   const isKnown = request.headers.get("if-none-match") === tag;
   return isKnown ? new Response(null, { status: 304, headers }) : new Response(body, { headers });

@@ -35,7 +35,7 @@ const DATA_TYPES = ["json", "text"] as const;
 /** Bytes of an `Idempotency-Key`. */
 const MAX_KEY_BYTES = 255;
 
-/** A webhook sends parameters of its own, which its receiver cannot change: they are ignored. */
+/** A webhook sends parameters of its own, which its receiver cannot change; they are ignored. */
 const publishToQuery = new Query(
   { source: text(parseSource, "Identifies the publisher; at most 255 bytes.", { maxLength: 255, default: "" }) },
   "passed",
@@ -119,19 +119,20 @@ function topicOf(segment: string): Topic {
 }
 
 /**
- * Appends the drafts. Bytes behind a complete request, such as a stray line break, make the parser answer 400 and close
- * in the turn that brought both, in the place of the answer of that request: so it is not carried out. A client that
- * leaves without waiting for its answer is seen in a later turn, and what it published is kept.
+ * Appends the drafts. If bytes follow a complete request, such as a stray line break, Bun's parser responds with 400
+ * and closes the connection in the turn that brought both. The client reads that instead of the response to its
+ * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later turn,
+ * and its publish is stored.
  */
 function append({ bus, callers, limits }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
   callers.requireValid(caller);
   requirePublish(caller, drafts);
   const key = request.headers.get("idempotency-key");
   const ended = limits.endedRequests?.();
-  // Making the signal costs more than asking whether any request has ended, which is rare within a turn.
+  // Making the signal costs more than checking whether any request has ended, which is rare within a turn.
   const isAbandoned = () => (ended === undefined || ended !== limits.endedRequests?.()) && request.signal.aborted;
   if (key === null) return bus.append(drafts, { isAbandoned });
-  // A header's text has one character for each byte that was sent.
+  // The text of a header has one character for each byte that was sent.
   if (key === "" || key.length > MAX_KEY_BYTES) {
     throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
       members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },

@@ -5,7 +5,7 @@ type ByMethod = Map<string, Route>;
 /** Every route of the server: which methods a path accepts, and under which name its requests are counted. */
 export class RouteTable {
   readonly #byPath = new Map<string, ByMethod>();
-  /** Those whose last segment is a parameter, by what comes before it. */
+  /** Routes with a parameter as their last segment, by the part before it. */
   readonly #byParent = new Map<string, { readonly template: string; readonly methods: ByMethod }>();
 
   constructor(routes: readonly Route[]) {
@@ -18,17 +18,17 @@ export class RouteTable {
     }
   }
 
-  /** Undefined when there is no such route. */
+  /** Undefined if there is no such route. */
   find(method: string, path: string): Route | undefined {
     return this.#methodsAt(path)?.get(method);
   }
 
-  /** Empty when there is no such path. */
+  /** Empty if there is no such path. */
   methodsOf(path: string): string[] {
     return [...(this.#methodsAt(path)?.keys() ?? [])];
   }
 
-  /** The template of the routes at a path, such as `/api/events/:id`; undefined when there are none. */
+  /** The template of the routes at a path, such as `/api/events/:id`; undefined if there are none. */
   templateOf(path: string): string | undefined {
     return this.#byPath.has(path) ? path : this.#withParameter(path)?.template;
   }

@@ -53,7 +53,7 @@ export function route<P extends Parameters = Record<never, never>>(options: Rout
     query,
     docs,
     answer: (request, caller, sent) => {
-      // The table that is read from is the one whose type the handler names.
+      // The table that is read is the one of which the handler names the type.
       const values = query.read(request.url) as Values<P>;
       const segment = hasParameter ? sent.slice(sent.lastIndexOf("/") + 1) : "";
       return options.handle({ request, caller, query: values, segment });

@@ -4,7 +4,10 @@ import { STREAM_PATH, type Streams, streamQuery } from "../stream/streams.ts";
 import { SUBSCRIBE_PATH, subscribeQuery } from "../websocket/subscriptions.ts";
 import { type Route, route } from "./route.ts";
 
-/** `GET /api/events/stream`, and `GET /api/events/subscribe` for a request that asks for no upgrade: the server takes the others. */
+/**
+ * `GET /api/events/stream`, and `GET /api/events/subscribe` for requests without an upgrade; the server takes the
+ * others.
+ */
 export function subscribeRoutes(streams: Streams): Route[] {
   return [
     route({

@@ -15,7 +15,7 @@ import { type Route, route } from "./route.ts";
 
 const TOKENS_PATH = "/api/tokens";
 const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
-/** Tokens that are written in one turn of the loop: a few milliseconds if each has 128 long patterns. */
+/** Tokens that are serialized in one turn of the loop: a few milliseconds if each has 128 long patterns. */
 const TOKENS_A_TURN = 100;
 /** Room for 128 patterns of 256 characters. */
 const MAX_BODY_BYTES = 256 * 1024;
@@ -47,7 +47,7 @@ export function tokenRoutes(tokens: TokenBook, callers: Callers, waiting: Waitin
   ];
 }
 
-/** As of the moment in which it is asked for. */
+/** The tokens as of the moment of the request. */
 async function list(records: readonly TokenRecord[], waiting: Waiting): Promise<Response> {
   const texts: string[] = [];
   for (const record of records) {
@@ -70,7 +70,7 @@ async function revoke(tokens: TokenBook, name: string, by: Principal): Promise<R
   return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 
-/** What is no name is the name of no token. */
+/** An invalid name is the name of no token. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment);

@@ -8,18 +8,21 @@ import { arrayBody } from "../response/array-body.ts";
 import { nextLink } from "../response/next-link.ts";
 import { type Route, route } from "./route.ts";
 
-/** The most topics in one answer, which is held until it is sent: some 3 MB when their names are as long as may be. */
+/**
+ * Maximum number of topics in one response, which is held until it is sent: some 3 MB if their names have the maximum
+ * length.
+ */
 const MAX_TOPICS_LIMIT = 10_000;
 const DEFAULT_TOPICS_LIMIT = 1000;
 
 const topicsQuery = new Query({
   pattern: patternParameter(MAX_PATTERNS_ASKED),
-  // Any text is a place in the order: whether it is a topic may have changed since the last page.
+  // Any text is a position in the order: the rules for topics may have changed since the last page.
   after: text((place) => place, "Only topics with a name after this text, which need not be a topic."),
   limit: integer(1, MAX_TOPICS_LIMIT, "The maximum number of topics to return.", DEFAULT_TOPICS_LIMIT),
 });
 
-/** `GET /api/topics`: one page of the topics, with a `Link` to the next one when there is more. */
+/** `GET /api/topics`: one page of the topics, with a `Link` to the next one if there are more. */
 export function topicsRoute(bus: Bus, waiting: Waiting): Route {
   return route({
     method: "GET",

@@ -17,20 +17,22 @@ export interface EventStreamParts {
   readonly onClose: (stream: EventStream) => void;
 }
 
-/** As many events as one body can publish, if they are small: a reader that gets fewer a turn would never catch up. */
+/** The events that one body can publish, if they are small: a reader that gets fewer per turn would never catch up. */
 const MAX_WINDOW_BYTES = 2 * 1024 * 1024;
 
-/** One subscriber by server-sent events or JSON lines. It is pulled: what the client does not take is not made. */
+/**
+ * One subscriber by server-sent events or JSON lines. It is pulled: output that the client does not read is not made.
+ */
 export class EventStream implements Member, ChannelStream, Guest {
   readonly #parts: EventStreamParts;
   readonly #follower: Follower<EventStream>;
   readonly #account: WaitingAccount;
   readonly body: ReadableStream<Uint8Array>;
   #waiting: Uint8Array[] = [];
-  /** How much of the history is made before the client has taken what was made. */
+  /** Bytes of history that may be made before the client has read the previous ones. */
   #windowBytes: number;
   #wake: (() => void) | undefined;
-  /** The newest id that a keep-alive has named. */
+  /** The newest id sent in a keep-alive. */
   #namedId: number | undefined;
   #isEnding = false;
   #isStarted = false;
@@ -42,7 +44,7 @@ export class EventStream implements Member, ChannelStream, Guest {
     this.#account = new WaitingAccount(parts.waiting);
     this.#windowBytes = parts.tuning.resumeBytes;
     this.#follower = new Follower(parts.groups, this, parts.subscription);
-    // A high-water mark of 0: nothing is made before the client has taken the last of it.
+    // A high-water mark of 0: nothing is made before the client has read the last of it.
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => this.#keep(controller),
@@ -77,14 +79,14 @@ export class EventStream implements Member, ChannelStream, Guest {
     this.push(encodeItems([message], this.#parts.format));
   }
 
-  /** The server stops: say so, and end. */
+  /** The server stops: reports it, and ends. */
   end(): void {
     this.#isEnding = true;
     this.#follower.close();
     this.#wakeUp();
   }
 
-  /** Ends without a word and without what waits, whether the client reads or not. */
+  /** Ends at once, without the waiting output, whether the client reads or not. */
   expel(): void {
     this.#close();
     try {
@@ -94,7 +96,7 @@ export class EventStream implements Member, ChannelStream, Guest {
     }
   }
 
-  /** There is nothing more to send, ever. */
+  /** Nothing more will be sent. */
   get #isEnded(): boolean {
     return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
   }
@@ -104,7 +106,7 @@ export class EventStream implements Member, ChannelStream, Guest {
   }
 
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
-    // A pull that enqueues nothing is not repeated: go on until there is something, or the end.
+    // A pull that enqueues nothing is not repeated, so continue until there is something, or the end.
     let bytes = this.#start();
     while (bytes === undefined && !this.#isEnded) bytes = this.#takeWaiting() ?? (await this.#sleep());
     if (this.#isClosed) return;
@@ -115,11 +117,11 @@ export class EventStream implements Member, ChannelStream, Guest {
     this.#close();
   }
 
-  /** Headers travel with the first bytes: send some at once. */
+  /** Headers are sent with the first bytes, so send some at once. */
   #start(): Uint8Array | undefined {
     if (this.#isStarted) return undefined;
     this.#isStarted = true;
-    // Where it stood before anything was pushed that comes after these bytes.
+    // The position before anything was pushed that is sent after these bytes.
     const { passed } = this.#follower;
     this.#follower.begin();
     return this.#keepAlive(this.#waiting.length > 0 ? passed : this.#follower.passed);
@@ -128,7 +130,7 @@ export class EventStream implements Member, ChannelStream, Guest {
   #takeWaiting(): Uint8Array | undefined {
     if (this.#waiting.length === 0) return undefined;
     const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
-    // It takes more than it was given: a turn of the loop may be long, and it gets what is made in one.
+    // It reads more than it was given. As a turn of the loop may be long, it gets what is made in one.
     if (!this.isLive && this.#account.bytes > this.#windowBytes) this.#windowBytes = this.#widened;
     this.#drop();
     this.#follower.wake();
@@ -144,7 +146,7 @@ export class EventStream implements Member, ChannelStream, Guest {
     this.#account.set(0);
   }
 
-  /** Waits for something to send, for the end, or for the time to say that the stream is alive. */
+  /** Waits for output, for the end, or for the next keep-alive. */
   async #sleep(): Promise<Uint8Array | undefined> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
@@ -156,7 +158,7 @@ export class EventStream implements Member, ChannelStream, Guest {
     return this.#waiting.length > 0 || this.#isEnding ? this.#takeWaiting() : this.#keepAlive(this.#follower.passed);
   }
 
-  /** Names what the stream has passed, so that it resumes there; an id never goes back. */
+  /** Names the newest id that the stream has passed, so that it resumes there; the id never decreases. */
   #keepAlive(passed: number | undefined): Uint8Array {
     if (passed !== undefined) this.#namedId = Math.max(passed, this.#namedId ?? 0);
     return encode(this.#parts.format.keepAlive(this.#namedId));

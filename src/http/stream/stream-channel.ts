@@ -2,9 +2,9 @@ import type { Item } from "../../bus/cursor.ts";
 import type { Channel } from "../../bus/delivery/cohort.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
-/** A subscriber by a stream. */
+/** A subscriber by stream. */
 export interface ChannelStream {
-  /** Takes bytes that are to be sent. Must not keep the caller waiting. */
+  /** Queues bytes to send. MUST return at once. */
   push(bytes: Uint8Array): void;
 }
 

@@ -29,7 +29,7 @@ export const streamQuery = new Query({
   lastEventId: integer(0, MAX_ID, "The same as `last_event_id`, under the name that polyfills of `EventSource` send."),
 });
 
-/** The edge for server-sent events and JSON lines: who is connected. */
+/** The edge for server-sent events and JSON lines: the connected subscribers. */
 export class Streams {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
@@ -49,14 +49,14 @@ export class Streams {
     return this.#streams.size;
   }
 
-  /** How many are up to date, and how many read from history. */
+  /** Number of subscribers that are live, and that replay from the history. */
   get states(): { live: number; replay: number } {
     let live = 0;
     for (const stream of this.#streams) if (stream.isLive) live++;
     return { live, replay: this.#streams.size - live };
   }
 
-  /** Those who are behind, by their places. */
+  /** The members that are behind, by position. */
   *behind(): Iterable<BehindAt> {
     for (const groups of Object.values(this.#groups)) yield* groups.behind();
   }
@@ -75,7 +75,7 @@ export class Streams {
     });
   }
 
-  /** Returns a stream of the events that the query asks for. Throws if the query is invalid. */
+  /** Opens a stream of the events that the query requests. Throws if the query is invalid. */
   open(request: Request, caller: Principal, query: ValuesOf<typeof streamQuery>): Response {
     const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
@@ -99,7 +99,7 @@ export class Streams {
     this.#streams.add(stream);
     this.#gate.guests.add(caller, stream);
     return new Response(stream.body, {
-      // X-Accel-Buffering: nginx would keep events until its buffer is full.
+      // X-Accel-Buffering: otherwise nginx buffers events until its buffer is full.
       headers: { "Content-Type": format.contentType, ...DATA_HEADERS, "X-Accel-Buffering": "no" },
     });
   }

@@ -19,8 +19,8 @@ import type { ChannelSocket, SocketChannel } from "./socket-channel.ts";
 /** How long a peer has to take the close frame, in milliseconds. */
 const EXPEL_MS = 1000;
 /**
- * What the process grows by for each byte that waits in a socket, about: buffers grow by doubling, leave smaller ones behind,
- * and are looked at only now and then.
+ * Approximate growth of the process for each byte that is waiting in a socket: buffers grow by doubling, leave smaller
+ * ones behind, and are examined only now and then.
  */
 const MEMORY_PER_BYTE = 4;
 
@@ -32,17 +32,17 @@ export interface ConnectionOptions {
   readonly tuning: Tuning;
   readonly waiting: Waiting;
   readonly heartbeat: Heartbeat;
-  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: no limit. */
   readonly countPublish: (() => void) | undefined;
 }
 
-/** One WebSocket subscriber. It gets events by Bun's native publish, together with others who stand at the same place. */
+/** One WebSocket subscriber. It receives events by Bun's native publish, together with others at the same position. */
 export class Connection implements Member, ChannelSocket, Guest {
-  /** Who is connected: what he may see is all that comes, and he may publish where he may. */
+  /** The caller. Its scope limits everything that it receives and publishes. */
   readonly principal: Principal;
-  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: as many as it likes. */
+  /** Counts an event that the client publishes; throws `rate_limited`. Undefined: no limit. */
   readonly countPublish: (() => void) | undefined;
-  /** The answers to the client's frames. */
+  /** The responses to the client's frames. */
   readonly answers = new FrameAnswers({
     hasRoom: () => this.#hasRoomFor(this.#tuning.maxWaitingBytes),
     send: (texts) => this.#sendTogether(texts),
@@ -52,13 +52,13 @@ export class Connection implements Member, ChannelSocket, Guest {
   readonly #waiting: Waiting;
   readonly #account: WaitingAccount;
   readonly #heartbeat: Heartbeat;
-  /** Each pattern with the id after which its events are wanted. */
+  /** Each pattern, with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
-  /** How to close it, once it was decided that it ends. */
+  /** How to close it, once it is ending. */
   #farewell: { readonly code: number; readonly reason: string } | undefined;
   #socket: ServerWebSocket<Connection> | undefined;
   #channel: SocketChannel | undefined;
-  /** Characters that were sent before it entered the channel, and where the channel stood then. */
+  /** Characters sent before it joined its channel, and the count of the channel at that moment. */
   #sentCharacters = 0;
   #enteredAtCharacters = 0;
   #stalledSinceMs: number | undefined;
@@ -75,7 +75,7 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#follower = new Follower(groups, this, { topics: this.#topics, scope, start });
   }
 
-  /** Bytes that wait to be sent. */
+  /** Bytes that are waiting to be sent. */
   get bufferedBytes(): number {
     const bytes = this.#socket?.getBufferedAmount() ?? 0;
     this.#account.set(bytes * MEMORY_PER_BYTE);
@@ -91,7 +91,7 @@ export class Connection implements Member, ChannelSocket, Guest {
     return bytes >= this.#tuning.maxWaitingBytes || bytes > this.#limitBytes;
   }
 
-  /** Whether no more than so many bytes wait; always when none do, as no drain of them would be reported. */
+  /** Whether at most this many bytes are waiting. Always true if none are, as no drain would be reported then. */
   #hasRoomFor(most: number): boolean {
     const bytes = this.bufferedBytes;
     return bytes === 0 || bytes <= Math.min(most, this.#limitBytes);
@@ -113,24 +113,26 @@ export class Connection implements Member, ChannelSocket, Guest {
     return this.#patterns.has(pattern.text);
   }
 
-  /** For how long, as far as earlier calls could tell, the peer has taken nothing of what waits for it. */
+  /** How long the peer has read none of its waiting output, as far as earlier calls could observe. */
   stalledMs(nowMs: number): number {
     if (this.bufferedBytes === 0) this.#stalledSinceMs = undefined;
     else this.#stalledSinceMs ??= nowMs;
     return nowMs - (this.#stalledSinceMs ?? nowMs);
   }
 
-  /** Nothing that still comes from the client counts any more. */
+  /** Whether it is ending: frames that still arrive are ignored. */
   get isEnded(): boolean {
     return this.#farewell !== undefined;
   }
 
-  /** The peer did something. */
+  /** The peer has sent something. */
   heard(): void {
     this.#heartbeat.heard(performance.now(), this.#sentInAll);
   }
 
-  /** Pings the peer when it is time for it; false when the peer is gone. While something waits, only a stall counts. */
+  /**
+   * Pings the peer when a ping is due; returns false if the peer is lost. While output is waiting, only a stall counts.
+   */
   beat(nowMs: number): boolean {
     if (this.bufferedBytes > 0) return true;
     const next = this.#heartbeat.next(nowMs, this.#sentInAll);
@@ -143,14 +145,14 @@ export class Connection implements Member, ChannelSocket, Guest {
     return this.#sentCharacters + inChannel;
   }
 
-  /** The socket is open: begin. */
+  /** The socket is open: starts the delivery. */
   open(socket: ServerWebSocket<Connection>): void {
     this.#socket = socket;
     if (this.isEnded) this.expel();
     else this.#follower.begin();
   }
 
-  /** The socket has sent some of what it was given. Answers that wait go first, then the history. */
+  /** The socket has sent some of its output. Waiting responses go first, then the history. */
   drained(): void {
     this.#stalledSinceMs = undefined;
     this.heard();
@@ -159,25 +161,25 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#closeWhenSent();
   }
 
-  /** Closes the socket, once what was sent to it is on its way. How it was ended first counts. */
+  /** Closes the socket once its output was sent. The first reason wins. */
   end(code: number, reason: string): void {
     this.#farewell ??= { code, reason };
     this.#follower.close();
     this.#closeWhenSent();
   }
 
-  /** The token is not valid any more. A peer that does not read on to the close frame is cut a second later. */
+  /** The token is no longer valid. A peer that does not read up to the close frame is disconnected a second later. */
   expel(): void {
     this.end(closeCode.policy, "the token has expired or was revoked");
     setTimeout(() => this.terminate(), EXPEL_MS);
   }
 
-  /** Cuts the connection: the peer takes nothing, not even a close frame. */
+  /** Disconnects at once: the peer reads nothing, not even a close frame. */
   terminate(): void {
     this.#socket?.terminate();
   }
 
-  /** The socket is gone. */
+  /** The socket is closed. */
   closed(): void {
     this.#follower.close();
     this.#socket = undefined;
@@ -199,7 +201,7 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#channel = undefined;
   }
 
-  /** Bun passes on what it holds for a socket that leaves its only topic. */
+  /** Bun sends what it holds for a socket that leaves its only topic. */
   settle(channel: SocketChannel): void {
     this.#socket?.unsubscribe(channel.name);
     this.#socket?.subscribe(channel.name);
@@ -209,19 +211,22 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#socket?.send(JSON.stringify(message));
   }
 
-  /** Wants these events too, from the next one on. */
+  /** Subscribes to a pattern, from the next event on. */
   addPattern(pattern: Pattern, head: number): void {
     if (this.hasPattern(pattern)) return;
     this.#patterns.set(pattern.text, { pattern, after: head });
     this.#changeTopics();
   }
 
-  /** Wants these events no more. */
+  /** Unsubscribes from a pattern. */
   removePattern(pattern: Pattern): void {
     if (this.#patterns.delete(pattern.text)) this.#changeTopics();
   }
 
-  /** A socket that is closed before counts as gone for Bun at once: a server that stops would cut what still waits in it. */
+  /**
+   * Closes the socket once its output was sent. Bun treats a closed socket as gone at once, so a server that stops
+   * would drop what is still waiting in it.
+   */
   #closeWhenSent(): void {
     if (this.#farewell === undefined || this.bufferedBytes > 0) return;
     this.#socket?.close(this.#farewell.code, this.#farewell.reason);
@@ -243,7 +248,7 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#follower.change(this.#topics, { until, wants: (event) => this.#wants(event) });
   }
 
-  /** A pattern that was added during the replay starts where it was added, not where the replay stands. */
+  /** A pattern that was added during the replay starts where it was added, not at the position of the replay. */
   #wants(event: Event): boolean {
     for (const { pattern, after } of this.#patterns.values()) {
       if (event.id > after && pattern.matches(event.topic)) return true;

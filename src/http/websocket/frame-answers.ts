@@ -2,23 +2,23 @@
 export interface AnswerSocket {
   /** Whether the peer has taken most of what was sent to it. */
   hasRoom(): boolean;
-  /** Sends them in as few writes as possible; does nothing when the peer is gone. */
+  /** Sends them in as few writes as possible; does nothing if the peer is gone. */
   send(texts: readonly string[]): void;
 }
 
-/** Sent between two looks at whether the peer has room. A group of small publishes is acknowledged at once. */
+/** Characters sent between two checks for room. The acknowledgements of a group of small publishes go out at once. */
 const MAX_CHARACTERS_AT_ONCE = 64 * 1024;
 
 interface Slot {
-  /** Undefined until the answer is known. */
+  /** Undefined until the response is known. */
   text: string | undefined;
   readonly frameBytes: number;
 }
 
 /**
  * The responses to the frames of one client, sent in the order of the frames, whatever order they become available in,
- * and only as fast as the peer reads them. Those that one turn brings go out together: a group commit acknowledges
- * hundreds, and a write for each would cost more than all the rest of a publish.
+ * and only as fast as the peer reads them. The responses of one turn are sent together: a group commit acknowledges
+ * hundreds of frames, and a write for each would cost more than the rest of a publish.
  */
 export class FrameAnswers {
   readonly #socket: AnswerSocket;
@@ -33,7 +33,7 @@ export class FrameAnswers {
     this.#socket = socket;
   }
 
-  /** Frames whose answers are still to be sent. */
+  /** Frames with a response that is still to be sent. */
   get frames(): number {
     return this.#frames;
   }
@@ -43,13 +43,15 @@ export class FrameAnswers {
     return this.#bytes;
   }
 
-  /** A frame of so many bytes has come; `add` follows in the order of the frames. */
+  /** A frame of this size has arrived; `add` follows in the order of the frames. */
   expect(frameBytes: number): void {
     this.#frames++;
     this.#bytes += frameBytes;
   }
 
-  /** Sends the answer to the next frame, when it is known and all earlier ones are sent. It must not reject. */
+  /**
+   * Sends the response to the next frame once it is known and all earlier ones were sent. The promise MUST NOT reject.
+   */
   add(answer: string | Promise<string>, frameBytes: number): void {
     const slot: Slot = { text: typeof answer === "string" ? answer : undefined, frameBytes };
     this.#slots.push(slot);
@@ -57,12 +59,12 @@ export class FrameAnswers {
     else void answer.then((text) => this.#fill(slot, text));
   }
 
-  /** Goes on after the socket had no room, or is gone. */
+  /** Continues after the socket had no room, or is gone. */
   resume(): void {
     this.#schedule();
   }
 
-  /** Resolves when every frame that has come is answered. */
+  /** Resolves when every frame that has arrived is answered. */
   whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
@@ -75,7 +77,7 @@ export class FrameAnswers {
     this.#schedule();
   }
 
-  /** What else is known in this turn was queued before this microtask. */
+  /** Other responses of this turn are queued before this microtask. */
   #schedule(): void {
     if (this.#isScheduled || this.#slots[0]?.text === undefined) return;
     this.#isScheduled = true;

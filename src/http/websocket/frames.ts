@@ -27,11 +27,11 @@ const frames: Readonly<Record<string, { readonly members: readonly string[]; rea
   ping: { members: ["type", "ref"], handle: (_, ref) => `{"type":"pong"${ref}}` },
 };
 
-/** Longest `ref` that is echoed, as JSON text, so that an answer is never much larger than what it is about. */
+/** Longest `ref` that is echoed, as JSON text, so that a response is never much larger than its request. */
 const MAX_REF_CHARACTERS = 256;
 
 /**
- * Carries out a client's frame; undefined as text is a binary frame. Never throws or rejects: an error is a response
+ * Handles a client's frame; the text is undefined for a binary frame. Never throws or rejects: an error is a response,
  * too.
  */
 export function answerFrame(text: string | undefined, context: FrameContext): string | Promise<string> {

@@ -2,15 +2,15 @@ import type { Item } from "../../bus/cursor.ts";
 import type { Channel } from "../../bus/delivery/cohort.ts";
 import { Event } from "../../bus/event.ts";
 
-/** A subscriber that takes part in native publish. */
+/** A subscriber that receives native publishes. */
 export interface ChannelSocket {
   enter(channel: SocketChannel): void;
   leave(channel: SocketChannel): void;
-  /** Is passed what Bun still holds of the channel. */
+  /** Makes Bun send what it still holds for the channel. */
   settle(channel: SocketChannel): void;
 }
 
-/** What Bun's server offers for a native publish. */
+/** The part of Bun's server that publishes natively. */
 export interface Publisher {
   publish(topic: string, text: string): number;
 }
@@ -18,19 +18,21 @@ export interface Publisher {
 let created = 0;
 
 /**
- * A native topic of Bun's: one publish for all sockets of a cohort.
+ * A native topic of Bun: one publish for all sockets of a cohort.
  *
- * Bun keeps the order between what is published and what is sent to one socket, also when it subscribes and unsubscribes
- * in between. But it drops a message for a socket whose buffer is over its limit, without a word, so no socket may ever
- * come near: those that are full leave. What can wait in a socket before it is noticed is the bound of each, what is
- * delivered between two looks, and what Bun has not passed to the socket yet: 32 messages of less than 16 KiB (larger
- * ones it passes at once).
+ * Bun keeps the order of what is published and what is sent to one socket, also when the socket subscribes and
+ * unsubscribes in between. But it silently drops a message for a socket whose buffer is over its limit, so no socket
+ * may come near that limit: sockets that are full leave before.
+ *
+ * Before that is noticed, at most this can be waiting in a socket: the bound of each, what is delivered between two
+ * checks, and what Bun has not passed to the socket yet: 32 messages of less than 16 KiB (larger ones it passes at
+ * once).
  */
 export class SocketChannel implements Channel<ChannelSocket> {
   readonly name = `events/${++created}`;
   readonly #publisher: Publisher;
   readonly #sockets = new Set<ChannelSocket>();
-  /** Of all that was ever published to it. */
+  /** Characters of everything that was ever published to it. */
   publishedCharacters = 0;
 
   constructor(publisher: Publisher) {
@@ -53,10 +55,10 @@ export class SocketChannel implements Channel<ChannelSocket> {
     this.publishedCharacters += text.length;
   }
 
-  /** Bun passes on what was published by itself, and before anything else that is sent. */
+  /** Bun sends what was published by itself, and before anything else that is sent. */
   flush(): void {}
 
-  /** Costs some microseconds a socket. */
+  /** Costs some microseconds per socket. */
   settle(): void {
     for (const socket of this.#sockets) socket.settle(this);
   }

@@ -22,25 +22,27 @@ export const SUBSCRIBE_PATH = "/api/events/subscribe";
 
 /** Largest frame from a client. Fixed by the interface. */
 const MAX_FRAME_BYTES = 1024 * 1024;
-/** Frames of one client that wait for their answer; one that sends more without listening is closed. */
+/** Maximum number of frames of one client that are waiting for their response; with more, it is closed. */
 const MAX_UNANSWERED_FRAMES = 10_000;
-/** What such frames may hold; for 10,000 frames of common size. */
+/** Maximum size of these frames together; enough for 10,000 frames of usual size. */
 const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
-/** How often in the time that a stall may last the sockets are looked at: it lasts up to a quarter longer. */
+/** Checks of each socket within the stall time: a stall is noticed at most a quarter later. */
 const SWEEPS_PER_STALL = 8;
-/** How often between two pings of a socket they are looked at: each time a thirtieth of them is pinged. */
+/** Checks of each socket between two pings: each time a thirtieth of them is pinged. */
 const SWEEPS_PER_PING = 30;
-/** A round over all sockets is done in this many parts, so that 10,000 of them never hold the loop for a millisecond. */
+/**
+ * A round over all sockets is done in this many parts, so that 10,000 of them never block the loop for a millisecond.
+ */
 const PARTS_PER_SWEEP = 16;
-/** How long a server that stops waits for peers to take what is theirs, in milliseconds. */
+/** How long a server that stops waits for peers to read their output, in milliseconds. */
 export const DRAIN_MS = 3000;
-/** The only one that is in use (RFC 6455); the answer to any other names it. */
+/** The only version in use (RFC 6455); the response to any other names it. */
 const WEBSOCKET_VERSION = "13";
-/** What Bun says when it closes a socket with 1009. */
+/** Bun's reason when it closes a socket with 1009. */
 const FRAME_TOO_BIG = "Received too big message";
 /**
- * What Bun lets wait in one socket before it drops messages without a word. Never reached: what waits is bounded by
- * `Tuning` and the largest event, as `SocketChannel` says.
+ * Bytes waiting in one socket after which Bun silently drops messages. Never reached: what is waiting is bounded by
+ * `Tuning` and the largest event, see `SocketChannel`.
  */
 const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
 
@@ -50,16 +52,16 @@ export const subscribeQuery = new Query({
   last: lastParameter,
 });
 
-/** The WebSocket edge: who is connected, and Bun's handlers for them. */
+/** The WebSocket edge: the connected subscribers, and Bun's handlers for them. */
 export class Subscriptions {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
   readonly #guests: Guests;
-  /** By the server of Bun's: there is another one for each certificate. */
+  /** By Bun's server, as there is another one for each certificate. */
   readonly #groups = new Map<Publisher, Groups<Connection>>();
   readonly #frames = new FrameTurns<Connection, string | Buffer>((...frame) => this.#begin(...frame));
   readonly #connections = new Set<Connection>();
-  /** Those that are still to be looked at in this round. */
+  /** The sockets that are still to be checked in this round. */
   #round = this.#connections.values();
   readonly websocket: WebSocketHandler<Connection>;
   readonly #pingMs: number;
@@ -81,25 +83,25 @@ export class Subscriptions {
     return this.#connections.size;
   }
 
-  /** How many are up to date, and how many read from history. */
+  /** Number of subscribers that are live, and that replay from the history. */
   get states(): { live: number; replay: number } {
     let live = 0;
     for (const connection of this.#connections) if (connection.isLive) live++;
     return { live, replay: this.#connections.size - live };
   }
 
-  /** Those who are behind, by their places. */
+  /** The members that are behind, by position. */
   *behind(): Iterable<BehindAt> {
     for (const groups of this.#groups.values()) yield* groups.behind();
   }
 
-  /** Makes the request a WebSocket. Throws, before the upgrade, what is wrong with it. */
+  /** Upgrades the request to a WebSocket. Throws the error of an invalid request before the upgrade. */
   upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
     const { pattern, since, last } = subscribeQuery.read(request.url);
     const start = startOf(since, last, this.#bus.head);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
-    // Bun itself would answer without a body.
+    // Bun itself would respond without a body.
     if (request.headers.get("sec-websocket-version") !== WEBSOCKET_VERSION) throw upgradeRequired();
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const data = new Connection({
@@ -114,7 +116,7 @@ export class Subscriptions {
     });
     this.#limits.slots.take();
     this.#guests.add(principal, data);
-    // Bun echoes the first protocol that is offered, which may hold a token, unless there is none.
+    // Without a header, Bun echoes the first offered protocol, which may contain a token.
     request.headers.delete("sec-websocket-protocol");
     if (!server.upgrade(request, { data })) {
       this.#limits.slots.free();
@@ -124,7 +126,10 @@ export class Subscriptions {
     return undefined;
   }
 
-  /** Tells every subscriber, once its frames are answered, that the server stops; and accepts no more. May be called twice. */
+  /**
+   * Reports to every subscriber, once its frames are answered, that the server stops; accepts no more. May be called
+   * twice.
+   */
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -177,7 +182,7 @@ export class Subscriptions {
         if (this.#connections.size === 0) clearTimeout(this.#cutting);
       },
       maxPayloadLength: MAX_FRAME_BYTES,
-      // `Heartbeat` sees what these do not: a peer that answers nothing while messages flow to it.
+      // `Heartbeat` detects what these do not: a peer that does not respond while messages flow to it.
       idleTimeout: 0,
       sendPings: false,
       backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
@@ -185,7 +190,7 @@ export class Subscriptions {
     };
   }
 
-  /** Looks at the next part of the sockets. Those that come are looked at in the same round, or the next. */
+  /** Checks the next part of the sockets. New ones are checked in the same round, or the next. */
   #lookAtSome(): void {
     const nowMs = performance.now();
     for (let left = Math.ceil(this.#connections.size / PARTS_PER_SWEEP); left > 0; left--) {
@@ -195,7 +200,9 @@ export class Subscriptions {
     }
   }
 
-  /** A peer that takes or says nothing for long is gone or stuck; it learns where it stood when it connects again. */
+  /**
+   * A peer that reads or sends nothing for long is lost or stuck. It resumes at its position when it connects again.
+   */
   #lookAt(connection: Connection, nowMs: number): void {
     if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");
     else if (!connection.beat(nowMs)) this.#cut(connection, "silence");
