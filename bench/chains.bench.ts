@@ -1,9 +1,9 @@
 /**
- * What it costs to find the events of a series: a chain through the rows, or an ordinary index of SQLite's.
+ * The cost of finding the events of a series: by a chain through the rows, or by an ordinary index of SQLite.
  *
  *     bun bench/chains.bench.ts [--json FILE]
  *
- * The same table is filled three times, chained, with an index on series, and with neither; then the first two are asked.
+ * The same table is filled three times: chained, with an index on series, and with neither. Then the first two are read.
  */
 import type { Database, Statement } from "bun:sqlite";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -26,7 +26,7 @@ const QUESTIONS = 100;
 const WANTED_SERIES = 100;
 const LAST = 50;
 
-/** A table of events that is filled and asked. */
+/** A table of events that is filled and read. */
 interface Table {
   /** Appends an event to each of these series. */
   append(seriesIds: readonly number[]): void;

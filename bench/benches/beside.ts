@@ -16,8 +16,8 @@ export const beside: Bench = {
   about:
     "1,000 WebSockets receive every event while 64 HTTP connections publish flat out, on one server: alone, then " +
     "beside 10 sockets that hardly read, then alone again. Frames that reach the 1,000 are counted. The control is " +
-    "the mean of the two runs alone, after one more that only warms up. A slow reader must cost nothing to those who " +
-    "keep up. Readers that do take their backlog cost something on purpose: see the bench of catching up.",
+    "the mean of the two runs alone, after one more that only warms up. A slow reader must cost nothing to readers " +
+    "that keep up. Readers that do read their backlog have a cost on purpose: see the bench of catching up.",
   run,
 };
 

@@ -6,10 +6,10 @@ export const chains: Bench = {
   name: "chains",
   title: "Chains beside an index",
   about:
-    "The table of events alone, in SQLite without the fsync (`bench/chains.bench.ts`): half a million events of 10,000 " +
-    "series at random, 64 a transaction. Ours links the events of a series by three numbers in each row; the control has " +
-    "an ordinary index on series instead. Then the newest 50 events of 100 series are asked for, of all events and of " +
-    "those before one in the middle.",
+    "The table of events alone, in SQLite without the fsync (`bench/chains.bench.ts`): half a million events of " +
+    "10,000 series at random, 64 per transaction. Ours links the events of a series by three numbers in each row; " +
+    "the control has an ordinary index on series instead. Then the newest 50 events of 100 series are read, from " +
+    "all events and from those before one in the middle.",
   run,
 };
 

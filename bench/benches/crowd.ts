@@ -17,12 +17,12 @@ export const crowd: Bench = {
   name: "crowd",
   title: "One publisher beside a crowd",
   about:
-    `${CLIENTS} clients ask flat out, while one publisher publishes ${RATE} events a second by the clock ` +
-    `(${CONNECTIONS} connections). Each client takes a new connection for each request, or writes 2,000 requests at once ` +
-    "whenever it may; a server that answers all that is there before it looks at anything else never comes to the " +
-    "publisher. A round gives the 99th percentile of the time from when an event is due to its acknowledgement. The " +
-    "control is the same crowd asking the same, one by one on connections that stay; a subscription that leaves is " +
-    "compared to one that is refused for not being a WebSocket.",
+    `${CLIENTS} clients send requests flat out, while one publisher publishes ${RATE} events a second by the clock ` +
+    `(${CONNECTIONS} connections). Each client opens a new connection for each request, or writes 2,000 requests at ` +
+    "once whenever it can. A server that first responds to everything that has arrived never gets to the publisher. " +
+    "A round gives the 99th percentile of the time from when an event is due to its acknowledgement. The control is " +
+    "the same crowd with the same requests, one by one on connections that stay; a subscription that leaves is " +
+    "compared to one that is rejected for not being a WebSocket.",
   run,
 };
 
@@ -80,7 +80,7 @@ async function rowOf(context: Context, load: Load): Promise<Row> {
     target: { of: "ratio", is: "at most", bound: 3 },
     notes: [
       `longest ${longest(crowded)} ms, control ${longest(kept)} ms`,
-      `thousand answers a second to the crowd: ${answers(crowded)}; control ${answers(kept)}`,
+      `thousand responses a second to the crowd: ${answers(crowded)}; control ${answers(kept)}`,
       busyNote("ours", crowded),
     ],
   };

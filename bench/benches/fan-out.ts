@@ -11,11 +11,11 @@ export const fanOut: Bench = {
   title: "Fan-out to WebSockets",
   about:
     "1,000 WebSockets receive every event while a publisher publishes flat out, once over HTTP (64 connections, one " +
-    "event per request) and once over NDJSON (one connection, 64 events per body). Frames that arrive are counted by " +
-    "a receiver on bare TCP. Afterwards each socket must have received as many events as were published, and the one " +
-    "that is read all of them in order. The control is a bare `server.publish` loop, 16 messages of the same size " +
-    "per turn of the event loop, which skips a turn when a socket has more than 256 KiB to send, since Bun would " +
-    "drop messages for it.",
+    "event per request) and once over NDJSON (one connection, 64 events per body). Frames that arrive are counted " +
+    "by a receiver on bare TCP. Afterwards each socket must have received as many events as were published, and one " +
+    "socket, which is read in full, all of them in order. The control is a bare `server.publish` loop, 16 messages " +
+    "of the same size per turn of the event loop, which skips a turn when a socket has more than 256 KiB to send, " +
+    "since Bun would drop messages for it.",
   run,
 };
 

@@ -23,12 +23,12 @@ export const history: Bench = {
   title: "Asking the history",
   about:
     "`GET /api/events/history?last=50` in a history of 10 million events of 1,000 topics and 10 sources, all at " +
-    "random: of a pattern (`topic=site7.*`, 10 topics, another site each time), of a tenth of the history's time, of " +
-    "a source, and of these together. Questions follow one another on one connection and are timed from outside; a " +
-    "round gives their median. One control is a bare `Bun.serve` that answers with as many bytes of a constant, the " +
-    "other the same question to a history of 100 thousand events. An index whose reading grows with the history, or " +
-    "a walk along the events, shows in the ratio of the two. Filters together are the hardest, since no single index " +
-    "answers them.",
+    "random: of a pattern (`topic=site7.*`, 10 topics, another site each time), of a tenth of the history's time, " +
+    "of a source, and of these together. Requests follow one another on one connection and are timed from outside; " +
+    "a round gives their median. One control is a bare `Bun.serve` that responds with as many bytes of a constant, " +
+    "the other the same request to a history of 100 thousand events. An index whose reading grows with the history, " +
+    "or a walk along the events, shows in the ratio of the two. Filters together are the hardest, since no single " +
+    "index covers them.",
   run,
 };
 

@@ -88,7 +88,7 @@ function connectRow(name: string, rounds: readonly Connects[]): Row {
     values: longest(({ connectingMs }) => connectingMs),
     control: { name: "without them", values: longest(({ stillMs }) => stillMs) },
     target: { of: "value", is: "at most", bound: 20 },
-    notes: [`${rate} connects/s were accepted; who connected used ${busy} of the load's core`],
+    notes: [`${rate} connects/s were accepted; the connecting program used ${busy} of the load's core`],
     timesMs: {
       ours: rounds.flatMap(({ connectingMs }) => connectingMs),
       "without them": rounds.flatMap(({ stillMs }) => stillMs),

@@ -18,8 +18,9 @@ export const memory: Bench = {
   about:
     "10,000 WebSockets subscribe to everything and then do nothing. The figure is the growth of the server's " +
     "resident memory from before the first to ten seconds after the last (its lowest in that time), divided by the " +
-    "number of sockets. 200 others came and went before, so that one-time allocations are not counted, nor is what " +
-    "the kernel keeps for a socket. The control is a bare `Bun.serve` with sockets that subscribe to one topic.",
+    "number of sockets. 200 others came and went before, so that one-time allocations are not counted; kernel " +
+    "memory for the sockets is not counted either. The control is a bare `Bun.serve` with sockets that subscribe to " +
+    "one topic.",
   run,
 };
 

@@ -29,13 +29,13 @@ export const millionTopics: Bench = {
   name: "million-topics",
   title: "A million topics",
   about:
-    "A history of 2 million events of 1,000,000 topics. Measured are the start until the first answer; the last 50 " +
-    "of a topic and of a pattern with a literal prefix (`site123*`, 1,110 topics), another one each time; and the " +
-    "longest wait of a publish, of 200 a second by the clock, while one connection asks for the history and the " +
+    "A history of 2 million events of 1,000,000 topics. Measured are the start until the first response; the last " +
+    "50 of a topic and of a pattern with a literal prefix (`site123*`, 1,110 topics), another one each time; and " +
+    "the longest wait of a publish, of 200 a second by the clock, while one connection requests the history and the " +
     "topics of ever new patterns, most of which begin with a wildcard, and 20 WebSockets a second subscribe to such " +
-    "patterns, half of them with `last=10`. The last row is the most memory that the server had resident until then. " +
+    "patterns, half of them with `last=10`. The last row is the largest resident memory of the server until then. " +
     "The controls are the same on a history of 1 million events of 1,000 topics, and for the wait the same without " +
-    "new patterns. Matching against all topics in one go, or memory for each topic, shows here and nowhere else.",
+    "new patterns. Matching against all topics at once, or memory for each topic, shows here and nowhere else.",
   run,
 };
 
@@ -73,7 +73,7 @@ async function run(context: Context): Promise<readonly Row[]> {
     row("history, last 50 of a prefix", ({ prefixMs }) => median(prefixMs), 10, [nines(({ prefixMs }) => prefixMs)]),
     {
       ...row("longest wait of a publish beside new patterns", ({ besideMs }) => maximum(besideMs), 50, [
-        `${median(many.map(({ asked }) => asked))} questions were answered meanwhile`,
+        `${median(many.map(({ asked }) => asked))} requests were served meanwhile`,
         `with 1,000 topics ${maximum(few.flatMap(({ besideMs }) => besideMs)).toFixed(1)} ms`,
       ]),
       control: { name: "without new patterns", values: many.map(({ stillMs }) => maximum(stillMs)) },

@@ -11,9 +11,10 @@ export const pattern: Bench = {
   name: "pattern",
   title: "The worst pattern",
   about:
-    "The longest median time of a match among thousands of patterns of up to 256 characters, written to be slow or made " +
-    "at random, against topics of 255 bytes that nearly match (`bench/pattern.bench.ts`). The control is the usual " +
-    "translation of a glob into a regular expression (picomatch), on a pattern of 8 characters only: `*a*a*a*b`.",
+    "The longest median time of a match among thousands of patterns of up to 256 characters, written to be slow or " +
+    "generated at random, against topics of 255 bytes that nearly match (`bench/pattern.bench.ts`). The control is " +
+    "the usual translation of a glob into a regular expression (picomatch), on a pattern of only 8 characters: " +
+    "`*a*a*a*b`.",
   run,
 };
 

@@ -10,11 +10,11 @@ export const peers: Bench = {
   name: "peers",
   title: "Other products (optional)",
   about:
-    "64 connections publish one small event at a time, ours over HTTP, the others over their own protocols on bare TCP, " +
-    "each product on one core and with its own file. They do less than HTTP does, and keep other things. Redis Streams with " +
-    "`appendfsync always` gives the same promise (an answer means that the event is on disk), so it has a target. Only " +
-    "those are measured that are installed (`redis-server`, `nats-server`) and know the option; `sync_interval: always` came with " +
-    "nats-server 2.10.",
+    "64 connections publish one small event at a time, ours over HTTP, the others over their own protocols on bare " +
+    "TCP, each product on one core and with a file of its own. The others do less than HTTP does, and store other " +
+    "things. Redis Streams with `appendfsync always` makes the same promise (a response means that the event is on " +
+    "disk), so it has a target. Only products that are installed (`redis-server`, `nats-server`) and have the " +
+    "option are measured; `sync_interval: always` came with nats-server 2.10.",
   run,
 };
 

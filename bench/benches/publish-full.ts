@@ -13,10 +13,10 @@ export const publishFull: Bench = {
   title: "HTTP publish into a full history",
   about:
     "64 kept-alive connections publish one small event per request, as in the HTTP publish bench, into a history of " +
-    "10 million events with a `--max-history` of as many and a retention that works each second (`--prune-interval " +
-    "1s`): as many events go as come. The control is the same publishing into an empty history that keeps " +
-    "everything. A deeper index, pages that must be read before they are written, and the deletes themselves show " +
-    "here.",
+    "10 million events with a `--max-history` of the same number and a retention that runs each second " +
+    "(`--prune-interval 1s`): as many events are removed as are published. The control is the same publishing into " +
+    "an empty history that keeps everything. A deeper index, pages that must be read before they are written, and " +
+    "the deletes themselves show here.",
   run,
 };
 

@@ -10,12 +10,13 @@ export const publishHttp: Bench = {
   name: "publish-http",
   title: "HTTP publish",
   about:
-    "Kept-alive connections publish one small event a request (100 bytes of data, 1,000 topics at random), each as soon " +
-    "as the last one is acknowledged, which is after the fsync. The server has one core. One control is a minimal " +
-    "server with the same promise: `Bun.serve`, `JSON.parse`, a plain table, one fsynced transaction for all that came " +
-    "in a turn of the loop, the whole event as the answer (`bench/controls/minimal-bus.ts`). Another is a bare " +
-    "`Bun.serve` that parses the same JSON, answers as much and keeps nothing. The last is the program itself with one " +
-    "part exchanged: each request waits for a transaction and an fsync of its own (`bench/controls/commit-each.ts`).",
+    "Kept-alive connections publish one small event per request (100 bytes of data, 1,000 topics at random), each " +
+    "as soon as the last one is acknowledged, which is after the fsync. The server has one core. One control is a " +
+    "minimal server with the same promise: `Bun.serve`, `JSON.parse`, a plain table, one fsynced transaction for " +
+    "everything that arrived in a turn of the loop, the whole event as the response " +
+    "(`bench/controls/minimal-bus.ts`). Another is a bare `Bun.serve` that parses the same JSON, responds with as " +
+    "many bytes and stores nothing. The last is the program itself with one part replaced: each request waits for a " +
+    "transaction and an fsync of its own (`bench/controls/commit-each.ts`).",
   run,
 };
 

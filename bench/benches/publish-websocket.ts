@@ -11,11 +11,11 @@ export const publishWebsocket: Bench = {
   name: "publish-websocket",
   title: "WebSocket publish",
   about:
-    "One WebSocket publishes small events (100 bytes of data, 1,000 topics at random) with 256 frames in flight: as " +
-    "many follow as were acknowledged, which is after the fsync. This is how a client publishes much without batches " +
-    "of its own. A frame must cost little beside its part of the group commit: acknowledgements come in the order of " +
-    "the frames, and a promise and a send for each would slow it down. The control is a bare `Bun.serve` that parses " +
-    "each frame with `JSON.parse`, acknowledges it at once and stores nothing.",
+    "One WebSocket publishes small events (100 bytes of data, 1,000 topics at random) with 256 frames in flight: " +
+    "each acknowledgement, which comes after the fsync, is followed by the next frame. A client publishes many " +
+    "events this way without batches of its own. A frame must cost little besides its part of the group commit: " +
+    "acknowledgements come in the order of the frames, and a promise and a send for each would be slow. The control " +
+    "is a bare `Bun.serve` that parses each frame with `JSON.parse`, acknowledges it at once and stores nothing.",
   run,
 };
 

@@ -46,7 +46,7 @@ async function run(context: Context): Promise<readonly Row[]> {
       values: beside.map(({ eventsPerSecond }) => eventsPerSecond),
       control: { name: "bare ws.send loop", values: bare },
       target: { of: "value", is: "at least", bound: 200_000 },
-      notes: ["every event came, in order"],
+      notes: ["every event arrived, in order"],
     },
     {
       name: "live delivery during the replay, 99th percentile",

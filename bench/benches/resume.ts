@@ -33,13 +33,13 @@ export const resume: Bench = {
   name: "resume",
   title: "A thousand sockets resume",
   about:
-    "The moment after a restart: 1,000 WebSockets connect at once, each from its own place 2,000 to 3,000 events " +
-    "back, while publishing goes on, at 1,000 events/s by the clock, then by 4 connections flat out. Then 1,000 with " +
-    "one pattern each, about 200 of their own events behind (200,000 of all events), at 5,000 events/s. Measured is " +
-    "the time from the first connect until the last socket is live. Sockets that replay one by one cost far more " +
-    "than the same sockets live, so a server that carried them before the restart may never return to that state. " +
-    "Every id is checked, and 100 of the sockets with a pattern are compared with the history. The controls are the " +
-    "same with nothing published. The generator reads up to some millions of frames a second on its core.",
+    "The moment after a restart: 1,000 WebSockets connect at once, each from a position of its own 2,000 to 3,000 " +
+    "events back, while publishing continues, at 1,000 events/s by the clock, then by 4 connections flat out. Then " +
+    "1,000 with one pattern each, about 200 of their own events behind (200,000 of all events), at 5,000 events/s. " +
+    "Measured is the time from the first connect until the last socket is live. Sockets that replay one by one cost " +
+    "far more than the same sockets live, so a server that served them before the restart may never return to that " +
+    "state. Every id is checked, and 100 of the sockets with a pattern are compared with the history. The controls " +
+    "are the same with nothing published. The generator reads up to some millions of frames a second on its core.",
   run,
 };
 

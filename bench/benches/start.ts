@@ -19,11 +19,11 @@ export const start: Bench = {
   title: "Start",
   about:
     "The time from starting the compiled program on a history of 10 million events (in the page cache) until it has " +
-    "answered `GET /api/events/history?last=1`, asked again each millisecond. After a stop, a round gives the median " +
-    "of 7 starts; after a kill (SIGKILL) while 4 connections published NDJSON flat out for two seconds, the median " +
-    "of 3. A start must read what the last commits left and nothing that grows with the history. The control is a " +
-    "bare `Bun.serve`, compiled the same way: what the runtime needs before any of our code runs. The time with an " +
-    "empty history is in the notes.",
+    "responded to `GET /api/events/history?last=1`, repeated each millisecond. After a stop, a round gives the " +
+    "median of 7 starts; after a kill (SIGKILL) while 4 connections published NDJSON flat out for two seconds, the " +
+    "median of 3. A start must read what the last commits left, and nothing that grows with the history. The " +
+    "control is a bare `Bun.serve`, compiled the same way: the time that the runtime needs before any of our code " +
+    "runs. The time with an empty history is in the notes.",
   run,
 };
 

@@ -16,9 +16,9 @@ export const unreadAnswers: Bench = {
   name: "unread-answers",
   title: "Memory of answers that are not read",
   about:
-    `${CLIENTS} clients ask for 10,000 events each, a JSON array of some 2 MB, of a history of 1 million, and read nothing of the ` +
-    `answer for ${SECONDS} seconds. The figure is the most resident memory of the server at any time. What the kernel ` +
-    "holds for a socket is not counted. The control is the same with one such client.",
+    `${CLIENTS} clients request 10,000 events each, a JSON array of some 2 MB, of a history of 1 million, and read ` +
+    `nothing of the response for ${SECONDS} seconds. The figure is the largest resident memory of the server at any ` +
+    "time. Kernel memory for the sockets is not counted. The control is the same with one such client.",
   run,
 };
 
@@ -34,7 +34,9 @@ async function run(context: Context): Promise<readonly Row[]> {
       values: many,
       control: { name: "with one of them", values: one },
       target: { of: "excess", is: "at most", bound: LIMIT_MB },
-      notes: ["the bound is twice --max-waiting: what waits, and what was sent and is not collected yet"],
+      notes: [
+        "the bound is twice --max-waiting: output that is waiting, and output that was sent but is not collected yet",
+      ],
     },
   ];
 }

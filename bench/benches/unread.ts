@@ -19,9 +19,9 @@ export const unread: Bench = {
   about:
     "4,000 WebSockets subscribe to everything and read nothing after the handshake, while 16 connections publish " +
     "events of 10 KB until 6 MB were sent to each (or for 40 seconds): more than the buffers of the kernel and the " +
-    "server hold for a socket, so each has fallen behind. The figure is the most resident memory of the server at " +
-    "any time. A bound for each socket is not enough, since a few thousand readers that hang would take gigabytes, " +
-    "so all of them have one bound together. What the kernel holds for a socket is not counted. The control is the " +
+    "server hold for a socket, so each has fallen behind. The figure is the largest resident memory of the server " +
+    "at any time. A bound for each socket is not enough, since a few thousand readers that hang would take " +
+    "gigabytes, so all of them share one bound. Kernel memory for the sockets is not counted. The control is the " +
     "same with 10 such sockets.",
   run,
 };
