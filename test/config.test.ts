@@ -58,7 +58,7 @@ describe("a flag wins over the environment, that over the file, that over the de
   }
 });
 
-describe("a configuration file is refused", () => {
+describe("a configuration file is rejected", () => {
   test.each([
     ["max-histroy = 1", "the key max-histroy is not known: did you mean max-history?"],
     ["[server]\nport = 1", "the key server is not known"],

@@ -88,7 +88,7 @@ describe("deploy/compose.yaml", () => {
     expect(existsSync(join(FOLDER, build.context, "package.json"))).toBe(true);
   });
 
-  test("lets nobody in from other machines", () => {
+  test("accepts no connections from other machines", () => {
     expect(ports.every((port) => port.startsWith("127.0.0.1:"))).toBe(true);
   });
 });

@@ -42,7 +42,7 @@ describe("GET /metrics", () => {
     expect(metrics.get("eventbus_process_resident_memory_bytes")).toBeGreaterThan(0);
   });
 
-  test("counts replays, holes and pruning", async () => {
+  test("counts replays, gaps and pruning", async () => {
     await using service = await startService({ maxHistory: 1 });
     await publishMany(service.url, Array(3).fill({ topic: "a" }));
     await service.bus.prune();
@@ -75,7 +75,7 @@ describe("GET /metrics", () => {
     expect(text).not.toContain("secret");
   });
 
-  test("counts by reason and limit what the edges refuse", async () => {
+  test("counts by reason and limit what the edges reject", async () => {
     await using service = await startService({ maxPatterns: 1 });
     service.bus.meter.authFailures.add("expired");
     await expectProblem(await fetch(`${service.url}/api/events/stream?pattern=a&pattern=b`), "parameter_invalid");
@@ -162,7 +162,7 @@ describe("the log of the binary", () => {
     expect(binary.stderr).not.toContain("\u001b");
   });
 
-  test("names refused requests, and no others, without it", async () => {
+  test("names rejected requests, and no others, without it", async () => {
     await using binary = await Binary.start();
     await publish(binary.url, "a");
     await fetch(`${binary.url}/nowhere?access_token=hush`);

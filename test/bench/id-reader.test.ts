@@ -4,7 +4,7 @@ import { IdReader } from "../../bench/load/id-reader.ts";
 
 const ALL = { after: 0, isGapless: true, keepsIds: true };
 
-test("ids are read from frames of any size, however the bytes are cut", () => {
+test("ids are read from frames of any size, however the bytes are divided", () => {
   const frames = fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 40 });
   fc.assert(
     fc.property(frames, fc.array(fc.integer({ min: 1, max: 90 }), { minLength: 1 }), (sizes, cuts) => {

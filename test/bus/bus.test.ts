@@ -34,7 +34,7 @@ describe("publish", () => {
     expect(JSON.parse(JSON.stringify(event))).toEqual(JSON.parse(event.json));
   });
 
-  test("takes null for data that is left out, and an empty source for none", async () => {
+  test("takes null for data that is omitted, and an empty source for none", async () => {
     await using memory = openMemoryBus();
     const { rawData, source } = await memory.bus.publish("a", undefined);
     expect({ rawData, source }).toEqual({ rawData: parseless("null"), source: "" });
@@ -107,13 +107,13 @@ describe("history", () => {
     expect((await memory.bus.history(10_000)).map(({ id }) => id)).toEqual(range(51, 10_050).reverse());
   });
 
-  test.each([0, -1, 1.5, 10_001, Number.NaN, Number.POSITIVE_INFINITY])("of %p is refused", async (limit) => {
+  test.each([0, -1, 1.5, 10_001, Number.NaN, Number.POSITIVE_INFINITY])("of %p is rejected", async (limit) => {
     await using memory = openMemoryBus();
     expect(await codeOf(memory.bus.history(limit))).toBe("parameter_invalid");
     expect(await codeOf(memory.bus.historyByTimeRange({ limit }))).toBe("parameter_invalid");
   });
 
-  test("of a malformed pattern is refused", async () => {
+  test("of a malformed pattern is rejected", async () => {
     await using memory = openMemoryBus();
     expect(await codeOf(memory.bus.history(1, "["))).toBe("pattern_invalid");
     expect(await codeOf(memory.bus.historyByTimeRange({ pattern: "[" }))).toBe("pattern_invalid");
@@ -149,7 +149,7 @@ describe("history by a range of time", () => {
     expect((await memory.bus.historyByTimeRange(timeRange)).map(({ id }) => id)).toEqual(ids.toReversed());
   });
 
-  test.each(["from", "to"])("with an invalid Date as %s is refused", async (name) => {
+  test.each(["from", "to"])("with an invalid Date as %s is rejected", async (name) => {
     await using memory = openMemoryBus();
     expect(await codeOf(memory.bus.historyByTimeRange({ [name]: new Date("never") }))).toBe("parameter_invalid");
   });
@@ -170,7 +170,7 @@ describe("pruning", () => {
     expect([memory.bus.floor, memory.bus.head]).toEqual([8, 10]);
   });
 
-  test("goes on by itself at an interval", async () => {
+  test("continues by itself at an interval", async () => {
     await using memory = openMemoryBus({ maxHistory: 3 });
     await publishCounted(memory.bus, 10);
     memory.bus.startPruning(60_000);
@@ -180,7 +180,7 @@ describe("pruning", () => {
     await until(() => memory.bus.floor === 9);
   });
 
-  test("that fails by itself is told, and tried again", async () => {
+  test("that fails by itself is reported, and tried again", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     let failures = 0;
     const onPruneError = () => (++failures === 2 ? resolve() : undefined);
@@ -190,7 +190,7 @@ describe("pruning", () => {
     await promise;
   });
 
-  test("tells of an event that it is gone, and of one that never was", async () => {
+  test("reports that an event is gone, and that one never existed", async () => {
     await using memory = openMemoryBus({ maxHistory: 1 });
     await publishCounted(memory.bus, 3);
     await memory.bus.prune();
@@ -221,7 +221,7 @@ describe("stop", () => {
     await bus.stop();
   });
 
-  test("refuses what comes after it", async () => {
+  test("rejects later calls", async () => {
     const bus = Bus.open(":memory:");
     await bus.publish("a", 1);
     await bus.stop();

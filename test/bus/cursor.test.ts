@@ -34,7 +34,7 @@ describe("a cursor", () => {
     expect(takeOf(cursor).items).toEqual([11]);
   });
 
-  test("goes on after the event that it is moved to", async () => {
+  test("continues after the event that it is moved to", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 5);
     const cursor = memory.bus.cursor(everything, 0);
@@ -73,7 +73,7 @@ describe("a gap", () => {
     expect(takeOf(cursor).items).toEqual([3]);
   });
 
-  test("is reported when nothing is kept any more", async () => {
+  test("is reported when no event is kept any more", async () => {
     await using memory = openMemoryBus({ maxAgeMs: 1000, clock: () => clock.nowMs });
     const clock = { nowMs: 0 };
     await publishCounted(memory.bus, 3);

@@ -93,7 +93,7 @@ const bad: [text: string, position: number, detail: string][] = [
 ];
 
 describe("what is not JSON", () => {
-  test.each(bad)("%j is refused at %d", (text, position, detail) => {
+  test.each(bad)("%j is rejected at %d", (text, position, detail) => {
     const error = busErrorOf(() => scanJson(text, 0));
     expect(error.code).toBe("json_invalid");
     expect(error.members).toEqual({ position });
@@ -101,7 +101,7 @@ describe("what is not JSON", () => {
     expect(() => JSON.parse(text)).toThrow();
   });
 
-  test("a text cut off anywhere is refused at its end", () => {
+  test("a text cut off anywhere is rejected at its end", () => {
     const text = '{"a\\u00e9\\n": [true, false , null, -1.5e+3, {"b": "日本"}, []], "c": {}}';
     for (let length = 0; length < text.length; length++) {
       expect(busErrorOf(() => scanJson(text.slice(0, length), 0)).members).toEqual({ position: length });
@@ -186,7 +186,7 @@ describe("any text", () => {
     );
   });
 
-  test("is refused at the first unit with which it cannot be JSON any more", () => {
+  test("is rejected at the first unit with which it cannot be JSON any more", () => {
     const holds = (text: string) => {
       const position = faultOf(text);
       if (position === undefined || position === text.length) return true;

@@ -23,14 +23,14 @@ describe("a JSON text", () => {
     expect<string>(parseRawJson(text)).toBe(kept);
   });
 
-  test("is one value: anything after it is refused, at its offset", () => {
+  test("is one value: anything after it is rejected, at its offset", () => {
     const error = busErrorOf(() => parseRawJson('{"a":1} \n{"a":2}'));
     expect(error.code).toBe("json_invalid");
     expect(error.members).toEqual({ position: 9 });
     expect(error.message).toBe("expected the end of the text at position 9, found an opening brace");
   });
 
-  test("is refused without being repeated", () => {
+  test("is rejected without being repeated", () => {
     const error = busErrorOf(() => parseRawJson('{"password":hunter2}'));
     expect(error.members).toEqual({ position: 12 });
     expect(JSON.stringify([error.message, error.members])).not.toContain("hunter2");
@@ -75,14 +75,14 @@ describe("a JavaScript value", () => {
     ["a toJSON that throws", { toJSON: () => JSON.parse("secret") }, /toJSON that throws/],
   ];
 
-  test.each(without)("%s is refused", (_, value, detail) => {
+  test.each(without)("%s is rejected", (_, value, detail) => {
     const error = busErrorOf(() => toRawJson(value));
     expect(error.code).toBe("json_invalid");
     expect(error.message).toMatch(detail);
     expect(error.message).not.toContain("secret");
   });
 
-  test.each([513, 100_000])("nested %d deep is refused", (depth) => {
+  test.each([513, 100_000])("nested %d deep is rejected", (depth) => {
     let value: unknown = 1;
     for (let level = 0; level < depth; level++) value = [value];
     expect(busErrorOf(() => toRawJson(value)).code).toBe("json_invalid");

@@ -10,7 +10,7 @@ describe("a histogram", () => {
 });
 
 describe("the meter", () => {
-  test("tells of slow commits and slices, and of no others", () => {
+  test("reports slow commits and slices, and no others", () => {
     const slow: SlowOperation[] = [];
     const meter = new Meter((one) => slow.push(one));
     meter.commit(1, 250, 1);

@@ -91,14 +91,14 @@ describe("a subscriber", () => {
     expect(busErrorOf(() => memory.bus.subscribe("*", options)).code).toBe("parameter_invalid");
   });
 
-  test("with a malformed pattern is refused", async () => {
+  test("with a malformed pattern is rejected", async () => {
     await using memory = openMemoryBus();
     expect(busErrorOf(() => memory.bus.subscribe("a[")).code).toBe("pattern_invalid");
     expect(busErrorOf(() => memory.bus.subscribe(["a", "b["])).code).toBe("pattern_invalid");
   });
 });
 
-describe("a subscriber whose loop is slow", () => {
+describe("a subscriber with a slow loop", () => {
   test("gets everything, in order, once, falling behind and catching up", async () => {
     await using memory = openMemoryBus({ tuning: { maxWaitingEvents: 3, pageEvents: 2 } });
     const subscriber = memory.bus.subscribe();
@@ -188,7 +188,7 @@ describe("control messages", () => {
     expect(await record).toEqual([{ type: "gap", after: 0, next: 3 }, 3, 4, 5, { type: "caught_up", id: 5 }, 6]);
   });
 
-  test("come to those who asked for a replay of nothing, too", async () => {
+  test("reach subscribers that requested an empty replay, too", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 2);
     const records = ["now", 2].map((since) => recordOf(memory.bus, 2, { since }));
@@ -204,7 +204,7 @@ describe("control messages", () => {
     expect(await record).toEqual([{ type: "gap", after: 99, next: 3 }, { type: "caught_up", id: 2 }, 3]);
   });
 
-  test("do not come to those who asked for no replay", async () => {
+  test("do not reach subscribers that requested no replay", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 2);
     const record = recordOf(memory.bus, 2, {});
@@ -212,7 +212,7 @@ describe("control messages", () => {
     expect(await record).toEqual([3, 4]);
   });
 
-  test("tell each hole once, with the ids around it", async () => {
+  test("report each gap once, with the ids around it", async () => {
     await using memory = openMemoryBus({ maxHistory: 2, tuning: { maxWaitingEvents: 1 } });
     const record: (number | ControlMessage)[] = [];
     const subscriber = memory.bus.subscribe("*", { onControl: (message) => void record.push(message) });
@@ -316,7 +316,7 @@ describe("two calls of next at a time", () => {
     expect((await Promise.all(calls)).map(({ done }) => done)).toEqual([true, true]);
   });
 
-  test("go on after a call that failed", async () => {
+  test("continue after a call that failed", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 1);
     const onControl = () => {

@@ -48,7 +48,7 @@ const malformed = [
   ["a lone low surrogate", "😀\uDE00", 2],
 ] as const;
 
-describe("parseTopic refuses", () => {
+describe("parseTopic rejects", () => {
   for (const [situation, topic, position] of malformed) {
     test(situation, () => {
       const error = errorOf(() => parseTopic(topic));
@@ -86,7 +86,7 @@ describe("parseSource", () => {
     expect(parseSource(undefined)).toBe("");
   });
 
-  test("refuses what is no string, is too long or holds a lone surrogate", () => {
+  test("rejects what is no string, is too long or holds a lone surrogate", () => {
     for (const source of [null, 1, {}, "a".repeat(256), `${"日".repeat(85)}a`, "a\uD83D"]) {
       const error = errorOf(() => parseSource(source));
       expect([error.code, error.members]).toEqual(["parameter_invalid", { parameter: "source" }]);

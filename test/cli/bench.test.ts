@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { histogram, percentiles } from "../../src/cli/bench.ts";
 
 describe("percentiles", () => {
-  test("are the times below which so many of a hundred lie", () => {
+  test("are the times below which that percentage of the values lies", () => {
     const times = Array.from({ length: 100 }, (_, index) => 100 - index);
     expect(percentiles(times)).toEqual({ p50: 50, p90: 90, p99: 99, max: 100 });
   });

@@ -24,7 +24,7 @@ function lines(count: number, length = 1): string {
   return `${"x".repeat(length)}\n`.repeat(count);
 }
 
-describe("lines are cut into batches", () => {
+describe("lines are divided into batches", () => {
   test("of up to 10,000 lines", async () => {
     const { all } = await cut([lines(25_000)]);
     expect(all.map(({ firstLine, lastLine }) => [firstLine, lastLine])).toEqual([

@@ -122,7 +122,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     await page.close();
   }, 60_000);
 
-  test("a refused subscription is a typed error, where a WebSocket would know nothing", async () => {
+  test("a rejected subscription is a typed error, where a WebSocket would know nothing", async () => {
     await using service = await startService();
     const page = await openPage(service.url);
     const error = await page.evaluate(async () => {

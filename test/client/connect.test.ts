@@ -16,7 +16,7 @@ describe("the address", () => {
     expect(connect(url).url).toBe(expected);
   });
 
-  test.each(["127.0.0.1:9800", "ws://127.0.0.1:9800", "", "http://user:secret@127.0.0.1"])("%p is refused", (url) => {
+  test.each(["127.0.0.1:9800", "ws://127.0.0.1:9800", "", "http://user:secret@127.0.0.1"])("%p is rejected", (url) => {
     expect(() => connect(url)).toThrow(expect.objectContaining({ code: "parameter_invalid" }));
   });
 
@@ -39,7 +39,7 @@ describe("the token", () => {
     ]);
   });
 
-  test("is asked for anew before every try", async () => {
+  test("is requested again before every try", async () => {
     using server = scriptedServer(
       () => problem(503, "unavailable"),
       () => Response.json([]),
@@ -70,7 +70,7 @@ describe("an error", () => {
     expect(error.problem?.position).toBeNumber();
   });
 
-  test("of a proxy is told by its status", async () => {
+  test("of a proxy is reported by its status", async () => {
     using server = scriptedServer(() => new Response("<h1>Not here</h1>", { status: 404 }));
     expect(await failureOf(connect(server.url).stats())).toMatchObject({ code: "protocol", status: 404 });
   });

@@ -45,13 +45,13 @@ describe("history", () => {
     expect(event).toMatchObject({ id: 3, topic: "orders.paid", data: { n: 3 }, source: "bank", rawData: '{"n":3}' });
   });
 
-  test("refuses a limit out of bounds, and a time that is none", async () => {
+  test("rejects a limit out of bounds, and a time that is none", async () => {
     const error = await failureOf(bus.history({ last: 10_001 }));
     expect(error).toMatchObject({ code: "parameter_invalid", problem: { parameter: "last" } });
     expect((await failureOf(bus.history({ from: new Date(Number.NaN) }))).code).toBe("parameter_invalid");
   });
 
-  test("after an event that is followed by a gap says where to go on", async () => {
+  test("after an event that is followed by a gap says where to continue", async () => {
     await using small = await startService({ maxHistory: 2 });
     await connect(small.url).publishMany(Array(5).fill({ topic: "a" }));
     await small.bus.prune();

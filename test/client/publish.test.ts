@@ -14,7 +14,7 @@ test("publishes an event and answers with it", async () => {
   expect(JSON.parse(event.json)).toEqual(JSON.parse(JSON.stringify(event)));
 });
 
-test("data that is left out is null, a source that is left out is empty", async () => {
+test("data that is omitted is null, a source that is omitted is empty", async () => {
   expect(await connect(service.url).publish("a")).toMatchObject({ data: null, source: "" });
 });
 
@@ -25,7 +25,7 @@ test("raw data comes back to the letter", async () => {
   expect(event.source).toBe('","source":"","data":1');
 });
 
-test.each(["", "{", "1 2", '1,"source":"x"'])("raw data that is not JSON is refused unsent: %p", async (json) => {
+test.each(["", "{", "1 2", '1,"source":"x"'])("raw data that is not JSON is rejected unsent: %p", async (json) => {
   expect((await failureOf(connect(service.url).publishRaw("a", json))).code).toBe("json_invalid");
 });
 

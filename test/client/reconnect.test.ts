@@ -89,7 +89,7 @@ describe("the pauses", () => {
     );
   });
 
-  test("always end in another try, until it is closed or refused", () => {
+  test("always end in another try, until it is closed or rejected", () => {
     const losses = fc.array(
       fc.record({
         kind: fc.constant("lost" as const),

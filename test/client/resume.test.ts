@@ -48,7 +48,7 @@ test("a server that is stopped and started again is found again", async () => {
   bus.close();
 }, 30_000);
 
-describe("a connection that is cut", () => {
+describe("a connection that is interrupted", () => {
   test("in the middle of an event delivers it once, and whole", async () => {
     using proxy = new TcpProxy(service.url);
     const bus = connect(service.url);
@@ -90,7 +90,7 @@ describe("a connection that is cut", () => {
     subscription.close();
   });
 
-  test("without a word is noticed by the silence", async () => {
+  test("without notice is detected by the silence", async () => {
     using proxy = new TcpProxy(service.url);
     const bus = connect(service.url);
     const states: ConnectionState[] = [];
@@ -109,7 +109,7 @@ describe("a connection that is cut", () => {
     subscription.close();
   });
 
-  test("tells each hole once", async () => {
+  test("reports each gap once", async () => {
     await using own = await startService({ maxHistory: 10 });
     using proxy = new TcpProxy(own.url);
     const bus = connect(own.url);
@@ -207,7 +207,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("a history that was replaced, and tells it as a hole", async () => {
+  test("a history that was replaced, and reports it as a gap", async () => {
     using server = scriptedServer(
       stream(`: keep-alive\nid: 500\n\n${event(501)}`),
       stream(`: keep-alive\nid: 10\n\n${event(11)}`),
@@ -219,7 +219,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("a history that was replaced, of which the server tells itself", async () => {
+  test("a history that was replaced, as the server itself reports", async () => {
     await using first = await startService();
     await using second = await startService();
     let { url } = first;

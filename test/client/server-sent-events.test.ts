@@ -50,7 +50,7 @@ describe("a stream of server-sent events", () => {
     );
   });
 
-  test("without an end is refused before it fills the memory", () => {
+  test("without an end is rejected before it fills the memory", () => {
     const parser = new ServerSentEventParser();
     const piece = "x".repeat(2 ** 24);
     expect(() => {

@@ -80,7 +80,7 @@ describe("a replay", () => {
     bus.close();
   });
 
-  test("tells a hole that retention left, in its place", async () => {
+  test("reports a gap that retention left, in its place", async () => {
     await using own = await startService({ maxHistory: 10 });
     const bus = connect(own.url);
     await bus.publishMany(range(1, 30).map((n) => ({ topic: "a", data: n })));
@@ -165,7 +165,7 @@ describe("a subscription ends", () => {
     await left();
   });
 
-  test("with a typed error when the server refuses it", async () => {
+  test("with a typed error when the server rejects it", async () => {
     const subscription = connect(service.url).subscribe("[a");
     expect(await failureOf(subscription.next())).toMatchObject({ code: "pattern_invalid", status: 400 });
     expect(await failureOf(subscription.opened)).toMatchObject({ code: "pattern_invalid" });
@@ -192,7 +192,7 @@ describe("a subscription ends", () => {
   });
 });
 
-test("a subscriber that does not read is served from history, and holds nobody up", async () => {
+test("a subscriber that does not read is served from history, and delays no other", async () => {
   const bus = connect(service.url);
   const [slow, quick] = [bus.subscribe("flood"), bus.subscribe("flood")];
   await Promise.all([slow.opened, quick.opened]);

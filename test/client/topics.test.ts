@@ -82,7 +82,7 @@ test("an address that is none is a fault of the server", async () => {
   expect((await failureOf(connect(server.url).topics())).code).toBe("protocol");
 });
 
-test("a page is ended by its signal, and refuses a limit out of bounds", async () => {
+test("a page is ended by its signal, and rejects a limit out of bounds", async () => {
   const bus = connect(service.url);
   expect((await failureOf(bus.topics("*", { signal: AbortSignal.abort() }))).code).toBe("aborted");
   const tooMany = bus.topicPages("*", { limit: 10_001 }).next();

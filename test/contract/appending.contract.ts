@@ -18,7 +18,7 @@ export function describeAppending(bench: Bench): void {
       expect(idsOf(events)).toEqual(range(1, 50));
     });
 
-    test("answers with events that stand in the history as they are", async () => {
+    test("answers with events that are in the history as they are", async () => {
       const { events } = await bench.log.append([draft("a.b", { n: 1 }, "shop"), draft("c")]);
       expect(readAll(bench.log).map(({ json }) => json)).toEqual(events.map(({ json }) => json));
       expect(events[0]?.json).toBe(
@@ -131,7 +131,7 @@ export function describeAppending(bench: Bench): void {
       expect(answers.map(({ events }) => idsOf(events))).toEqual([[1], [1], [1]]);
     });
 
-    test("refuses another body within one turn of the loop, and nothing else", async () => {
+    test("rejects another body within one turn of the loop, and nothing else", async () => {
       const calls = [
         bench.log.append([draft("a")], options),
         bench.log.append([draft("b")], options),

@@ -77,7 +77,7 @@ export function describeLifetime(bench: Bench): void {
       expect(idsOf(readAll(bench.log))).toEqual(range(bench.log.floor, 550));
     });
 
-    test("is passed by a reader without a hole in what is kept", async () => {
+    test("is passed by a reader without a gap in what is kept", async () => {
       await bench.log.append(drafts(1000));
       const pruning = bench.log.prune({ maxHistory: 10 }, bench.clock.nowMs);
       const page = bench.log.read({}, 0, 5);

@@ -66,7 +66,7 @@ export function describeReading(bench: Bench): void {
       expect(bench.log.readBack({ topics: startingWith("a") }, 1, 10)).toMatchObject({ events: [], done: true });
     });
 
-    test("answer with at most as many as asked for, and go on where they ended", async () => {
+    test("answer with at most as many as asked for, and continue where they ended", async () => {
       await bench.appendFive();
       const up = [...walk((from) => bench.log.read({}, from, 2), 0)].map(({ events }) => idsOf(events));
       expect(up.flat()).toEqual([1, 2, 3, 4, 5]);
@@ -147,7 +147,7 @@ export function describeReading(bench: Bench): void {
   });
 
   describe("topics", () => {
-    test("tells the count and the last event of each, by name", async () => {
+    test("returns the count and the last event of each, by name", async () => {
       await bench.appendFive();
       expect(topicsOf(bench.log)).toEqual([
         { topic: "a.x", count: 2, last_id: 3, last_at: "2026-11-23T14:32:00.000Z" },
@@ -168,7 +168,7 @@ export function describeReading(bench: Bench): void {
       expect(topicsOf(bench.log).map(({ topic }) => topic)).toEqual(["a.z"]);
     });
 
-    test("counts a topic anew that comes back", async () => {
+    test("starts the count of a topic again that comes back", async () => {
       await bench.log.append(drafts(3));
       await bench.log.prune({ maxHistory: 0 }, bench.clock.nowMs);
       expect(topicsOf(bench.log)).toEqual([]);

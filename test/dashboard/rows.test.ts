@@ -36,7 +36,7 @@ describe("the rows of the tail", () => {
     expect(rows.indexOf(2)).toBe(-1);
   });
 
-  test("start anew when they are cleared", () => {
+  test("start again when they are cleared", () => {
     const rows = new TailRows({ rows: 1, text: 1000 });
     for (const key of [1, 2]) rows.push(row(key));
     rows.clear();

@@ -158,7 +158,7 @@ describe("eventbus restore", () => {
     expect((await publish(again.url, "a")).id).toBe(2);
   });
 
-  test("refuses while a server holds the file", async () => {
+  test("rejects while a server holds the file", async () => {
     await using server = await Binary.start();
     await publish(server.url, "a");
     await runBinary(["backup", "copy.db", "--url", server.url], { folder: server.folder });

@@ -95,7 +95,7 @@ const subscriptions: readonly (readonly [query: string, code: ErrorCode])[] = [
   ["pattern=a&".repeat(65), "parameter_invalid"],
 ];
 
-describe("the binary answers with the documented error, and goes on, after", () => {
+describe("the binary answers with the documented error, and continues, after", () => {
   for (const [situation, body, code] of bodies) {
     test(`a body of ${situation}: ${code}`, async () => {
       const answer = await exchange(binary.url, requestText("POST /api/events/publish", [], body));

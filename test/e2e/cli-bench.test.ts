@@ -39,13 +39,13 @@ test("bench ends after --seconds, and draws its figures", async () => {
   expect(stdout).toMatch(/\ndelivered {2}\d+\/s to 1 subscriber, .*:\n( {2}≤ [\d.]+ +█* \d+\n)+ {2}p50 /);
 });
 
-test("bench without subscribers tells of publishing alone", async () => {
+test("bench without subscribers reports publishing alone", async () => {
   const args = ["bench", "--count", "10", "--subscribers", "0", "--json", "--url", server.url];
   const { stdout } = await runBinary(args);
   expect(JSON.parse(stdout)).toMatchObject({ events: 10, delivered: 0, delivery_ms: { p50: null, max: null } });
 });
 
-test("bench that is interrupted tells what it has measured", async () => {
+test("bench that is interrupted reports what it has measured", async () => {
   await using command = new RunningCommand(["bench", "--seconds", "3600", "--json", "--url", server.url]);
   await command.said(/this writes events/);
   while ((await history(server.url, "topic=bench.*&last=1")).length === 0);

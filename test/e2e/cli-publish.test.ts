@@ -51,7 +51,7 @@ function linesOf(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join("");
 }
 
-describe("publish prints the event, whose data is", () => {
+describe("publish prints the event with its data,", () => {
   test("JSON as it was given", async () => {
     const event = printed(await publish(["one.json", '{"total": 1.10}', "--source", "shop"]));
     expect(event).toMatchObject({ topic: "one.json", source: "shop" });
@@ -59,7 +59,7 @@ describe("publish prints the event, whose data is", () => {
     expect(await dataOf("one.json")).toEqual([{ total: 1.1 }]);
   });
 
-  test("null when it is left out", async () => {
+  test("null when it is omitted", async () => {
     expect(printed(await publish(["one.null"])).data).toBe(null);
   });
 
@@ -67,7 +67,7 @@ describe("publish prints the event, whose data is", () => {
     expect(printed(await publish(["one.stdin", "-"], { stdin: '\n{"a":\n[1]}\n' })).data).toEqual({ a: [1] });
   });
 
-  test("what is piped in when it is left out, and null when nothing is", async () => {
+  test("what is piped in when it is omitted, and null when nothing is", async () => {
     expect(printed(await publish(["one.piped"], { stdin: '{"a":1}\n' })).data).toEqual({ a: 1 });
     expect(printed(await publish(["one.piped", "--text"], { stdin: "two\nlines\n" })).data).toBe("two\nlines");
     expect(printed(await publish(["one.piped"], { stdin: "" })).data).toBe(null);
@@ -138,7 +138,7 @@ describe("publish ends with 2, and publishes nothing, for bytes that are no UTF-
     expect([exitCode, output]).toEqual([2, "eventbus: an argument is not UTF-8: convert it first\n"]);
   });
 
-  test("but not for the character that stands in the place of such bytes", async () => {
+  test("but not for the character that replaces such bytes", async () => {
     expect(printed(await publish(["replaced.\u{fffd}", '"\u{fffd}"'])).data).toBe("\u{fffd}");
   });
 });
@@ -242,7 +242,7 @@ describe("publish --ndjson", () => {
   });
 });
 
-describe("publish --ndjson says which line is bad, and goes on behind it:", () => {
+describe("publish --ndjson says which line is bad, and continues after it:", () => {
   const invalidUtf8 = Buffer.concat([Buffer.from('"'), Buffer.from([0xff]), Buffer.from('"')]);
   const cases: readonly (readonly [situation: string, line: string | Buffer, words: string])[] = [
     ["not JSON", "{oops", "it is not JSON"],
@@ -267,7 +267,7 @@ describe("publish --ndjson says which line is bad, and goes on behind it:", () =
     });
   }
 
-  test("an envelope that the server refuses", async () => {
+  test("an envelope that the server rejects", async () => {
     const stdin = '{"topic":"bad-line.e"}\n\n{"topic":"bad line"}\n';
     const { exitCode, stderr } = await publish(["--ndjson"], { stdin });
     expect(exitCode).toBe(1);

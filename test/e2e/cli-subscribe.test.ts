@@ -89,7 +89,7 @@ describe("subscribe", () => {
     expect(await numbers("--since", "10m", "--count", "3")).toBe("1\n2\n3\n");
   });
 
-  test("says how far it came, and goes on there", async () => {
+  test("says how far it came, and continues there", async () => {
     await publishNumbers("again", 1, 2, 3);
     const { stderr } = await subscribe(["again", "--since", "all", "--count", "2"]);
     const since = /^eventbus: continue with --since (\d+)$/m.exec(stderr)?.[1] ?? "";
@@ -97,7 +97,7 @@ describe("subscribe", () => {
     expect(stdout).toBe("3\n");
   });
 
-  test("interrupted, says the id to go on from, and ends with 0", async () => {
+  test("interrupted, says the id to continue from, and ends with 0", async () => {
     await using command = new RunningCommand(["subscribe", "stop", "--url", server.url]);
     await command.said(/connected to/);
     const [id] = await publishNumbers("stop", 1);
@@ -107,7 +107,7 @@ describe("subscribe", () => {
     expect(command.stderr).toEndWith(`eventbus: continue with --since ${id}\n`);
   });
 
-  test("says where retention has made a hole", async () => {
+  test("says where retention has left a gap", async () => {
     await using pruned = await Binary.start({ args: ["--max-history", "1"] });
     for (const topic of ["a", "b", "c"]) await publish(pruned.url, topic);
     await runBinary(["prune", "--url", pruned.url]);
@@ -158,7 +158,7 @@ describe("subscribe --exec", () => {
     expect(await subscribe(args)).toMatchObject({ exitCode: 0, stdout: "x\u{fffd}y" });
   });
 
-  test("ends with 1 when the first command fails, and says how to go on", async () => {
+  test("ends with 1 when the first command fails, and says how to continue", async () => {
     const [first = 0] = await publishNumbers("fail.first", 1);
     const { exitCode, stderr } = await subscribe(["fail.first", "--since", "all", "--exec", "false"]);
     expect(exitCode).toBe(1);
@@ -183,7 +183,7 @@ describe("subscribe --exec", () => {
     expect(stderr).toEndWith(`eventbus: continue with --since ${first}\n`);
   });
 
-  test("goes on when it fails with --on-error continue", async () => {
+  test("continues when it fails with --on-error continue", async () => {
     const [first] = await publishNumbers("fail.b", 1, 2, 3);
     const args = ["fail.b", "--last", "3", "--count", "3", "--exec", "grep -v data.:2", "--on-error", "continue"];
     const { exitCode, stdout, stderr } = await subscribe(args);
@@ -214,7 +214,7 @@ describe("subscribe ends with 2 for", () => {
 });
 
 describe("subscribe in a pipe", () => {
-  test("ends with 0 as soon as nobody reads, though nothing more is published", async () => {
+  test("ends with 0 as soon as its output has no reader, though nothing more is published", async () => {
     await publishNumbers("head", 1);
     const line = '"$EVENTBUS" subscribe head --last 1 --output data | head -1; echo "ended with $PIPESTATUS"';
     const { output } = await runShell(line, { EVENTBUS_URL: server.url });
@@ -222,7 +222,7 @@ describe("subscribe in a pipe", () => {
     expect(output).toEndWith("ended with 0\n");
   });
 
-  test("ends with 0 when nobody reads in the middle of many events", async () => {
+  test("ends with 0 when its output loses its reader in the middle of many events", async () => {
     await publishNumbers("many", ...Array.from({ length: 10_000 }, (_, index) => index));
     const line = '"$EVENTBUS" subscribe many --since all | head -1 >/dev/null; echo "ended with $PIPESTATUS"';
     const { output } = await runShell(line, { EVENTBUS_URL: server.url });

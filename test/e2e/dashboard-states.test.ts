@@ -20,7 +20,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
   });
   afterAll(() => browser?.close());
 
-  test("history says that nobody answers, and shows all there is when the server is back", async () => {
+  test("history says that the server does not respond, and shows everything when it is back", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3);
     await using dashboard = await openDashboard(browser, server.url, "#/history");
@@ -39,7 +39,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
     await untilConnected(page);
   });
 
-  test("topics say that nobody answers and show what was known, then all there is", async () => {
+  test("topics say that the server does not respond and show what was known, then everything", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3, "before");
     await using dashboard = await openDashboard(browser, server.url, "#/topics");
@@ -73,7 +73,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
 });
 
 describeWith("chromium", "a page of history of which the next events were removed", (chromium) => {
-  test("says so, and goes on with the oldest ones that are kept", async () => {
+  test("says so, and continues with the oldest ones that are kept", async () => {
     await using server = await ServerProcess.start(["--max-history", "2"]);
     await publishNumbers(server.url, 5);
     await expectOk(await fetch(`${server.url}/api/events/prune`, { method: "POST" }));

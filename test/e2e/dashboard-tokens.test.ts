@@ -59,7 +59,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     expect(await stored(page, "sessionStorage")).not.toContain(admin);
   });
 
-  test("goes on where it was, when another token is given in place of one that was revoked", async () => {
+  test("continues where it was, when another token is given in place of one that was revoked", async () => {
     const first = await createToken({ name: "first", subscribe: ["*"], publish: [] });
     await using dashboard = await openDashboard(browser, server.url);
     const { page } = dashboard;

@@ -16,7 +16,7 @@ afterAll(() => server?.[Symbol.asyncDispose]());
 describe("the page of the compiled program", () => {
   const get = (path: string, init?: RequestInit) => fetch(`${server.url}${path}`, init);
 
-  test("lets the browser load nothing from elsewhere, and be framed by nobody", async () => {
+  test("lets the browser load nothing from elsewhere, and allows no framing", async () => {
     const { headers } = await get("/");
     expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
     expect(headers.get("x-content-type-options")).toBe("nosniff");
@@ -46,7 +46,7 @@ describe("the page of the compiled program", () => {
     expect([again.status, await again.text()]).toEqual([304, ""]);
   });
 
-  test("answers HEAD, and refuses other methods", async () => {
+  test("answers HEAD, and rejects other methods", async () => {
     const head = await get("/", { method: "HEAD" });
     expect([head.status, head.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
     const post = await get("/", { method: "POST" });
@@ -71,7 +71,7 @@ describeWith("chromium", "the dashboard of the compiled program", (chromium) => 
   }, 60_000);
   afterAll(() => browser?.close());
 
-  test("shows what curl publishes, and asks nobody but the server", async () => {
+  test("shows what curl publishes, and sends requests only to the server", async () => {
     await using dashboard = await openDashboard(browser, server.url);
     const { page, record } = dashboard;
     await page.getByRole("heading", { name: "Nothing yet" }).waitFor();

@@ -82,7 +82,7 @@ describe("a JSON Web Token of a shared secret", () => {
     await expectProblem(await ask(binary.url, jwt), "token_invalid");
   });
 
-  test("is refused when anything about it is not as it must be", async () => {
+  test("is rejected when anything about it is not as it must be", async () => {
     const other = new TextEncoder().encode(SECRET.replace("0", "1"));
     const wrong = [
       await sign({ alg: "HS256", key: other }),
@@ -99,7 +99,7 @@ describe("a JSON Web Token of a shared secret", () => {
     for (const jwt of wrong) await expectProblem(await ask(binary.url, jwt), "token_invalid");
   });
 
-  test("is refused for an algorithm that is not the secret's, whatever it is signed with", async () => {
+  test("is rejected for an algorithm that is not the secret's, whatever it is signed with", async () => {
     const { privateKey } = await generateKeyPair("RS256");
     const wrong = [
       unsigned({ eventbus: { admin: true }, exp: 4_000_000_000 }),
@@ -125,7 +125,7 @@ describe("a JSON Web Token of a shared secret", () => {
     expect(replayed.toSorted()).toEqual([null, ...Array(replayed.length - 1).fill("true")].toSorted());
   });
 
-  test("is refused without exp, and before its nbf, with the claim named", async () => {
+  test("is rejected without exp, and before its nbf, with the claim named", async () => {
     const noExpiry = await new SignJWT({ eventbus: claim }).setProtectedHeader({ alg: "HS256" }).sign(key);
     expect(await refusal(binary.url, noExpiry)).toBe("the claim exp of the token is missing");
     const inOneHour = Math.floor(Date.now() / 1000) + 3600;
@@ -165,7 +165,7 @@ describe("a JSON Web Token of a public key", () => {
     await expectProblem(await ask(binary.url, unsigned({ eventbus: claim, exp: 4_000_000_000 })), "token_invalid");
   });
 
-  test("a key that will not do is refused at the start", async () => {
+  test("a key that will not do is rejected at the start", async () => {
     const file = join(folder.path, "no-key.pem");
     writeFileSync(file, "not a key");
     const wrong = [
@@ -212,7 +212,7 @@ describe("a JSON Web Token where an issuer and an audience are asked for", () =>
     expect(await refusal(binary.url, await signed(claims))).toBe(`the claim ${name} of the token ${why}`);
   });
 
-  test("tells nothing of its claims when its signature is wrong", async () => {
+  test("reveals nothing of its claims when its signature is wrong", async () => {
     const other = new TextEncoder().encode(SECRET.replace("0", "1"));
     const forged = await sign({ alg: "HS256", key: other, claims: { eventbus: claim, iss: "other" } });
     expect(await refusal(binary.url, forged)).toBe(
@@ -220,7 +220,7 @@ describe("a JSON Web Token where an issuer and an audience are asked for", () =>
     );
   });
 
-  test.each(["--jwt-issuer", "--jwt-audience"])("%s is refused at the start without a key", async (flag) => {
+  test.each(["--jwt-issuer", "--jwt-audience"])("%s is rejected at the start without a key", async (flag) => {
     const { exitCode, stderr } = await runBinary(["--port", "0", flag, "bus"]);
     const keys = "--jwt-secret, --jwt-public-key or --jwks-url";
     const said = `eventbus: ${flag} needs a key for JSON Web Tokens: ${keys}\n`;
@@ -229,7 +229,7 @@ describe("a JSON Web Token where an issuer and an audience are asked for", () =>
 });
 
 describe("a JSON Web Token of a set of keys", () => {
-  test("is checked by keys that are kept, fetched anew when they are replaced, and awaited when they are away", async () => {
+  test("is checked by keys that are kept, fetched again when they are replaced, and awaited when they are away", async () => {
     const first = await generateKeyPair("ES256");
     const second = await generateKeyPair("EdDSA");
     let keys: object[] = [{ ...(await exportJWK(first.publicKey)), kid: "1" }];
@@ -263,7 +263,7 @@ describe("a JSON Web Token of a set of keys", () => {
     await expectProblem(await ask(binary.url, confused), "token_invalid");
   });
 
-  test("must be for the audience, and without one a warning says who is let in", async () => {
+  test("must be for the audience, and without one a warning says whose tokens are accepted", async () => {
     const { publicKey, privateKey } = await generateKeyPair("ES256");
     // Without key ids each of the two is tried.
     const keys = [await exportJWK((await generateKeyPair("ES256")).publicKey), await exportJWK(publicKey)];

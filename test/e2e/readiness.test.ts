@@ -54,7 +54,7 @@ describe("the binary", () => {
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
   });
 
-  test("goes on when nobody reads its log any more", async () => {
+  test("continues when its log is no longer read", async () => {
     using folder = temporaryFolder();
     await using server = await start([BINARY, "--port", "0", "--access-log", "--db", join(folder.path, "a.db")]);
     await server.reader.cancel();

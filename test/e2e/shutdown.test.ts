@@ -45,7 +45,7 @@ async function publishUntilClosed(socket: TestSocket): Promise<number[]> {
 
 describe.each(["SIGTERM", "SIGINT"] as const)("%s under load", (signal) => {
   for (const acknowledged of [1, 500]) {
-    test(`after ${acknowledged} events keeps and answers what was accepted, and refuses the rest`, async () => {
+    test(`after ${acknowledged} events keeps and answers what was accepted, and rejects the rest`, async () => {
       using folder = temporaryFolder();
       const load = new Load(randomFrom(SEED));
       await using binary = await Binary.start({ folder: folder.path });
@@ -95,7 +95,7 @@ describe("stopping does not wait for", () => {
     await expectCleanStop(binary, "SIGTERM");
   });
 
-  test("a stream that goes on for ever", async () => {
+  test("a stream that never ends", async () => {
     await using binary = await Binary.start();
     const response = await fetch(`${binary.url}/api/events/stream`);
     const text = response.text().catch(() => "");

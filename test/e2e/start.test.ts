@@ -123,7 +123,7 @@ describe("the binary does not start, and says why, when", () => {
     );
   });
 
-  test("others could reach it and nothing restricts who may use it", async () => {
+  test("other machines could reach it and nothing restricts access", async () => {
     for (const host of ["0.0.0.0", "::", "192.0.2.1"]) {
       const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("--allow-anonymous") });
@@ -198,7 +198,7 @@ describe("the binary", () => {
     });
   }
 
-  test("tells its version", async () => {
+  test("prints its version", async () => {
     const { version } = JSON.parse(readFileSync(join(import.meta.dir, "../../package.json"), "utf8"));
     expect(await runBinary(["--version"])).toEqual({ exitCode: 0, stdout: `${version}\n`, stderr: "" });
   });

@@ -32,7 +32,7 @@ function fetchWith(ca: string | string[]) {
 }
 
 describe("a server with a certificate", () => {
-  test("says https and wss, and answers who trusts the authority, and nobody else", async () => {
+  test("says https and wss, and serves only clients that trust the authority", async () => {
     await using server = await Binary.start({ args: flags });
     expect(server.url).toStartWith("https://127.0.0.1:");
     expect(server.stderr).toContain(`wss://127.0.0.1:${server.port}/api/events/subscribe`);
@@ -52,7 +52,7 @@ describe("a server with a certificate", () => {
     }
   });
 
-  test("closes a connection that speaks plain HTTP, without a word", async () => {
+  test("closes a connection that speaks plain HTTP, without a response", async () => {
     await using server = await Binary.start({ args: flags });
     using connection = await RawConnection.open(server.url);
     connection.write("GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
@@ -97,7 +97,7 @@ describe("a server with a certificate and tokens", () => {
     expect(await runBinary(["backup", copy, ...place], { env })).toMatchObject({ exitCode: 0 });
   });
 
-  test("knows who publishes, whatever the Host is", async () => {
+  test("identifies the publisher, whatever the Host is", async () => {
     const options = [...flags, "--host", "0.0.0.0", "--allow-anonymous", "--rate-limit", "1000"];
     await using server = await Binary.start({ args: options });
     const url = `https://127.0.0.1:${server.port}`;

@@ -34,7 +34,7 @@ describe("eventbus token, in the file,", () => {
     expect(binary.stderr).not.toContain(secret);
   });
 
-  test("refuses a first one that is no admin's, and tells of wrong usage", async () => {
+  test("rejects a first one that is not an admin token, and reports wrong usage", async () => {
     using folder = temporaryFolder();
     const db = join(folder.path, "bus.db");
     const first = await runBinary(["token", "create", "shop", "--publish", "*", "--db", db]);
@@ -80,7 +80,7 @@ describe("eventbus token, through a running server,", () => {
     ]);
   });
 
-  test("says so when the token will not do, or nobody is there", async () => {
+  test("says so when the token is invalid, or no server responds", async () => {
     await using binary = await Binary.start();
     await made("root", "--admin", "--url", binary.url);
     const refused = await runBinary(["token", "list", "--url", binary.url]);

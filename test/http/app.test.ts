@@ -26,7 +26,7 @@ const UPGRADE = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Ver
 const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
-describe("a wrong method is refused with the right ones", () => {
+describe("a wrong method is rejected with the right ones", () => {
   for (const [path, allow] of addresses) {
     for (const method of methods.filter((one) => !allow.split(", ").includes(one))) {
       test(`${method} ${path}`, async () => {
@@ -43,7 +43,7 @@ describe("a wrong method is refused with the right ones", () => {
   }
 });
 
-describe("nobody keeps an answer, no browser takes it for a page, and it sets no cookie:", () => {
+describe("a response is not cached, no browser takes it for a page, and it sets no cookie:", () => {
   const asked = addresses.filter(([, allow]) => allow.startsWith("GET")).map(([path]) => path);
   test.each([...asked, "/metrics", "/api/backup", "/nope"])("%s", async (path) => {
     for (const Accept of ["*/*", "application/x-ndjson"]) {
@@ -125,7 +125,7 @@ describe("the address for WebSockets", () => {
     expect(answer?.headers.get("sec-websocket-version")).toBe("13");
   });
 
-  test("compresses nothing, whoever offers it", async () => {
+  test("compresses nothing, even if a client accepts it", async () => {
     const offer = "Sec-WebSocket-Extensions: permessage-deflate";
     const answer = await exchange(service.url, requestText("GET /api/events/subscribe", [...UPGRADE, KEY, offer]));
     expect(answer?.status).toBe(101);

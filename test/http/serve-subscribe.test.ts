@@ -48,7 +48,7 @@ describe("serveSubscribe", () => {
     await expectProblem(await fetch(own.url), "upgrade_required");
   });
 
-  test("takes no more sockets than it was told to", async () => {
+  test("accepts at most the configured number of sockets", async () => {
     await using memory = openMemoryBus();
     await using own = serve(memory.bus, { maxConnections: 1 });
     using _first = await RawSubscriber.open(own.url);
@@ -56,7 +56,7 @@ describe("serveSubscribe", () => {
     await RawSubscriber.open(own.url).catch(() => {});
   });
 
-  test("closes with 1012 when it is told to, and takes no more", async () => {
+  test("closes with 1012 when it is stopped, and accepts no more", async () => {
     await using memory = openMemoryBus();
     await using own = serve(memory.bus);
     using socket = await TestSocket.open(own.url);
@@ -66,7 +66,7 @@ describe("serveSubscribe", () => {
     await RawSubscriber.open(own.url).catch(() => {});
   });
 
-  test("cuts who takes nothing of what waits for it, so that the server can stop", async () => {
+  test("disconnects a peer that reads nothing, so that the server can stop", async () => {
     await using memory = openMemoryBus();
     const handler = serveSubscribe(memory.bus, console);
     const server = Bun.serve({ port: 0, hostname: "127.0.0.1", ...handler });
@@ -91,7 +91,7 @@ describe("serveSubscribe", () => {
     await Promise.all(servers.map((server) => server.stop(true)));
   });
 
-  test("tells its logger of what should not have happened, and the client nothing of it", async () => {
+  test("reports an unexpected error to its logger, and no detail to the client", async () => {
     await using memory = openMemoryBus();
     memory.bus.openGroups = () => {
       throw new Error("the disk is gone");

@@ -109,7 +109,7 @@ describe("a client", () => {
     }
   });
 
-  test("that pipelines is cut off or answered, and never told a lie", async () => {
+  test("that pipelines is disconnected or answered, and never gets a false response", async () => {
     // Bun closes a connection on which a request comes before the last one was answered.
     await using own = await startService();
     using connection = await RawConnection.open(own.url);
@@ -161,7 +161,7 @@ describe("a request that is none", () => {
     ["a thousand headers", requestText("GET /healthz", Array(1000).fill("X: a")), 431],
   ] as const;
   for (const [situation, text, status] of requests) {
-    test(`is refused with ${status}: ${situation}`, async () => {
+    test(`is rejected with ${status}: ${situation}`, async () => {
       const head = service.bus.head;
       expect((await exchange(service.url, text))?.status).toBe(status);
       expect((await publish(service.url, "still.here")).id).toBe(head + 1);
@@ -191,7 +191,7 @@ describe("a server that stops", () => {
     expect(service.bus.head).toBe(1);
   });
 
-  test("refuses the publish that comes now", async () => {
+  test("rejects the publish that comes now", async () => {
     await using service = await startService();
     using connection = await RawConnection.open(service.url);
     connection.write(request("late").slice(0, 20));

@@ -98,7 +98,7 @@ describe("a full disk", () => {
     expect(log.health()).toEqual({ state: "ok" });
   });
 
-  test("is told by health until there is space again, without a publish", async () => {
+  test("is reported by health until there is space again, without a publish", async () => {
     limitPages();
     await busErrorCodeOf(large());
     expect(log.health().state).toBe("full");
@@ -130,8 +130,8 @@ describe("a full disk", () => {
   });
 });
 
-describe("a write whose outcome is unknown", () => {
-  test("is told to its publishers, and once to the owner", async () => {
+describe("a write with an unknown outcome", () => {
+  test("is reported to its publishers, and once to the owner", async () => {
     connection.failNext("commit", "SQLITE_IOERR_FSYNC");
     const { code, message } = await busRejectionOf(log.append(drafts(2)));
     expect(code).toBe("unavailable");
@@ -168,8 +168,8 @@ describe("a write whose outcome is unknown", () => {
   });
 });
 
-describe("a file whose structures are broken", () => {
-  test("rejects what cannot be written, says so, and goes on", async () => {
+describe("a file with broken structures", () => {
+  test("rejects what cannot be written, says so, and continues", async () => {
     connection.failNext("insert into event", "SQLITE_CORRUPT", 1);
     expect(await busErrorCodeOf(log.append([draft("a"), draft("b")]))).toBe("internal");
     expect(log.health()).toMatchObject({ state: "damaged" });

@@ -78,7 +78,7 @@ describe("a page", () => {
     expectToFind({}, [1, 2, 3]);
   });
 
-  test("ends after so many steps along the events", async () => {
+  test("ends after a bounded number of steps along the events", async () => {
     const wanted = range(1, 1100).map((index) => draft(`wanted.${index}`));
     await log.append([...wanted, ...drafts(8000, "other"), draft("wanted.1")]);
     const filter = { topics: startingWith("wanted") };
@@ -86,7 +86,7 @@ describe("a page", () => {
     expectToFind(filter, [...range(1, 1100), 9101]);
   });
 
-  test("ends after so many looks into the chains", async () => {
+  test("ends after a bounded number of reads in the chains", async () => {
     await reopenEmpty({ recentEvents: 1 });
     const plan = range(1, 20_000).map((id) => (id % 4 === 0 ? draft("other") : draft(`wanted.${id % 101}`)));
     await log.append(plan);
@@ -98,7 +98,7 @@ describe("a page", () => {
     );
   });
 
-  test("finds a topic whose events stand in heaps far apart", async () => {
+  test("finds a topic whose events are in heaps far apart", async () => {
     await reopenEmpty({ recentEvents: 1 });
     const heaps = [...range(1, 3), ...range(41, 90), 200, ...range(390, 520), 900];
     await log.append(range(1, 1000).map((id) => draft(heaps.includes(id) ? "heap" : `other.${id % 5}`)));
@@ -198,7 +198,7 @@ describe("a long history", () => {
 });
 
 describe("a damaged event", () => {
-  test("is left out, named in its page, and told once", async () => {
+  test("is omitted, named in its page, and reported once", async () => {
     await log.append(drafts(5));
     await change("update event set data = '7' where id = 3");
     expect(damage).toEqual([]);
@@ -239,8 +239,8 @@ describe("a damaged event", () => {
   });
 });
 
-describe("a series whose name is damaged", () => {
-  test("has events that every reader is told of", async () => {
+describe("a series with a damaged name", () => {
+  test("has events that are named to every reader", async () => {
     await log.append([draft("a"), draft("b"), draft("a")]);
     await change("update series set topic = 'x' where topic = 'a'");
     for (const prefix of ["a", "b", "x", "c"]) {
@@ -260,7 +260,7 @@ describe("a series whose name is damaged", () => {
   });
 });
 
-describe("an event by its id, for who may see some topics", () => {
+describe("an event by its id, for a caller that may read some topics", () => {
   test("takes the same one look at the file whether it is hidden, large, pruned or was never there", async () => {
     const connection = new FaultyConnection();
     await log.close();

@@ -38,7 +38,7 @@ describe("a history that is opened again", () => {
     expect([log.floor, log.head]).toEqual([1, 3]);
   });
 
-  test("goes on with the next id, even when every event is gone", async () => {
+  test("continues with the next id, even when every event is gone", async () => {
     await log.append(drafts(7));
     await log.prune({ maxHistory: 0 }, clock.nowMs);
     await reopen();
@@ -75,7 +75,7 @@ describe("a history that is opened again", () => {
     ]);
   });
 
-  test("is told nothing by a session that only read", async () => {
+  test("learns nothing from a session that only read", async () => {
     await log.append(drafts(3));
     await reopen();
     const before = folder.fingerprint();
@@ -84,7 +84,7 @@ describe("a history that is opened again", () => {
     expect(folder.fingerprint()["history.db"]).toBe(before["history.db"] ?? "");
   });
 
-  test("gives an id again to nobody after its newest event was lost", async () => {
+  test("never reuses an id after its newest event was lost", async () => {
     await log.append(drafts(5));
     await log.close();
     const database = new Database(folder.file());

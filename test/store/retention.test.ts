@@ -89,7 +89,7 @@ describe("pruning", () => {
     expect(idsOf(readAll(log))).toEqual(range(4001, 5001));
   });
 
-  test("ends early when the log is closed, and goes on after it is opened again", async () => {
+  test("ends early when the log is closed, and continues after it is opened again", async () => {
     await log.append(drafts(5000));
     const pruning = log.prune({ maxHistory: 10 }, clock.nowMs);
     await log.close();
@@ -146,7 +146,7 @@ describe("pruning", () => {
     expect(log.health()).toEqual({ state: "ok" });
   });
 
-  test("forgets idempotency keys of which nobody may remember, a slice at a time", async () => {
+  test("forgets expired idempotency keys, a slice at a time", async () => {
     await Promise.all(range(1, 1200).map((key) => log.append(drafts(1), { idempotencyKey: `k${key}` })));
     clock.advance(600_001);
     await log.append(drafts(1), { idempotencyKey: "new" });

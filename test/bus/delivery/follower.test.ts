@@ -22,7 +22,7 @@ describe("the last events that match", () => {
 describe("a start at an id that was never given", () => {
   const from = (id: number) => ({ kind: "after", id }) as const;
 
-  test("is reported to be another one, and goes on with what is new", async () => {
+  test("is reported to be another one, and continues with new events", async () => {
     const delivery = new Delivery();
     await delivery.publish(3);
     const { member, follower } = delivery.follow(from(99), { isWaiting: true });
@@ -40,7 +40,7 @@ describe("a start at an id that was never given", () => {
     expect(delivery.follow(from(3)).member.sent).toEqual([caughtUp(3)]);
   });
 
-  test("tells a reader of limited scope no id that it may not know", async () => {
+  test("reports to a reader of limited scope no id outside of it", async () => {
     const delivery = new Delivery();
     await delivery.publish(2, "seen");
     await delivery.publish(5, "hidden");
@@ -70,7 +70,7 @@ describe("a start at an id that was never given", () => {
 describe("a subscriber of limited scope", () => {
   const scope = scopeOf(["a", "c"]);
 
-  test("is told at the end of its replay the newest event that it may know of", async () => {
+  test("gets at the end of its replay the newest id within its scope", async () => {
     const delivery = new Delivery();
     await delivery.publish(1, "a");
     await delivery.publish(1, "c");
@@ -100,7 +100,7 @@ describe("a subscriber of limited scope", () => {
     expect(follower.isLive).toBe(true);
   });
 
-  test("is never told an id before the gap at the beginning, nor one before what it was told", async () => {
+  test("never gets an id before the gap at the beginning, nor one before an earlier one", async () => {
     const delivery = new Delivery({ maxHistory: 1 });
     await delivery.publish(1, "a");
     const { follower } = delivery.follow({ kind: "now" }, { patterns: ["a"], scope });

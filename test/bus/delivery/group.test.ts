@@ -19,7 +19,7 @@ describe("a subscriber that starts with the next event", () => {
     expect(member.sent).toEqual([3, 4, 5]);
   });
 
-  test("by name is told the end of its empty replay at once", async () => {
+  test("by name gets the end of its empty replay at once", async () => {
     const delivery = new Delivery();
     await delivery.publish(2);
     expect(delivery.follow({ kind: "now" }).member.sent).toEqual([caughtUp(2)]);
@@ -36,8 +36,8 @@ describe("a subscriber that starts with the next event", () => {
   });
 });
 
-describe("subscribers who want the same", () => {
-  test("are swept together from the hindmost on, each event being delivered once for all", async () => {
+describe("subscribers with the same request", () => {
+  test("are swept together from the one furthest behind, each event delivered once for all", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 7 } });
     await delivery.publish(100);
     const members = [90, 10, 50, 0, 10].map((id) => delivery.follow(after(id)).member);
@@ -83,7 +83,7 @@ describe("subscribers who want the same", () => {
     expect(delivery.bus.meter.delivered.library).toBe(10 + 5 + 2);
   });
 
-  test("who want different things take turns", async () => {
+  test("with different requests take turns", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 10 } });
     await delivery.publish(100);
     const members = [["*"], ["a"], ["[a]"]].map((patterns) => delivery.follow(ALL, { patterns }).member);
@@ -137,7 +137,7 @@ describe("subscribers who come soon after another one", () => {
 });
 
 describe("a member for whom too much waits", () => {
-  test("leaves the others, and goes on from its last event when it has room", async () => {
+  test("leaves the others, and continues from its last event when it has room", async () => {
     const delivery = new Delivery({ tuning: { checkCharacters: 1 } });
     const slow = delivery.follow({ kind: "live" }, { room: 2 });
     const quick = delivery.follow({ kind: "live" });
@@ -155,7 +155,7 @@ describe("a member for whom too much waits", () => {
     expect(quick.member.sent).toEqual(range(1, 20));
   });
 
-  test("leaves a cohort that is behind, too, and holds up nobody", async () => {
+  test("leaves a cohort that is behind, too, and delays no other member", async () => {
     const delivery = new Delivery({ tuning: { checkCharacters: 1, pageEvents: 5 } });
     await delivery.publish(50);
     const slow = delivery.follow(ALL, { room: 3 });
@@ -170,7 +170,7 @@ describe("a member for whom too much waits", () => {
     expect(slow.follower.isLive).toBe(true);
   });
 
-  test("is passed by those who read, and joins them again where it catches up", async () => {
+  test("is passed by members that read, and joins them again where it catches up", async () => {
     const delivery = new Delivery({ tuning: { checkCharacters: 1, pageEvents: 5 } });
     await delivery.publish(20);
     const slow = delivery.follow(ALL, { room: 1 });
@@ -200,7 +200,7 @@ describe("a member for whom too much waits", () => {
 });
 
 describe("gaps", () => {
-  test("that retention has left are reported to each from where it stood, before they go on together", async () => {
+  test("that retention has left are reported to each from where it stood, before they continue together", async () => {
     const delivery = new Delivery({ maxHistory: 10 });
     await delivery.publish(100);
     const members = [3, 40, 89].map((id) => delivery.follow(after(id)).member);
@@ -233,7 +233,7 @@ describe("gaps", () => {
     ]);
   });
 
-  test("reach who was full when retention overtook it", async () => {
+  test("reach a member that was full when retention overtook it", async () => {
     const delivery = new Delivery({ maxHistory: 5, tuning: { checkCharacters: 1 } });
     const { member, follower } = delivery.follow({ kind: "live" }, { room: 1 });
     await delivery.publish(20);
@@ -266,7 +266,7 @@ describe("changing what is wanted", () => {
     expect(follower.isLive).toBe(true);
   });
 
-  test("joins those who want the same as soon as nothing is left to leave out", async () => {
+  test("joins members with the same request as soon as nothing is left to filter", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 2 } });
     await delivery.publish(10, "b");
     const { follower, member } = delivery.follow(ALL, { patterns: ["a"] });
@@ -281,7 +281,7 @@ describe("changing what is wanted", () => {
     expect(delivery.deliveries.filter((id) => id > 30)).toEqual([31]);
   });
 
-  test("while live goes on with the next event", async () => {
+  test("while live continues with the next event", async () => {
     const delivery = new Delivery();
     const { member, follower } = delivery.follow({ kind: "live" }, { patterns: ["a"] });
     await delivery.publish(1, "b");
@@ -307,7 +307,7 @@ describe("leaving", () => {
     expect([member.sent, other.member.sent]).toEqual([[1], [1, 2]]);
   });
 
-  test("leaves nothing to do for who was behind", async () => {
+  test("leaves no work for a member that was behind", async () => {
     const delivery = new Delivery();
     await delivery.publish(5);
     const { follower } = delivery.follow(ALL);

@@ -31,17 +31,17 @@ describe("the share of replays", () => {
     expect(shareAfter(lags, share, 3000).part).toBeLessThan(0.04);
   });
 
-  test("rises for who is now near and now far, as events come as fast as it reads", () => {
+  test("rises for a reader that is now near and now far, as events arrive as fast as it reads", () => {
     const lags = Array.from({ length: 10 }, (_, tenth) => (tenth % 2 === 0 ? near(65_000) : far(66_000)));
     expect(shareAfter(lags).part).toBeCloseTo(2 / 3);
   });
 
-  test("rises for who is near and falls back, though who is far comes closer", () => {
+  test("rises for a near reader that falls back, though a far one comes closer", () => {
     const lags = Array.from({ length: 10 }, (_, tenth) => ({ near: 1000 + tenth, far: 1_000_000 * 0.8 ** tenth }));
     expect(shareAfter(lags).part).toBeCloseTo(2 / 3);
   });
 
-  test("does not rise for readers who leave nothing to do", () => {
+  test("does not rise for readers that leave no work", () => {
     const share = new Share();
     for (let tenth = 1; tenth < 50; tenth++) {
       share.rest();

@@ -53,7 +53,7 @@ describe("an interest table", () => {
     expect(told).toEqual([1, "end"]);
   });
 
-  test("lets an interest go in the middle of a batch, without a word more to it and nothing lost to others", () => {
+  test("removes an interest in the middle of a batch: it gets nothing more, and others lose nothing", () => {
     const table = new InterestTable();
     const other = interestIn("*");
     const told: number[] = [];
@@ -111,7 +111,7 @@ describe("an interest table", () => {
     expect(come).toBeLessThan(4);
   });
 
-  test("asks again when half of those who were asked have gone, and hands nothing to them", () => {
+  test("matches again when half of the candidates have gone, and delivers nothing to these", () => {
     const table = new InterestTable();
     const all = Array.from({ length: 10 }, () => interestIn("[a-b]"));
     for (const { interest } of all) table.add(interest);

@@ -123,7 +123,7 @@ const malformed: [situation: string, pattern: unknown, position: number][] = [
   ["too many characters once expanded, in one of others", `{x,{${"a,".repeat(60)}a}${"b".repeat(90)}}`, 192],
 ];
 
-describe("parsePattern refuses", () => {
+describe("parsePattern rejects", () => {
   for (const [situation, pattern, position] of malformed) {
     test(situation, () => {
       const error = errorOf(() => parsePattern(pattern));

@@ -50,7 +50,7 @@ describe("the ranges of a pattern", () => {
 });
 
 describe("ranges", () => {
-  test("that another one covers are left out of a union", () => {
+  test("that another one covers are omitted from a union", () => {
     expect(textsOf(unionOf(ranges("b.c", "a", "b.*", "a.b", "b.c.*", "a")))).toEqual(["a", "a.b", "b.*"]);
   });
 

@@ -60,7 +60,7 @@ describe("the shapes of a pattern", () => {
 });
 
 describe("shapes", () => {
-  test("that another one covers are left out of a union", () => {
+  test("that another one covers are omitted from a union", () => {
     expect(textsOf(unionOfShapes(shapes("b.*c", "a", "b.*", "a.b", "b.c.*", "a")))).toEqual(["a", "a.b", "b.*"]);
     expect(textsOf(unionOfShapes(shapes("*.x", "*.y.x", "*.x")))).toEqual(["*.x"]);
   });

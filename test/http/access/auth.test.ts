@@ -86,7 +86,7 @@ describe("with no token", () => {
     }
   });
 
-  test("anybody is told why the server is not ready, and from the first token on only that it is not", async () => {
+  test("any caller gets the reason why the server is not ready, and from the first token on only that it is not", async () => {
     const full = new BusError("storage_full", "the disk of the history is full");
     await using edge = openEdge({ notReady: () => full });
     const before = await expectProblem(await get(edge.url, "/readyz"), "storage_full");
@@ -110,7 +110,7 @@ describe("with no token", () => {
 });
 
 describe("a request without a valid token", () => {
-  test("is told how to bring one (RFC 6750)", async () => {
+  test("gets a challenge that says how to send one (RFC 6750)", async () => {
     const { service } = await guarded();
     await using _ = service;
     const missing = await get(service.url, "/api/events/history");
@@ -123,7 +123,7 @@ describe("a request without a valid token", () => {
     await expectProblem(basic, "token_missing");
   });
 
-  test("is refused a WebSocket and a stream before they begin", async () => {
+  test("gets neither a WebSocket nor a stream", async () => {
     const { service } = await guarded();
     await using _ = service;
     const upgrade = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
@@ -135,7 +135,7 @@ describe("a request without a valid token", () => {
 });
 
 describe("a token", () => {
-  test("may do what it was made for, and is told what it may not", async () => {
+  test("may do what it was created for, and gets an error that names what it may not", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const { secret } = await make(service.url, admin, { publish: ["orders.*"], subscribe: ["prices.*"] });
@@ -193,7 +193,7 @@ describe("a token", () => {
     expect((await expectOk<{ id: number }>(again)).id).toBe(first.id);
   });
 
-  test("that has expired is refused, and its connections are closed", async () => {
+  test("that has expired is rejected, and its connections are closed", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const expires_at = new Date(Date.now() + 1500).toISOString();
@@ -203,7 +203,7 @@ describe("a token", () => {
     await expectProblem(await get(service.url, "/api/events/history", secret), "token_invalid");
   });
 
-  test("that is revoked is refused at once, and its connections are closed, others' not", async () => {
+  test("that is revoked is rejected at once, and its connections are closed, others' not", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const { secret } = await make(service.url, admin, { subscribe: ["*"] });
@@ -223,7 +223,7 @@ describe("a token", () => {
     expect(await other.nextJson()).toMatchObject({ topic: "a" });
   });
 
-  test("that is revoked while a body is under way does not get it published any more", async () => {
+  test("that is revoked while a body arrives does not publish it", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const { secret } = await make(service.url, admin, { publish: ["*"] });
@@ -239,7 +239,7 @@ describe("a token", () => {
     expect((await service.bus.topics()).map(({ topic }) => topic)).toEqual(["marker"]);
   });
 
-  test("closes, as the first one, the connections of those who came without", async () => {
+  test("closes, as the first one, the connections that were opened without one", async () => {
     await using service = await startService();
     using socket = await TestSocket.open(service.url);
     await make(service.url, undefined, { admin: true });
@@ -261,7 +261,7 @@ describe("a WebSocket", () => {
     expect(await socket.nextJson()).toMatchObject({ topic: "a.x" });
   });
 
-  test("is not told back the protocols that it offers, which may hold a token", async () => {
+  test("does not get its offered protocols back, which may contain a token", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const headers = [
@@ -279,7 +279,7 @@ describe("a WebSocket", () => {
 });
 
 describe("a page of another origin", () => {
-  test("is refused with a token as without; an allowed one asks without a token whether it may", async () => {
+  test("is rejected with a token as without; an allowed one asks without a token whether it may", async () => {
     await using service = await startService({ allowedOrigins: ["https://good.example"] });
     const { secret } = await make(service.url, undefined, { admin: true, publish: ["*"], subscribe: ["*"] });
     const evil = { ...bearer(secret), Origin: "https://evil.example" };

@@ -24,7 +24,7 @@ describe("a server on loopback", () => {
     "[::2]",
   ];
   for (const host of foreign) {
-    test(`refuses the Host ${host}, which may be a DNS name that was rebound`, async () => {
+    test(`rejects the Host ${host}, which may be a DNS name that was rebound`, async () => {
       const answer = await exchange(service.url, requestText(TARGET, [`Host: ${host}`]));
       expect(expectRawProblem(answer, "origin_forbidden").detail).toContain("--allowed-host");
     });
@@ -42,7 +42,7 @@ describe("a server on loopback", () => {
     "127.0.0.1:",
   ];
   for (const host of odd) {
-    test(`refuses ${JSON.stringify(host)}, which is no Host`, async () => {
+    test(`rejects ${JSON.stringify(host)}, which is no Host`, async () => {
       const answer = await exchange(service.url, requestText(TARGET, [`Host: ${host}`]));
       expect(expectRawProblem(answer, "parameter_invalid").parameter).toBe("Host");
     });
@@ -53,7 +53,7 @@ describe("a server on loopback", () => {
     ["evil.example", "127.0.0.1"],
     ["127.0.0.1", "127.0.0.1"],
   ]) {
-    test(`refuses two Hosts, ${hosts.join(" and ")}`, async () => {
+    test(`rejects two Hosts, ${hosts.join(" and ")}`, async () => {
       const answer = await exchange(
         service.url,
         requestText(
@@ -65,7 +65,7 @@ describe("a server on loopback", () => {
     });
   }
 
-  test("refuses a request without a Host", async () => {
+  test("rejects a request without a Host", async () => {
     expect((await exchange(service.url, `${TARGET} HTTP/1.1\r\n\r\n`))?.status).toBe(400);
     expectRawProblem(await exchange(service.url, `${TARGET} HTTP/1.0\r\n\r\n`), "parameter_invalid");
   });
@@ -97,7 +97,7 @@ describe("a server on loopback", () => {
     "https://app.test:444",
   ];
   for (const origin of others) {
-    test(`refuses the Origin ${origin}`, async () => {
+    test(`rejects the Origin ${origin}`, async () => {
       const headers = ["Host: 127.0.0.1:9800", `Origin: ${origin}`];
       const answer = await exchange(service.url, requestText(TARGET, headers));
       expect(expectRawProblem(answer, "origin_forbidden").detail).toContain("--allowed-origin");
@@ -121,7 +121,7 @@ describe("a server on loopback", () => {
     ["cross-site", "empty"],
   ] as const;
   for (const [site, destination] of embedded) {
-    test(`refuses what a ${site} page embeds as ${destination}, of which a browser tells no Origin`, async () => {
+    test(`rejects what a ${site} page embeds as ${destination}, for which a browser sends no Origin`, async () => {
       const headers = [`Sec-Fetch-Site: ${site}`, `Sec-Fetch-Dest: ${destination}`];
       expectRawProblem(await exchange(service.url, requestText(TARGET, headers)), "origin_forbidden");
     });
@@ -139,7 +139,7 @@ describe("a server on loopback", () => {
     });
   }
 
-  test("refuses a foreign page's WebSocket before the upgrade", async () => {
+  test("rejects a foreign page's WebSocket before the upgrade", async () => {
     const headers = ["Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13"];
     const all = [...headers, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Origin: http://evil.example"];
     const answer = await exchange(service.url, requestText("GET /api/events/subscribe", all));
@@ -158,7 +158,7 @@ describe("a server for all interfaces", () => {
     });
   }
 
-  test("still refuses pages of another origin", async () => {
+  test("still rejects pages of another origin", async () => {
     const answer = await exchange(url(), requestText(TARGET, ["Host: bus.example", "Origin: http://evil.example"]));
     expectRawProblem(answer, "origin_forbidden");
   });

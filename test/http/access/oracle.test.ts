@@ -129,7 +129,7 @@ describe("two buses that differ in nothing but hidden events", () => {
     },
   );
 
-  test("name to who resumes from such an id no event but those that may be seen", async () => {
+  test("name to a client that resumes from such an id only events within its scope", async () => {
     await using one = await worldOf(HIDDEN[0] ?? []);
     await using none = await worldOf(NONE);
     const told = async (world: World) => {
@@ -158,7 +158,7 @@ describe("two buses that differ in nothing but hidden events", () => {
   });
 });
 
-describe("with hidden events and with none at all", () => {
+describe("with hidden events and with none", () => {
   test("an event that may not be seen is answered as an id that was never given, and as one that was pruned", async () => {
     await using world = await worldOf(HIDDEN[0] ?? [], 1);
     const hidden = await wholeOf(await ask(world, "/api/events/2"));
@@ -186,7 +186,7 @@ describe("with hidden events and with none at all", () => {
 });
 
 describe("damaged events", () => {
-  test("are named to those who may see them, and to all when nobody can tell their topic any more", async () => {
+  test("are named to callers that may read them, and to all when their topic is unknown", async () => {
     using folder = temporaryFolder();
     const db = join(folder.path, "history.db");
     const { admin, secret, service: first } = await worldOf(HIDDEN[0] ?? [], 1000, db);
@@ -219,7 +219,7 @@ describe("damaged events", () => {
 });
 
 describe("a replay of which retention has removed everything that may be seen", () => {
-  test("tells the gap, and ends where the gap does", async () => {
+  test("reports the gap, and ends where the gap does", async () => {
     await using world = await worldOf(HIDDEN[0] ?? [], 1);
     await world.service.bus.prune();
     using socket = await TestSocket.open(world.service.url, `since=1&access_token=${world.secret}`);

@@ -52,7 +52,7 @@ describe("a subscriber of limited scope", () => {
     }
   });
 
-  test("is told of no id by a stream that lies before one it was told of, should retention remove what it may see", async () => {
+  test("gets no id from a stream that is before an earlier one, if retention removes the events in its scope", async () => {
     await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
     const secret = await secretOf(edge.tokens, "reader", "a.x");
     using stream = await StreamSubscriber.open(edge.url, { query: `pattern=b.*&access_token=${secret}` });
@@ -71,7 +71,7 @@ describe("a subscriber of limited scope", () => {
     expect(ids).toEqual(ids.toSorted((a, b) => a - b));
   });
 
-  test("is told of no hole by a stream that it passed while it was up to date", async () => {
+  test("gets no gap from a stream that it passed while it was up to date", async () => {
     await using edge = openEdge({ maxHistory: 1, tuning: { keepAliveMs: 1 } });
     const secret = await secretOf(edge.tokens, "reader", "a.x");
     const query = `access_token=${secret}`;

@@ -58,7 +58,7 @@ describe("5,000 requests in one write", () => {
   });
 });
 
-describe("a refused publish", () => {
+describe("a rejected publish", () => {
   const service = sharedService();
 
   test("is answered as ever", async () => {

@@ -22,7 +22,7 @@ function openLimited(options: EdgeOptions = {}) {
 
 const SUBSCRIBE = "GET /api/events/subscribe";
 
-describe("a limit is told when it strikes", () => {
+describe("a limit is reported when it is reached", () => {
   test("connections", async () => {
     const { edge, struck } = openLimited({ maxConnections: 1 });
     await using _ = edge;
@@ -73,7 +73,7 @@ describe("a limit is told when it strikes", () => {
 });
 
 describe("the rate of publishing", () => {
-  test("is refused to HTTP with the time to wait", async () => {
+  test("is rejected over HTTP with the time to wait", async () => {
     const { edge, struck } = openLimited({ rateLimit: 2 });
     await using _ = edge;
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(edge.url, { topic: "a" })));
@@ -190,7 +190,7 @@ describe("a request head", () => {
     expect((await exchange(edge.url, requestText("GET /healthz", headers)))?.status).toBe(status);
   });
 
-  test("of too many fields is told why, and counted", async () => {
+  test("of too many fields gets the reason, and is counted", async () => {
     const { edge, struck } = openLimited();
     await using _ = edge;
     const headers = new Headers(Array.from({ length: 120 }, (_, index) => [`x-${index}`, "1"]));
@@ -205,7 +205,7 @@ describe("a request head", () => {
   });
 });
 
-test("a request that comes in drops is cut, wherever it has come to, and a body is counted", async () => {
+test("a request that arrives too slowly is disconnected, wherever it has come to, and a body is counted", async () => {
   const { edge, struck } = openLimited({ idleTimeoutS: 5 });
   await using _ = edge;
   const requests = [
@@ -235,7 +235,7 @@ describe("a WebSocket whose peer is gone", () => {
     return connection;
   }
 
-  test("is cut when it is idle", async () => {
+  test("is disconnected when it is idle", async () => {
     const { edge, struck } = openLimited({ pingMs: 100 });
     await using _ = edge;
     using connection = await openMute(edge.url);
@@ -244,7 +244,7 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(["silence"]);
   });
 
-  test("is cut among many that are gone, of which a part is looked at each time", async () => {
+  test("is disconnected among many lost ones, of which a part is checked each time", async () => {
     const { edge, struck } = openLimited({ pingMs: 100 });
     await using _ = edge;
     const connections = await Promise.all(Array.from({ length: 40 }, () => openMute(edge.url)));
@@ -253,7 +253,7 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(connections.map(() => "silence"));
   });
 
-  test("is cut while messages flow to it, and one that answers stays", async () => {
+  test("is disconnected while messages flow to it, and one that responds stays", async () => {
     const { edge, struck } = openLimited({ pingMs: 200 });
     await using _ = edge;
     using socket = await TestSocket.open(edge.url);

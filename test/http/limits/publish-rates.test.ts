@@ -36,14 +36,14 @@ describe("a publisher", () => {
     busErrorOf(() => rates.take("a", 1));
   });
 
-  test("does not pay for what was refused, nor for others", () => {
+  test("does not pay for what was rejected, nor for others", () => {
     const { rates } = ratesAt(2);
     busErrorOf(() => rates.take("a", 3));
     rates.take("a", 2);
     rates.take("b", 2);
   });
 
-  test("is told that a body with more than a second's worth never passes", () => {
+  test("gets an error for a body with more than a second's worth, which can never pass", () => {
     expect(busErrorOf(() => ratesAt(2).rates.take("a", 3)).message).toContain("send fewer in each");
   });
 });
@@ -77,7 +77,7 @@ test.each([
   expect(rateKey(anybody, address)).toBe(key);
 });
 
-test("whoever brings a token is counted by its name, wherever he is", () => {
+test("a caller with a token is counted by its name, whatever its address", () => {
   const shop = { ...anybody, name: "token 10.0.0.1" };
   for (const address of ["10.0.0.1", "10.0.0.2", undefined]) expect(rateKey(shop, address)).toBe("token 10.0.0.1");
 });

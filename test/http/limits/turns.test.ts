@@ -65,7 +65,7 @@ describe("a turn of the loop", () => {
     expect(done.at(-1)).toBe(-1);
   });
 
-  test("gives up what is not wanted any more, without a use of its room", async () => {
+  test("drops work of clients that have left, without using up the turn", async () => {
     const { turns, work, done } = setUp();
     const gone = new AbortController();
     const results = range(TURN_REQUESTS * 3).map((index) =>

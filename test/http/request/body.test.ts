@@ -77,7 +77,7 @@ describe("a body", () => {
     expect(JSON.parse(await new Response(curl.stdout).text())).toMatchObject({ topic: "a" });
   });
 
-  test("that is compressed is refused, and said to be", async () => {
+  test("that is compressed is rejected, with that reason", async () => {
     const body = gzipSync(BODY);
     const headers = { "Content-Encoding": "gzip", "Content-Type": "application/json" };
     const response = await fetch(`${service.url}/api/events/publish`, { method: "POST", headers, body });
@@ -104,7 +104,7 @@ describe("a body", () => {
     ["UTF-16", Buffer.from("\uFEFF{}", "utf16le")],
   ] as const;
   for (const [situation, bytes] of encodings) {
-    test(`that is not UTF-8 is refused, not mended: ${situation}`, async () => {
+    test(`that is not UTF-8 is rejected, not mended: ${situation}`, async () => {
       const problem = await expectProblem(await post(service.url, bytes), "json_invalid");
       expect(problem.detail).toContain("not valid UTF-8");
     });
@@ -142,18 +142,18 @@ describe("a body within the limit", () => {
 });
 
 describe("a body over the limit", () => {
-  test("is refused by its Content-Length, before it comes", async () => {
+  test("is rejected by its Content-Length, before it comes", async () => {
     const answer = await exchange(service.url, requestText(PUBLISH, ["Content-Length: 1025"]));
     expect(expectRawProblem(answer, "payload_too_large").limit).toBe(1024);
   });
 
-  test("is refused in chunks, before they end", async () => {
+  test("is rejected in chunks, before they end", async () => {
     const endless = chunked(envelopeOf(1024), MARKER).replace(/0\r\n\r\n$/, "");
     expect(expectRawProblem(await exchange(service.url, endless), "payload_too_large").limit).toBe(1024);
   });
 
   for (const header of ["Content-Type: application/json", "Transfer-Encoding: chunked", "Expect:"]) {
-    test(`of 2 MiB is refused to curl with ${header}`, async () => {
+    test(`of 2 MiB is rejected for curl with ${header}`, async () => {
       const url = `${service.url}/api/events/publish`;
       const args = ["-sS", "-H", header, "--data-binary", "@-", "-w", " %{http_code}", url];
       const curl = Bun.spawn(["curl", ...args], { stdin: Buffer.alloc(2 ** 21, "[") });
@@ -167,7 +167,7 @@ describe("a body over the limit", () => {
     ["POST /api/events/publish?what=1", "parameter_unknown"],
     ["POST /api/nothing", "not_found"],
   ] as const) {
-    test(`of a megabyte is taken whole before ${line} is refused on a connection that closes`, async () => {
+    test(`of a megabyte is taken whole before ${line} is rejected on a connection that closes`, async () => {
       using connection = await RawConnection.open(service.url);
       const request = requestText(line, ["Connection: close"], "x".repeat(2 ** 20));
       connection.write(request.slice(0, -1));

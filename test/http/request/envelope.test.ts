@@ -103,14 +103,14 @@ describe("an envelope", () => {
     ["with a byte order mark inside", '\uFEFF{"topic":"a"}', "json_invalid", { position: 0 }, /byte order mark/],
   ];
 
-  test.each(refused)("%s is refused", (_, text, code, members, detail) => {
+  test.each(refused)("%s is rejected", (_, text, code, members, detail) => {
     const error = busErrorOf(() => parseEnvelope(text));
     expect<string>(error.code).toBe(code);
     expect<object>(error.members).toEqual(members);
     expect(error.message).toMatch(detail);
   });
 
-  test("cut off anywhere is refused at its end", () => {
+  test("cut off anywhere is rejected at its end", () => {
     const text = '{ "topic" : "a" , "data" : {"b":[1.5,true]} , "sourc\\u0065" : "s" }';
     for (let length = 0; length < text.length; length++) {
       const error = busErrorOf(() => parseEnvelope(text.slice(0, length)));
@@ -162,7 +162,7 @@ describe("bytes of a body", () => {
     ["UTF-16", bytesOf(0xff, 0xfe, 0x31, 0x00)],
   ];
 
-  test.each(broken)("with %s are refused, and the next ones are read", (_, bytes) => {
+  test.each(broken)("with %s are rejected, and the next ones are read", (_, bytes) => {
     expect(busErrorOf(() => decodeUtf8(bytes)).code).toBe("json_invalid");
     expect(decodeUtf8(bytesOf(0x31))).toBe("1");
   });

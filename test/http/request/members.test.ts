@@ -69,7 +69,7 @@ describe("the name of an unknown member", () => {
 describe("an object of very many members", () => {
   const many = (count: number) => Array.from({ length: count }, (_, index) => `"m${index}":${index}`).join(",");
 
-  test("is refused for one that is unknown, though the first ones are known", () => {
+  test("is rejected for one that is unknown, though the first ones are known", () => {
     const members = sliceMembers(`{"topic":"a","data":1,${many(50)}}`);
     expect(busErrorOf(() => members.requireOnly(["topic", "data"])).members).toEqual({ parameter: "m0" });
   });

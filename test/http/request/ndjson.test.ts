@@ -64,14 +64,14 @@ describe("a body of JSON lines", () => {
     ["that breaks its lines by U+2028", `${a}\u2028${b}`, "json_invalid", { line: 1, position: 13 }, /^line 1: /],
   ];
 
-  test.each(refused)("%s is refused", (_, text, code, members, detail) => {
+  test.each(refused)("%s is rejected", (_, text, code, members, detail) => {
     const error = busErrorOf(() => parseEnvelopes(text, limits));
     expect<string>(error.code).toBe(code);
     expect<object>(error.members).toEqual(members);
     expect(error.message).toMatch(detail);
   });
 
-  test("that is pretty-printed is refused at line 1, and told why", () => {
+  test("that is pretty-printed is rejected at line 1, with the reason", () => {
     const error = busErrorOf(() => parseEnvelopes(JSON.stringify({ topic: "a" }, undefined, 2), limits));
     expect(error.members).toEqual({ line: 1, position: 1 });
     expect(error.message).toEndWith("; each line must contain a complete envelope");

@@ -62,7 +62,7 @@ const patterns = [
 /** The path with its query, as short as a test's name should be. */
 const short = (target: string) => (target.length > 60 ? `${target.slice(0, 60)}…` : target);
 
-describe("a query is refused with", () => {
+describe("a query is rejected with", () => {
   for (const [target, parameter, detail] of invalid) {
     test(`parameter_invalid for ${short(target)}`, async () => {
       const problem = await expectProblem(await fetch(service.url + target), "parameter_invalid");

@@ -7,7 +7,7 @@ const ask = (path: string, init: RequestInit & { headers?: Record<string, string
   fetch(`${service.url}${path}`, { ...init, headers: { Origin: ORIGIN, ...init.headers } });
 
 describe("a page of an allowed origin", () => {
-  test("is told before it asks that it may", async () => {
+  test("is allowed by a preflight", async () => {
     const headers = { "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "idempotency-key" };
     const answer = await ask("/api/events/publish", { method: "OPTIONS", headers });
     expect(answer.status).toBe(204);
@@ -45,7 +45,7 @@ test("no other page is allowed anything", async () => {
   expect(answer.headers.get("access-control-allow-origin")).toBeNull();
 });
 
-test("an answer to whoever is no page of another origin says nothing of origins", async () => {
+test("a response to a client that is no page of another origin has no CORS headers", async () => {
   const answer = await fetch(`${service.url}/healthz`);
   expect(answer.headers.get("access-control-allow-origin")).toBeNull();
 });

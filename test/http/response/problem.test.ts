@@ -54,7 +54,7 @@ const publish = { method: "POST", body: '{"topic":"a"}' };
 const never = () => Promise.reject(new Error(`secret ${MARKER}`));
 
 describe("a failure inside", () => {
-  test("is answered without a word of what it was, and reported", async () => {
+  test("gets a response without any detail, and is reported", async () => {
     const { get, errors } = appWith(never);
     const problem = await expectProblem(await get("/api/events/publish", publish), "internal");
     expect(problem.detail).toBe("the server failed to handle this request");

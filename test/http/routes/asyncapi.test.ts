@@ -65,7 +65,7 @@ describe("the AsyncAPI document", () => {
     expect(await new Parser().validate(text)).toEqual([]);
   });
 
-  test("is refused by that parser when something is wrong with it", async () => {
+  test("is rejected by that parser when something is wrong with it", async () => {
     const wrong = text.replace('"action":"send"', '"action":"shout"');
     expect((await new Parser().validate(wrong)).length).toBeGreaterThan(0);
   });
@@ -128,13 +128,13 @@ describe("a frame of the server is as the AsyncAPI document says", () => {
     expect(kindsOf(await socket.ask(frame))).toEqual(["refused"]);
   });
 
-  test("the response to a publish without a topic is the example of a refusal", async () => {
+  test("the response to a publish without a topic is the example of a rejection", async () => {
     using socket = await TestSocket.open(service.url);
     const { ref, ...refused } = example("refused");
     expect(await socket.ask({ type: "publish", ref })).toEqual({ ...refused, ref });
   });
 
-  test("a hole, events and the end of the replay", async () => {
+  test("a gap, events and the end of the replay", async () => {
     await publishMany(service.url, Array(10).fill({ topic: "a.b", data: { total: 25 }, source: "shop" }));
     await service.bus.prune();
     const [newest] = await history(service.url, "last=1");

@@ -11,7 +11,7 @@ import { TempFolder } from "../../helpers/temp.ts";
 const LARGE = Array.from({ length: 40 }, (_, n) => ({ topic: "large", data: { n, text: "x".repeat(200_000) } }));
 
 describe("GET /api/backup", () => {
-  test("answers with a sound history of all that was published", async () => {
+  test("answers with an intact history of all that was published", async () => {
     await using service = await startService();
     using folder = new TempFolder();
     await publishMany(service.url, Array(500).fill({ topic: "a", data: 1 }));
@@ -79,7 +79,7 @@ describe("GET /api/backup", () => {
     await log.close();
   });
 
-  test("refuses parameters that it does not know", async () => {
+  test("rejects parameters that it does not know", async () => {
     await using service = await startService();
     await expectProblem(await fetch(`${service.url}/api/backup?full=1`), "parameter_unknown");
   });

@@ -245,7 +245,7 @@ describe("history after an event that is followed by a gap", () => {
     expect((await history(one.url, query)).map(({ id }) => id)).toEqual(ids);
   });
 
-  test("is refused when all is pruned, but after the newest", async () => {
+  test("is rejected when all is pruned, but after the newest", async () => {
     await using one = await startService({ maxAge: 1 });
     await publishMany(one.url, Array(3).fill({ topic: "a" }));
     await nextMillisecond();

@@ -47,7 +47,7 @@ describe("a publish with an Idempotency-Key", () => {
     ["source", { topic: "a", data: 1, source: "t" }],
   ] as const;
   for (const [member, envelope] of others) {
-    test(`is refused when it is repeated with another ${member}`, async () => {
+    test(`is rejected when it is repeated with another ${member}`, async () => {
       await post(service.url, { topic: "a", data: 1, source: "s" }, { key: `other ${member}` });
       const head = service.bus.head;
       await expectProblem(await post(service.url, envelope, { key: `other ${member}` }), "idempotency_conflict");
@@ -76,14 +76,14 @@ describe("a publish with an Idempotency-Key", () => {
     expect(await again.text()).toBe(first);
   });
 
-  test("is refused for an NDJSON body with one line more", async () => {
+  test("is rejected for an NDJSON body with one line more", async () => {
     const request = { type: "application/x-ndjson", key: "more" };
     await post(service.url, '{"topic":"a"}\n', request);
     const again = await post(service.url, '{"topic":"a"}\n{"topic":"a"}\n', request);
     await expectProblem(again, "idempotency_conflict");
   });
 
-  test("does not spend the key when the publish is refused", async () => {
+  test("does not spend the key when the publish is rejected", async () => {
     await expectProblem(await post(service.url, { topic: "a b" }, { key: "unspent" }), "topic_invalid");
     const response = await post(service.url, { topic: "a" }, { key: "unspent" });
     expect(response.headers.has(REPLAYED)).toBe(false);

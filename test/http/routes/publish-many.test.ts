@@ -53,7 +53,7 @@ const refused = [
   ["10,001 lines", good.repeat(10_001), "payload_too_large", {}],
 ] as const;
 
-describe("an NDJSON publish refuses, and keeps nothing of,", () => {
+describe("an NDJSON publish rejects, and keeps nothing of,", () => {
   for (const [situation, body, code, members] of refused) {
     test(situation, async () => {
       const head = service.bus.head;

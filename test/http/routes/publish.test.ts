@@ -37,7 +37,7 @@ describe("POST /api/events/publish", () => {
     expect(second.created_at >= first.created_at).toBe(true);
   });
 
-  test("takes what is left out as null data and an empty source", async () => {
+  test("takes what is omitted as null data and an empty source", async () => {
     expect(await publish(service.url, "a")).toMatchObject({ data: null, source: "" });
   });
 
@@ -124,7 +124,7 @@ describe("POST /api/events/publish/{topic}", () => {
     });
   }
 
-  test("takes UTF-8 in the path that nobody encoded", async () => {
+  test("accepts UTF-8 in the path without percent-encoding", async () => {
     const answer = await exchange(service.url, requestText("POST /api/events/publish/日.é", [], "1"));
     expect(JSON.parse(answer?.body ?? "").topic).toBe("日.é");
   });
@@ -146,7 +146,7 @@ describe("POST /api/events/publish/{topic}", () => {
     "a%C2%9B",
   ];
   for (const path of malformed) {
-    test(`refuses ${path} as a topic`, async () => {
+    test(`rejects ${path} as a topic`, async () => {
       const answer = await exchange(service.url, requestText(`POST /api/events/publish/${path}`, [], "1"));
       expectRawProblem(answer, "topic_invalid");
     });
@@ -160,12 +160,12 @@ describe("POST /api/events/publish/{topic}", () => {
     await expectProblem(await postTo("", '{"topic":"a"}'), "not_found");
   });
 
-  test("refuses a second source", async () => {
+  test("rejects a second source", async () => {
     const problem = await expectProblem(await postTo("a?source=x&source=y", "1"), "parameter_invalid");
     expect(problem.parameter).toBe("source");
   });
 
-  test("refuses a source that is too long", async () => {
+  test("rejects a source that is too long", async () => {
     const problem = await expectProblem(await postTo(`a?source=${"é".repeat(128)}`, "1"), "parameter_invalid");
     expect(problem.detail).toStartWith("a source must be at most 255 bytes of UTF-8");
   });
@@ -200,7 +200,7 @@ const envelopes = [
   ["a lone surrogate in the source", '{"topic":"a","source":"\\udc00"}', "parameter_invalid", /surrogate/],
 ] as const;
 
-describe("a publish refuses, and keeps nothing of,", () => {
+describe("a publish rejects, and keeps nothing of,", () => {
   for (const [situation, body, code, words] of envelopes) {
     test(situation, async () => {
       const head = service.bus.head;

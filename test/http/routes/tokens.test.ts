@@ -74,7 +74,7 @@ describe("/api/tokens", () => {
     expect(await expectOk<TokenInfo[]>(await ask(service, "GET"))).toEqual([]);
   });
 
-  test("refuses a name that is taken, and a token that may do nothing", async () => {
+  test("rejects a name that is taken, and a token that may do nothing", async () => {
     await using service = await startService();
     const { secret } = (await (await ask(service, "POST", "", root)).json()) as NewToken;
     await expectProblem(await ask(service, "POST", "", root, secret), "parameter_invalid");

@@ -140,7 +140,7 @@ describe("an answer that is not read", () => {
     });
   }
 
-  test("oldest first, is cut when retention removes events in its middle", async () => {
+  test("oldest first, disconnects its client when retention removes events in its middle", async () => {
     await using one = await setUp(LARGE);
     const received: Buffer[] = [];
     const { promise: closed, resolve } = Promise.withResolvers<void>();
@@ -167,7 +167,7 @@ describe("an answer that is not read", () => {
 });
 
 describe("when all that may wait does", () => {
-  test("long answers are refused for the time being, short ones are not", async () => {
+  test("long answers are rejected for the time being, short ones are not", async () => {
     await using one = await setUp({ events: 100, characters: 10_000, maxBytes: 1_000_000 });
     one.waiting.reserve(990_000);
     for (const query of [`${one.history}?last=100`, `${one.history}?last=10`]) {

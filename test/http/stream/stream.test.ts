@@ -202,7 +202,7 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
   });
 });
 
-describe("a stream is refused", () => {
+describe("a stream is rejected", () => {
   test.each([
     ["pattern=%5B", "pattern_invalid"],
     ["since=yesterday", "parameter_invalid"],

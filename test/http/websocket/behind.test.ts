@@ -4,7 +4,7 @@ import { until } from "../../helpers/inbox.ts";
 import { StreamSubscriber } from "../../helpers/raw-stream.ts";
 import { RawSubscriber } from "../../helpers/raw-web-socket.ts";
 
-test("who is behind, by how much, and what waits for them is shown until they have caught up", async () => {
+test("the number of subscribers behind, their lag and their waiting output are shown until they have caught up", async () => {
   await using edge = openEdge();
   const { replay } = edge.server;
   expect(replay.near).toEqual({ subscribers: 0, lag: 0 });

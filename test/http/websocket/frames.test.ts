@@ -133,7 +133,7 @@ describe("subscribe and unsubscribe", () => {
     expect(await socket.nextJson()).toMatchObject({ id: 2 });
   });
 
-  test("are refused beyond the patterns that one socket may have, but not for one that it has", async () => {
+  test("are rejected beyond the patterns that one socket may have, but not for one that it has", async () => {
     await using edge = openEdge({ maxPatterns: 2 });
     using socket = await TestSocket.open(edge.url, "pattern=a");
     await socket.ask({ type: "subscribe", pattern: "b" });
@@ -173,7 +173,7 @@ describe("answers", () => {
     expect(frames.filter(({ type }) => type === "ack").map(({ ref }) => ref)).toEqual(range(1, 10));
   });
 
-  test("that nobody takes are bounded: the connection is closed", async () => {
+  test("that the peer does not read are bounded: the connection is closed", async () => {
     await using edge = openEdge({ stallMs: 600_000 });
     using socket = await RawSubscriber.open(edge.url, "pattern=none");
     socket.pause();

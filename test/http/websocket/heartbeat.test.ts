@@ -7,7 +7,7 @@ test("a peer is pinged once an interval, the first time within the first one", (
   expect(heartbeat.next(1999, 0)).toBe("wait");
 });
 
-test("a peer that answers stays, one that is silent for two intervals is cut", () => {
+test("a peer that responds stays, one that is silent for two intervals is disconnected", () => {
   const heartbeat = new Heartbeat(1000, 0);
   heartbeat.heard(1500, 0);
   expect(heartbeat.next(3499, 0)).toBe("ping");
@@ -22,7 +22,7 @@ test("a slow reader has time to come to the ping, whatever is sent after it", ()
   expect(heartbeat.next(3000, 1e9)).toBe("cut");
 });
 
-test("nobody is waited for longer than two kernels can hold messages", () => {
+test("no peer is waited for longer than two kernels can hold messages", () => {
   const heartbeat = new Heartbeat(1000, 0);
   expect(heartbeat.next(1000, 1e9)).toBe("ping");
   expect(heartbeat.next(2000 + 2 ** 20 - 1, 1e9)).toBe("ping");

@@ -61,7 +61,7 @@ describe("a WebSocket that reads far slower than events come", () => {
     expect(await framesOf(slow, 1)).toEqual([20_001]);
   }, 30_000);
 
-  test("is told once of each gap that retention has left before it, with the ids around it", async () => {
+  test("gets each gap that retention has left once, with the ids around it", async () => {
     await using edge = openEdge({ maxHistory: 500 });
     using slow = await RawSubscriber.open(edge.url);
     let last = 0;

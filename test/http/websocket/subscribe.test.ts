@@ -134,7 +134,7 @@ describe("a WebSocket", () => {
     expect((await socket.closed).code).toBe(1012);
   });
 
-  test("costs nothing any more when it has left", async () => {
+  test("costs nothing after it has left", async () => {
     await using edge = openEdge({ maxConnections: 1 });
     for (const isRude of [false, true, false, true]) {
       using socket = await TestSocket.open(edge.url, "pattern=a.*");
@@ -146,7 +146,7 @@ describe("a WebSocket", () => {
   });
 });
 
-describe("a WebSocket is refused before the upgrade", () => {
+describe("a WebSocket is rejected before the upgrade", () => {
   /** The answer to a handshake that asks for this. */
   const ask = (edge: Edge, query: string, headers = HANDSHAKE) =>
     exchange(edge.url, requestText(`GET /api/events/subscribe?${query}`, headers));

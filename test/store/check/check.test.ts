@@ -88,11 +88,11 @@ function rootPageOf(name: string): number {
 }
 
 describe("the check", () => {
-  test("finds nothing wrong with a sound history", async () => {
+  test("finds nothing wrong with an intact history", async () => {
     expect(await findings()).toEqual([]);
   });
 
-  test("tells what is kept", async () => {
+  test("reports what is kept", async () => {
     const report = await checkFile(folder.file(), { onDamage: () => {} });
     expect(report).toEqual({ isSound: true, untold: 0, events: 45, floor: 6, head: 50 });
   });
@@ -218,7 +218,7 @@ describe("the check", () => {
     expect(await findings()).toEqual(["event 19: checksum mismatch", "event 44: checksum mismatch"]);
   });
 
-  test("names nothing but the damage when the history went on after it, and nothing once that is pruned", async () => {
+  test("names nothing but the damage when the history continued after it, and nothing once that is pruned", async () => {
     change("update event set head_checksum = 0 where id in (40, 50)");
     const log = new SqliteEventLog(folder.file(), { durability: "os" }, { endsInterval: 8 });
     for (const id of range(51, 90)) await log.append([draft(`topic.${id % 3}`, { id })]);
@@ -251,7 +251,7 @@ describe("the check", () => {
     expect(found.join("\n")).toMatch(/events? \d+.*: not readable: database disk image is malformed/);
   });
 
-  test("tells a thousand things, and how many more there are", async () => {
+  test("reports a thousand damages, and how many more there are", async () => {
     const log = new SqliteEventLog(folder.file("large.db"), { durability: "os" });
     await log.append(drafts(3000));
     await log.close();
@@ -262,13 +262,13 @@ describe("the check", () => {
     expect(report.untold).toBeGreaterThanOrEqual(500);
   });
 
-  test("tells how far it is", async () => {
+  test("reports its progress", async () => {
     const seen: number[] = [];
     await checkFile(folder.file(), { onDamage: () => {}, onProgress: (_, done) => void seen.push(done) });
     expect([seen[0], seen.at(-1)]).toEqual([0, 1]);
   });
 
-  test("refuses a history that is in use", async () => {
+  test("rejects a history that is in use", async () => {
     const log = new SqliteEventLog(folder.file());
     expect(await busErrorCodeOf(findings())).toBe("unavailable");
     await log.close();
@@ -276,7 +276,7 @@ describe("the check", () => {
 });
 
 describe("eventbus check", () => {
-  test("ends with 0 when the history is sound", async () => {
+  test("ends with 0 when the history is intact", async () => {
     const { exitCode, stdout } = await eventbus("check", "--db", folder.file());
     expect([exitCode, stdout]).toEqual([0, `${folder.file()} is sound: 45 events, ids 6 to 50\n`]);
   });

@@ -33,7 +33,7 @@ function check(path: string) {
 }
 
 describe("a copy of a history", () => {
-  test("is sound and holds what was there, whatever is published and pruned meanwhile", async () => {
+  test("is intact and holds what was there, whatever is published and pruned meanwhile", async () => {
     const clock = new FakeClock();
     const options = { clock: clock.read, durability: "os" } as const;
     const log = new SqliteEventLog(folder.file(), options, { endsInterval: 64 });
@@ -59,7 +59,7 @@ describe("a copy of a history", () => {
     await log.close();
   });
 
-  test("is sound when series come and ends are written between any two of its slices", async () => {
+  test("is intact when series come and ends are written between any two of its slices", async () => {
     const found: Database[] = [];
     const connect = (database: Database) => {
       found.push(database);
@@ -92,7 +92,7 @@ describe("a copy of a history", () => {
     await log.close();
   });
 
-  test("goes on with the ids, the chains and the keys of the original", async () => {
+  test("continues with the ids, the chains and the keys of the original", async () => {
     const log = new SqliteEventLog(folder.file(), { durability: "os" }, { endsInterval: 16 });
     await log.append(drafts(100), { idempotencyKey: "the key" });
     const path = await backUp(log);
@@ -142,7 +142,7 @@ describe("a copy of a history", () => {
     expect([events, floor, head]).toEqual([0, 51, 50]);
   });
 
-  test("is given up when nobody wants it any more, and when the log closes", async () => {
+  test("is abandoned when it is aborted, and when the log closes", async () => {
     const log = new SqliteEventLog(folder.file(), { durability: "os" });
     await log.append(drafts(1));
     await expect(log.backup(AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");

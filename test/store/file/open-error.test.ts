@@ -15,7 +15,7 @@ function errorOf(work: () => unknown): unknown {
   throw new Error("nothing failed");
 }
 
-describe("a file that cannot be opened or written is told with what to do, when", () => {
+describe("a file that cannot be opened or written is reported with what to do, when", () => {
   test("the disk is full", () => {
     using database = new Database(":memory:");
     database.run("pragma max_page_count = 1");

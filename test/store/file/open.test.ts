@@ -80,7 +80,7 @@ describe("opening makes a history", () => {
     await log.close();
   });
 
-  test("in a file whose making was cut short", async () => {
+  test("in a file of which the creation was interrupted", async () => {
     const database = new Database(folder.file(), { create: true });
     database.run(`pragma application_id = ${APPLICATION_ID}`);
     database.run("pragma journal_mode = wal");
@@ -116,7 +116,7 @@ describe("opening makes a history", () => {
   });
 });
 
-describe("opening refuses, and leaves untouched,", () => {
+describe("opening rejects, and leaves untouched,", () => {
   test("a text file", () => {
     writeFileSync(folder.file(), "a shopping list: bread, milk\n".repeat(100));
     expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
@@ -139,7 +139,7 @@ describe("opening refuses, and leaves untouched,", () => {
     expect(refusalOf(path)).toContain("begins with zeros, as after a power cut: restore a backup, or remove it if");
   });
 
-  test("a blank file whose events stand in a write-ahead log", async () => {
+  test("a blank file whose events are in a write-ahead log", async () => {
     await using holder = await holdInAnotherProcess(folder.file(), 3);
     await holder.kill();
     writeFileSync(folder.file(), Buffer.alloc(4096));
@@ -153,7 +153,7 @@ describe("opening refuses, and leaves untouched,", () => {
     expect(refusalOf(folder.file())).toContain("is a SQLite database of another program");
   });
 
-  test("the database of another program whose tables only stand in its write-ahead log", () => {
+  test("the database of another program whose tables are only in its write-ahead log", () => {
     const database = new Database(folder.file("live.db"), { create: true });
     database.run("pragma journal_mode = wal");
     database.run("create view bread as select 1 as milk");
@@ -184,7 +184,7 @@ describe("opening refuses, and leaves untouched,", () => {
     expect(refusalOf(path)).toEndWith(`cannot be created: there is no folder ${join(folder.path, "nowhere")}`);
   });
 
-  test("a missing file whose events stand in a write-ahead log", async () => {
+  test("a missing file whose events are in a write-ahead log", async () => {
     await using holder = await holdInAnotherProcess(folder.file(), 3);
     await holder.kill();
     rmSync(folder.file());
@@ -208,7 +208,7 @@ describe("opening refuses, and leaves untouched,", () => {
     expect(refusalOf(folder.file("link.db"))).toContain("has schema version 99");
   });
 
-  test("a newer schema that only stands in the write-ahead log", async () => {
+  test("a newer schema that is only in the write-ahead log", async () => {
     const path = await makeHistory("live.db");
     const database = new Database(path);
     database.run("pragma user_version = 99");

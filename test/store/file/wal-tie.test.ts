@@ -96,7 +96,7 @@ describe("a write-ahead log that a kill has left", () => {
     expect(await headOf(folder.file())).toBe(3);
   });
 
-  test("is no reason to refuse when the kill came between its stamp and that of the file", async () => {
+  test("is no reason to reject when the kill came between its stamp and that of the file", async () => {
     const older = await killAfter(copyFileSync);
     copyFileSync(older, folder.file());
     truncateSync(`${folder.file()}-wal`, HEADER_BYTES + FRAME_BYTES);

@@ -128,7 +128,7 @@ describe("the write-ahead log of a killed process", () => {
     expect(stderr).toContain("its last commit is omitted");
   });
 
-  test("is refused, and left as it is, when commits that were acknowledged would be lost", async () => {
+  test("is rejected, and left as it is, when commits that were acknowledged would be lost", async () => {
     const path = restore(main, flipped(wal, inFrame(-9, 500) * 8));
     const before = folder.fingerprint();
     const { message } = busErrorOf(() => new SqliteEventLog(path));
@@ -147,7 +147,7 @@ describe("the write-ahead log of a killed process", () => {
     expect(await eventsOf(path)).toEqual([]);
   });
 
-  test("is carried out as far as it goes where a power cut may leave it so", async () => {
+  test("is checkpointed as far as it goes where a power failure may have left it so", async () => {
     const path = restore(main, flipped(wal, inFrame(-9, 500) * 8));
     const events = await eventsOf(path, "os");
     const kept = Array.isArray(events) ? events.length : 0;

@@ -58,7 +58,7 @@ describe("tokens in the file", () => {
     expect(await faults()).toEqual([]);
   });
 
-  test("made under one name at the same time are one, and the other is refused", async () => {
+  test("made under one name at the same time are one, and the other is rejected", async () => {
     const { log, book } = open();
     await book.create(root);
     const outcomes = await Promise.allSettled([book.create(shop), book.create(shop), book.revoke("shop")]);
