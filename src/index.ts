@@ -20,7 +20,7 @@ export interface OpenOptions extends Partial<BusOptions> {
   durability?: Durability;
   /** Told once of each thing in the file that is found damaged. */
   onDamage?: (detail: string) => void;
-  /** Called when the file was opened without its last commits, as after a power cut, or may be an older copy. */
+  /** Called when the file was opened without its last commits, as after a power failure, or may be an older copy. */
   onWarning?: (detail: string) => void;
 }
 

@@ -12,9 +12,9 @@ export interface JwtSettings {
   /** A PEM file. */
   readonly jwtPublicKey: string | undefined;
   readonly jwksUrl: string | undefined;
-  /** What `iss` must be; any, or none, when left out. Needs a key. */
+  /** The required `iss`; omitted: any, or none. Needs a key. */
   readonly jwtIssuer: string | undefined;
-  /** What must be among the `aud`; any, or none, when left out. Needs a key. */
+  /** A required member of `aud`; omitted: any, or none. Needs a key. */
   readonly jwtAudience: string | undefined;
 }
 

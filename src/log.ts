@@ -21,7 +21,7 @@ function write(line: string): void {
   if (process.stderr.writableLength < MAX_WAITING_BYTES) process.stderr.write(line);
 }
 
-/** Nobody is left to read the log: the service goes on without. */
+/** The log has no reader any more; the service continues without it. */
 function ignore(): void {}
 
 /** `14:30:00.123 info  listening url=http://127.0.0.1:9800` */

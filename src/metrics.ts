@@ -4,12 +4,12 @@ import type { Behind } from "./bus/delivery/behind.ts";
 import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
 
-/** What is read beside the bus when somebody asks for the metrics. */
+/** Values besides those of the bus, read when metrics are requested. */
 export interface MetricsParts {
   readonly bus: Bus;
   readonly published: () => number;
   readonly subscribers: () => Readonly<Record<string, { readonly live: number; readonly replay: number }>>;
-  /** Subscribers who are behind; `share` is the part of a busy loop that they get, 0 to 1. */
+  /** Subscribers that are behind; `share` is the part of a busy loop that they get, 0 to 1. */
   readonly replay: () => Readonly<Record<Distance, Behind>> & { readonly share: number };
   /** Bytes that wait for readers. */
   readonly waitingBytes: () => number;
@@ -77,7 +77,7 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  /** Made once for all who ask in one turn of the loop, as it takes half a millisecond. */
+  /** Made once for all requests in one turn of the loop, as it takes half a millisecond. */
   text(): Promise<string> {
     if (this.#text === undefined) {
       this.#text = this.#registry.metrics();
@@ -88,7 +88,10 @@ export class Metrics {
     return this.#text;
   }
 
-  /** What prom-client knows of a process, without what it asks of Node.js: Bun answers with zeros and estimates. */
+  /**
+   * The process metrics of prom-client, without those from Node.js interfaces for which Bun returns zeros and
+   * estimates.
+   */
   #addProcess(): void {
     collectDefaultMetrics({ register: this.#registry, prefix: "eventbus_" });
     for (const { name } of this.#registry.getMetricsAsArray()) {

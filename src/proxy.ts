@@ -34,7 +34,7 @@ function isLoopback(url: string | URL): boolean {
   return URL.canParse(url) && isLoopbackName(new URL(url).hostname);
 }
 
-/** `NO_PROXY` lists names, each standing for itself and the names below it; `*` stands for all. */
+/** `NO_PROXY` lists names; each means itself and the names below it, `*` means all. */
 function isExempt(host: string): boolean {
   const list = environment()["no_proxy"] || environment()["NO_PROXY"] || "";
   const names = list.split(",").map((name) => name.trim().replace(/^\./, "").replace(/:\d+$/, ""));

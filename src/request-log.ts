@@ -6,12 +6,15 @@ import type { Logger } from "./log.ts";
 /** A request over this long is worth a line, in milliseconds. */
 const SLOW_REQUEST_MS = 1000;
 
-/** Counts every request, and logs those that were refused or slow, or, with `isEach`, all of them: a line a request. */
+/**
+ * Counts every request, and logs those that were rejected or slow, or, with `isEach`, all of them: one line per
+ * request.
+ */
 export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswered {
   return (answered) => {
     const { method, route, status, durationMs } = answered;
     meter.request(method, route, status, durationMs);
-    // Pruning answers when it is done, and its slices have thresholds of their own.
+    // Pruning responds when it is done, and its slices have thresholds of their own.
     const isSlow = durationMs > SLOW_REQUEST_MS && route !== "/api/events/prune";
     const isGone = status === CLIENT_GONE;
     const level = !isGone && (status >= 500 || isSlow) ? "warn" : "info";

@@ -34,7 +34,7 @@ export interface ServiceOptions {
   readonly config: Config;
   readonly log: Logger;
   readonly version: string;
-  /** The dashboard, at `/`; nothing is there when left out. */
+  /** The dashboard at `/`; omitted: none. */
   readonly page?: PageFiles | undefined;
   /** Told once when the history failed and the process should end, for what it holds is not known any more. */
   readonly onFailure: () => void;
@@ -49,7 +49,7 @@ interface Parts {
   readonly tls: TlsIdentity | undefined;
 }
 
-/** Undefined when there is no key for JSON Web Tokens. */
+/** Undefined without a key for JSON Web Tokens. */
 function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
   const verifications = jwtKeysOf(config);
   if (verifications.length === 0) return undefined;
@@ -67,7 +67,10 @@ export class Service {
   readonly #bus: Bus;
   readonly #server: HttpServer;
   readonly #log: Logger;
-  /** Of the pages of long answers. Requests have turns of their own: a short one does not wait behind a long answer. */
+  /**
+   * Turns of the pages of long responses. Requests have turns of their own, so a short one does not wait behind a long
+   * response.
+   */
   readonly #pageTurns = new Turns();
   #tls: TlsWatch | undefined;
   #isStopping = false;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What stands in the place of bytes that are no UTF-8. */
+/** The replacement for bytes that are not UTF-8. */
 const REPLACEMENT = "\u{fffd}";
 
 /**

@@ -180,7 +180,7 @@ function rate(count: number, elapsedMs: number): number {
   return elapsedMs <= 0 ? 0 : Math.round((count * 1000) / elapsedMs);
 }
 
-/** The times below which so many of a hundred lie, in milliseconds; null where there are none. */
+/** Percentiles, in milliseconds; null if there are no values. */
 export function percentiles(timesMs: readonly number[]): Record<"p50" | "p90" | "p99" | "max", number | null> {
   const sorted = Float64Array.from(timesMs).sort();
   const at = (share: number) => rounded(sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)]);

@@ -14,7 +14,7 @@ interface HistoryFlags extends ConnectionOptions {
   readonly output?: "json" | "table";
 }
 
-/** Events asked for at once: an answer is held in memory as a whole. */
+/** Events per request: a response is held in memory as a whole. */
 const PAGE = 1000;
 
 const EXAMPLES = `
@@ -69,7 +69,10 @@ function cellsOf(event: ReceivedEvent): string[] {
   return [String(event.id), event.created_at, event.topic, event.source, event.rawData];
 }
 
-/** A duration as the time that it means now, so that all pages have the same bounds; what is none is for the server to refuse. */
+/**
+ * A duration as the time that it means now, so that all pages have the same bounds; an invalid one is left for the
+ * server to reject.
+ */
 function pinned(text: string | undefined): string | undefined {
   if (text === undefined || !/^\d+[smhd]$/.test(text)) return text;
   return new Date(momentMs(parseMoment(text), Date.now())).toISOString();

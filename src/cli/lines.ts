@@ -4,7 +4,10 @@ import { onLine } from "../protocol/problem.ts";
 const MAX_LINES = 10_000;
 /** Characters in a batch: far below the 10 MiB that a server takes, and enough that a batch costs little by itself. */
 const MAX_CHARACTERS = 1024 * 1024;
-/** Bytes in one line: more than any server takes by default. What is longer is no line of JSON, and must not fill memory. */
+/**
+ * Maximum bytes of one line: more than any server accepts by default. A longer line is not an event, and must not fill
+ * memory.
+ */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 /** What came so far is published when nothing more comes for so long, in milliseconds: `tail -f` is to be seen at once. */
 const IDLE_MS = 100;

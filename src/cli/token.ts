@@ -12,7 +12,7 @@ import { adviceOn, connectTo, isGiven, isServerAt, serverOf, withServer } from "
 import { databaseOption } from "./history-file.ts";
 import { Table } from "./terminal/table.ts";
 
-/** How long a call to the server goes on, in milliseconds. */
+/** Time limit of a call to the server, in milliseconds. */
 const CALL_MS = 6000;
 
 interface PlaceOptions {
@@ -36,7 +36,7 @@ interface TokenPlace {
   close(): Promise<void>;
 }
 
-/** The commands that say who may do what. */
+/** The commands for tokens. */
 export function tokenCommand(): Command {
   const command = new Command("token").description(
     "create, list and revoke tokens, through the running server, or in the file when no server is running",

@@ -10,7 +10,7 @@ interface TopicsFlags extends ConnectionOptions {
   readonly output?: "json" | "table";
 }
 
-/** Topics asked for at once, as long as so many are wanted: an answer is held in memory as a whole. */
+/** Topics per request, if that many are wanted: a response is held in memory as a whole. */
 const PAGE = 1000;
 
 const TOPICS_EXAMPLES = `

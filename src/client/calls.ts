@@ -8,7 +8,7 @@ import { pause, within } from "./waiting.ts";
  */
 const TRY_SHARE = 0.5;
 
-/** An answer that was read to its end. */
+/** A response that was read to its end. */
 export interface Answer {
   readonly body: string;
   readonly headers: Headers;
@@ -26,7 +26,7 @@ export class Calls {
     this.#closed = closed;
   }
 
-  /** The body of the answer; otherwise as `answer`. */
+  /** The body of the response; otherwise as `answer`. */
   async send(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
     return (await this.answer(request, signal)).body;
   }
@@ -37,7 +37,7 @@ export class Calls {
    * Rejects with the error of the last attempt if another would be too late or could not help.
    */
   async answer(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<Answer> {
-    // The wall clock: it goes on while a device sleeps, and the server forgets an idempotency key in that time.
+    // The wall clock, as it continues while a device sleeps, and the server forgets an idempotency key in that time.
     const deadlineMs = Date.now() + this.#timeoutMs;
     for (let failures = 1; ; failures++) {
       try {

@@ -82,7 +82,7 @@ export class EventStream {
   async #fill(): Promise<void> {
     while (this.#messages.length === 0) {
       if (this.#stopped !== undefined) throw this.#stopped;
-      // Every chunk has its own time: a large event on a slow line is no silence.
+      // The time limit starts again with every chunk: a large event on a slow line is not silence.
       const { silenceMs, signal } = this.#options;
       const chunk = await within(silenceMs, [signal], async () => this.#reader?.read());
       if (chunk?.value === undefined) throw new EventBusError("network", "the server ended the stream");

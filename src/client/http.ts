@@ -6,7 +6,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** A secret, or a function that returns one: called for every request, so that an expiring token can be replaced. */
 export type Token = string | (() => string | Promise<string>);
 
-/** Query parameters; undefined is left out, an array is a repeated parameter. */
+/** Query parameters; undefined is omitted, an array is a repeated parameter. */
 export type Parameters = Readonly<Record<string, string | number | Date | readonly string[] | undefined>>;
 
 export interface HttpRequest {

@@ -54,7 +54,7 @@ export class Link {
     }
   }
 
-  /** Ends the connection and whoever waits in `read`; may be called twice. */
+  /** Ends the connection and pending calls of `read`; may be called twice. */
   close(): void {
     this.#change({ kind: "closed" });
     this.#closing.abort(closedError());

@@ -1,6 +1,6 @@
 import { type EventBusError, isTemporary } from "./errors.ts";
 
-/** The shortest wait: a server that refuses at once is not asked again in a tight loop. */
+/** The shortest wait, so that a server that rejects at once is not called in a tight loop. */
 export const MIN_DELAY_MS = 100;
 /** What the first wait is shorter than; doubles with every failure. A restarted server is back in about this time. */
 const FIRST_CEILING_MS = 250;
@@ -9,7 +9,7 @@ export const MAX_DELAY_MS = 30_000;
 /** A connection that lasted this long, in milliseconds, was a good one: the failures before it are forgotten. */
 export const STABLE_MS = 5000;
 
-/** Where a subscription stands with its connection. */
+/** The state of a subscription's connection. */
 export type ConnectionState =
   /** `failures`: consecutive failed attempts. */
   | { readonly kind: "connecting"; readonly failures: number }
@@ -30,7 +30,10 @@ export type ConnectionEvent =
       /** How long it had been open, in milliseconds; 0 when it never was. */
       readonly openMs: number;
       readonly isOffline: boolean;
-      /** An earlier connection was a stream of the bus: whatever else answers now stands in for a server that is away. */
+      /**
+       * An earlier connection was a stream of the bus: any other response now comes from something in place of an
+       * unavailable server.
+       */
       readonly wasGood: boolean;
       /** From 0 to 1, evenly spread. */
       readonly random: number;

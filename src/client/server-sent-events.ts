@@ -30,7 +30,7 @@ export class ServerSentEventParser {
   /** The blocks that this piece completes. Throws a `RangeError` when a block has no end. */
   push(text: string): ServerSentEvent[] {
     const blocks: ServerSentEvent[] = [];
-    // A line ends with \n, \r\n or \r; a \r\n may be cut in two.
+    // A line ends with \n, \r\n or \r; a \r\n may be split.
     let start = this.#endsInReturn && text.startsWith("\n") ? 1 : 0;
     if (text !== "") this.#endsInReturn = text.endsWith("\r");
     LINE_END.lastIndex = start;

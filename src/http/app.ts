@@ -30,7 +30,7 @@ export interface AppOptions {
   readonly makeCopy: MakeCopy;
   readonly limits: PublishLimits & Pick<SubscriberLimits, "waiting">;
   readonly version: string;
-  /** What is at `/`; nothing when left out. */
+  /** The page at `/`; omitted: none. */
   readonly page?: PageFiles | undefined;
   /** Called for every request that failed unexpectedly. */
   readonly onError: (error: unknown, request: Request | undefined) => void;

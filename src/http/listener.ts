@@ -1,7 +1,7 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Connection } from "./websocket/connection.ts";
 
-/** Bun's own limit answers with an empty 413; ours comes first, so this one is out of reach. */
+/** Bun's own limit responds with an empty 413; ours applies first, so this one is never reached. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
 /** A certificate, with those between it and its authority after it, and its private key: PEM texts that fit. */
@@ -16,7 +16,7 @@ export interface ListenerOptions {
   readonly port: number;
   /** HTTPS when it is given, HTTP otherwise. */
   readonly tls?: TlsIdentity | undefined;
-  /** Seconds after which a connection on which nothing moves, or a request that comes too slowly, is cut. */
+  /** Seconds after which an idle connection, or a request that arrives too slowly, is disconnected. */
   readonly idleTimeoutS: number;
   readonly fetch: (
     request: Request,

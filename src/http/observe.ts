@@ -38,14 +38,16 @@ export interface Observed<Server> {
     /** The template of the routes at a path, if there are any, so that what is counted by route stays bounded. */
     templateOf(path: string): string | undefined;
   };
-  /** Undefined stands for an upgrade to a WebSocket. */
+  /** Undefined means an upgrade to a WebSocket. */
   answer(incoming: Incoming, server: Server): Answer | Promise<Answer>;
-  /** The answer when that one throws or rejects. */
+  /** The response if that one throws or rejects. */
   fail(error: unknown, incoming: Incoming): Response | Promise<Response>;
   onAnswered(answered: Answered): void;
 }
 
-/** Answers every request, and reports it once the head of its answer is ready; an upgrade to a WebSocket is a 101. */
+/**
+ * Responds to every request, and reports it once the head of its response is ready; an upgrade to a WebSocket is a 101.
+ */
 export function observed<Server>({ routes, answer, fail, onAnswered }: Observed<Server>) {
   const report = ({ request, path, route, startMs }: Incoming, response: Answer): Answer => {
     const { method } = request;

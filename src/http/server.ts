@@ -29,7 +29,9 @@ import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./websocket/subscriptio
 const IDLE_TIMEOUT_S = 30;
 /** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
 const MIN_TIMEOUT_S = 5;
-/** Pruning answers when it is done, which takes minutes in a huge history. The longest time Bun knows. */
+/**
+ * Pruning responds when it is done, which takes minutes in a huge history. This is the longest time that Bun accepts.
+ */
 const PRUNE_TIMEOUT_S = 255;
 /** Served even when there is almost no room for connections, so that operators and supervisors can see it. */
 const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
@@ -102,7 +104,10 @@ export class HttpServer {
     return { websocket: this.#subscriptions.states, stream: this.#streams.states };
   }
 
-  /** Subscribers who are behind, from memory and from the disk, and the part of a busy loop that each kind gets, 0 to 1. */
+  /**
+   * Subscribers that are behind, from memory and from the disk, and the part of a busy loop that each kind gets, 0 to
+   * 1.
+   */
   get replay(): Readonly<Record<Distance, Behind>> & { readonly share: number } {
     const { near, far } = summaryOf(this.#subscriptions.behind(), this.#streams.behind());
     return { near, far, share: this.#options.limits.spareTime.part };
@@ -164,7 +169,7 @@ export class HttpServer {
     return this.#allow(origin, incoming, server);
   }
 
-  /** Lets the page of an allowed origin read whatever the answer is, errors too. An upgrade has none. */
+  /** Lets the page of an allowed origin read any response, errors too. An upgrade has none. */
   async #allow(origin: string, incoming: Incoming, server: Server<Connection>): Promise<Response | undefined> {
     try {
       const response = await this.#answer(incoming, server);
@@ -193,7 +198,9 @@ export class HttpServer {
     return this.#app.answer(asked, incoming);
   }
 
-  /** Waits for the answer however long it takes to be made; from then on a client that takes nothing is cut. */
+  /**
+   * Waits for the response however long it takes to be made; from then on a client that reads nothing is disconnected.
+   */
   async #answerPatiently(incoming: Incoming, server: Server<Connection>): Promise<Response> {
     const { request } = incoming;
     server.timeout(request, 0);
@@ -208,7 +215,7 @@ export class HttpServer {
     return admitted.then((caller) => this.#subscriptions.upgrade(request, server, caller));
   }
 
-  /** Bun could not send an answer that was made. */
+  /** Bun could not send a response that was made. */
   #unforeseen(error: unknown): Response {
     this.#options.onError(error, undefined);
     return problemResponse(asBusError(error));
@@ -225,7 +232,7 @@ export class HttpServer {
   }
 }
 
-/** Whether the request is a publish; it may be refused all the same. */
+/** Whether the request is a publish; it may still be rejected. */
 function isPublish({ route }: Incoming): boolean {
   return route?.access === "publish";
 }

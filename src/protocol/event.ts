@@ -1,4 +1,4 @@
-/** An event as it travels: the JSON of a publish answer, a history entry, a WebSocket frame, a stream's data. */
+/** An event on the wire: the JSON of a publish response, a history entry, a WebSocket frame, a stream's data. */
 export interface EventMessage {
   /** 1, 2, 3 …, ascending in commit order, never reused. */
   id: number;

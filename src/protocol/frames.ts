@@ -20,7 +20,7 @@ export interface CaughtUpMessage {
 /** Control messages have a `type`; events never do. */
 export type ControlMessage = GapMessage | CaughtUpMessage;
 
-/** What a client chose to recognise an answer by: any JSON string or number, echoed unchanged. */
+/** The client's reference for a response: any JSON string or number, echoed unchanged. */
 export type Ref = string | number;
 
 /** WebSocket frames from the client. */
@@ -30,7 +30,7 @@ export type ClientFrame =
   | { type: "unsubscribe"; ref?: Ref; pattern: string }
   | { type: "ping"; ref?: Ref };
 
-/** WebSocket frames that answer a client's frame, in the order in which the frames came. */
+/** WebSocket frames that respond to a client's frame, in the order of the frames. */
 export type AnswerFrame =
   | { type: "ack"; ref?: Ref; event?: EventMessage }
   | { type: "pong"; ref?: Ref }

@@ -1,4 +1,4 @@
-/** What is told of a named token. Its secret is told once, when it is made. */
+/** The public description of a named token. Its secret is returned once, when it is created. */
 export interface TokenInfo {
   name: string;
   /** Patterns of the topics that may be published to. */
@@ -11,7 +11,7 @@ export interface TokenInfo {
   expires_at: string | null;
 }
 
-/** The answer to making a token, and the only place where its secret stands. */
+/** The response to creating a token, and the only one that contains its secret. */
 export interface NewToken extends TokenInfo {
   /** `ebt_…`, to be sent as `Authorization: Bearer`. */
   secret: string;

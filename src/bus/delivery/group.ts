@@ -132,7 +132,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
     this.#insert(cohort);
   }
 
-  /** The id up to which the member may be told that it has passed everything; undefined while unknown. */
+  /** The id that may be reported to the member as passed; undefined while unknown. */
   passedBy({ cohort, cameAt }: Seat<M>): number | undefined {
     if (this.#newest === undefined) return cohort?.isLive ? this.#parts.log.head : cohort?.position;
     if (!cohort?.isLive) return cohort?.deliveredId;
@@ -258,7 +258,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
 
   /**
    * Makes the cohort live, after `caught_up` was reported to the members that are owed one. Returns false, and does
-   * nothing, while the id that these may be told is unknown.
+   * nothing, while the id to report to these is unknown.
    */
   #arrive(cohort: Cohort<M>): boolean {
     this.#newest?.passed(cohort.deliveredId ?? 0);

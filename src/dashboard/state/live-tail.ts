@@ -60,7 +60,7 @@ export class LiveTail extends Store {
     return this.#subscription?.lastId ?? this.#lastId;
   }
 
-  /** Starts anew, unless this is the filter already. */
+  /** Starts again, unless this is the filter already. */
   show(filter: TailFilter): void {
     if (filter.pattern === this.#filter.pattern && filter.source === this.#filter.source) return;
     this.#filter = filter;

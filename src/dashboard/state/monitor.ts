@@ -5,7 +5,7 @@ import { Store } from "./store.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
-/** After the server said that it does not tell us. */
+/** Wait after the server rejected a request, in milliseconds. */
 const REFUSED_POLL_MS = 30_000;
 /** An hour. */
 const MAX_SAMPLES = 1800;
@@ -20,7 +20,7 @@ export interface Sample {
   readonly stats: FullStats;
 }
 
-/** Asks the server every two seconds how it is, and keeps the answers of an hour. */
+/** Polls the state of the server every two seconds, and keeps the responses of an hour. */
 export class Monitor extends Store {
   readonly #session: Session;
   readonly #journal: Journal;
@@ -45,7 +45,7 @@ export class Monitor extends Store {
     return this.#samples.at(-1)?.stats;
   }
 
-  /** Why the last question had no answer. */
+  /** The error of the last request. */
   get error(): EventBusError | undefined {
     return this.#error;
   }

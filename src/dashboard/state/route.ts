@@ -20,7 +20,7 @@ export function parseRoute(hash: string): Route {
   return { view: views.find((view) => view === name) ?? "live", id: undefined, query };
 }
 
-/** The address of a view; filters that are empty are left out. */
+/** The address of a view; empty filters are omitted. */
 export function routeTo(view: View, query: Readonly<Record<string, string | number | undefined>> = {}): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {

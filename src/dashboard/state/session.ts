@@ -1,7 +1,7 @@
 import { connect, type EventBusClient, EventBusError } from "../../client/index.ts";
 import { Store } from "./store.ts";
 
-/** The token stays in the tab: a page opened anew does not know it, and neither does the disk. */
+/** The token stays in the tab: a page opened separately does not have it, and neither does the disk. */
 const TOKEN_KEY = "eventbus.token";
 /** How long one call may take, tries again included, in milliseconds. */
 const TIMEOUT_MS = 10_000;

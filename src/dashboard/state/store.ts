@@ -1,10 +1,10 @@
 import { useEffect, useReducer } from "preact/hooks";
 
-/** Something that changes, and tells those who show it. */
+/** A changing value, with listeners. */
 export class Store {
   readonly #listeners = new Set<() => void>();
 
-  /** Calls back after every change. The answer ends that. */
+  /** Calls back after every change. The returned function ends that. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

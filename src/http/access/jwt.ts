@@ -17,9 +17,9 @@ import type { JwtVerifier } from "./gate.ts";
 
 export interface JwtOptions {
   readonly verifications: readonly Verification[];
-  /** What `iss` must be; any, or none, when left out. */
+  /** The required `iss`; omitted: any, or none. */
   readonly issuer?: string | undefined;
-  /** What must be among the `aud`; any, or none, when left out. */
+  /** A required member of `aud`; omitted: any, or none. */
   readonly audience?: string | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
