@@ -1,4 +1,5 @@
 import type { Series } from "./series.ts";
+import { SeriesNames } from "./series-names.ts";
 
 /** Series kept in memory at first: 20 MB, at about 300 bytes each. */
 const FIRST_SERIES = 65_536;
@@ -13,11 +14,12 @@ const MAX_CHARACTERS = 32 * 1024 * 1024;
  * are never used again take little memory.
  */
 export class SeriesCache {
+  /** Those that are not damaged, by name. */
+  readonly names = new SeriesNames();
   readonly #maxSeries: number;
-  #room: number;
   readonly #byId = new Map<number, Series>();
-  /** By source first, as there are usually fewer sources than topics. Without damaged series. */
-  readonly #bySource = new Map<string, Map<string, Series>>();
+  #room: number;
+  #hand = this.#byId.values();
   #characters = 0;
   #isComplete = false;
 
@@ -44,16 +46,10 @@ export class SeriesCache {
     return this.#byId.get(id);
   }
 
-  #hand = this.#byId.values();
-
-  find(topic: string, source: string): Series | undefined {
-    return this.#bySource.get(source)?.get(topic);
-  }
-
   add(series: Series): void {
     this.#byId.set(series.id, series);
     this.#characters += charactersOf(series);
-    if (!series.isDamaged) this.#ofSource(series.source).set(series.topic, series);
+    if (!series.isDamaged) this.names.add(series);
     while (this.#byId.size > this.#room || this.#characters > MAX_CHARACTERS) this.#dropOne();
   }
 
@@ -65,18 +61,7 @@ export class SeriesCache {
   remove(series: Series): void {
     if (!this.#byId.delete(series.id)) return;
     this.#characters -= charactersOf(series);
-    const ofSource = this.#bySource.get(series.source);
-    if (ofSource?.get(series.topic) !== series) return;
-    ofSource.delete(series.topic);
-    if (ofSource.size === 0) this.#bySource.delete(series.source);
-  }
-
-  #ofSource(source: string): Map<string, Series> {
-    const known = this.#bySource.get(source);
-    if (known) return known;
-    const made = new Map<string, Series>();
-    this.#bySource.set(source, made);
-    return made;
+    this.names.remove(series);
   }
 
   /** The iterator keeps its place, as a `Map` is slow to find its first entry after many removals. */

@@ -161,7 +161,7 @@ export class SeriesTable {
 
   /** The intact series with this name. */
   find(topic: string, source: string): Series | undefined {
-    const cached = this.#cache.find(topic, source);
+    const cached = this.#cache.names.find(topic, source);
     if (cached) cached.isUsed = true;
     if (cached || this.#cache.isComplete) return cached;
     this.misses++;
@@ -176,8 +176,7 @@ export class SeriesTable {
 
   /** Creates a series, in memory and in the open transaction. After a rollback, call `forget`. */
   create(topic: Topic, source: string): Series {
-    // Copies, as a slice would keep the whole request in memory from which it was cut.
-    const series = new Series(this.#nextId, structuredClone(topic), structuredClone(source));
+    const series = this.#named(this.#nextId, topic, source);
     this.#insert.run(series.id, topic, source, seriesChecksumOf(series));
     this.#nextId = this.#idAfter(series.id);
     this.#cache.add(series);
@@ -310,7 +309,12 @@ export class SeriesTable {
     const [id, topic, source] = row;
     const isDamaged = !isIntact(row);
     if (isDamaged) this.distrust(`series ${id}: checksum mismatch, its topic or source is damaged`);
-    return isDamaged ? new Series(id, UNNAMED, "", true) : new Series(id, topic, source);
+    return isDamaged ? new Series(id, UNNAMED, "", true) : this.#named(id, topic, source);
+  }
+
+  #named(id: number, topic: Topic, source: string): Series {
+    const { names } = this.#cache;
+    return new Series(id, names.sharedTopic(topic), names.sharedSource(source));
   }
 }
 

@@ -17,6 +17,8 @@ export class Series extends SeriesName {
   skipOfSkip = UNKNOWN;
   /** The `skip` of that one. */
   thirdSkip = UNKNOWN;
+  /** The next series in memory with the same topic; `SeriesNames` maintains it. */
+  nextOfTopic: Series | undefined = undefined;
   /** Used since the cache last examined it. */
   isUsed = false;
 
