@@ -109,7 +109,13 @@ async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, 
 
 /** The command that repeats the run, without files, since their names say nothing about it. */
 function command(): string {
-  const rest = [...names, ...(options.quick ? ["--quick"] : [])];
+  const { quick, rounds, tries } = options;
+  const rest = [
+    ...names,
+    ...(quick ? ["--quick"] : []),
+    ...(rounds === undefined ? [] : ["--rounds", rounds]),
+    ...(tries === undefined ? [] : ["--tries", tries]),
+  ];
   return ["npm run bench", ...(rest.length === 0 ? [] : ["--", ...rest])].join(" ");
 }
 

@@ -37,7 +37,7 @@ function preface({ date, command, machine, rounds, windowSeconds, isQuick }: Out
     `The server is the compiled program in a process of its own. Every figure is the median of ${rounds} rounds, of ` +
       `${windowSeconds} s where it is a throughput; ours and the control take turns, round by round, on the same ` +
       "machine. A measurement during which other processes used more than " +
-      `${NOISY_CORES} cores was taken again, at most twice. A plot's bar is the median, the thin line goes from the lowest round to the highest, and the dashed line ` +
+      `${NOISY_CORES} cores was taken again, at most twice unless the command says --tries. A plot's bar is the median, the thin line goes from the lowest round to the highest, and the dashed line ` +
       `is the target. Figures of different machines cannot be compared; ratios to a control nearly can.`,
   ].join("\n\n");
 }
