@@ -51,10 +51,12 @@ describe("5,000 requests in one write", () => {
     });
   }
 
-  test("leave a few of them as quick as ever", async () => {
+  test("do not change how one request after another is answered", async () => {
     using connection = await RawConnection.open(service.url);
-    connection.write(requestText("GET /healthz").repeat(3));
-    for (let count = 0; count < 3; count++) expect((await connection.answer())?.status).toBe(200);
+    for (let count = 0; count < 3; count++) {
+      connection.write(requestText("GET /healthz"));
+      expect((await connection.answer())?.status).toBe(200);
+    }
   });
 });
 

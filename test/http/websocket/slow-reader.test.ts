@@ -118,10 +118,10 @@ describe("a WebSocket that stops reading", () => {
   }, 30_000);
 
   test("is not closed for a burst after a long silence", async () => {
-    await using edge = openEdge({ stallMs: 400 });
+    await using edge = openEdge({ stallMs: 3000 });
     using reader = await RawSubscriber.open(edge.url);
     // Longer than a stall may last: what counts is how long bytes have waited, not how long ago the last were taken.
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 3100));
     reader.pause();
     await publishKilobytes(edge, 6000);
     reader.resume();

@@ -48,7 +48,7 @@ describe("a copy of a history", () => {
         if (id % 50 === 0) void log.prune({ maxHistory: 1500 }, clock.nowMs);
       }
     })();
-    for (const round of range(1, 12)) {
+    for (const round of range(1, 6)) {
       const headBefore = log.head;
       const path = await backUp(log);
       const { head, floor, events } = await check(path);
