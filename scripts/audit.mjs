@@ -8,7 +8,17 @@ import { fileURLToPath } from "node:url";
 import { install, root, say } from "./toolchain.mjs";
 
 /** Licences that ask for no more than to be named; OFL-1.1 also that its fonts are not sold by themselves. */
-const LICENCES = ["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "(MIT OR CC0-1.0)", "OFL-1.1"];
+const LICENCES = [
+  "0BSD",
+  "Apache-2.0",
+  "BSD-2-Clause",
+  "BSD-3-Clause",
+  "ISC",
+  "MIT",
+  "(MIT OR CC0-1.0)",
+  "OFL-1.1",
+  "Unlicense",
+];
 /** Production packages with an install script, and why they may have one. */
 const INSTALL_SCRIPTS = {
   "@scarf/scarf":

@@ -1,5 +1,6 @@
 import { describe, test } from "bun:test";
 import { appendFileSync } from "node:fs";
+import { natsServer } from "../../scripts/nats-server.mjs";
 
 /** Programs that some suites drive: their names, and how to get one. A variable such as `CHROMIUM_PATH` names another. */
 const programs = {
@@ -10,7 +11,7 @@ const programs = {
   fish: { names: ["fish"], get: "apt-get install fish" },
   git: { names: ["git"], get: "apt-get install git" },
   go: { names: ["go"], get: "apt-get install golang-go" },
-  "nats-server": { names: ["nats-server"], get: "apt-get install nats-server" },
+  "nats-server": { names: [natsServer], get: "node scripts/nats-server.mjs" },
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
   nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
   php: { names: ["php"], get: "apt-get install php-cli" },

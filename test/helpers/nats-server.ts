@@ -1,0 +1,152 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { withDeadline } from "./binary.ts";
+import { programPath } from "./requires.ts";
+import { temporaryFolder } from "./service.ts";
+
+export interface NatsOptions {
+  /** Default `always`: an acknowledgement comes after the fsync. */
+  readonly syncInterval?: string;
+  /** Default 16 MB, as `deploy/nats.conf` has it. */
+  readonly maxPayload?: string;
+  /** More lines of its configuration. */
+  readonly config?: string;
+  /** Beside it in its configuration: what makes it one of a cluster. */
+  readonly name?: string;
+  /** Where its streams are stored; default: a folder of its own. */
+  readonly folder?: string;
+}
+
+/** One nats-server with JetStream in a process of its own, on ports that stay the same when it is restarted. */
+export class NatsServer implements AsyncDisposable {
+  readonly port: number;
+  readonly monitorPort: number;
+  readonly folder: string;
+  readonly #release: () => void;
+  readonly #configFile: string;
+  #process: Bun.Subprocess | undefined;
+  #said = "";
+
+  /** Resolves once it accepts clients. */
+  static async start(options: NatsOptions = {}): Promise<NatsServer> {
+    const server = new NatsServer(options);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  constructor(options: NatsOptions = {}) {
+    const own = temporaryFolder();
+    this.folder = options.folder ?? own.path;
+    this.#release = () => own[Symbol.dispose]();
+    [this.port, this.monitorPort] = [freePort(), freePort()];
+    this.#configFile = join(own.path, "nats.conf");
+    mkdirSync(this.folder, { recursive: true });
+    writeFileSync(this.#configFile, configOf(this, options));
+  }
+
+  /** For clients: `nats://127.0.0.1:…`. */
+  get url(): string {
+    return `nats://127.0.0.1:${this.port}`;
+  }
+
+  /** The monitoring port: `http://127.0.0.1:…`. */
+  get monitorUrl(): string {
+    return `http://127.0.0.1:${this.monitorPort}`;
+  }
+
+  /** Everything that it has written to its log. */
+  get said(): string {
+    return this.#said;
+  }
+
+  get isRunning(): boolean {
+    return this.#process !== undefined;
+  }
+
+  /** Starts it (again), with what it has stored. Resolves once it accepts clients. */
+  async start(): Promise<void> {
+    const path = programPath("nats-server");
+    if (path === undefined) throw new Error("nats-server is missing: node scripts/nats-server.mjs");
+    const child = Bun.spawn([path, "--config", this.#configFile], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "pipe",
+    });
+    this.#process = child;
+    await withDeadline(this.#untilReady(child), "nats-server did not start");
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
+  /** Stops all its threads, and keeps its connections open. */
+  freeze(): void {
+    this.signal("SIGSTOP");
+  }
+
+  /** Ends `freeze`. */
+  thaw(): void {
+    this.signal("SIGCONT");
+  }
+
+  /** `kill -9`; resolves when it is dead. */
+  async kill(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    child?.kill("SIGKILL");
+    await child?.exited;
+  }
+
+  /** What its monitoring port says at this path, such as `/jsz?config=true`. */
+  async monitor(path: string): Promise<unknown> {
+    return (await fetch(`${this.monitorUrl}${path}`)).json();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    this.#release();
+  }
+
+  async #untilReady(child: Bun.Subprocess<"ignore", "ignore", "pipe">): Promise<void> {
+    await new Promise<void>((ready, ended) => {
+      const read = async () => {
+        const decoder = new TextDecoder();
+        let said = "";
+        for await (const chunk of child.stderr) {
+          const text = decoder.decode(chunk, { stream: true });
+          said += text;
+          this.#said += text;
+          if (said.includes("Server is ready")) ready();
+        }
+        ended(new Error(`nats-server ended with ${await child.exited}:\n${said}`));
+      };
+      read().catch(ended);
+    });
+  }
+}
+
+/** A port of this machine that nothing listens on now. */
+export function freePort(): number {
+  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+  const { port } = listener;
+  listener.stop(true);
+  return port;
+}
+
+function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOptions): string {
+  return [
+    ...(options.name === undefined ? [] : [`server_name: ${options.name}`]),
+    `listen: "127.0.0.1:${port}"`,
+    `http: "127.0.0.1:${monitorPort}"`,
+    `max_payload: ${options.maxPayload ?? "16MB"}`,
+    `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: ${options.syncInterval ?? "always"} }`,
+    options.config ?? "",
+    "",
+  ].join("\n");
+}
