@@ -15,7 +15,6 @@ import { toRawJson } from "../src/bus/json.ts";
 import { parseTopic } from "../src/bus/topic.ts";
 import { merge } from "../src/store/events/merge.ts";
 import { Series } from "../src/store/events/series.ts";
-import { Damage } from "../src/store/file/damage.ts";
 import { openDatabase } from "../src/store/file/sqlite.ts";
 import { openHistory } from "../src/store/open-history.ts";
 
@@ -39,14 +38,7 @@ const DATA = toRawJson({ n: 12_345, text: "x".repeat(80) });
 
 /** The store's own parts, without what belongs to publishing: names, listeners, keys. */
 function chainedTable(database: Database): Table {
-  const damage = new Damage(() => {});
-  const { bounds, transactor, events, chains } = openHistory({
-    database,
-    damage,
-    maxKeys: 1,
-    onKeysForgotten: () => {},
-    internals: { recentEvents: 1 },
-  });
+  const { bounds, transactor, events, chains } = openHistory(database, {}, { recentEvents: 1 });
   const series = Array.from({ length: SERIES + 1 }, (_, id) => new Series(id, TOPIC, ""));
   for (const one of series) chains.begin(one);
   return {

@@ -3,7 +3,6 @@ import { Event, formatTime } from "../bus/event.ts";
 import type { Meter } from "../bus/meter.ts";
 import type { Draft } from "../bus/ports.ts";
 import type { Append, Outcome } from "./append-queue.ts";
-import type { CommitListeners } from "./commit-listeners.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import type { Chains } from "./events/chains.ts";
 import type { EventTable } from "./events/event-table.ts";
@@ -25,11 +24,12 @@ export interface CommitterOptions {
   readonly keys: IdempotencyKeys;
   readonly transactor: Transactor;
   readonly health: WriteHealth;
-  readonly listeners: CommitListeners;
   readonly meter: Meter;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
 }
+
+type Listener = (batch: readonly Event[]) => void;
 
 /** What one transaction appends, in id order. */
 interface Batch {
@@ -51,12 +51,12 @@ export class Committer {
   readonly #keys: IdempotencyKeys;
   readonly #transactor: Transactor;
   readonly #health: WriteHealth;
-  readonly #listeners: CommitListeners;
   readonly #meter: Meter;
   readonly #clock: () => number;
+  readonly #listeners: Listener[] = [];
 
   constructor(options: CommitterOptions) {
-    const { bounds, series, ends, chains, events, recent, keys, transactor, health, listeners, meter, clock } = options;
+    const { bounds, series, ends, chains, events, recent, keys, transactor, health, meter, clock } = options;
     this.#bounds = bounds;
     this.#series = series;
     this.#ends = ends;
@@ -66,9 +66,13 @@ export class Committer {
     this.#keys = keys;
     this.#transactor = transactor;
     this.#health = health;
-    this.#listeners = listeners;
     this.#meter = meter;
     this.#clock = clock;
+  }
+
+  /** Calls the listener after every commit, after the listeners that were added before it. */
+  onCommit(listener: Listener): void {
+    this.#listeners.push(listener);
   }
 
   /** Commits the group, then calls the listeners. Throws the `BusError` for all of it. */
@@ -143,7 +147,20 @@ export class Committer {
     this.#bounds.extendTo(this.#bounds.head + stored.length, nowMs);
     this.#ends.committed(stored.length, this.#bounds.head);
     for (const one of stored) this.#recent.add(one);
-    this.#listeners.call(stored.map(({ event }) => event));
+    this.#report(stored.map(({ event }) => event));
+  }
+
+  /** What a listener throws affects neither the other listeners nor the publishers. */
+  #report(batch: readonly Event[]): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(batch);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #takeBack({ stored, series, created }: Batch): void {

@@ -1,3 +1,4 @@
+import { shuttingDown } from "./committer.ts";
 import type { Bounds } from "./events/bounds.ts";
 import type { Meta } from "./file/meta.ts";
 import type { Transactor } from "./file/transactor.ts";
@@ -22,6 +23,7 @@ export class DirectWrites {
   readonly #keys: IdempotencyKeys;
   readonly #meta: Meta;
   readonly #savedHead: number;
+  #isStopping = false;
 
   constructor({ transactor, health, bounds, keys, meta, savedHead }: DirectWritesOptions) {
     this.#transactor = transactor;
@@ -32,15 +34,10 @@ export class DirectWrites {
     this.#savedHead = savedHead;
   }
 
-  /** Commits what the work writes. Throws the `BusError` for any failure. */
+  /** Commits what the work writes. Throws the `BusError` for any failure, `shutting_down` after `stop`. */
   run(work: () => void): void {
-    this.#health.requireWritable();
-    try {
-      this.#transactor.run(work);
-      this.#health.recover();
-    } catch (error) {
-      throw this.#health.failure(error);
-    }
+    if (this.#isStopping) throw shuttingDown();
+    this.#commit(work);
   }
 
   /** Tries a real commit, so that free space on a full disk is noticed without a publish. */
@@ -54,13 +51,29 @@ export class DirectWrites {
   }
 
   /**
-   * Saves the newest id, so that its event cannot be lost undetected and its id is not reused. Failures are reported.
+   * Saves the newest id, so that its event cannot be lost undetected and its id is not reused; after `stop`, too.
+   * Failures are reported.
    */
   saveHead(): void {
     const { head } = this.#bounds;
     if (head === this.#savedHead || this.#health.current.state !== "ok") return;
     try {
-      this.run(() => this.#meta.set("head", head));
+      this.#commit(() => this.#meta.set("head", head));
     } catch {}
+  }
+
+  /** Rejects every later write. */
+  stop(): void {
+    this.#isStopping = true;
+  }
+
+  #commit(work: () => void): void {
+    this.#health.requireWritable();
+    try {
+      this.#transactor.run(work);
+      this.#health.recover();
+    } catch (error) {
+      throw this.#health.failure(error);
+    }
   }
 }

@@ -1,6 +1,5 @@
 import type { Database } from "bun:sqlite";
 import type { Event } from "../bus/event.ts";
-import { Meter } from "../bus/meter.ts";
 import type {
   Appended,
   AppendOptions,
@@ -15,24 +14,28 @@ import type {
   TopicPage,
   TopicQuery,
 } from "../bus/ports.ts";
-import { AppendQueue } from "./append-queue.ts";
-import { CommitListeners } from "./commit-listeners.ts";
-import { Committer, shuttingDown } from "./committer.ts";
+import { shuttingDown } from "./committer.ts";
 import { BackupFile } from "./copy/backup-file.ts";
 import { copyHistory } from "./copy/history-copy.ts";
-import { DirectWrites } from "./direct-writes.ts";
-import type { LogInternals, SqliteEventLogOptions } from "./event-log-options.ts";
-import { Damage } from "./file/damage.ts";
 import { openError } from "./file/open-error.ts";
 import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
-import { WriteHealth } from "./file/write-health.ts";
-import { DEFAULT_MAX_KEYS } from "./keys/idempotency.ts";
-import { TokenTable } from "./keys/tokens.ts";
-import { type OpenHistory, openHistory } from "./open-history.ts";
-import { Pruner } from "./retention.ts";
-import { Upkeep } from "./upkeep.ts";
+import type { TokenTable } from "./keys/tokens.ts";
+import { type HistoryInternals, type OpenHistory, type OpenHistoryOptions, openHistory } from "./open-history.ts";
 
-export type { Durability, LogInternals, SqliteEventLogOptions };
+export type { Durability };
+
+export interface SqliteEventLogOptions extends OpenHistoryOptions {
+  /** Default `fsync`. */
+  durability?: Durability;
+  /** Called, while the file is opened, with what may be no damage: omitted commits, or a replaced file. */
+  onWarning?: (detail: string) => void;
+}
+
+/** Options that only tests change. */
+export interface LogInternals extends HistoryInternals {
+  /** Wraps the connection of the log. */
+  connect?: (database: Database) => Database;
+}
 
 /**
  * The history in one SQLite file.
@@ -41,50 +44,30 @@ export type { Durability, LogInternals, SqliteEventLogOptions };
  * consecutive. After `close`, every call throws or rejects with `shutting_down`.
  */
 export class SqliteEventLog implements EventLog {
-  /** The tokens, which are in the same file. */
-  readonly tokens: TokenTable;
   readonly #path: string;
   readonly #file: OpenFile;
-  readonly #database: Database;
-  readonly #listeners = new CommitListeners();
-  readonly #damage: Damage;
-  readonly #health: WriteHealth;
-  readonly #queue: AppendQueue;
-  readonly #upkeep: Upkeep;
   readonly #history: OpenHistory;
-  readonly #writes: DirectWrites;
   #closing: Promise<void> | undefined;
   #isClosed = false;
 
   /** Opens or creates the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: LogInternals = {}) {
-    const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
     this.#path = path;
-    this.#damage = new Damage(options.onDamage ?? (() => {}));
-    this.#health = new WriteHealth(this.#damage, options.onFailure ?? (() => {}));
     this.#file = openDatabase(path, options.durability ?? "fsync");
+    const { database } = this.#file;
     try {
-      this.#database = internals.connect?.(this.#file.database) ?? this.#file.database;
-      const shared = { database: this.#database, damage: this.#damage, health: this.#health, meter };
-      const { onKeysForgotten = () => {}, onFull = () => {} } = options;
-      const history = openHistory({ ...shared, maxKeys, onKeysForgotten, internals });
-      this.#history = history;
-      const committer = new Committer({ ...shared, ...history, clock, listeners: this.#listeners });
-      this.#queue = new AppendQueue((group) => committer.commit(group));
-      const pruner = new Pruner({ ...shared, ...history, onFull });
-      this.#upkeep = new Upkeep({ ...shared, ...history, pruner });
-      this.#writes = new DirectWrites({ ...shared, ...history, savedHead: history.stored.head });
-      const write = (work: () => void) => {
-        if (this.#closing) throw shuttingDown();
-        this.#writes.run(work);
-      };
-      this.tokens = new TokenTable({ ...shared, write, expected: history.stored.tokens });
+      this.#history = openHistory(internals.connect?.(database) ?? database, options, internals);
     } catch (error) {
       this.#file.close();
       throw openError(path, error);
     }
-    this.#upkeep.start();
+    this.#history.upkeep.start();
     for (const warning of this.#file.warnings) options.onWarning?.(warning);
+  }
+
+  /** The tokens, which are in the same file. */
+  get tokens(): TokenTable {
+    return this.#history.tokens;
   }
 
   get head(): number {
@@ -102,12 +85,13 @@ export class SqliteEventLog implements EventLog {
   append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
     if (this.#closing) return Promise.reject(shuttingDown());
     const { idempotencyKey, isAbandoned } = options;
-    const add = () => this.#queue.add({ drafts, idempotencyKey, isAbandoned });
-    return idempotencyKey === undefined || this.#history.keys.isLoaded ? add() : this.#history.keys.load().then(add);
+    const { keys, queue } = this.#history;
+    const add = () => queue.add({ drafts, idempotencyKey, isAbandoned });
+    return idempotencyKey === undefined || keys.isLoaded ? add() : keys.load().then(add);
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {
-    this.#listeners.add(listener);
+    this.#history.committer.onCommit(listener);
   }
 
   read(filter: Filter, after: number, limit: number): Page {
@@ -132,7 +116,7 @@ export class SqliteEventLog implements EventLog {
 
   async prune(rules: Retention, nowMs: number): Promise<number> {
     if (this.#closing) throw shuttingDown();
-    return this.#upkeep.prune(rules, nowMs);
+    return this.#history.upkeep.prune(rules, nowMs);
   }
 
   /**
@@ -146,10 +130,11 @@ export class SqliteEventLog implements EventLog {
       signal.throwIfAborted();
       if (this.#closing) throw shuttingDown();
     };
-    return this.#upkeep.after(async () => {
+    const { database, bounds, space, upkeep } = this.#history;
+    return upkeep.after(async () => {
       checkGoOn();
-      return BackupFile.make(this.#path, this.size().usedBytes, (path) =>
-        copyHistory(this.#database, this, path, { checkGoOn }),
+      return BackupFile.make(this.#path, space.size().usedBytes, (path) =>
+        copyHistory(database, bounds, path, { checkGoOn }),
       );
     });
   }
@@ -161,7 +146,7 @@ export class SqliteEventLog implements EventLog {
 
   /** Appends that are waiting for their commit. */
   get queueDepth(): number {
-    return this.#queue.depth;
+    return this.#history.queue.depth;
   }
 
   get walBytes(): number {
@@ -175,10 +160,10 @@ export class SqliteEventLog implements EventLog {
 
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
-    if (this.#health.current.state === "full") this.#writes.probe();
-    const { current } = this.#health;
-    if (current.state !== "ok" || !this.#damage.isFound) return current;
-    return { state: "damaged", detail: `${this.#damage.summary}: run "eventbus check"` };
+    const { health, writes, damage } = this.#history;
+    if (health.current.state === "full") writes.probe();
+    if (health.current.state !== "ok" || !damage.isFound) return health.current;
+    return { state: "damaged", detail: `${damage.summary}: run "eventbus check"` };
   }
 
   close(): Promise<void> {
@@ -196,11 +181,13 @@ export class SqliteEventLog implements EventLog {
   }
 
   async #close(): Promise<void> {
+    const { keys, queue, upkeep, writes } = this.#history;
+    writes.stop();
     // Accepted appends may still be waiting for the keys.
-    if (!this.#history.keys.isLoaded) await this.#history.keys.load();
-    this.#queue.drain();
-    await this.#upkeep.stop();
-    this.#writes.saveHead();
+    if (!keys.isLoaded) await keys.load();
+    queue.drain();
+    await upkeep.stop();
+    writes.saveHead();
     this.#isClosed = true;
     this.#file.close();
   }

@@ -1,20 +1,45 @@
 import type { Database } from "bun:sqlite";
+import { Meter } from "../bus/meter.ts";
+import { AppendQueue } from "./append-queue.ts";
+import { Committer } from "./committer.ts";
+import { DirectWrites } from "./direct-writes.ts";
 import { HistoryBounds, readBounds } from "./events/bounds.ts";
 import { Chains } from "./events/chains.ts";
 import { EventTable } from "./events/event-table.ts";
 import { RecentEvents } from "./events/recent.ts";
 import { SeriesEnds } from "./events/series-ends.ts";
 import { SeriesTable } from "./events/series-table.ts";
-import type { Damage } from "./file/damage.ts";
+import { Damage } from "./file/damage.ts";
 import { Meta, readMeta } from "./file/meta.ts";
 import { Space } from "./file/space.ts";
 import { Transactor } from "./file/transactor.ts";
+import { WriteHealth } from "./file/write-health.ts";
 import { HistoryReader } from "./history.ts";
-import { IdempotencyKeys } from "./keys/idempotency.ts";
+import { DEFAULT_MAX_KEYS, IdempotencyKeys } from "./keys/idempotency.ts";
+import { TokenTable } from "./keys/tokens.ts";
+import { Pruner } from "./retention.ts";
 import { TopicList } from "./topic-list.ts";
+import { Upkeep } from "./upkeep.ts";
+
+export interface OpenHistoryOptions {
+  /** Milliseconds since 1970; default the system's clock. */
+  clock?: () => number;
+  /** Maximum number of idempotency keys that are remembered; default 1,000,000. */
+  maxKeys?: number;
+  /** Called once for each damage that is found. */
+  onDamage?: (detail: string) => void;
+  /** Called once when a write failed and its outcome is unknown; every later append is rejected. */
+  onFailure?: (error: unknown) => void;
+  /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
+  onKeysForgotten?: (count: number) => void;
+  /** Called once when data other than events takes more than the `maxBytes` of the retention. */
+  onFull?: (detail: string) => void;
+  /** Counts commits and prunes; default: a meter of its own. */
+  meter?: Meter;
+}
 
 /** Options that only tests change. */
-export interface StoreInternals {
+export interface HistoryInternals {
   /** Events after which changed ends of series are written. */
   endsInterval?: number;
   /** Maximum number of series in memory. */
@@ -23,19 +48,19 @@ export interface StoreInternals {
   recentEvents?: number;
 }
 
-export interface OpenHistoryOptions {
-  readonly database: Database;
-  readonly damage: Damage;
-  readonly maxKeys: number;
-  readonly onKeysForgotten: (count: number) => void;
-  readonly internals: StoreInternals;
-}
-
-/** The contents of the file, read as far as opening requires. */
-export function openHistory({ database, damage, maxKeys, onKeysForgotten, internals }: OpenHistoryOptions) {
+/**
+ * The history in an open file: its contents, read as far as opening requires, and the parts that read and write it.
+ * Nothing runs by itself until `upkeep.start()`.
+ */
+export function openHistory(database: Database, options: OpenHistoryOptions, internals: HistoryInternals) {
+  const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
+  const { onDamage = ignore, onFailure = ignore, onKeysForgotten = ignore, onFull = ignore } = options;
+  const damage = new Damage(onDamage);
+  const health = new WriteHealth(damage, onFailure);
+  const transactor = new Transactor(database);
+  const space = new Space(database);
   const stored = readMeta(database);
   const bounds = new HistoryBounds(readBounds(database, stored, damage));
-  const transactor = new Transactor(database);
   const recent = new RecentEvents(internals.recentEvents);
   const series = new SeriesTable({ database, damage, maxCached: internals.cachedSeries });
   const onDamaged = (id: number, reason: string) => damage.note(`event ${id}: ${reason}`);
@@ -46,25 +71,34 @@ export function openHistory({ database, damage, maxKeys, onKeysForgotten, intern
   const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
   series.load(expected);
   const history = new HistoryReader({ bounds, series, events, chains });
-  const topics = new TopicList({ series, chains, timeAt: (id) => history.timeAt(id) });
   const keys = new IdempotencyKeys({ database, damage, maxKeys, onForgotten: onKeysForgotten });
+
+  const written = { bounds, series, ends, keys, transactor, meter };
+  const committer = new Committer({ ...written, chains, events, recent, health, clock });
+  const pruner = new Pruner({ ...written, database, history, space, onFull });
+  const meta = new Meta(database);
+  const writes = new DirectWrites({ transactor, health, bounds, keys, meta, savedHead: stored.head });
   return {
-    stored,
-    bounds,
+    database,
+    damage,
+    health,
+    space,
     transactor,
-    recent,
-    series,
+    bounds,
     events,
-    ends,
     chains,
+    recent,
     history,
-    topics,
+    topics: new TopicList({ series, chains, timeAt: (id) => history.timeAt(id) }),
     keys,
-    /** Verifies some more of the series; returns false if none are left. */
-    verifyNext: () => series.verifyNext(expected),
-    space: new Space(database),
-    meta: new Meta(database),
+    committer,
+    queue: new AppendQueue((group) => committer.commit(group)),
+    upkeep: new Upkeep({ pruner, keys, health, meter, verifyNext: () => series.verifyNext(expected) }),
+    writes,
+    tokens: new TokenTable({ database, damage, write: (work) => writes.run(work), expected: stored.tokens }),
   };
 }
 
 export type OpenHistory = ReturnType<typeof openHistory>;
+
+function ignore(): void {}

@@ -55,10 +55,6 @@ export class Upkeep {
     return run;
   }
 
-  get isStopping(): boolean {
-    return this.#isStopping;
-  }
-
   /** Ends the current work, after its slice. */
   async stop(): Promise<void> {
     this.#isStopping = true;
