@@ -15,7 +15,9 @@ import {
   originOf,
   type Setting,
   size,
+  streamName,
   text,
+  urls,
   whole,
 } from "./setting-kinds.ts";
 import { nearest } from "./text/nearest.ts";
@@ -106,6 +108,28 @@ export const settings = {
   jwksUrl: given("--jwks-url", "url", "URL of the public keys (JWKS) for accepting JSON Web Tokens"),
   jwtIssuer: given("--jwt-issuer", "text", "required value of the claim iss of every JSON Web Token"),
   jwtAudience: given("--jwt-audience", "text", "required value in the claim aud of every JSON Web Token"),
+  cluster: urls(
+    "--cluster",
+    "nats-url",
+    ["nats", "tls"],
+    "NATS servers whose JetStream orders the events of several nodes; repeatable",
+  ),
+  clusterName: {
+    ...text("--cluster-name", "name", "eventbus", "name of the cluster, and of its stream in JetStream"),
+    parse: streamName,
+  },
+  clusterReplicas: whole("--cluster-replicas", 1, 5, 3, "copies of the stream, on different NATS servers"),
+  clusterCreds: optionalText("--cluster-creds", "file", "credentials file for NATS"),
+  clusterToken: { ...given("--cluster-token", "text", "token for NATS"), isSecret: true },
+  clusterTlsCa: optionalText("--cluster-tls-ca", "file", "authority of the certificates of NATS, in PEM; requires TLS"),
+  clusterTlsCert: optionalText("--cluster-tls-cert", "file", "certificate of this node for NATS, in PEM"),
+  clusterTlsKey: optionalText("--cluster-tls-key", "file", "private key of that certificate, in PEM"),
+  clusterMonitor: urls(
+    "--cluster-monitor",
+    "http-url",
+    ["http", "https"],
+    "monitoring ports of the NATS servers, to verify that they sync to disk before they acknowledge; repeatable",
+  ),
   logLevel: choice("--log-level", ["debug", "info", "warn", "error", "silent"], "info", "lowest severity to log"),
   logFormat: choice("--log-format", ["text", "json"], "text", "format of log lines"),
   accessLog: flag("--access-log", "log one line per request"),

@@ -68,6 +68,26 @@ export function list(
   return { flag, unit, help, default: [], defaultText: "none", isRepeatable: true, parse };
 }
 
+/** Addresses of servers: a scheme of these, a host and perhaps a port. */
+export function urls(flag: string, unit: string, schemes: readonly string[], help: string): Setting<readonly string[]> {
+  return list(flag, unit, (value) => serverUrl(value, schemes), help);
+}
+
+function serverUrl(value: string, schemes: readonly string[]): string {
+  const [, scheme = "", host = ""] = /^([a-z]+):\/\/([^\s/\\?#]+)$/.exec(value) ?? [];
+  if (host.includes("@")) {
+    throw invalid("must not contain a user or a password: they would be visible in the list of processes");
+  }
+  if (schemes.includes(scheme) && URL.canParse(value)) return value;
+  throw invalid(`must be URLs such as ${schemes[0]}://a.example:4222,${schemes[0]}://b.example:4222, without a path`);
+}
+
+/** What JetStream takes as the name of a stream, and of a consumer and a subject made from it. */
+export function streamName(value: string): string {
+  if (/^[A-Za-z0-9_-]{1,64}$/.test(value)) return value;
+  throw invalid("must be 1 to 64 letters, digits, - or _");
+}
+
 /** As a browser sends it: without the port that its scheme has anyway. Another text would never match. */
 export function originOf(value: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@*]+$/.test(value) || !URL.canParse(value)) {

@@ -13,9 +13,11 @@ const rows = Object.entries(settings) as [Key, Setting<unknown>][];
 /** Three texts that differ from one another and are right for a setting of this unit. */
 function texts({ unit, isRepeatable }: Setting<unknown>): [string, string, string] {
   if (unit === "origin") return ["http://a.example", "http://b.example", "http://c.example"];
+  if (unit === "nats-url") return ["nats://a:1", "tls://b", "nats://[::1]:3"];
+  if (unit === "http-url") return ["http://a:1", "https://b", "http://c:3"];
   if (isRepeatable) return ["a.example", "b.example", "c.example"];
   if (unit === undefined) return ["true", "false", "true"];
-  if (unit === "number") return ["11", "12", "13"];
+  if (unit === "number") return ["1", "2", "3"];
   if (unit === "size") return ["11MiB", "12MiB", "13MiB"];
   if (unit === "duration") return ["11s", "12s", "13s"];
   const [first = "", second = first, third = first] = unit.includes("|") ? unit.split("|") : ["a", "b", "c"];
@@ -79,6 +81,13 @@ describe("a configuration file is rejected", () => {
     ['allowed-origin = ["https://a.example/app"]', "no path"],
     ['allowed-host = ["bus.example:9800"]', "allowed-host must be a name or an address such as bus.example.com"],
     ['allowed-host = ["http://bus.example"]', "without a scheme"],
+    ['cluster = ["a.example:4222"]', "cluster must be URLs such as nats://a.example:4222,nats://b.example:4222"],
+    ['cluster = ["http://a.example:4222"]', "cluster must be URLs such as nats://"],
+    ['cluster = ["nats://a.example/x"]', "without a path"],
+    ['cluster = ["nats://user:secret@a.example"]', "cluster must not contain a user or a password"],
+    ['cluster-name = "a.b"', "cluster-name must be 1 to 64 letters, digits, - or _"],
+    ['cluster-monitor = ["nats://a.example"]', "cluster-monitor must be URLs such as http://"],
+    ["cluster-replicas = 6", "cluster-replicas must be a whole number from 1 to 5"],
     ["port = 1\nport = 2", "line 2"],
     ["port =", "is not TOML: line 1, column"],
   ])("%p", (content, words) => {

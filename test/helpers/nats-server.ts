@@ -132,7 +132,7 @@ export class NatsServer implements AsyncDisposable {
 }
 
 /** A port of this machine that nothing listens on now. */
-export function freePort(): number {
+function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
   const { port } = listener;
   listener.stop(true);
