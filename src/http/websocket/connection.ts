@@ -11,6 +11,7 @@ import type { Start } from "../../bus/start.ts";
 import type { Tuning } from "../../bus/tuning.ts";
 import { type ControlMessage, closeCode } from "../../protocol/frames.ts";
 import type { Guest } from "../access/guests.ts";
+import type { AttendedTime } from "../limits/attended-time.ts";
 import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
 import { FrameAnswers } from "./frame-answers.ts";
 import type { Heartbeat } from "./heartbeat.ts";
@@ -32,6 +33,8 @@ export interface ConnectionOptions {
   readonly tuning: Tuning;
   readonly waiting: Waiting;
   readonly heartbeat: Heartbeat;
+  /** The clock of the heartbeat. */
+  readonly time: AttendedTime;
   /** Counts an event that the client publishes; throws `rate_limited`. Undefined: no limit. */
   readonly countPublish: (() => void) | undefined;
 }
@@ -52,6 +55,7 @@ export class Connection implements Member, ChannelSocket, Guest {
   readonly #waiting: Waiting;
   readonly #account: WaitingAccount;
   readonly #heartbeat: Heartbeat;
+  readonly #time: AttendedTime;
   /** Each pattern, with the id after which its events are wanted. */
   readonly #patterns = new Map<string, { pattern: Pattern; after: number }>();
   /** How to close it, once it is ending. */
@@ -63,13 +67,15 @@ export class Connection implements Member, ChannelSocket, Guest {
   #enteredAtCharacters = 0;
   #stalledSinceMs: number | undefined;
 
-  constructor({ groups, principal, patterns, start, tuning, waiting, heartbeat, countPublish }: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { groups, principal, patterns, start, tuning, waiting, heartbeat, time, countPublish } = options;
     this.principal = principal;
     this.countPublish = countPublish;
     this.#tuning = tuning;
     this.#waiting = waiting;
     this.#account = new WaitingAccount(waiting);
     this.#heartbeat = heartbeat;
+    this.#time = time;
     for (const pattern of patterns) this.#patterns.set(pattern.text, { pattern, after: 0 });
     const scope = principal.subscribe.isEverything ? undefined : principal.subscribe;
     this.#follower = new Follower(groups, this, { topics: this.#topics, scope, start });
@@ -127,7 +133,7 @@ export class Connection implements Member, ChannelSocket, Guest {
 
   /** The peer has sent something. */
   heard(): void {
-    this.#heartbeat.heard(performance.now(), this.#sentInAll);
+    this.#heartbeat.heard(this.#time.nowMs, this.#sentInAll);
   }
 
   /**

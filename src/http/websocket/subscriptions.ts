@@ -7,6 +7,7 @@ import { BusError } from "../../bus/errors.ts";
 import { parsePattern } from "../../bus/patterns/pattern.ts";
 import { closeCode } from "../../protocol/frames.ts";
 import type { Guests } from "../access/guests.ts";
+import { AttendedTime } from "../limits/attended-time.ts";
 import { FrameTurns } from "../limits/frame-turns.ts";
 import type { LimitName } from "../limits/limits.ts";
 import { rateKey } from "../limits/publish-rates.ts";
@@ -65,6 +66,8 @@ export class Subscriptions {
   #round = this.#connections.values();
   readonly websocket: WebSocketHandler<Connection>;
   readonly #pingMs: number;
+  /** The time by which peers are judged. The sweep reads it often enough. */
+  readonly #time = new AttendedTime();
   readonly #sweep: ReturnType<typeof setInterval>;
   #cutting: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -111,7 +114,8 @@ export class Subscriptions {
       start,
       tuning: this.#bus.tuning,
       waiting: this.#limits.waiting,
-      heartbeat: new Heartbeat(this.#pingMs, performance.now()),
+      heartbeat: new Heartbeat(this.#pingMs, this.#time.nowMs),
+      time: this.#time,
       countPublish: this.#meterOf(request, server, principal),
     });
     this.#limits.slots.take();
@@ -192,7 +196,7 @@ export class Subscriptions {
 
   /** Checks the next part of the sockets. New ones are checked in the same round, or the next. */
   #lookAtSome(): void {
-    const nowMs = performance.now();
+    const { nowMs } = this.#time;
     for (let left = Math.ceil(this.#connections.size / PARTS_PER_SWEEP); left > 0; left--) {
       const { value: connection } = this.#round.next();
       if (connection) this.#lookAt(connection, nowMs);

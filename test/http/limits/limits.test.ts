@@ -253,6 +253,18 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(connections.map(() => "silence"));
   });
 
+  test("is not taken for gone because the server itself was absent", async () => {
+    const { edge, struck } = openLimited({ pingMs: 1000 });
+    await using _ = edge;
+    using socket = await TestSocket.open(edge.url);
+    await edge.bus.publish("a", 1);
+    await socket.nextJson();
+    Bun.sleepSync(2500);
+    const { id } = await publish(edge.url, "marker");
+    expect((await socket.nextJson<{ id: number }>()).id).toBe(id);
+    expect(struck).toEqual([]);
+  });
+
   test("is disconnected while messages flow to it, and one that responds stays", async () => {
     const { edge, struck } = openLimited({ pingMs: 200 });
     await using _ = edge;
