@@ -20,6 +20,11 @@ const HEADER_BYTES = 100;
 /** The header, and enough of the first tree to see whether it contains anything. */
 const FIRST_PAGE_BYTES = 108;
 
+/** Offset of the version for writing in the header, and after it that for reading. Both are always the same. */
+const VERSIONS_OFFSET = 18;
+/** 1: without a write-ahead log, as in a backup until it is opened; 2: with one. */
+const FILE_VERSIONS = [1, 2];
+
 /** What the bytes of a history file show. */
 export interface Inspection {
   /** The file is missing or empty, or contains nothing: a history can be created in it. */
@@ -66,7 +71,10 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   // A commit that is only in the write-ahead log counts.
   const first = wal?.firstPage ?? bytes;
   const isNew = isUnused(first);
-  if (!isNew) refuseForeign(path, first, newestVersion);
+  if (!isNew) {
+    refuseForeign(path, first, newestVersion);
+    refuseDamagedVersions(path, bytes);
+  }
   if (wal === undefined && fileBytes < pageCountOf(first) * pageSize) {
     throw new FileError(
       `${path} is truncated: ${fileBytes} of ${pageCountOf(first) * pageSize} bytes: restore a backup`,
@@ -138,6 +146,18 @@ function refuseForeign(path: string, first: Buffer, newestVersion: number): void
       `${path} has schema version ${version}, newer than the ${newestVersion} that this eventbus knows: use the eventbus that wrote it, or a newer one`,
     );
   }
+}
+
+/**
+ * Throws if the versions in the header of the file are damaged. SQLite would open the file for reading only, or without
+ * its write-ahead log, and so without the commits in it.
+ */
+function refuseDamagedVersions(path: string, bytes: Buffer): void {
+  const [toWrite, toRead] = [bytes.readUInt8(VERSIONS_OFFSET), bytes.readUInt8(VERSIONS_OFFSET + 1)];
+  if (toWrite === toRead && FILE_VERSIONS.includes(toWrite)) return;
+  throw new FileError(
+    `${path} is damaged: its header has the versions ${toWrite} and ${toRead}, which no history has: restore a backup`,
+  );
 }
 
 /**

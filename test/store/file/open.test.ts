@@ -12,11 +12,13 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { BusError } from "../../../src/bus/errors.ts";
+import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { APPLICATION_ID } from "../../../src/store/file/file-inspection.ts";
 import { drafts } from "../../contract/log-driver.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
+import { flipped } from "../flip.ts";
 import { eventbus, holdInAnotherProcess } from "../other-process.ts";
 
 let folder: TempFolder;
@@ -171,6 +173,16 @@ describe("opening rejects, and leaves untouched,", () => {
     const path = await makeHistory();
     truncateSync(path, 8192);
     expect(refusalOf(path)).toMatch(/is truncated: 8192 of \d+ bytes: restore a backup$/);
+  });
+
+  test.each([
+    ["for writing", 18],
+    ["for reading", 19],
+  ])("a damaged version %s in its header, and says what it is", async (_, offset) => {
+    const path = await makeHistory();
+    writeFileSync(path, flipped(readFileSync(path), offset * 8));
+    expect(refusalOf(path)).toMatch(/ is damaged: its header has the versions (3 and 2|2 and 3), /);
+    expect(checkFile(path, { onDamage: () => {} })).rejects.toThrow("is damaged: its header");
   });
 
   test("a folder", () => {
