@@ -70,6 +70,7 @@ export class InterestTable {
   /** Calls each matching interest with each event, then ends the batch for those that received any. */
   deliver(batch: readonly Event[]): void {
     this.#batch++;
+    if (this.#entries.size === 0) return;
     const touched: Entry[] = [];
     for (const event of batch) {
       for (const entry of this.#wanting(event.topic)) {
