@@ -45,7 +45,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     const wrong = connected({ ...settingsOf(server.url), token: "wrong" }, failed.resolve, abort.signal);
     expect(await failed.promise).toContain("Authorization Violation");
     abort.abort();
-    expect(wrong).rejects.toThrow("aborted");
+    await expect(wrong).rejects.toThrow("aborted");
     await using connection = await connected({ ...settingsOf(server.url), token: "right" });
     await connection.nats.flush();
   });
@@ -63,7 +63,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     const doubting = connected(settingsOf(server.url.replace("nats:", "tls:")), failed.resolve, abort.signal);
     expect(await failed.promise).toContain("self signed certificate");
     abort.abort();
-    expect(doubting).rejects.toThrow("aborted");
+    await expect(doubting).rejects.toThrow("aborted");
   });
 
   test("is not made without TLS where TLS was asked for", async () => {
@@ -73,7 +73,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     const plain = connected(settingsOf(server.url.replace("nats:", "tls:")), failed.resolve, abort.signal);
     expect(await failed.promise).toContain("tls");
     abort.abort();
-    expect(plain).rejects.toThrow("aborted");
+    await expect(plain).rejects.toThrow("aborted");
   });
 });
 

@@ -132,7 +132,7 @@ export class NatsServer implements AsyncDisposable {
 }
 
 /** A port of this machine that nothing listens on now. */
-function freePort(): number {
+export function freePort(): number {
   const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
   const { port } = listener;
   listener.stop(true);
@@ -145,7 +145,7 @@ function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOption
     `listen: "127.0.0.1:${port}"`,
     `http: "127.0.0.1:${monitorPort}"`,
     `max_payload: ${options.maxPayload ?? "16MB"}`,
-    `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: ${options.syncInterval ?? "always"} }`,
+    `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}" }`,
     options.config ?? "",
     "",
   ].join("\n");
