@@ -10,16 +10,18 @@ export interface TokenFile {
   readonly secrets: readonly string[];
 }
 
+const nothing = { publish: [], subscribe: [], isAdmin: false, isMonitor: false, expiresMs: undefined };
+
 /** Makes a history with so many tokens, which may all publish everywhere, by so many different sets of patterns. */
 export async function makeTokenFile(context: Context, tokens: number, scopes: number): Promise<TokenFile> {
   const path = join(mkdtempSync(join(context.folder, "tokens-")), "eventbus.db");
   const log = new SqliteEventLog(path, { durability: "os" });
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
+  await book.create({ ...nothing, name: "root", isAdmin: true });
   const secrets: string[] = [];
   for (let index = 0; index < tokens; index++) {
     const publish = ["site*.sensor*", `scope${index % scopes}.*`];
-    const spec = { name: `t${index}`, publish, subscribe: [], isAdmin: true, expiresMs: undefined };
-    secrets.push((await book.create(spec)).secret);
+    secrets.push((await book.create({ ...nothing, name: `t${index}`, publish })).secret);
   }
   await log.close();
   return { path, secrets };

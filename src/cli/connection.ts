@@ -134,8 +134,6 @@ export function adviceOn(error: EventBusError): string {
       return `${error.message}: pass one with --token or EVENTBUS_TOKEN`;
     case "token_invalid":
       return `${error.message}: is --token, or EVENTBUS_TOKEN, the right one?`;
-    case "scope_insufficient":
-      return `${error.message}: use a token that allows it`;
     case "protocol":
       return `${error.message}: is --url the address of an eventbus?`;
     default:

@@ -25,6 +25,7 @@ interface CreateOptions {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
   readonly admin?: boolean;
+  readonly monitor?: boolean;
   readonly expires?: Date;
 }
 
@@ -51,10 +52,8 @@ function createCommand(): Command {
     .argument("<name>", "its name: letters, digits, dots, - and _")
     .addOption(patterns("--publish", "topics that it may publish to; repeatable"))
     .addOption(patterns("--subscribe", "topics with events that it may read; repeatable"))
-    .option(
-      "--admin",
-      "allow it to prune, read topics and stats, and manage tokens; the first token must be an admin token",
-    )
+    .option("--admin", "allow it everything, and to manage tokens; the first token must be an admin token")
+    .option("--monitor", "allow it to read metrics, stats and topics, but no events")
     .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry));
   return withPlace(command).action(async (name: string, options: CreateOptions) => {
     const { secret, expires_at } = await at(command, (place) => place.create(name, options));
@@ -166,9 +165,9 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
   return {
     list: async () => book.list().map(tokenInfoOf),
-    create: async (name, { publish = [], subscribe = [], admin = false, expires }) => {
-      const spec = { name, publish, subscribe, isAdmin: admin, expiresMs: expires?.getTime() };
-      const { record, secret } = await book.create(spec);
+    create: async (name, { publish = [], subscribe = [], admin = false, monitor = false, expires }) => {
+      const grants = { publish, subscribe, isAdmin: admin, isMonitor: monitor };
+      const { record, secret } = await book.create({ name, ...grants, expiresMs: expires?.getTime() });
       return { ...tokenInfoOf(record), secret };
     },
     revoke: (name) => book.revoke(name),
@@ -177,12 +176,12 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
 }
 
 function tableOf(tokens: readonly TokenInfo[]): string {
-  const rows = tokens.map(({ name, publish, subscribe, admin, expires_at }) => [
+  const rows = tokens.map(({ name, publish, subscribe, admin, monitor, expires_at }) => [
     name,
     publish.join(" ") || "-",
     subscribe.join(" ") || "-",
-    admin ? "yes" : "no",
+    admin ? "admin" : monitor ? "monitor" : "-",
     expires_at ?? "never",
   ]);
-  return new Table("NAME", "PUBLISH", "SUBSCRIBE", "ADMIN", "EXPIRES").text(rows);
+  return new Table("NAME", "PUBLISH", "SUBSCRIBE", "ROLE", "EXPIRES").text(rows);
 }

@@ -40,6 +40,8 @@ export interface NewTokenOptions extends CallOptions {
   subscribe?: readonly string[] | undefined;
   /** Default false. */
   admin?: boolean | undefined;
+  /** Default: false. */
+  monitor?: boolean | undefined;
   /** Default: never. */
   expiresAt?: Date | undefined;
 }

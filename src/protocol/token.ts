@@ -5,8 +5,10 @@ export interface TokenInfo {
   publish: readonly string[];
   /** Patterns of the topics whose events may be seen. */
   subscribe: readonly string[];
-  /** May prune, see topics and stats, make a backup, and manage the tokens. */
+  /** May do everything: publish and read events of every topic, prune, make a backup, and manage the tokens. */
   admin: boolean;
+  /** May read metrics, stats and the list of topics, but no events. */
+  monitor: boolean;
   /** RFC 3339; `null` when it stays valid. */
   expires_at: string | null;
 }

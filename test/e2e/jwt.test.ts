@@ -8,7 +8,7 @@ import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
-const claim = { publish: ["a.*"], subscribe: ["a.*"], admin: false };
+const claim = { publish: ["a.*"], subscribe: ["a.*"], admin: false, monitor: false };
 
 type SigningKey = Parameters<SignJWT["sign"]>[0];
 
@@ -68,7 +68,11 @@ describe("a JSON Web Token of a shared secret", () => {
     await expectProblem(await fetch(`${binary.url}/api/events/history`), "token_missing");
     const admin = await sign({ alg: "HS256", key, claims: { eventbus: { admin: true } } });
     await expectOk(await ask(binary.url, admin, "/api/stats"));
-    await expectProblem(await ask(binary.url, admin), "scope_insufficient");
+    await expectOk(await ask(binary.url, admin));
+    await expectOk(await publish(binary.url, admin, "b.x"));
+    const monitor = await sign({ alg: "HS256", key, claims: { eventbus: { monitor: true } } });
+    await expectOk(await ask(binary.url, monitor, "/api/stats"));
+    await expectProblem(await ask(binary.url, monitor), "scope_insufficient");
     expect(binary.stderr).not.toContain(SECRET);
   });
 
@@ -92,6 +96,7 @@ describe("a JSON Web Token of a shared secret", () => {
       await sign({ alg: "HS256", key, claims: { eventbus: { publish: "*" } } }),
       await sign({ alg: "HS256", key, claims: { eventbus: { publish: ["["] } } }),
       await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, admin: "yes" } } }),
+      await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, monitor: null } } }),
       await sign({ alg: "HS256", key, claims: { eventbus: { ...claim, publsih: ["*"] } } }),
       "a.b.c",
       "x".repeat(9000),

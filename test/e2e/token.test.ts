@@ -54,10 +54,20 @@ describe("eventbus token, through a running server,", () => {
     await using binary = await Binary.start({ args: ["--log-level", "debug"] });
     const root = await made("root", "--admin", "--publish", "*", "--url", binary.url);
     const at = ["--url", binary.url, "--token", root];
-    const shop = await made("shop", "--publish", "orders.*", "--subscribe", "*", "--expires", "30d", ...at);
+    const shop = await made(
+      "shop",
+      "--publish",
+      "orders.*",
+      "--subscribe",
+      "*",
+      "--monitor",
+      "--expires",
+      "30d",
+      ...at,
+    );
     const list = await runBinary(["token", "list", ...at]);
     expect(list.stdout).toMatch(
-      /^NAME +PUBLISH +SUBSCRIBE +ADMIN +EXPIRES\nroot +\* +- +yes +never\nshop +orders\.\* +\* +no +20/,
+      /^NAME +PUBLISH +SUBSCRIBE +ROLE +EXPIRES\nroot +\* +- +admin +never\nshop +orders\.\* +\* +monitor +20/,
     );
     expect(list.stdout).not.toContain("ebt_");
     const env = { EVENTBUS_URL: binary.url, EVENTBUS_TOKEN: root };

@@ -7,6 +7,7 @@ import type { HttpServer } from "../../src/http/server.ts";
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
 import { openGate } from "../helpers/gate.ts";
+import { permissions } from "../helpers/permissions.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 import { type Committed, isIn } from "./check.ts";
 import type { Request } from "./line.ts";
@@ -190,8 +191,9 @@ export class World implements AsyncDisposable {
 
   async #makeTokens(): Promise<void> {
     const scopes = new Set<PatternText>(["*", ...this.#scenario.readers.map(({ scope = "*" }) => scope)]);
+    await this.#opened.tokens.create({ ...permissions, name: "root", isAdmin: true });
     for (const [index, scope] of [...scopes].entries()) {
-      const spec = { name: `t${index}`, publish: ["*"], subscribe: [scope], isAdmin: true, expiresMs: undefined };
+      const spec = { ...permissions, name: `t${index}`, publish: ["*"], subscribe: [scope] };
       this.#secrets.set(scope, (await this.#opened.tokens.create(spec)).secret);
     }
   }

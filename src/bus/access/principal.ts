@@ -2,8 +2,20 @@ import { BusError } from "../errors.ts";
 import type { Draft } from "../ports.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 
-/** The access that a call requires: none, to publish, to read events, or to administer the server. */
-export type Access = "public" | "publish" | "subscribe" | "admin";
+/** The access that a call requires: none, to publish, to read events, to read figures, or to administer the server. */
+export type Access = "public" | "publish" | "subscribe" | "monitor" | "admin";
+
+/** What a token, or the claim of a JSON Web Token, grants. */
+export interface Grants {
+  /** Patterns of the topics that may be published to. */
+  readonly publish: readonly string[];
+  /** Patterns of the topics whose events may be read. */
+  readonly subscribe: readonly string[];
+  /** Everything, publishing and reading included. */
+  readonly isAdmin: boolean;
+  /** Metrics, stats and the list of topics, but no events. */
+  readonly isMonitor: boolean;
+}
 
 /** The caller and its permissions. The same object as long as the permission is the same. */
 export interface Principal {
@@ -12,36 +24,48 @@ export interface Principal {
   readonly publish: Scope;
   readonly subscribe: Scope;
   readonly isAdmin: boolean;
+  readonly isMonitor: boolean;
   /** Expiry time, in milliseconds since 1970; undefined: never. */
   readonly expiresMs: number | undefined;
 }
 
 const everything = scopeOf(["*"]);
 
-/** Every caller of a bus that is open to all. Its name is empty. */
-export const anybody: Principal = {
-  name: "",
-  publish: everything,
-  subscribe: everything,
-  isAdmin: true,
-  expiresMs: undefined,
-};
+/** The principal with these permissions. Throws `pattern_invalid`. */
+export function principalOf(name: string, grants: Grants, expiresMs: number | undefined): Principal {
+  const { isAdmin, isMonitor } = grants;
+  const publish = scopeOf(grants.publish);
+  const subscribe = scopeOf(grants.subscribe);
+  if (!isAdmin) return { name, publish, subscribe, isAdmin, isMonitor, expiresMs };
+  return { name, publish: everything, subscribe: everything, isAdmin, isMonitor: true, expiresMs };
+}
 
-const WANTED: Readonly<Record<Exclude<Access, "public">, string>> = {
-  publish: "the token may not publish to any topic",
-  subscribe: "the token may not read events of any topic",
-  admin: "the token is not an admin token",
+/** Every caller of a bus that is open to all. Its name is empty. */
+export const anybody: Principal = principalOf(
+  "",
+  { publish: [], subscribe: [], isAdmin: true, isMonitor: true },
+  undefined,
+);
+
+/** What is missing, and the flag of `eventbus token create` that grants it. */
+const WANTED: Readonly<Record<Exclude<Access, "public">, readonly [missing: string, flag: string]>> = {
+  publish: ["the token may not publish to any topic", "--publish PATTERN"],
+  subscribe: ["the token may not read events of any topic", "--subscribe PATTERN"],
+  monitor: ["the token may not read metrics, stats and topics", "--monitor"],
+  admin: ["the token is not an admin token", "--admin"],
 };
 
 /** Throws `scope_insufficient` when the principal may not do anything of this kind. */
 export function requireAccess(principal: Principal, access: Access): void {
   if (access === "public" || allows(principal, access)) return;
-  throw new BusError("scope_insufficient", WANTED[access]);
+  const [missing, flag] = WANTED[access];
+  throw insufficient(missing, flag);
 }
 
-function allows({ isAdmin, publish, subscribe }: Principal, access: Exclude<Access, "public">): boolean {
-  if (access === "admin") return isAdmin;
-  return !(access === "publish" ? publish : subscribe).isNothing;
+function allows(principal: Principal, access: Exclude<Access, "public">): boolean {
+  if (access === "admin") return principal.isAdmin;
+  if (access === "monitor") return principal.isMonitor;
+  return !principal[access].isNothing;
 }
 
 /** Throws `scope_insufficient` if the principal may not publish to one of the topics. */
@@ -49,5 +73,10 @@ export function requirePublish({ publish }: Principal, drafts: readonly Draft[])
   const index = drafts.findIndex(({ topic }) => !publish.matches(topic));
   if (index < 0) return;
   const which = drafts.length === 1 ? "this topic" : `the topic of envelope ${index + 1}`;
-  throw new BusError("scope_insufficient", `the token may not publish to ${which}`);
+  throw insufficient(`the token may not publish to ${which}`, WANTED.publish[1]);
+}
+
+/** Names the command that would help. */
+function insufficient(missing: string, flag: string): BusError {
+  return new BusError("scope_insufficient", `${missing}: create one that may: eventbus token create NAME ${flag}`);
 }

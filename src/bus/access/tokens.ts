@@ -1,19 +1,13 @@
 import type { TokenInfo } from "../../protocol/token.ts";
 import { BusError } from "../errors.ts";
-import type { Principal } from "./principal.ts";
+import { type Grants, type Principal, principalOf } from "./principal.ts";
 import { RecentMap } from "./recent-map.ts";
-import { scopeOf } from "./scope.ts";
 import { hashOf, makeSecret } from "./secret.ts";
 
-/** What a token is created with. */
-export interface TokenSpec {
+/** What a token is created with: at most 64 patterns of each kind. */
+export interface TokenSpec extends Grants {
   /** 1 to 64 of letters, digits, `.`, `_` and `-`, the first one a letter or a digit. */
   readonly name: string;
-  /** Patterns of the topics that it may publish to, at most 64. */
-  readonly publish: readonly string[];
-  /** Patterns of the topics that it may read events of, at most 64. */
-  readonly subscribe: readonly string[];
-  readonly isAdmin: boolean;
   /** Expiry time, in milliseconds since 1970; undefined: never. */
   readonly expiresMs: number | undefined;
 }
@@ -166,7 +160,7 @@ export class TokenBook {
     return change;
   }
 
-  #requireUsable({ name, publish, subscribe, isAdmin, expiresMs }: TokenSpec): void {
+  #requireUsable({ name, publish, subscribe, isAdmin, isMonitor, expiresMs }: TokenSpec): void {
     if (!NAME.test(name)) {
       throw invalid(
         "name",
@@ -182,8 +176,8 @@ export class TokenBook {
     if (this.isEmpty && !isAdmin) {
       throw invalid("admin", "the first token must be an admin token, otherwise no other could be created");
     }
-    if (!isAdmin && publish.length === 0 && subscribe.length === 0) {
-      throw invalid("publish", "a token must allow something: to publish, to subscribe, or to be an admin");
+    if (!isAdmin && !isMonitor && publish.length === 0 && subscribe.length === 0) {
+      throw invalid("publish", "a token must allow something: to publish, to subscribe, to monitor, or to be an admin");
     }
     if (expiresMs !== undefined && expiresMs <= this.#options.clock()) {
       throw invalid("expires_at", "the expiry time of a token must be in the future");
@@ -227,21 +221,13 @@ export class TokenBook {
 }
 
 /** The public description of a token. */
-export function tokenInfoOf({ name, publish, subscribe, isAdmin, expiresMs }: TokenRecord): TokenInfo {
+export function tokenInfoOf({ name, publish, subscribe, isAdmin, isMonitor, expiresMs }: TokenRecord): TokenInfo {
   const expires_at = expiresMs === undefined ? null : new Date(expiresMs).toISOString();
-  return { name, publish, subscribe, admin: isAdmin, expires_at };
+  return { name, publish, subscribe, admin: isAdmin, monitor: isMonitor, expires_at };
 }
 
 function entryOf(record: TokenRecord): Entry {
-  const { name, publish, subscribe, isAdmin, expiresMs } = record;
-  const principal = {
-    name: `token ${name}`,
-    publish: scopeOf(publish),
-    subscribe: scopeOf(subscribe),
-    isAdmin,
-    expiresMs,
-  };
-  return { record, principal };
+  return { record, principal: principalOf(`token ${record.name}`, record, record.expiresMs) };
 }
 
 function invalid(parameter: string, detail: string): BusError {

@@ -283,11 +283,11 @@ function Log({ journal }: { readonly journal: Journal }) {
 
 function NotForThisToken() {
   return (
-    <Notice title="Health requires an admin token">
+    <Notice title="Health requires a monitor token">
       <p>
-        The server says how it is only to tokens that are <code>admin</code>. With this one you can still watch{" "}
-        <a href={routeTo("live")}>live events</a> and search <a href={routeTo("history")}>history</a>, as far as it may
-        see them.
+        Figures are for tokens that an admin creates with <code>eventbus token create NAME --monitor</code>, or{" "}
+        <code>--admin</code>. With this one you can still watch <a href={routeTo("live")}>live events</a> and search{" "}
+        <a href={routeTo("history")}>history</a>, as far as it may see them.
       </p>
     </Notice>
   );

@@ -168,11 +168,11 @@ function NothingFound({ question: { find, after } }: Pick<TopicAnswer, "question
 
 function NotForThisToken() {
   return (
-    <Notice title="Topics require an admin token">
+    <Notice title="Topics require a monitor token">
       <p>
-        The server lists topics only for tokens that are <code>admin</code>. With this one you can still watch{" "}
-        <a href={routeTo("live")}>live events</a> and search <a href={routeTo("history")}>history</a>, as far as it may
-        see them.
+        The list is for tokens that an admin creates with <code>eventbus token create NAME --monitor</code>, or{" "}
+        <code>--admin</code>. With this one you can still watch <a href={routeTo("live")}>live events</a> and search{" "}
+        <a href={routeTo("history")}>history</a>, as far as it may see them.
       </p>
     </Notice>
   );

@@ -8,9 +8,9 @@ import {
   type JWTVerifyOptions,
   jwtVerify,
 } from "jose";
-import type { Principal } from "../../bus/access/principal.ts";
+import { type Principal, principalOf } from "../../bus/access/principal.ts";
 import { RecentMap } from "../../bus/access/recent-map.ts";
-import { type Scope, scopeOf } from "../../bus/access/scope.ts";
+import { scopeOf } from "../../bus/access/scope.ts";
 import { MAX_TOKEN_PATTERNS } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
 import type { JwtVerifier } from "./gate.ts";
@@ -68,7 +68,7 @@ export class KeyedVerifier implements JwtVerifier {
       const { payload } = await (typeof key === "function"
         ? verifyBySet(jwt, key, options)
         : jwtVerify(jwt, key, options));
-      return this.#remember(jwt, principalOf(jwt, payload));
+      return this.#remember(jwt, bearerOf(jwt, payload));
     } catch (error) {
       throw this.#refusalOf(error);
     }
@@ -146,21 +146,21 @@ function isUnreachable(error: errors.JOSEError): boolean {
  * Who the claims say the bearer is. Without a subject, tokens of the same claims are one principal: the bytes of a token
  * say less, as base64url and signatures can be written in several ways.
  */
-function principalOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
+function bearerOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
   const claim = typeof eventbus === "object" && eventbus !== null && !Array.isArray(eventbus) ? eventbus : undefined;
   if (claim === undefined) throw invalid('the token needs a claim "eventbus":{"publish":[…],"subscribe":[…]}');
-  const { publish, subscribe, admin = false, ...rest } = claim as Record<string, unknown>;
-  if (typeof admin !== "boolean") throw invalid("eventbus.admin in the token must be true or false");
+  const { publish, subscribe, admin, monitor, ...rest } = claim as Record<string, unknown>;
   if (Object.keys(rest).length > 0)
-    throw invalid("eventbus in the token may contain only publish, subscribe and admin");
-  const who = sub === undefined ? claimsOf(jwt) : JSON.stringify([iss, sub]);
-  return {
-    name: `jwt ${Bun.CryptoHasher.hash("sha256", who, "hex")}`,
-    publish: claimedScope("publish", publish),
-    subscribe: claimedScope("subscribe", subscribe),
-    isAdmin: admin,
-    expiresMs: (exp + CLOCK_TOLERANCE_SECONDS) * 1000,
+    throw invalid("eventbus in the token may contain only publish, subscribe, admin and monitor");
+  const grants = {
+    publish: claimedPatterns("publish", publish),
+    subscribe: claimedPatterns("subscribe", subscribe),
+    isAdmin: claimedSwitch("admin", admin),
+    isMonitor: claimedSwitch("monitor", monitor),
   };
+  const who = sub === undefined ? claimsOf(jwt) : JSON.stringify([iss, sub]);
+  const name = `jwt ${Bun.CryptoHasher.hash("sha256", who, "hex")}`;
+  return principalOf(name, grants, (exp + CLOCK_TOLERANCE_SECONDS) * 1000);
 }
 
 /** The claims of a verified token, decoded. */
@@ -168,15 +168,21 @@ function claimsOf(jwt: string): Uint8Array {
   return base64url.decode(jwt.split(".")[1] ?? "");
 }
 
-function claimedScope(name: string, value: unknown = []): Scope {
+function claimedSwitch(name: string, value: unknown = false): boolean {
+  if (typeof value === "boolean") return value;
+  throw invalid(`eventbus.${name} in the token must be true or false`);
+}
+
+function claimedPatterns(name: string, value: unknown = []): readonly string[] {
   if (!Array.isArray(value) || value.length > MAX_TOKEN_PATTERNS || !value.every((one) => typeof one === "string")) {
     throw invalid(`eventbus.${name} in the token must be an array of at most ${MAX_TOKEN_PATTERNS} patterns`);
   }
   try {
-    return scopeOf(value);
+    scopeOf(value);
   } catch (error) {
     throw new BusError("token_invalid", `eventbus.${name} in the token contains a malformed pattern`, { cause: error });
   }
+  return value;
 }
 
 function invalid(detail: string): BusError {

@@ -94,7 +94,10 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   token_missing: { detail: "send a token: Authorization: Bearer ebt_…" },
   token_invalid: { detail: "the token is not known: it may have been revoked" },
-  scope_insufficient: { detail: "the token may not publish to this topic" },
+  scope_insufficient: {
+    detail:
+      "the token may not publish to this topic: create one that may: eventbus token create NAME --publish PATTERN",
+  },
   origin_forbidden: {
     detail: "this origin is not allowed: to allow it, start the server with --allowed-origin",
   },

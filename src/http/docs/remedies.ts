@@ -38,7 +38,8 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
   },
   scope_insufficient: {
     meaning: "The token is valid, but does not allow this.",
-    remedy: "Use a token with patterns that cover the topic, or an admin token if the call requires one.",
+    remedy:
+      "`detail` names the command that creates a token with the missing permission. For a JSON Web Token, add it to the claim `eventbus`.",
   },
   origin_forbidden: {
     meaning: "The request came from a web page of another origin, or its `Host` is not one of the server's names.",

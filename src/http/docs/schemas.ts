@@ -103,7 +103,11 @@ const tokenProperties = {
   },
   publish: patterns("Topics that the token may publish to."),
   subscribe: patterns("Topics with events that the token may read."),
-  admin: { type: "boolean", description: "May prune, read topics and stats, and manage tokens." },
+  admin: {
+    type: "boolean",
+    description: "May do everything, also publish and read events of every topic, and manage tokens.",
+  },
+  monitor: { type: "boolean", description: "May read metrics, stats and topics, but no events." },
   expires_at: {
     type: "string",
     format: "date-time",

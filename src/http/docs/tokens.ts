@@ -7,9 +7,17 @@ export const shopToken: TokenInfo = {
   publish: ["orders.*"],
   subscribe: ["orders.*", "prices.*"],
   admin: false,
+  monitor: false,
   expires_at: "2026-12-23T14:30:00.000Z",
 };
-const adminToken: TokenInfo = { name: "ops", publish: [], subscribe: ["*"], admin: true, expires_at: null };
+const adminToken: TokenInfo = {
+  name: "ops",
+  publish: [],
+  subscribe: [],
+  admin: true,
+  monitor: false,
+  expires_at: null,
+};
 const secret = "ebt_VhJ0mU1c9cYtq2bL5s8Xn4wRk7PzAeQfGdTi3oB6yHs";
 export const newToken: NewToken = { ...shopToken, secret };
 

@@ -30,14 +30,14 @@ export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate): Route[
     route({
       method: "GET",
       path: "/api/stats",
-      access: "admin",
+      access: "monitor",
       docs: statsDocs,
       handle: () => json(service.stats()),
     }),
     route({
       method: "GET",
       path: "/metrics",
-      access: "admin",
+      access: "monitor",
       docs: metricsDocs,
       handle: () => metrics(service),
     }),

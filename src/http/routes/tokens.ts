@@ -14,7 +14,7 @@ import { arrayBody } from "../response/array-body.ts";
 import { type Route, route } from "./route.ts";
 
 const TOKENS_PATH = "/api/tokens";
-const MEMBERS = ["name", "publish", "subscribe", "admin", "expires_at"] as const;
+const MEMBERS = ["name", "publish", "subscribe", "admin", "monitor", "expires_at"] as const;
 /** Tokens that are serialized in one turn of the loop: a few milliseconds if each has 128 long patterns. */
 const TOKENS_A_TURN = 100;
 /** Room for 128 patterns of 256 characters. */
@@ -88,21 +88,22 @@ function parseTokenSpec(text: string): TokenSpec {
     name,
     publish: patternsOf(members, "publish"),
     subscribe: patternsOf(members, "subscribe"),
-    isAdmin: adminOf(members),
+    isAdmin: switchOf(members, "admin"),
+    isMonitor: switchOf(members, "monitor"),
     expiresMs: expiryOf(members),
   };
 }
 
 function patternsOf(members: Members, name: "publish" | "subscribe"): string[] {
-  const value = members.value(name) ?? [];
+  const value = members.raw(name) === undefined ? [] : members.value(name);
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
   throw invalid(name, `${name} must be an array of patterns: ["orders.*"]`);
 }
 
-function adminOf(members: Members): boolean {
-  const value = members.value("admin") ?? false;
+function switchOf(members: Members, name: "admin" | "monitor"): boolean {
+  const value = members.raw(name) === undefined ? false : members.value(name);
   if (typeof value === "boolean") return value;
-  throw invalid("admin", "admin must be true or false");
+  throw invalid(name, `${name} must be true or false`);
 }
 
 function expiryOf(members: Members): number | undefined {

@@ -27,7 +27,7 @@ export function topicsRoute(bus: Bus, waiting: Waiting): Route {
   return route({
     method: "GET",
     path: "/api/topics",
-    access: "admin",
+    access: "monitor",
     query: topicsQuery,
     docs: topicsDocs,
     handle: ({ request, query }) => topics(bus, waiting, request, query),

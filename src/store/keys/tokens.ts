@@ -5,7 +5,7 @@ import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 
 /** The columns of {@link TokenRow}. */
-export const TOKEN_COLUMNS = "name, hash, publish, subscribe, admin, created_at, expires_at, checksum";
+export const TOKEN_COLUMNS = "name, hash, publish, subscribe, admin, monitor, created_at, expires_at, checksum";
 
 export interface TokenRow {
   readonly name: string;
@@ -13,6 +13,7 @@ export interface TokenRow {
   readonly publish: string;
   readonly subscribe: string;
   readonly admin: number;
+  readonly monitor: number;
   readonly created_at: number;
   readonly expires_at: number | null;
   readonly checksum: number;
@@ -39,7 +40,7 @@ export class TokenTable implements TokenStore {
 
   constructor({ database, damage, write, expected }: TokenTableOptions) {
     this.#write = write;
-    this.#insert = database.prepare(`insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = database.prepare(`insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#delete = database.prepare("delete from token where name = ?");
     this.#meta = new Meta(database);
     const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
@@ -62,15 +63,16 @@ export class TokenTable implements TokenStore {
     return this.#records;
   }
 
-  async add({ name, hash, publish, subscribe, isAdmin, createdMs, expiresMs }: TokenRecord): Promise<void> {
+  async add(record: TokenRecord): Promise<void> {
     const row = {
-      name,
-      hash: Buffer.from(hash, "hex"),
-      publish: JSON.stringify(publish),
-      subscribe: JSON.stringify(subscribe),
-      admin: Number(isAdmin),
-      created_at: createdMs,
-      expires_at: expiresMs ?? null,
+      name: record.name,
+      hash: Buffer.from(record.hash, "hex"),
+      publish: JSON.stringify(record.publish),
+      subscribe: JSON.stringify(record.subscribe),
+      admin: Number(record.isAdmin),
+      monitor: Number(record.isMonitor),
+      created_at: record.createdMs,
+      expires_at: record.expiresMs ?? null,
     };
     this.#change(() => {
       this.#insert.run(...Object.values(row), checksumOf(row));
@@ -106,6 +108,7 @@ function recordOf(row: TokenRow): TokenRecord {
     publish: patternsOf(row.publish),
     subscribe: patternsOf(row.subscribe),
     isAdmin: row.admin === 1,
+    isMonitor: row.monitor === 1,
     createdMs: row.created_at,
     expiresMs: row.expires_at ?? undefined,
   };
@@ -118,7 +121,7 @@ function patternsOf(json: string): string[] {
 }
 
 function checksumOf(row: Omit<TokenRow, "checksum">): number {
-  const { name, hash, publish, subscribe, admin, created_at, expires_at } = row;
+  const { name, hash, publish, subscribe, admin, monitor, created_at, expires_at } = row;
   const hex = Buffer.from(hash).toString("hex");
-  return Bun.hash.crc32(JSON.stringify([name, hex, publish, subscribe, admin, created_at, expires_at]));
+  return Bun.hash.crc32(JSON.stringify([name, hex, publish, subscribe, admin, monitor, created_at, expires_at]));
 }

@@ -5,6 +5,7 @@ import type { NewToken } from "../../../src/protocol/token.ts";
 import { openEdge } from "../../helpers/edge.ts";
 import { exchange, expectOk, expectProblem, publish, RawConnection, requestText } from "../../helpers/http.ts";
 import { callsOf, type OpenApi } from "../../helpers/openapi.ts";
+import { permissions } from "../../helpers/permissions.ts";
 import { startService, type TestService } from "../../helpers/service.ts";
 import { TestSocket } from "../../helpers/socket.ts";
 
@@ -13,18 +14,14 @@ interface Asked {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
   readonly admin?: boolean;
+  readonly monitor?: boolean;
   readonly expires_at?: string;
 }
 
 /** A service with an admin, who may do everything. */
 async function guarded(): Promise<{ service: TestService; admin: string }> {
   const service = await startService();
-  const { secret } = await make(service.url, undefined, {
-    name: "root",
-    publish: ["*"],
-    subscribe: ["*"],
-    admin: true,
-  });
+  const { secret } = await make(service.url, undefined, { name: "root", admin: true });
   return { service, admin: secret };
 }
 
@@ -55,6 +52,7 @@ function send(url: string, topic: string, secret?: string, key?: string): Promis
 function accessOf(method: string, path: string): Access {
   if (["/healthz", "/readyz", "/swagger/json", "/asyncapi.json"].includes(path)) return "public";
   if (path.startsWith("/api/events/publish")) return "publish";
+  if (["/metrics", "/api/stats", "/api/topics"].includes(path)) return "monitor";
   return path.startsWith("/api/events/") && method === "GET" ? "subscribe" : "admin";
 }
 
@@ -78,11 +76,19 @@ describe("with no token", () => {
       await answer.body?.cancel();
     }
     const seer = await make(service.url, admin, { subscribe: ["*"] });
+    const monitor = await make(service.url, admin, { name: "prometheus", monitor: true });
     for (const { method, path } of callsOf(document)) {
       const access = accessOf(method, path);
-      if (access !== "publish" && access !== "admin") continue;
-      const init = { method, headers: bearer(seer.secret) };
-      await expectProblem(await fetch(`${service.url}${path.replace(/\{.*\}/, "1")}`, init), "scope_insufficient");
+      if (access === "public") continue;
+      const address = `${service.url}${path.replace(/\{.*\}/, "1")}`;
+      const wrong = [...(access === "subscribe" ? [] : [seer]), ...(access === "monitor" ? [] : [monitor])];
+      for (const { secret } of wrong) {
+        const { detail } = await expectProblem(
+          await fetch(address, { method, headers: bearer(secret) }),
+          "scope_insufficient",
+        );
+        expect(detail).toContain(`eventbus token create NAME --${access}`);
+      }
     }
   });
 
@@ -91,8 +97,7 @@ describe("with no token", () => {
     await using edge = openEdge({ notReady: () => full });
     const before = await expectProblem(await get(edge.url, "/readyz"), "storage_full");
     expect(before.detail).toBe(full.message);
-    const spec = { publish: [], subscribe: [], isAdmin: true, expiresMs: undefined };
-    const { secret } = await edge.tokens.create({ name: "root", ...spec });
+    const { secret } = await edge.tokens.create({ ...permissions, name: "root", isAdmin: true });
     for (const one of [undefined, secret]) {
       const { detail } = await expectProblem(await get(edge.url, "/readyz", one), "storage_full");
       expect(detail).toBe("the server cannot accept publishes: see its log");
@@ -149,6 +154,37 @@ describe("a token", () => {
     const toPath = { method: "POST", headers: bearer(secret), body: "1" };
     expect((await fetch(`${service.url}/api/events/publish/orders.x`, toPath)).status).toBe(200);
     expect((await fetch(`${service.url}/api/events/publish/prices.x`, toPath)).status).toBe(403);
+  });
+
+  test("for an admin allows everything, also beside patterns that are narrower", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const narrow = await make(service.url, admin, { admin: true, publish: ["a.*"], subscribe: ["a.*"] });
+    for (const secret of [admin, narrow.secret]) {
+      using socket = await TestSocket.open(service.url, "", bearer(secret));
+      await expectOk(await send(service.url, "b.x", secret));
+      expect(await socket.nextJson()).toMatchObject({ topic: "b.x" });
+      expect(await expectOk<object[]>(await get(service.url, "/api/events/history?last=1", secret))).toHaveLength(1);
+      for (const path of ["/api/stats", "/api/topics", "/api/tokens", "/metrics", "/api/backup"]) {
+        const answer = await get(service.url, path, secret);
+        expect({ path, status: answer.status }).toEqual({ path, status: 200 });
+        await answer.body?.cancel();
+      }
+    }
+  });
+
+  test("for a monitor allows metrics, stats and topics, and no event by any way", async () => {
+    const { service, admin } = await guarded();
+    await using _ = service;
+    const { secret } = await make(service.url, admin, { monitor: true });
+    for (const path of ["/metrics", "/api/stats", "/api/topics"]) {
+      expect((await get(service.url, path, secret)).status).toBe(200);
+    }
+    for (const path of ["/api/events/history", "/api/events/1", "/api/events/stream", "/api/tokens"]) {
+      await expectProblem(await get(service.url, path, secret), "scope_insufficient");
+    }
+    await expectProblem(await send(service.url, "a", secret), "scope_insufficient");
+    expect(TestSocket.open(service.url, "", bearer(secret))).rejects.toThrow("not opened");
   });
 
   test("publishes many at once or, if it may not publish one of them, none", async () => {

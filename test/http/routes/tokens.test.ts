@@ -2,17 +2,16 @@ import { describe, expect, test } from "bun:test";
 import type { NewToken, TokenInfo } from "../../../src/protocol/token.ts";
 import { openEdge } from "../../helpers/edge.ts";
 import { expectOk, expectProblem } from "../../helpers/http.ts";
+import { permissions } from "../../helpers/permissions.ts";
 import { startService, type TestService } from "../../helpers/service.ts";
 
-const root = { name: "root", publish: [], subscribe: ["*"], admin: true };
+const root = { name: "root", publish: [], subscribe: ["*"], admin: true, monitor: false };
 
 function ask(service: TestService, method: string, path = "", body?: unknown, secret = ""): Promise<Response> {
   const headers = { Authorization: `Bearer ${secret}` };
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return fetch(`${service.url}/api/tokens${path}`, { method, headers, ...(body === undefined ? {} : { body: text }) });
 }
-
-const spec = { publish: [], subscribe: [], isAdmin: false, expiresMs: undefined };
 
 describe("/api/tokens", () => {
   test("makes, lists and revokes tokens; a secret is told once", async () => {
@@ -27,6 +26,7 @@ describe("/api/tokens", () => {
       publish: ["a.*"],
       subscribe: [],
       admin: false,
+      monitor: true,
       expires_at: "2100-01-01T00:00:00.000Z",
     };
     await ask(service, "POST", "", shop, secret);
@@ -38,9 +38,9 @@ describe("/api/tokens", () => {
 
   test("lists many tokens, by name, in an answer that is sent in pieces", async () => {
     await using edge = openEdge();
-    const { secret } = await edge.tokens.create({ ...spec, name: "root", isAdmin: true });
+    const { secret } = await edge.tokens.create({ ...permissions, name: "root", isAdmin: true });
     const names = Array.from({ length: 1000 }, (_, index) => `t${index}`);
-    for (const name of names) await edge.tokens.create({ ...spec, name, publish: [`site.${name}.*`] });
+    for (const name of names) await edge.tokens.create({ ...permissions, name, publish: [`site.${name}.*`] });
     const response = await fetch(`${edge.url}/api/tokens`, { headers: { Authorization: `Bearer ${secret}` } });
     const listed = await expectOk<TokenInfo[]>(response);
     expect(listed.map(({ name }) => name)).toEqual(["root", ...names].sort());
@@ -61,6 +61,9 @@ describe("/api/tokens", () => {
     ["parameter_invalid", { name: "a b", admin: true }, "letters, digits"],
     ["parameter_invalid", { name: "", admin: true }, "letters, digits"],
     ["parameter_invalid", { name: "a", admin: "yes" }, "true or false"],
+    ["parameter_invalid", { name: "a", admin: null }, "true or false"],
+    ["parameter_invalid", { name: "a", admin: true, monitor: null }, "true or false"],
+    ["parameter_invalid", { name: "a", admin: true, publish: null }, "array of patterns"],
     ["parameter_invalid", { name: "a", admin: true, publish: "*" }, "array of patterns"],
     ["parameter_invalid", { name: "a", admin: true, publish: Array(65).fill("a") }, "at most 64"],
     ["parameter_invalid", { name: "a", admin: true, expires_at: "tomorrow" }, "RFC 3339"],

@@ -53,7 +53,16 @@ export class Original {
       await log.append(one, id % 20 === 0 ? { idempotencyKey: `k${id}` } : {});
       if (`k${id}` === KEY) repeated = one;
     }
-    log.tokens.add({ name: "t", hash: "00", publish: [], subscribe: ["*"], isAdmin: true, createdMs: 1, expiresMs: 2 });
+    log.tokens.add({
+      name: "t",
+      hash: "00",
+      publish: [],
+      subscribe: ["*"],
+      isAdmin: true,
+      isMonitor: true,
+      createdMs: 1,
+      expiresMs: 2,
+    });
     await log.prune({ maxHistory: LAST - FIRST + 1 }, clock.nowMs);
     const original = new Original(log, repeated);
     await log.close();

@@ -120,7 +120,16 @@ describe("a copy of a history", () => {
   test("has every row of every table that the schema has", async () => {
     const log = new SqliteEventLog(folder.file(), { durability: "os" }, { endsInterval: 16 });
     for (const n of range(1, 100)) await log.append([draft(`topic.${n}`, n, "source")], { idempotencyKey: `key ${n}` });
-    log.tokens.add({ name: "t", hash: "00", publish: [], subscribe: ["*"], isAdmin: true, createdMs: 1, expiresMs: 2 });
+    log.tokens.add({
+      name: "t",
+      hash: "00",
+      publish: [],
+      subscribe: ["*"],
+      isAdmin: true,
+      isMonitor: true,
+      createdMs: 1,
+      expiresMs: 2,
+    });
     await log.close();
     const source = openSnapshot(folder.file());
     await copyHistory(source, { floor: 1, head: 100 }, folder.file("copy.db"));

@@ -3,10 +3,11 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { TokenBook } from "../../../src/bus/access/tokens.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import { permissions } from "../../helpers/permissions.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 
-const root = { name: "root", publish: ["*"], subscribe: ["a.*", "b"], isAdmin: true, expiresMs: 4_000_000_000_000 };
-const shop = { ...root, name: "shop", isAdmin: false, expiresMs: undefined };
+const shop = { ...permissions, name: "shop", publish: ["*"], subscribe: ["a.*", "b"], isMonitor: true };
+const root = { ...shop, name: "root", isAdmin: true, isMonitor: false, expiresMs: 4_000_000_000_000 };
 
 let folder: TempFolder;
 let damage: string[];
@@ -92,6 +93,7 @@ describe("a token that is damaged in the file", () => {
   test.each([
     "update token set subscribe = '[\"*\"]' where name = 'shop'",
     "update token set admin = 1 where name = 'shop'",
+    "update token set monitor = 0 where name = 'shop'",
     "update token set expires_at = 1 where name = 'shop'",
     "update token set hash = x'00' where name = 'shop'",
   ])("is not accepted, and is told: %s", async (statement) => {

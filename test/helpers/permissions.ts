@@ -1,0 +1,10 @@
+import type { TokenSpec } from "../../src/bus/access/tokens.ts";
+
+/** A token that may do nothing and never expires: tests add what it needs. */
+export const permissions: Omit<TokenSpec, "name"> = {
+  publish: [],
+  subscribe: [],
+  isAdmin: false,
+  isMonitor: false,
+  expiresMs: undefined,
+};
