@@ -1,6 +1,5 @@
 import { BusError } from "./bus/errors.ts";
 import { DEFAULT_MAX_WAITING_BYTES } from "./http/limits/waiting.ts";
-import { isServiceLink } from "./service-links.ts";
 import {
   choice,
   duration,
@@ -170,7 +169,7 @@ export type Origin = "flag" | "environment" | "file" | "default";
 export interface Resolved {
   readonly config: Config;
   readonly origins: Readonly<Record<Key, Origin>>;
-  /** Variables that were passed over, as they describe another container: see `isServiceLink`. */
+  /** Variables that were passed over, as they describe another container: see `LINK_NAME`. */
   readonly passedOver: readonly string[];
 }
 
@@ -265,4 +264,13 @@ function refuseUnknown(environment: Environment): void {
     const hint = guess === undefined ? "" : `; did you mean ${guess}?`;
     throw new BusError("parameter_unknown", `the environment variable ${name} is not known${hint}`);
   }
+}
+
+/** What Docker's links and Kubernetes set in containers that stand beside one, or a Service, called `eventbus`. */
+const LINK_NAME = /^EVENTBUS_(?:SERVICE_.*|PORT_.*|ENV_.*|NAME)$/;
+const LINK_PORT = /^(?:tcp|udp|sctp):\/\//;
+
+/** Whether a variable describes another container, and is none of our settings though it looks like one. */
+function isServiceLink(name: string, value: string | undefined): boolean {
+  return LINK_NAME.test(name) || (name === "EVENTBUS_PORT" && value !== undefined && LINK_PORT.test(value));
 }

@@ -4,8 +4,17 @@ import type { Behind } from "./bus/delivery/behind.ts";
 import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
 
+/** Figures of the storage, each as of now. */
+export interface LogFigures {
+  /** Appends that are waiting for their commit. */
+  readonly queueDepth: number;
+  readonly walBytes: number;
+  /** Idempotency keys forgotten because there were too many, since the log was opened. */
+  readonly keysForgotten: number;
+}
+
 /** Values besides those of the bus, read when metrics are requested. */
-export interface MetricsParts {
+export interface MetricsOptions {
   readonly bus: Bus;
   readonly published: () => number;
   readonly subscribers: () => Readonly<Record<string, { readonly live: number; readonly replay: number }>>;
@@ -13,9 +22,7 @@ export interface MetricsParts {
   readonly replay: () => Readonly<Record<Distance, Behind>> & { readonly share: number };
   /** Bytes that wait for readers. */
   readonly waitingBytes: () => number;
-  readonly queueDepth: () => number;
-  readonly walBytes: () => number;
-  readonly keysForgotten: () => number;
+  readonly figures: LogFigures;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -26,9 +33,9 @@ export class Metrics {
   readonly #registry = new Registry();
   #text: Promise<string> | undefined;
 
-  constructor(parts: MetricsParts) {
-    const { meter } = parts.bus;
-    this.#counter("published_events", "Events committed since the server started.", () => [[{}, parts.published()]]);
+  constructor({ bus, published, subscribers, replay, waitingBytes, figures }: MetricsOptions) {
+    const { meter } = bus;
+    this.#counter("published_events", "Events committed since the server started.", () => [[{}, published()]]);
     this.#counter("published_characters", "Characters of JSON in the events committed.", () => [
       [{}, meter.publishedCharacters],
     ]);
@@ -45,7 +52,7 @@ export class Metrics {
     this.#counter(
       "forgotten_keys",
       "Idempotency keys forgotten early, because there were more than --max-keys.",
-      () => [[{}, parts.keysForgotten()]],
+      () => [[{}, figures.keysForgotten]],
     );
     this.#counter("auth_failures", "Requests that failed authentication or authorization, by reason.", () =>
       tallied("reason", meter.authFailures),
@@ -69,7 +76,8 @@ export class Metrics {
         return [{ method, route, status }, histogram];
       }),
     );
-    this.#gauges(parts);
+    this.#addReplays({ subscribers, replay, waitingBytes });
+    this.#addHistory(bus, figures);
     this.#addProcess();
   }
 
@@ -101,7 +109,7 @@ export class Metrics {
     }
   }
 
-  #gauges({ bus, subscribers, replay, waitingBytes, queueDepth, walBytes }: MetricsParts): void {
+  #addReplays({ subscribers, replay, waitingBytes }: Omit<MetricsOptions, "bus" | "figures" | "published">): void {
     this.#gauge("subscribers", "Current subscribers, by transport and state.", () =>
       Object.entries(subscribers()).flatMap(([transport, { live, replay }]): Sample[] => [
         [{ transport, state: "live" }, live],
@@ -124,13 +132,16 @@ export class Metrics {
     this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", () => [
       [{}, waitingBytes()],
     ]);
-    this.#gauge("queue_depth", "Publishes waiting for their commit.", () => [[{}, queueDepth()]]);
+  }
+
+  #addHistory(bus: Bus, figures: LogFigures): void {
+    this.#gauge("queue_depth", "Publishes waiting for their commit.", () => [[{}, figures.queueDepth]]);
     this.#gauge("history_events", "Events in the history.", () => [[{}, bus.head - bus.floor + 1]]);
     this.#gauge("database_used_bytes", "Bytes of the database that are in use.", () => [[{}, bus.size().usedBytes]]);
     this.#gauge("database_bytes", "Bytes of the database on disk, including its write-ahead log.", () => [
       [{}, bus.size().fileBytes],
     ]);
-    this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, walBytes()]]);
+    this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, figures.walBytes]]);
     this.#gauge("ready", "1 when the history is intact and accepts publishes.", () => [
       [{}, bus.health().state === "ok" ? 1 : 0],
     ]);

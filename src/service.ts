@@ -17,18 +17,16 @@ import type { ServiceState } from "./http/routes/admin.ts";
 import type { PageFiles } from "./http/routes/page.ts";
 import { HttpServer } from "./http/server.ts";
 import { jwtKeysOf } from "./jwt-keys.ts";
+import { listenError } from "./listening.ts";
 import type { Logger } from "./log.ts";
-import { Metrics } from "./metrics.ts";
+import { type LogFigures, Metrics } from "./metrics.ts";
+import { type OpenLog, openLog } from "./open-log.ts";
 import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
-import { SqliteEventLog } from "./store/event-log.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
 /** An NDJSON body may be this many times as large as one event. */
 const NDJSON_FACTOR = 10;
-
-/** Between two lines in the log about forgotten keys. */
-const FORGOTTEN_KEYS_LOG_MS = 60_000;
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -40,10 +38,10 @@ export interface ServiceOptions {
   readonly onFailure: () => void;
 }
 
-/** What the network edge is made of, beside the bus. */
-interface Parts {
+/** What the network edge uses besides the bus. */
+interface Edge {
   readonly page: PageFiles | undefined;
-  readonly events: SqliteEventLog;
+  readonly opened: OpenLog;
   readonly tokens: TokenBook;
   readonly gate: Gate;
   readonly tls: TlsIdentity | undefined;
@@ -83,20 +81,8 @@ export class Service {
     const tlsFiles = tlsFilesOf(config);
     const tls = tlsFiles && readTls(tlsFiles);
     const meter = new Meter((slow) => log.warn(slow, "slow"));
-    const events = new SqliteEventLog(config.db, {
-      durability: config.durability,
-      maxKeys: config.maxKeys,
-      meter,
-      onDamage: (detail) => log.error({ detail }, "the history is damaged: run eventbus check"),
-      onWarning: (detail) => log.warn({ detail }, "the history was opened, with a warning"),
-      onKeysForgotten: forgottenKeysLog(log),
-      onFull: (detail) => log.warn({ detail }, "--max-bytes applies to the events only"),
-      onFailure: (error) => {
-        log.error({ err: error }, "the history failed");
-        onFailure();
-      },
-    });
-    this.#bus = new Bus(events, {
+    const opened = openLog(config, { logger: log, meter, onFailure });
+    this.#bus = new Bus(opened.log, {
       clock: Date.now,
       meter,
       ...retentionOf(config),
@@ -104,7 +90,7 @@ export class Service {
       nextTurn: () => this.#pageTurns.later(() => {}),
     });
     try {
-      const tokens = new TokenBook(events.tokens, {
+      const tokens = new TokenBook(opened.tokens, {
         clock: Date.now,
         hasOtherAdmins: jwt !== undefined,
         onChange: ({ kind, name, by }) => log.info({ name, by }, `token ${kind}`),
@@ -113,7 +99,7 @@ export class Service {
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
       warnOfAnyAudience(config, log);
-      this.#server = this.#listen(config, version, { events, tokens, gate, page, tls });
+      this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });
     } catch (error) {
       void this.#bus.stop();
       throw error;
@@ -182,7 +168,8 @@ export class Service {
     return watch;
   }
 
-  #listen(config: Config, version: string, { events, tokens, gate, page, tls }: Parts): HttpServer {
+  #listen(config: Config, version: string, edge: Edge): HttpServer {
+    const { opened, tokens, gate, page, tls } = edge;
     const descriptors = this.#watchDescriptors(config);
     const maxConnections = Math.min(config.maxConnections, descriptors?.room ?? Number.POSITIVE_INFINITY);
     try {
@@ -193,10 +180,10 @@ export class Service {
         isCrowded: descriptors?.isCrowded,
         version,
         page,
-        service: this.#state(config, version, events),
+        service: this.#state(config, version, opened.figures),
         tokens,
         gate,
-        makeCopy: (signal) => events.backup(signal),
+        makeCopy: opened.makeCopy,
         limits: {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
@@ -221,7 +208,7 @@ export class Service {
     }
   }
 
-  #state(config: Config, version: string, events: SqliteEventLog): ServiceState {
+  #state(config: Config, version: string, figures: LogFigures): ServiceState {
     const bus = this.#bus;
     const startedMs = performance.now();
     const rates = new Rates(bus);
@@ -231,9 +218,7 @@ export class Service {
       subscribers: () => this.#server.subscribers,
       replay: () => this.#server.replay,
       waitingBytes: () => this.#server.waiting.bytes,
-      queueDepth: () => events.queueDepth,
-      walBytes: () => events.walBytes,
-      keysForgotten: () => events.keysForgotten,
+      figures,
     });
     return {
       metrics,
@@ -263,18 +248,6 @@ export class Service {
     if (health.state === "ok") return undefined;
     return new BusError(health.state === "full" ? "storage_full" : "unavailable", health.detail);
   }
-}
-
-/** Says at most once a minute how many keys were forgotten: it happens with every publish, once there are too many. */
-function forgottenKeysLog(log: Logger): (count: number) => void {
-  let [forgotten, nextMs] = [0, 0];
-  return (count) => {
-    forgotten += count;
-    if (performance.now() < nextMs) return;
-    log.warn({ forgotten }, "there are more idempotency keys than --max-keys: the oldest were forgotten");
-    nextMs = performance.now() + FORGOTTEN_KEYS_LOG_MS;
-    forgotten = 0;
-  };
 }
 
 function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {
@@ -309,20 +282,3 @@ function warnOfAnyAudience({ jwksUrl, jwtAudience }: Config, log: Logger): void 
       "whatever audience it was issued for",
   );
 }
-
-function listenError({ host, port }: Config, error: unknown): BusError {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  if (code === "EADDRINUSE") {
-    return new BusError(
-      "unavailable",
-      `port ${port} of ${host} is in use: stop the program that listens there, or choose another port with --port`,
-    );
-  }
-  const reason = LISTEN_REASONS[String(code)] ?? (error instanceof Error ? error.message : String(error));
-  return new BusError("unavailable", `cannot listen on ${host}:${port}: ${reason}`, { cause: error });
-}
-
-const LISTEN_REASONS: Readonly<Record<string, string>> = {
-  EADDRNOTAVAIL: "it is not an address of this machine; name one with --host",
-  EACCES: "this user may not use the port; choose one above 1023 with --port",
-};

@@ -51,6 +51,11 @@ const MAX_FILES_IN_A_FOLDER = 18;
 const reserved = [
   { what: "Elysia", where: /^http\//, pattern: /["'](?:elysia|@elysiajs\/[^"']*)["']/ },
   { what: "SQLite", where: /^store\//, pattern: /["']bun:sqlite["']/ },
+  {
+    what: "the log on SQLite",
+    where: /^(?:store\/|open-log\.ts|index\.ts|cli\/token\.ts)/,
+    pattern: /\bSqliteEventLog\b/,
+  },
   { what: "NATS", where: /^cluster\//, pattern: /["']@nats-io\/[^"']*["']/ },
   { what: "the environment", where: /^config\.ts$/, pattern: /\b(?:process|Bun|import\.meta)\.env\b/ },
   { what: "the wall clock", where: /^(?!bus\/)/, pattern: /\bDate\.now\b|\bnew Date\(\s*\)/ },

@@ -13,7 +13,7 @@ import {
 } from "../config.ts";
 import { readConfigFile } from "../config-file.ts";
 import { printConfig } from "../config-print.ts";
-import { requireKnownHost } from "../listen-host.ts";
+import { requireKnownHost } from "../listening.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
