@@ -81,9 +81,7 @@ async function firstThat(
 class NobodyThere extends BusError {}
 
 async function download(options: Options, target: string, onProgress: (text: string) => void): Promise<void> {
-  const { url, token } = serverOf(options);
-  onProgress(`the server at ${url} is making a copy …`);
-  const response = await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
+  const response = await askOneOf(options, onProgress);
   const total = Number(response.headers.get("eventbus-backup-bytes") ?? 0);
   const file = createWriteStream(target, { mode: 0o600 });
   const failed = new Promise<never>((_, reject) => file.once("error", reject));
@@ -99,6 +97,22 @@ async function download(options: Options, target: string, onProgress: (text: str
   await Promise.race([once(file, "close"), failed]);
   if (received === total) return;
   throw new BusError("unavailable", `the connection ended after ${received} of ${total} bytes: try again`);
+}
+
+/** The first server that responds. */
+async function askOneOf(options: Options, onProgress: (text: string) => void): Promise<Response> {
+  const { urls, token } = serverOf(options);
+  let failure: unknown;
+  for (const url of urls) {
+    try {
+      onProgress(`the server at ${url} is making a copy …`);
+      return await ask(`${url.replace(/\/+$/, "")}/api/backup`, token);
+    } catch (error) {
+      if (!(error instanceof NobodyThere)) throw error;
+      failure ??= error;
+    }
+  }
+  throw failure;
 }
 
 async function ask(url: string, token: string | undefined): Promise<Response> {

@@ -26,7 +26,11 @@ const PROBE_MS = 3000;
 /** Gives a command the flags that name the server and the token. */
 export function withServer(command: Command): Command {
   return command
-    .addOption(new Option("--url <url>", "address of the server").env("EVENTBUS_URL").default(DEFAULT_URL))
+    .addOption(
+      new Option("--url <url>", "address of the server, or those of several nodes, with commas")
+        .env("EVENTBUS_URL")
+        .default(DEFAULT_URL),
+    )
     .addOption(new Option("--token <token>", "secret of a token that allows the command").env("EVENTBUS_TOKEN"));
 }
 
@@ -41,20 +45,22 @@ export function isGiven(command: Command, name: string): boolean {
   return value !== "" && value !== undefined && command.getOptionValueSource(name) !== "default";
 }
 
-/** The address and the token that a command was given; an empty variable counts as unset. */
-export function serverOf({ url, token }: ConnectionOptions): { url: string; token?: string } {
-  return { url: url || DEFAULT_URL, ...(token ? { token } : {}) };
+/** The addresses, at least one, and the token that a command was given; an empty variable counts as unset. */
+export function serverOf({ url, token }: ConnectionOptions): { urls: readonly string[]; token?: string } {
+  const urls = (url || DEFAULT_URL).split(",").map((one) => one.trim());
+  return { urls: urls.filter(Boolean), ...(token ? { token } : {}) };
 }
 
 /**
- * A client of the server. Until the server has answered once, a connection that is refused, a name that is not found and
- * a certificate that is not trusted are errors at once; after that it tries again, for `timeoutMs`.
+ * A client of the server. Until one of its addresses has answered, it is an error if each of them is refused, not found
+ * or not trusted; after that it tries again, for `timeoutMs`.
  */
 export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS): EventBusClient {
   const { wait = false } = options;
-  const { url, ...token } = serverOf(options);
+  const { urls, ...token } = serverOf(options);
   let isKnown = wait;
-  return connect(url, {
+  const failed = new Set<string>();
+  return connect(urls, {
     ...token,
     timeoutMs: wait ? PATIENT_MS : timeoutMs,
     fetch: async (input, init) => {
@@ -63,22 +69,24 @@ export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS):
         isKnown = true;
         return response;
       } catch (error) {
+        const url = urls.find((one) => input.startsWith(one)) ?? new URL(input).origin;
+        failed.add(url);
         const { what, remedy } = await reasonOf(error, url);
-        if (isKnown || remedy === undefined) throw new ConnectFailure("network", what, { cause: error });
+        if (isKnown || remedy === undefined || failed.size < urls.length)
+          throw new ConnectFailure("network", what, { cause: error });
         throw new ConnectFailure("unavailable", `${what}: ${remedy}`, { cause: error });
       }
     },
   });
 }
 
-/** Whether a server responds at the address, whatever it returns. */
-export async function isServerAt(url: string): Promise<boolean> {
-  try {
-    await outboundFetch(new URL("/healthz", url), { signal: AbortSignal.timeout(PROBE_MS) });
-    return true;
-  } catch {
-    return false;
-  }
+/** Whether a server responds at one of the addresses, whatever it returns. */
+export async function isServerAt(urls: readonly string[]): Promise<boolean> {
+  const signal = AbortSignal.timeout(PROBE_MS);
+  const answers = await Promise.allSettled(
+    urls.map(async (url) => outboundFetch(new URL("/healthz", url), { signal })),
+  );
+  return answers.some(({ status }) => status === "fulfilled");
 }
 
 /** Why a connection failed, and what to do about it; no remedy if retrying may help by itself. */

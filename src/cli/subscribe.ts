@@ -78,7 +78,7 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
     signal: stop,
     onGap: (gap) => say(gapWords(gap)),
     onCaughtUp: (id) => say(`caught up at ${id}`),
-    onState: announcer(bus.url),
+    onState: announcer(() => bus.url),
   });
   const handled: Handled = { lastId: undefined };
   try {
@@ -88,10 +88,14 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
   }
 }
 
-function announcer(url: string): (state: ConnectionState) => void {
+function announcer(url: () => string): (state: ConnectionState) => void {
   let wasOpen = false;
+  let last = "";
   return (state) => {
-    if (state.kind === "open") say(wasOpen ? "resumed" : `connected to ${url}`);
+    if (state.kind === "open") {
+      say(wasOpen ? `resumed${url() === last ? "" : ` at ${url()}`}` : `connected to ${url()}`);
+      last = url();
+    }
     if (state.kind === "waiting") {
       const why = state.error ? adviceOn(state.error) : "the server stopped";
       say(`${why}; retrying in ${(state.delayMs / 1000).toFixed(1)} s`);

@@ -135,13 +135,13 @@ const errorCodes = Object.keys(problems) as ErrorCode[];
 async function placeOf(command: Command): Promise<TokenPlace> {
   const options = command.opts<PlaceOptions>();
   const [isUrlGiven, isDbGiven] = [isGiven(command, "url"), isGiven(command, "db")];
-  const { url } = serverOf(options);
-  if (isUrlGiven && (!isDbGiven || (await isServerAt(url)))) return serverPlace(options);
-  if (!isDbGiven && (await isServerAt(url))) return serverPlace(options);
+  const { urls } = serverOf(options);
+  if (isUrlGiven && (!isDbGiven || (await isServerAt(urls)))) return serverPlace(options);
+  if (!isDbGiven && (await isServerAt(urls))) return serverPlace(options);
   try {
     return filePlace(options.db, command.name() === "create");
   } catch (error) {
-    if (error instanceof BusError && isInUse(error.cause) && !isUrlGiven && (await isServerAt(url)))
+    if (error instanceof BusError && isInUse(error.cause) && !isUrlGiven && (await isServerAt(urls)))
       return serverPlace(options);
     throw error;
   }

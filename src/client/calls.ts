@@ -1,4 +1,4 @@
-import { EventBusError, isTemporary } from "./errors.ts";
+import { EventBusError, isOfServer, isTemporary } from "./errors.ts";
 import type { Http, HttpRequest } from "./http.ts";
 import { delayAfter } from "./reconnect.ts";
 import { pause, within } from "./waiting.ts";
@@ -40,11 +40,14 @@ export class Calls {
     // The wall clock, as it continues while a device sleeps, and the server forgets an idempotency key in that time.
     const deadlineMs = Date.now() + this.#timeoutMs;
     for (let failures = 1; ; failures++) {
+      const { url } = this.#http;
       try {
         return await this.#try(request, Math.min(deadlineMs - Date.now(), this.#timeoutMs * TRY_SHARE), signal);
       } catch (error) {
         if (!(error instanceof EventBusError) || !isTemporary(error)) throw error;
-        const delayMs = delayAfter(failures, Math.random(), error.retryAfterMs);
+        const isElsewhere = isOfServer(error) && failures < this.#http.size;
+        if (isOfServer(error)) this.#http.leave(url);
+        const delayMs = delayAfter(failures, Math.random(), isElsewhere ? 0 : error.retryAfterMs);
         if (Date.now() + delayMs >= deadlineMs) throw error;
         await within(this.#timeoutMs, [this.#closed, signal], (either) => pause(delayMs, either));
         if (Date.now() >= deadlineMs) throw error;

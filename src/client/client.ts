@@ -2,7 +2,7 @@ import type { TopicSummary } from "../protocol/event.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
 import { EventBusError } from "./errors.ts";
-import { Http, type Parameters } from "./http.ts";
+import { type Addresses, Http, type Parameters } from "./http.ts";
 import type {
   CallOptions,
   ConnectOptions,
@@ -51,14 +51,14 @@ export class EventBusClient {
   readonly #subscriptions = new Set<Subscription>();
 
   /** As `connect`. */
-  constructor(url: string | URL, options: ConnectOptions = {}) {
+  constructor(url: Addresses, options: ConnectOptions = {}) {
     const { token, fetch, timeoutMs = TIMEOUT_MS, silenceMs = SILENCE_MS } = options;
     this.#http = new Http(url, token, fetch);
     this.#calls = new Calls(this.#http, checkedTime("timeoutMs", timeoutMs), this.#closing.signal);
     this.#silenceMs = checkedTime("silenceMs", silenceMs);
   }
 
-  /** The server's address, without a slash at the end. */
+  /** The address of the server in use, without a slash at the end. */
   get url(): string {
     return this.#http.url;
   }

@@ -60,6 +60,11 @@ export function isTemporary(error: EventBusError): boolean {
   return error.status >= 500 || PASSING_STATUSES.includes(error.status);
 }
 
+/** Whether another server of the same bus may succeed at once. A rate limit is meant for the client. */
+export function isOfServer(error: EventBusError): boolean {
+  return isTemporary(error) && !PASSING_STATUSES.includes(error.status ?? 0);
+}
+
 /** The longest wait that a server can ask for, in milliseconds; far below what a timer can take. */
 const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 

@@ -18,18 +18,40 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** One server: its address and the credentials. */
+/** One or several addresses of servers. A text may list several, with commas. */
+export type Addresses = string | URL | readonly (string | URL)[];
+
+/** The nodes of one bus: their addresses, of which one is in use, and the credentials. */
 export class Http {
-  readonly url: string;
+  readonly #urls: readonly string[];
+  #current = 0;
   readonly #token: Token | undefined;
   readonly #fetch: Fetch;
 
-  /** Throws `parameter_invalid` when the address is not one of HTTP. */
-  constructor(url: string | URL, token: Token | undefined, fetch: Fetch | undefined) {
-    this.url = baseOf(url);
+  /** Throws `parameter_invalid` when an address is not one of HTTP. */
+  constructor(addresses: Addresses, token: Token | undefined, fetch: Fetch | undefined) {
+    this.#urls = listOf(addresses).map(baseOf);
     this.#token = token;
     // In browsers `fetch` must be called on its window.
     this.#fetch = fetch ?? ((input, init) => globalThis.fetch(input, init));
+  }
+
+  /** The address in use. */
+  get url(): string {
+    return this.#urls[this.#current] ?? "";
+  }
+
+  /**
+   * Goes on with the next address, unless another one than `url` is in use by now: of many requests that failed there,
+   * the first one moves on.
+   */
+  leave(url: string): void {
+    if (this.url === url) this.#current = (this.#current + 1) % this.#urls.length;
+  }
+
+  /** How many addresses there are. */
+  get size(): number {
+    return this.#urls.length;
   }
 
   /** Sends once; resolves with a 2xx response with an unread body. Rejects with the server's error. */
@@ -55,6 +77,12 @@ export class Http {
       throw new EventBusError("token_missing", "the function that makes the token failed", { cause: error });
     }
   }
+}
+
+function listOf(addresses: Addresses): readonly (string | URL)[] {
+  const list = typeof addresses === "string" ? addresses.split(/\s*,\s*/).filter(Boolean) : [addresses].flat();
+  if (list.length > 0) return list;
+  throw new EventBusError("parameter_invalid", "an address is missing: use one like http://127.0.0.1:9800");
 }
 
 /** The address without what comes after its path, and without a slash at the end. */

@@ -1,11 +1,12 @@
 import { EventBusClient } from "./client.ts";
+import type { Addresses } from "./http.ts";
 import type { ConnectOptions } from "./options.ts";
 
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";
 export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
-export type { Fetch, Token } from "./http.ts";
+export type { Addresses, Fetch, Token } from "./http.ts";
 export type {
   CallOptions,
   ConnectOptions,
@@ -26,14 +27,16 @@ export type { EventBusClient };
 /**
  * The client of an eventbus server, for browsers, Bun and Node from 20 on. Sends nothing yet.
  *
- * `url` is the server's address, such as `http://127.0.0.1:9800`, with the path it is served under, if any. Throws an
- * `EventBusError` `parameter_invalid` when it is not one of HTTP, or an option is out of its bounds.
+ * `url` is the server's address, such as `http://127.0.0.1:9800`, with the path it is served under, if any; or those of
+ * several nodes of a cluster, as an array or with commas. The first one is used until it fails; then calls are repeated,
+ * and subscriptions resume, at the next one. Throws an `EventBusError` `parameter_invalid` when an address is not one of
+ * HTTP, or an option is out of its bounds.
  *
  * @example
  * const bus = connect("http://127.0.0.1:9800", { token: "ebt_…" });
  * await bus.publish("orders.created", { total: 1.1 }, { source: "shop" });
  * for await (const event of bus.subscribe("orders.*", { since: "all" })) console.log(event.id, event.data);
  */
-export function connect(url: string | URL, options: ConnectOptions = {}): EventBusClient {
+export function connect(url: Addresses, options: ConnectOptions = {}): EventBusClient {
   return new EventBusClient(url, options);
 }

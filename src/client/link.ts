@@ -1,4 +1,4 @@
-import { EventBusError } from "./errors.ts";
+import { EventBusError, isOfServer } from "./errors.ts";
 import { EventStream, type StreamMessage } from "./event-stream.ts";
 import type { Http, Parameters } from "./http.ts";
 import { type ConnectionEvent, type ConnectionState, nextState } from "./reconnect.ts";
@@ -24,6 +24,8 @@ export class Link {
   readonly opened: Promise<void>;
   #state: ConnectionState = { kind: "connecting", failures: 0 };
   #stream: EventStream | undefined;
+  /** Where the connection leads, or the attempt. */
+  #url = "";
   #openedMs = 0;
   #wasGood = false;
   #position: number | undefined;
@@ -99,6 +101,7 @@ export class Link {
   async #connect(): Promise<void> {
     const { patterns, start, silenceMs } = this.#options;
     const query = { pattern: patterns, ...(this.#position === undefined ? start : { last_event_id: this.#position }) };
+    this.#url = this.#http.url;
     try {
       const stream = await EventStream.open(this.#http, { query, silenceMs, signal: this.#closing.signal });
       if (this.#state.kind !== "connecting") return stream.close();
@@ -118,7 +121,9 @@ export class Link {
     this.#stream?.close();
     this.#stream = undefined;
     const [wasGood, random] = [this.#wasGood, Math.random()];
-    this.#change({ kind: "lost", error, openMs, isOffline: isOffline(this.#http.url), wasGood, random });
+    if (isOfServer(error) || error.code === "protocol") this.#http.leave(this.#url);
+    const [isOff, servers] = [isOffline(this.#http.url), this.#http.size];
+    this.#change({ kind: "lost", error, openMs, isOffline: isOff, servers, wasGood, random });
   }
 
   #change(event: ConnectionEvent): void {

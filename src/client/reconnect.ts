@@ -1,4 +1,4 @@
-import { type EventBusError, isTemporary } from "./errors.ts";
+import { type EventBusError, isOfServer, isTemporary } from "./errors.ts";
 
 /** The shortest wait, so that a server that rejects at once is not called in a tight loop. */
 export const MIN_DELAY_MS = 100;
@@ -30,6 +30,8 @@ export type ConnectionEvent =
       /** How long it had been open, in milliseconds; 0 when it never was. */
       readonly openMs: number;
       readonly isOffline: boolean;
+      /** How many servers take turns; what one asked to wait does not count for the others. Default 1. */
+      readonly servers?: number;
       /**
        * An earlier connection was a stream of the bus: any other response now comes from something in place of an
        * unavailable server.
@@ -73,11 +75,13 @@ export function nextState(state: ConnectionState, event: ConnectionEvent): Conne
 }
 
 function afterLoss(failuresBefore: number, event: ConnectionEvent & { kind: "lost" }): ConnectionState {
-  const { error, openMs, isOffline, wasGood, random } = event;
+  const { error, openMs, isOffline, servers = 1, wasGood, random } = event;
   if (!isTemporary(error) && !(wasGood && error.code === "protocol")) return { kind: "ended", error };
   const failures = openMs >= STABLE_MS ? 1 : failuresBefore + 1;
   if (isOffline) return { kind: "offline", failures, error };
-  return { kind: "waiting", failures, delayMs: delayAfter(failures, random, error.retryAfterMs), error };
+  const isElsewhere = isOfServer(error) && failures < servers;
+  const delayMs = delayAfter(failures, random, isElsewhere ? 0 : error.retryAfterMs);
+  return { kind: "waiting", failures, delayMs, error };
 }
 
 /**

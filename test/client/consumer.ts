@@ -1,6 +1,7 @@
 // What somebody else's program looks like: it uses everything that `eventbus/client` exports. The test copies it into a
 // project of its own, where the import is `eventbus/client`.
 import {
+  type Addresses,
   type CallOptions,
   type ConnectionState,
   type ConnectOptions,
@@ -38,7 +39,8 @@ export async function consume(url: string): Promise<string[]> {
   const token: Token = async () => "ebt_unused";
   const ownFetch: Fetch = (input, init) => fetch(input, init);
   const options: ConnectOptions = { token, fetch: ownFetch, timeoutMs: 10_000, silenceMs: undefined };
-  const bus: EventBusClient = connect(new URL(url), options);
+  const addresses: Addresses = [new URL(url), url];
+  const bus: EventBusClient = connect(addresses, options);
 
   const publishOptions: PublishOptions = { idempotencyKey: "key-1" };
   const oneOptions: PublishOneOptions = { ...publishOptions, source: "consumer" };
