@@ -10,7 +10,7 @@ import type { Tuning } from "./tuning.ts";
 /** More events than one turn of the loop can publish (10,000, in one body), so a loop that keeps reading catches up. */
 const MAX_PAGES_A_TURN = 64;
 
-export interface SubscriberParts {
+export interface SubscriberOptions {
   readonly topics: TopicMatcher;
   readonly start: StartSearch;
   readonly openCursor: (position: number) => Cursor;
@@ -29,7 +29,13 @@ export interface SubscriberParts {
  * Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
-  readonly #parts: SubscriberParts;
+  readonly #start: StartSearch;
+  readonly #openCursor: (position: number) => Cursor;
+  readonly #interests: InterestTable;
+  readonly #tuning: Tuning;
+  readonly #meter: Meter;
+  readonly #onControl: (message: ControlMessage) => void;
+  readonly #onClose: () => void;
   readonly #interest: Interest;
   /** Undefined while the start position is searched for. */
   #cursor: Cursor | undefined;
@@ -46,11 +52,18 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
   #isClosed = false;
 
   /** Made by `Bus.subscribe`. */
-  constructor(parts: SubscriberParts) {
-    this.#parts = parts;
-    this.#interest = { topics: parts.topics, deliver: (event) => this.#deliver(event) };
-    this.#owesCaughtUp = parts.start.isReplay;
-    if (parts.start.isReplay) parts.meter.replays++;
+  constructor(options: SubscriberOptions) {
+    const { topics, start, openCursor, interests, tuning, meter, onControl, onClose } = options;
+    this.#start = start;
+    this.#openCursor = openCursor;
+    this.#interests = interests;
+    this.#tuning = tuning;
+    this.#meter = meter;
+    this.#onControl = onControl;
+    this.#onClose = onClose;
+    this.#interest = { topics, deliver: (event) => this.#deliver(event) };
+    this.#owesCaughtUp = start.isReplay;
+    if (start.isReplay) meter.replays++;
   }
 
   next(): Promise<IteratorResult<Event, undefined>> {
@@ -78,7 +91,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     this.#isClosed = true;
     this.#waiting = [];
     this.#leave();
-    this.#parts.onClose();
+    this.#onClose();
     this.#wake();
   }
 
@@ -88,9 +101,9 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       if (item === undefined) await this.#more();
       else if (item instanceof Event) {
         this.#waitingCharacters -= item.json.length;
-        this.#parts.meter.deliver("library", 1, item.json.length);
+        this.#meter.deliver("library", 1, item.json.length);
         return { done: false, value: item };
-      } else this.#parts.onControl(item);
+      } else this.#onControl(item);
     }
     return { done: true, value: undefined };
   }
@@ -103,7 +116,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       });
       return;
     }
-    this.#readOn(this.#parts.tuning.pageEvents);
+    this.#readOn(this.#tuning.pageEvents);
     if (this.#isLive) this.#pagesATurn = 1;
     else await this.#yield();
   }
@@ -129,30 +142,29 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
     if (this.#owesCaughtUp) this.#add({ type: "caught_up", id: this.#cursor.position });
     this.#owesCaughtUp = false;
     this.#isLive = true;
-    this.#parts.interests.add(this.#interest);
+    this.#interests.add(this.#interest);
   }
 
   /** Undefined while the start position is searched for. */
   #begin(limit: number): Cursor | undefined {
-    const { start, meter } = this.#parts;
-    const position = start.step(limit);
+    const position = this.#start.step(limit);
     if (position === undefined) return undefined;
-    if (start.gap) {
-      meter.gaps++;
-      this.#add(start.gap);
+    if (this.#start.gap) {
+      this.#meter.gaps++;
+      this.#add(this.#start.gap);
     }
-    return this.#parts.openCursor(position);
+    return this.#openCursor(position);
   }
 
   #leave(): void {
     if (!this.#isLive) return;
     this.#isLive = false;
-    this.#parts.interests.remove(this.#interest);
+    this.#interests.remove(this.#interest);
   }
 
   #deliver(event: Event): void {
     this.#add(event);
-    const { maxWaitingEvents, maxWaitingBytes } = this.#parts.tuning;
+    const { maxWaitingEvents, maxWaitingBytes } = this.#tuning;
     const isSlow = this.#waiting.length >= maxWaitingEvents || this.#waitingCharacters > maxWaitingBytes;
     if (isSlow) this.#fallBehind(event.id);
     this.#wake();
@@ -160,7 +172,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
 
   /** Continues from the history after the last event that was handed over. */
   #fallBehind(lastId: number): void {
-    this.#parts.meter.evictions++;
+    this.#meter.evictions++;
     this.#leave();
     this.#cursor?.moveTo(lastId);
   }

@@ -65,7 +65,9 @@ const MAX_REMEMBERED_SECRETS = 32_768;
  */
 export class TokenBook {
   readonly #store: TokenStore;
-  readonly #options: TokenBookOptions;
+  readonly #clock: () => number;
+  readonly #hasOtherAdmins: boolean;
+  readonly #onChange: (change: TokenChange) => void;
   readonly #byName = new Map<string, Entry>();
   readonly #byHash = new Map<string, Principal>();
   /** By name. To sort a hundred thousand whenever they are listed would hold the loop. */
@@ -75,9 +77,11 @@ export class TokenBook {
   #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
 
-  constructor(store: TokenStore, options: TokenBookOptions) {
+  constructor(store: TokenStore, { clock, hasOtherAdmins, onChange = () => {} }: TokenBookOptions) {
     this.#store = store;
-    this.#options = options;
+    this.#clock = clock;
+    this.#hasOtherAdmins = hasOtherAdmins;
+    this.#onChange = onChange;
     const records = [...store.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const record of records) this.#add(entryOf(record));
   }
@@ -109,13 +113,13 @@ export class TokenBook {
     return this.#change(async () => {
       this.#requireUsable(spec);
       const secret = makeSecret();
-      const record: TokenRecord = { ...spec, hash: hashOf(secret), createdMs: this.#options.clock() };
+      const record: TokenRecord = { ...spec, hash: hashOf(secret), createdMs: this.#clock() };
       const isFirst = this.isEmpty;
       const entry = entryOf(record);
       await this.#store.add(record);
       this.#add(entry);
       if (isFirst) this.#tell(undefined);
-      this.#options.onChange?.({ kind: "made", name: spec.name, by });
+      this.#onChange({ kind: "made", name: spec.name, by });
       return { record, secret };
     });
   }
@@ -130,7 +134,7 @@ export class TokenBook {
       if (entry) this.#requireOtherAdmin(entry);
       const wasKept = await this.#store.remove(name);
       if (!entry && !wasKept) throw new BusError("not_found", "there is no token with this name");
-      this.#options.onChange?.({ kind: "revoked", name, by });
+      this.#onChange({ kind: "revoked", name, by });
       if (!entry) return;
       this.#byName.delete(name);
       this.#byHash.delete(entry.record.hash);
@@ -179,19 +183,19 @@ export class TokenBook {
     if (!isAdmin && !isMonitor && publish.length === 0 && subscribe.length === 0) {
       throw invalid("publish", "a token must allow something: to publish, to subscribe, to monitor, or to be an admin");
     }
-    if (expiresMs !== undefined && expiresMs <= this.#options.clock()) {
+    if (expiresMs !== undefined && expiresMs <= this.#clock()) {
       throw invalid("expires_at", "the expiry time of a token must be in the future");
     }
   }
 
   #requireOtherAdmin({ record }: Entry): void {
     const admins = this.#admins();
-    if (this.#options.hasOtherAdmins || !admins.includes(record) || admins.length > 1) return;
+    if (this.#hasOtherAdmins || !admins.includes(record) || admins.length > 1) return;
     throw invalid("name", "this is the last valid admin token: create another one first");
   }
 
   #admins(): TokenRecord[] {
-    const nowMs = this.#options.clock();
+    const nowMs = this.#clock();
     const isValidAdmin = ({ isAdmin, expiresMs }: TokenRecord) => isAdmin && (expiresMs ?? nowMs + 1) > nowMs;
     return this.#inOrder.filter(isValidAdmin);
   }

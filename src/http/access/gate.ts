@@ -20,7 +20,7 @@ export interface Callers {
   requireValid(caller: Principal): void;
 }
 
-export interface GateParts {
+export interface GateOptions {
   readonly tokens: TokenBook;
   /** When there is a key for them. */
   readonly jwt: JwtVerifier | undefined;
@@ -33,14 +33,20 @@ export interface GateParts {
 /** Admits callers, before a route is called and before a connection is upgraded. */
 export class Gate implements Callers {
   readonly guests: Guests;
-  readonly #parts: GateParts;
+  readonly #tokens: TokenBook;
+  readonly #jwt: JwtVerifier | undefined;
+  readonly #clock: () => number;
+  readonly #onRefusal: ((reason: ErrorCode) => void) | undefined;
   readonly #gone = new WeakSet<Principal>();
   #isAnyoneGone = false;
 
-  constructor(parts: GateParts) {
-    this.#parts = parts;
-    this.guests = new Guests(parts.clock);
-    parts.tokens.onGone((gone) => {
+  constructor({ tokens, jwt, clock, onRefusal }: GateOptions) {
+    this.#tokens = tokens;
+    this.#jwt = jwt;
+    this.#clock = clock;
+    this.#onRefusal = onRefusal;
+    this.guests = new Guests(clock);
+    tokens.onGone((gone) => {
       if (gone) this.#gone.add(gone);
       this.#isAnyoneGone = true;
       this.guests.expel(gone ?? anybody);
@@ -49,7 +55,7 @@ export class Gate implements Callers {
 
   /** Everyone may do everything, because there are neither tokens nor keys. */
   get isOpen(): boolean {
-    return this.#parts.tokens.isEmpty && this.#parts.jwt === undefined;
+    return this.#tokens.isEmpty && this.#jwt === undefined;
   }
 
   /**
@@ -70,12 +76,12 @@ export class Gate implements Callers {
   requireValid(caller: Principal): void {
     if (caller === anybody && !this.isOpen) throw tokenMissing();
     if (this.#isAnyoneGone && this.#gone.has(caller)) throw new BusError("token_invalid", "the token was revoked");
-    if (caller.expiresMs === undefined || caller.expiresMs > this.#parts.clock()) return;
+    if (caller.expiresMs === undefined || caller.expiresMs > this.#clock()) return;
     throw new BusError("token_invalid", "the token has expired");
   }
 
   #refuse(error: unknown): never {
-    if (error instanceof BusError) this.#parts.onRefusal?.(error.code);
+    if (error instanceof BusError) this.#onRefusal?.(error.code);
     throw error;
   }
 
@@ -86,11 +92,10 @@ export class Gate implements Callers {
   }
 
   #identify(request: Request): Principal | Promise<Principal> {
-    const { tokens, jwt } = this.#parts;
     const secret = secretOf(request);
     if (secret === undefined) throw tokenMissing();
-    if (jwt !== undefined && !secret.startsWith(SECRET_PREFIX)) return jwt.verify(secret);
-    const principal = tokens.find(secret);
+    if (this.#jwt !== undefined && !secret.startsWith(SECRET_PREFIX)) return this.#jwt.verify(secret);
+    const principal = this.#tokens.find(secret);
     if (principal) return principal;
     throw new BusError("token_invalid", "the token is not known: it may have been revoked");
   }

@@ -42,11 +42,17 @@ export interface Verification {
 
 /** Accepts the JSON Web Tokens of some keys. */
 export class KeyedVerifier implements JwtVerifier {
-  readonly #options: JwtOptions;
+  readonly #verifications: readonly Verification[];
+  readonly #expected: Pick<JWTVerifyOptions, "issuer" | "audience">;
+  readonly #clock: () => number;
+  readonly #onError: (error: unknown) => void;
   readonly #known = new RecentMap<string, Principal>(MAX_REMEMBERED);
 
-  constructor(options: JwtOptions) {
-    this.#options = options;
+  constructor({ verifications, issuer, audience, clock, onError }: JwtOptions) {
+    this.#verifications = verifications;
+    this.#expected = { ...(issuer !== undefined && { issuer }), ...(audience !== undefined && { audience }) };
+    this.#clock = clock;
+    this.#onError = onError;
   }
 
   verify(jwt: string): Principal | Promise<Principal> {
@@ -56,13 +62,11 @@ export class KeyedVerifier implements JwtVerifier {
   async #verifyNew(jwt: string): Promise<Principal> {
     const { algorithms, key } = this.#verificationOf(jwt);
     try {
-      const { issuer, audience, clock } = this.#options;
       const options: JWTVerifyOptions = {
+        ...this.#expected,
         requiredClaims: ["exp"],
-        ...(issuer === undefined ? {} : { issuer }),
-        ...(audience === undefined ? {} : { audience }),
         algorithms: [...algorithms],
-        currentDate: new Date(clock()),
+        currentDate: new Date(this.#clock()),
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
       };
       const { payload } = await (typeof key === "function"
@@ -76,7 +80,7 @@ export class KeyedVerifier implements JwtVerifier {
 
   #verificationOf(jwt: string): Verification {
     const algorithm = jwt.length <= MAX_JWT_CHARACTERS ? algorithmOf(jwt) : undefined;
-    const found = this.#options.verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
+    const found = this.#verifications.find(({ algorithms }) => algorithms.includes(algorithm ?? ""));
     if (found) return found;
     throw invalid("the token is neither one of this server's nor a JSON Web Token that it has a key for");
   }
@@ -95,7 +99,7 @@ export class KeyedVerifier implements JwtVerifier {
     if (error instanceof errors.JOSEError && !isUnreachable(error)) {
       return invalid("the token is invalid: its form, its signature or its key is not accepted");
     }
-    this.#options.onError(error);
+    this.#onError(error);
     return new BusError("unavailable", "the signing keys could not be fetched: try again later", { cause: error });
   }
 }

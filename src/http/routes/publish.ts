@@ -43,14 +43,14 @@ const publishToQuery = new Query(
 
 /** `POST /api/events/publish` and `POST /api/events/publish/{topic}`. */
 export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers): Route[] {
-  const parts = { bus, limits, callers };
+  const publisher = new Publisher(bus, limits, callers);
   return [
     route({
       method: "POST",
       path: PUBLISH_PATH,
       access: "publish",
       docs: publishDocs,
-      handle: (call) => publish(parts, call),
+      handle: (call) => publisher.publish(call),
     }),
     route({
       method: "POST",
@@ -58,43 +58,75 @@ export function publishRoutes(bus: Bus, limits: PublishLimits, callers: Callers)
       access: "publish",
       query: publishToQuery,
       docs: publishToDocs,
-      handle: (call) => publishTo(parts, call, call.query.source[0]),
+      handle: (call) => publisher.publishTo(call, call.query.source[0]),
     }),
   ];
 }
 
-interface Parts {
-  readonly bus: Bus;
-  readonly limits: PublishLimits;
-  readonly callers: Callers;
-}
+/** Reads the events out of requests, and appends them. */
+class Publisher {
+  readonly #bus: Bus;
+  readonly #limits: PublishLimits;
+  readonly #callers: Callers;
 
-async function publish(parts: Parts, call: Call<unknown>): Promise<Response> {
-  const { limits } = parts;
-  const { request, caller } = call;
-  const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
-  const isMany = mediaType === "ndjson";
-  const count = limits.meterOf?.(request, caller);
-  count?.(1);
-  const bytes = await readBody(request, isMany ? limits.maxNdjsonBytes : limits.maxBodyBytes);
-  const body = decodeUtf8(bytes);
-  const drafts = isMany
-    ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: limits.maxBodyBytes })
-    : [parseEnvelope(body)];
-  if (drafts.length > 1) count?.(drafts.length - 1);
-  const appended = await append(parts, call, drafts);
-  return isMany ? answerMany(appended) : answerOne(appended);
-}
+  constructor(bus: Bus, limits: PublishLimits, callers: Callers) {
+    this.#bus = bus;
+    this.#limits = limits;
+    this.#callers = callers;
+  }
 
-async function publishTo(parts: Parts, call: Call<unknown>, source = ""): Promise<Response> {
-  const { limits } = parts;
-  const { request, caller, segment } = call;
-  const mediaType = mediaTypeOf(request, DATA_TYPES);
-  const topic = topicOf(segment);
-  limits.meterOf?.(request, caller)(1);
-  const body = await readBody(request, limits.maxBodyBytes);
-  const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
-  return answerOne(await append(parts, call, [{ topic, data, source }]));
+  /** The body is an envelope, or lines of them. */
+  async publish(call: Call<unknown>): Promise<Response> {
+    const { maxBodyBytes, maxNdjsonBytes, meterOf } = this.#limits;
+    const { request, caller } = call;
+    const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
+    const isMany = mediaType === "ndjson";
+    const count = meterOf?.(request, caller);
+    count?.(1);
+    const bytes = await readBody(request, isMany ? maxNdjsonBytes : maxBodyBytes);
+    const body = decodeUtf8(bytes);
+    const drafts = isMany
+      ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: maxBodyBytes })
+      : [parseEnvelope(body)];
+    if (drafts.length > 1) count?.(drafts.length - 1);
+    const appended = await this.#append(call, drafts);
+    return isMany ? answerMany(appended) : answerOne(appended);
+  }
+
+  /** The body is the data. */
+  async publishTo(call: Call<unknown>, source = ""): Promise<Response> {
+    const { request, caller, segment } = call;
+    const mediaType = mediaTypeOf(request, DATA_TYPES);
+    const topic = topicOf(segment);
+    this.#limits.meterOf?.(request, caller)(1);
+    const body = await readBody(request, this.#limits.maxBodyBytes);
+    const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
+    return answerOne(await this.#append(call, [{ topic, data, source }]));
+  }
+
+  /**
+   * Appends the drafts. If bytes follow a complete request, such as a stray line break, Bun's parser responds with 400
+   * and closes the connection in the turn that brought both. The client reads that instead of the response to its
+   * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later turn,
+   * and its publish is stored.
+   */
+  #append({ request, caller }: Call<unknown>, drafts: readonly Draft[]): Promise<Appended> {
+    this.#callers.requireValid(caller);
+    requirePublish(caller, drafts);
+    const key = request.headers.get("idempotency-key");
+    const ended = this.#limits.endedRequests?.();
+    // Making the signal costs more than checking whether any request has ended, which is rare within a turn.
+    const isAbandoned = () =>
+      (ended === undefined || ended !== this.#limits.endedRequests?.()) && request.signal.aborted;
+    if (key === null) return this.#bus.append(drafts, { isAbandoned });
+    // The text of a header has one character for each byte that was sent.
+    if (key === "" || key.length > MAX_KEY_BYTES) {
+      throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
+        members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
+      });
+    }
+    return this.#bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
+  }
 }
 
 /** Adds to the error how to send plain text. */
@@ -116,29 +148,6 @@ function topicOf(segment: string): Topic {
     throw new BusError("topic_invalid", "the topic in the path is not percent-encoded UTF-8", { cause: error });
   }
   return parseTopic(topic);
-}
-
-/**
- * Appends the drafts. If bytes follow a complete request, such as a stray line break, Bun's parser responds with 400
- * and closes the connection in the turn that brought both. The client reads that instead of the response to its
- * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later turn,
- * and its publish is stored.
- */
-function append({ bus, callers, limits }: Parts, { request, caller }: Call<unknown>, drafts: readonly Draft[]) {
-  callers.requireValid(caller);
-  requirePublish(caller, drafts);
-  const key = request.headers.get("idempotency-key");
-  const ended = limits.endedRequests?.();
-  // Making the signal costs more than checking whether any request has ended, which is rare within a turn.
-  const isAbandoned = () => (ended === undefined || ended !== limits.endedRequests?.()) && request.signal.aborted;
-  if (key === null) return bus.append(drafts, { isAbandoned });
-  // The text of a header has one character for each byte that was sent.
-  if (key === "" || key.length > MAX_KEY_BYTES) {
-    throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
-      members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
-    });
-  }
-  return bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
 }
 
 /** Each caller has its own keys; otherwise a key would reveal what others published. No header contains a line feed. */

@@ -8,7 +8,7 @@ import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
 import type { ChannelStream } from "./stream-channel.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
-export interface EventStreamParts {
+export interface EventStreamOptions {
   readonly groups: Groups<EventStream>;
   readonly subscription: Subscription;
   readonly format: StreamFormat;
@@ -24,11 +24,14 @@ const MAX_WINDOW_BYTES = 2 * 1024 * 1024;
  * One subscriber by server-sent events or JSON lines. It is pulled: output that the client does not read is not made.
  */
 export class EventStream implements Member, ChannelStream, Guest {
-  readonly #parts: EventStreamParts;
+  readonly #format: StreamFormat;
+  readonly #tuning: Tuning;
+  readonly #waiting: Waiting;
+  readonly #onClose: (stream: EventStream) => void;
   readonly #follower: Follower<EventStream>;
   readonly #account: WaitingAccount;
   readonly body: ReadableStream<Uint8Array>;
-  #waiting: Uint8Array[] = [];
+  #output: Uint8Array[] = [];
   /** Bytes of history that may be made before the client has read the previous ones. */
   #windowBytes: number;
   #wake: (() => void) | undefined;
@@ -39,11 +42,14 @@ export class EventStream implements Member, ChannelStream, Guest {
   #isClosed = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
-  constructor(parts: EventStreamParts) {
-    this.#parts = parts;
-    this.#account = new WaitingAccount(parts.waiting);
-    this.#windowBytes = parts.tuning.resumeBytes;
-    this.#follower = new Follower(parts.groups, this, parts.subscription);
+  constructor({ groups, subscription, format, tuning, waiting, onClose }: EventStreamOptions) {
+    this.#format = format;
+    this.#tuning = tuning;
+    this.#waiting = waiting;
+    this.#onClose = onClose;
+    this.#account = new WaitingAccount(waiting);
+    this.#windowBytes = tuning.resumeBytes;
+    this.#follower = new Follower(groups, this, subscription);
     // A high-water mark of 0: nothing is made before the client has read the last of it.
     this.body = new ReadableStream<Uint8Array>(
       {
@@ -61,22 +67,22 @@ export class EventStream implements Member, ChannelStream, Guest {
 
   get hasRoom(): boolean {
     const { bytes } = this.#account;
-    return bytes === 0 || bytes <= Math.min(this.#windowBytes, this.#parts.waiting.limitBytes);
+    return bytes === 0 || bytes <= Math.min(this.#windowBytes, this.#waiting.limitBytes);
   }
 
   get isFull(): boolean {
-    const most = Math.max(this.#parts.tuning.maxWaitingBytes, this.#windowBytes);
-    return this.#account.bytes > Math.min(most, this.#parts.waiting.limitBytes);
+    const most = Math.max(this.#tuning.maxWaitingBytes, this.#windowBytes);
+    return this.#account.bytes > Math.min(most, this.#waiting.limitBytes);
   }
 
   push(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
+    this.#output.push(bytes);
     this.#account.set(this.#account.bytes + bytes.length);
     this.#wakeUp();
   }
 
   tell(message: ControlMessage): void {
-    this.push(encodeItems([message], this.#parts.format));
+    this.push(encodeItems([message], this.#format));
   }
 
   /** The server stops: reports it, and ends. */
@@ -98,7 +104,7 @@ export class EventStream implements Member, ChannelStream, Guest {
 
   /** Nothing more will be sent. */
   get #isEnded(): boolean {
-    return this.#isClosed || (this.#isEnding && this.#waiting.length === 0);
+    return this.#isClosed || (this.#isEnding && this.#output.length === 0);
   }
 
   #keep(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -108,11 +114,11 @@ export class EventStream implements Member, ChannelStream, Guest {
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     // A pull that enqueues nothing is not repeated, so continue until there is something, or the end.
     let bytes = this.#start();
-    while (bytes === undefined && !this.#isEnded) bytes = this.#takeWaiting() ?? (await this.#sleep());
+    while (bytes === undefined && !this.#isEnded) bytes = this.#takeOutput() ?? (await this.#sleep());
     if (this.#isClosed) return;
     if (bytes !== undefined) controller.enqueue(bytes);
     if (!this.#isEnded) return;
-    if (this.#parts.format.end !== "") controller.enqueue(encode(this.#parts.format.end));
+    if (this.#format.end !== "") controller.enqueue(encode(this.#format.end));
     controller.close();
     this.#close();
   }
@@ -124,12 +130,12 @@ export class EventStream implements Member, ChannelStream, Guest {
     // The position before anything was pushed that is sent after these bytes.
     const { passed } = this.#follower;
     this.#follower.begin();
-    return this.#keepAlive(this.#waiting.length > 0 ? passed : this.#follower.passed);
+    return this.#keepAlive(this.#output.length > 0 ? passed : this.#follower.passed);
   }
 
-  #takeWaiting(): Uint8Array | undefined {
-    if (this.#waiting.length === 0) return undefined;
-    const bytes = this.#waiting.length === 1 ? this.#waiting[0] : Buffer.concat(this.#waiting);
+  #takeOutput(): Uint8Array | undefined {
+    if (this.#output.length === 0) return undefined;
+    const bytes = this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output);
     // It reads more than it was given. As a turn of the loop may be long, it gets what is made in one.
     if (!this.isLive && this.#account.bytes > this.#windowBytes) this.#windowBytes = this.#widened;
     this.#drop();
@@ -142,7 +148,7 @@ export class EventStream implements Member, ChannelStream, Guest {
   }
 
   #drop(): void {
-    this.#waiting = [];
+    this.#output = [];
     this.#account.set(0);
   }
 
@@ -151,17 +157,17 @@ export class EventStream implements Member, ChannelStream, Guest {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      timer = setTimeout(resolve, this.#parts.tuning.keepAliveMs);
+      timer = setTimeout(resolve, this.#tuning.keepAliveMs);
     });
     clearTimeout(timer);
     this.#wake = undefined;
-    return this.#waiting.length > 0 || this.#isEnding ? this.#takeWaiting() : this.#keepAlive(this.#follower.passed);
+    return this.#output.length > 0 || this.#isEnding ? this.#takeOutput() : this.#keepAlive(this.#follower.passed);
   }
 
   /** Names the newest id that the stream has passed, so that it resumes there; the id never decreases. */
   #keepAlive(passed: number | undefined): Uint8Array {
     if (passed !== undefined) this.#namedId = Math.max(passed, this.#namedId ?? 0);
-    return encode(this.#parts.format.keepAlive(this.#namedId));
+    return encode(this.#format.keepAlive(this.#namedId));
   }
 
   #wakeUp(): void {
@@ -173,7 +179,7 @@ export class EventStream implements Member, ChannelStream, Guest {
     this.#drop();
     this.#follower.close();
     this.#wakeUp();
-    this.#parts.onClose(this);
+    this.#onClose(this);
   }
 }
 
