@@ -2,7 +2,7 @@ import type { TopicSummary } from "../protocol/event.ts";
 import type { Scope } from "./access/scope.ts";
 import { Cursor } from "./cursor.ts";
 import type { Member } from "./delivery/cohort.ts";
-import { type EdgeParts, Groups } from "./delivery/groups.ts";
+import { type EdgeOptions, Groups } from "./delivery/groups.ts";
 import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest/interest.ts";
@@ -187,7 +187,7 @@ export class Bus {
   }
 
   /** For an edge with its own delivery: delivers to its members what they request, from their starts on. */
-  openGroups<M extends Member>({ transport, replays, openChannel }: EdgeParts<M>): Groups<M> {
+  openGroups<M extends Member>({ transport, replays, openChannel }: EdgeOptions<M>): Groups<M> {
     return new Groups({
       log: this.#log,
       clock: this.#clock,

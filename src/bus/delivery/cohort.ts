@@ -65,16 +65,20 @@ export class Cohort<M extends Member> {
   isLive = false;
   /** The last event that was delivered; undefined if none was. */
   deliveredId: number | undefined;
-  readonly #options: CohortOptions<M>;
+  readonly #channel: Channel<M>;
+  readonly #checkCharacters: number;
+  readonly #count: (events: number, characters: number) => void;
   readonly #seats = new Set<Seat<M>>();
   #uncheckedCharacters = 0;
   /** Characters delivered to each member since the last flush. */
   #unseenCharacters = 0;
   #uncounted = { events: 0, characters: 0 };
 
-  constructor(options: CohortOptions<M>) {
-    this.cursor = options.cursor;
-    this.#options = options;
+  constructor({ cursor, channel, checkCharacters, count }: CohortOptions<M>) {
+    this.cursor = cursor;
+    this.#channel = channel;
+    this.#checkCharacters = checkCharacters;
+    this.#count = count;
   }
 
   get size(): number {
@@ -102,7 +106,7 @@ export class Cohort<M extends Member> {
   add(seat: Seat<M>): void {
     this.flush();
     this.#seats.add(seat);
-    this.#options.channel.add(seat.member);
+    this.#channel.add(seat.member);
     seat.cohort = this;
   }
 
@@ -110,7 +114,7 @@ export class Cohort<M extends Member> {
   remove(seat: Seat<M>): void {
     this.flush();
     if (!this.#seats.delete(seat)) return;
-    this.#options.channel.remove(seat.member);
+    this.#channel.remove(seat.member);
     if (seat.cohort === this) seat.cohort = undefined;
   }
 
@@ -128,7 +132,7 @@ export class Cohort<M extends Member> {
 
   /** Delivers to every member. Returns true when `takeFull` is due. */
   deliver(item: Item): boolean {
-    this.#options.channel.deliver(item);
+    this.#channel.deliver(item);
     if (!(item instanceof Event)) return false;
     const characters = item.json.length;
     this.deliveredId = item.id;
@@ -136,20 +140,20 @@ export class Cohort<M extends Member> {
     this.#uncounted.characters += characters;
     this.#uncheckedCharacters += characters;
     this.#unseenCharacters += characters;
-    return this.#uncheckedCharacters >= this.#options.checkCharacters || this.#isMuchUnseen;
+    return this.#uncheckedCharacters >= this.#checkCharacters || this.#isMuchUnseen;
   }
 
   /** MUST be called before the turn of the loop ends. */
   flush(): void {
-    this.#options.channel.flush();
+    this.#channel.flush();
     this.#unseenCharacters = 0;
-    this.#count();
+    this.#report();
   }
 
   /** Examines the output that is waiting for each member; returns the members that are full. */
   takeFull(): Seat<M>[] {
     const unseen = this.#isMuchUnseen ? 0 : this.#unseenCharacters;
-    if (this.#isMuchUnseen) this.#options.channel.settle();
+    if (this.#isMuchUnseen) this.#channel.settle();
     this.flush();
     this.#unseenCharacters = unseen;
     this.#uncheckedCharacters = 0;
@@ -161,11 +165,11 @@ export class Cohort<M extends Member> {
   }
 
   /** Counts deliveries when members are added or removed, instead of at each event. */
-  #count(): void {
+  #report(): void {
     const { events, characters } = this.#uncounted;
     if (events === 0) return;
     this.#uncounted = { events: 0, characters: 0 };
-    this.#options.count(events * this.size, characters * this.size);
+    this.#count(events * this.size, characters * this.size);
   }
 }
 

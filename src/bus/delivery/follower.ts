@@ -30,7 +30,7 @@ export class Follower<M extends Member> implements Work {
 
   /** Takes its start position at once; nothing is delivered before `begin`. */
   constructor(groups: Groups<M>, member: M, subscription: Subscription) {
-    const { log, clock, meter } = groups.options;
+    const { log, clock, meter } = groups;
     this.#groups = groups;
     this.#wish = { topics: subscription.topics, scope: subscription.scope };
     this.#search = new StartSearch(log, subscription, clock());
@@ -53,7 +53,7 @@ export class Follower<M extends Member> implements Work {
   begin(): void {
     if (this.#state !== "new") return;
     this.#state = "begun";
-    if (this.#search.position === undefined) this.#groups.options.replays.add(this);
+    if (this.#search.position === undefined) this.#groups.replays.add(this);
     else this.#start(this.#search.position);
   }
 
@@ -83,7 +83,7 @@ export class Follower<M extends Member> implements Work {
   }
 
   step(): void {
-    const position = this.#search.step(this.#groups.options.tuning.pageEvents);
+    const position = this.#search.step(this.#groups.tuning.pageEvents);
     if (position !== undefined) this.#start(position);
   }
 
@@ -94,7 +94,7 @@ export class Follower<M extends Member> implements Work {
   #start(position: number): void {
     const { gap } = this.#search;
     if (gap) {
-      this.#groups.options.meter.gaps++;
+      this.#groups.meter.gaps++;
       this.#seat.member.tell(gap);
     }
     this.#join(position);

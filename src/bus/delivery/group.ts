@@ -1,5 +1,5 @@
 import type { KeyedMatcher } from "../access/scope.ts";
-import { type Cursor, firstIdOf, type Item, lastIdOf } from "../cursor.ts";
+import { firstIdOf, type Item, lastIdOf } from "../cursor.ts";
 import { Event } from "../event.ts";
 import type { Interest } from "../interest/interest.ts";
 import type { Meter } from "../meter.ts";
@@ -7,7 +7,7 @@ import { NewestInScope } from "../newest.ts";
 import type { EventLog, TopicMatcher } from "../ports.ts";
 import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
-import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
+import type { Cohort, Member, Seat } from "./cohort.ts";
 import type { Arrivals, Distance, Replays, Work } from "./replays.ts";
 
 /**
@@ -20,17 +20,14 @@ const MOVE_DELIVERIES = 16;
 
 type Gap = Extract<Item, { type: "gap" }>;
 
-/** What all groups of one edge have in common. */
-export interface GroupParts<M> {
+export interface GroupOptions<M extends Member> {
   readonly log: EventLog;
-  readonly openCursor: (topics: TopicMatcher, position: number) => Cursor;
-  readonly openChannel: () => Channel<M>;
+  /** Opens an empty cohort after this id. */
+  readonly openCohort: (topics: TopicMatcher, position: number) => Cohort<M>;
   readonly interests: { add(interest: Interest): void; remove(interest: Interest): void };
   readonly replays: Replays;
   readonly tuning: Tuning;
   readonly meter: Meter;
-  /** Counts deliveries. */
-  readonly count: (events: number, characters: number) => void;
 }
 
 /**
@@ -72,7 +69,12 @@ export interface Wish {
  */
 export class Group<M extends Member> implements Interest, Work, Arrivals {
   readonly topics: KeyedMatcher;
-  readonly #parts: GroupParts<M>;
+  readonly #log: EventLog;
+  readonly #openCohort: GroupOptions<M>["openCohort"];
+  readonly #interests: GroupOptions<M>["interests"];
+  readonly #replays: Replays;
+  readonly #tuning: Tuning;
+  readonly #meter: Meter;
   readonly #newest: NewestInScope | undefined;
   readonly #filter: (Filter & { readonly onEnd: FilterEnd }) | undefined;
   /** Cohorts that can continue, in descending order of position: the one furthest behind is last. */
@@ -86,10 +88,15 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   #done = 0;
 
   /** A group with a filter has one member, which leaves it when the filter has nothing more to do. */
-  constructor(parts: GroupParts<M>, { topics, scope }: Wish, filter?: Filter & { readonly onEnd: FilterEnd }) {
-    this.#parts = parts;
+  constructor(options: GroupOptions<M>, { topics, scope }: Wish, filter?: Filter & { readonly onEnd: FilterEnd }) {
+    this.#log = options.log;
+    this.#openCohort = options.openCohort;
+    this.#interests = options.interests;
+    this.#replays = options.replays;
+    this.#tuning = options.tuning;
+    this.#meter = options.meter;
     this.topics = topics;
-    this.#newest = scope && new NewestInScope(parts.log, scope);
+    this.#newest = scope && new NewestInScope(options.log, scope);
     this.#filter = filter;
   }
 
@@ -100,13 +107,13 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   /** The member continues after this id; it is live at once if that is the newest one. */
   join(seat: Seat<M>, position: number): void {
     const cohort = this.#open(seat, position);
-    if (position >= this.#parts.log.head) {
+    if (position >= this.#log.head) {
       this.#settle(cohort, true);
       return;
     }
     this.#stalled.add(cohort);
     this.#arrived.add(cohort);
-    this.#parts.replays.arrive(this);
+    this.#replays.arrive(this);
   }
 
   /** Members that have joined begin. */
@@ -119,7 +126,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   leave(seat: Seat<M>): number {
     const { cohort } = seat;
     if (cohort === undefined) return 0;
-    const position = cohort.isLive ? this.#parts.log.head : cohort.position;
+    const position = cohort.isLive ? this.#log.head : cohort.position;
     cohort.remove(seat);
     if (cohort.size === 0) this.#drop(cohort);
     return position;
@@ -134,7 +141,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
 
   /** The id that may be reported to the member as passed; undefined while unknown. */
   passedBy({ cohort, cameAt }: Seat<M>): number | undefined {
-    if (this.#newest === undefined) return cohort?.isLive ? this.#parts.log.head : cohort?.position;
+    if (this.#newest === undefined) return cohort?.isLive ? this.#log.head : cohort?.position;
     if (!cohort?.isLive) return cohort?.deliveredId;
     this.#newest.look();
     return this.#newest.idFor(cameAt);
@@ -142,7 +149,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
 
   /** The members that are behind, by position, paused ones included. */
   *behind(): Iterable<BehindAt> {
-    const { head, recentFrom } = this.#parts.log;
+    const { head, recentFrom } = this.#log;
     for (const cohorts of [this.#behind, this.#stalled]) {
       for (const { position, size } of cohorts) {
         yield { distance: position + 1 < recentFrom ? "far" : "near", members: size, lag: head - position };
@@ -172,7 +179,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
 
   lag(distance: Distance): number | undefined {
     const cohort = this.#behind[this.#hindmost(distance)];
-    return cohort && this.#parts.log.head - cohort.position;
+    return cohort && this.#log.head - cohort.position;
   }
 
   /** Moves the cohort furthest behind one page ahead. */
@@ -187,7 +194,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   #advance(start: Cohort<M>): void {
     let cohort = start;
     let passed = cohort.position;
-    const limit = Math.max(1, Math.min(this.#parts.tuning.pageEvents, Math.floor(STEP_DELIVERIES / cohort.size)));
+    const limit = Math.max(1, Math.min(this.#tuning.pageEvents, Math.floor(STEP_DELIVERIES / cohort.size)));
     const { items, isAtEnd } = cohort.cursor.take(limit);
     const end = cohort.position;
     this.#done = 0;
@@ -236,7 +243,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   }
 
   #tell(cohort: Cohort<M>, gap: Gap): void {
-    this.#parts.meter.gaps++;
+    this.#meter.gaps++;
     cohort.deliver(gap);
   }
 
@@ -271,14 +278,14 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
     }
     const live = this.#live;
     if (live) live.isLive = false;
-    else this.#parts.interests.add(this);
+    else this.#interests.add(this);
     this.#live = live ? unite(live, cohort) : cohort;
     this.#live.isLive = true;
     return true;
   }
 
   #idToTell(owing: readonly Seat<M>[]): number | undefined {
-    if (this.#newest === undefined) return this.#parts.log.head;
+    if (this.#newest === undefined) return this.#log.head;
     const cameAt = Math.max(...owing.map((seat) => seat.cameAt));
     this.#newest.look();
     return this.#newest.idFor(cameAt);
@@ -287,7 +294,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   /** Lets the members that are full continue alone; returns false if no member is left that can continue now. */
   #look(cohort: Cohort<M>): boolean {
     for (const seat of cohort.takeFull()) {
-      if (cohort.isLive) this.#parts.meter.evictions++;
+      if (cohort.isLive) this.#meter.evictions++;
       else if (cohort.size === 1) return this.#pause(cohort, seat.member);
       this.#split(cohort, seat);
     }
@@ -309,13 +316,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   }
 
   #open(seat: Seat<M>, position: number, from?: Cohort<M>): Cohort<M> {
-    const { openCursor, openChannel, tuning, count } = this.#parts;
-    const cohort = new Cohort({
-      cursor: openCursor(this.topics, position),
-      channel: openChannel(),
-      checkCharacters: tuning.checkCharacters,
-      count,
-    });
+    const cohort = this.#openCohort(this.topics, position);
     cohort.add(seat);
     from?.remove(seat);
     return cohort;
@@ -326,14 +327,14 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
     const same = this.#behind[index];
     if (same?.position === cohort.position) this.#behind[index] = unite(same, cohort);
     else this.#behind.splice(index, 0, cohort);
-    this.#parts.replays.add(this);
+    this.#replays.add(this);
   }
 
   #drop(cohort: Cohort<M>): void {
     if (cohort === this.#live) {
       cohort.isLive = false;
       this.#live = undefined;
-      this.#parts.interests.remove(this);
+      this.#interests.remove(this);
     } else if (!this.#stalled.delete(cohort)) {
       const index = this.#behind.indexOf(cohort);
       if (index >= 0) this.#behind.splice(index, 1);
@@ -356,7 +357,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   #hindmost(distance: Distance): number {
     const last = this.#behind.length - 1;
     // From this position on, the next event is read from memory.
-    const nearFrom = this.#parts.log.recentFrom - 1;
+    const nearFrom = this.#log.recentFrom - 1;
     if (distance === "far") return (this.#behind[last]?.position ?? nearFrom) < nearFrom ? last : -1;
     return this.#indexOf(nearFrom - 1) - 1;
   }

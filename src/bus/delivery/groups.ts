@@ -1,20 +1,27 @@
-import type { Transport } from "../meter.ts";
+import type { Cursor } from "../cursor.ts";
+import type { Meter, Transport } from "../meter.ts";
+import type { EventLog, TopicMatcher } from "../ports.ts";
+import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
-import type { Channel, Member, Seat } from "./cohort.ts";
-import { type Filter, type FilterEnd, Group, type GroupParts, type Wish } from "./group.ts";
+import { type Channel, Cohort, type Member, type Seat } from "./cohort.ts";
+import { type Filter, type FilterEnd, Group, type GroupOptions, type Wish } from "./group.ts";
 import type { Replays } from "./replays.ts";
 
 /** An edge with its own delivery. */
-export interface EdgeParts<M> {
+export interface EdgeOptions<M> {
   /** The transport as which its deliveries are counted. */
   readonly transport: Transport;
   readonly replays: Replays;
   readonly openChannel: () => Channel<M>;
 }
 
-export interface GroupsOptions<M> extends GroupParts<M> {
+export interface GroupsOptions<M extends Member> extends Omit<GroupOptions<M>, "openCohort"> {
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  readonly openCursor: (topics: TopicMatcher, position: number) => Cursor;
+  readonly openChannel: () => Channel<M>;
+  /** Counts deliveries: events and their characters, once for each member. */
+  readonly count: (events: number, characters: number) => void;
 }
 
 /** What a member requests; with a filter, some of it only from an event on. */
@@ -24,13 +31,31 @@ export interface FilteredWish extends Wish {
 
 /** The groups of one edge, by the key of their topics. */
 export class Groups<M extends Member> {
-  readonly options: GroupsOptions<M>;
+  readonly log: EventLog;
+  readonly clock: () => number;
+  readonly replays: Replays;
+  readonly tuning: Tuning;
+  readonly meter: Meter;
+  readonly #groupOptions: GroupOptions<M>;
   readonly #byKey = new Map<string, Group<M>>();
   /** Groups of one member each, with a filter that is still needed. */
   readonly #alone = new Set<Group<M>>();
 
   constructor(options: GroupsOptions<M>) {
-    this.options = options;
+    const { log, clock, openCursor, openChannel, interests, replays, tuning, meter, count } = options;
+    this.log = log;
+    this.clock = clock;
+    this.replays = replays;
+    this.tuning = tuning;
+    this.meter = meter;
+    const openCohort = (topics: TopicMatcher, position: number) =>
+      new Cohort({
+        cursor: openCursor(topics, position),
+        channel: openChannel(),
+        checkCharacters: tuning.checkCharacters,
+        count,
+      });
+    this.#groupOptions = { log, openCohort, interests, replays, tuning, meter };
   }
 
   /**
@@ -68,13 +93,13 @@ export class Groups<M extends Member> {
   }
 
   #open(wish: Wish): Group<M> {
-    const group = new Group<M>(this.options, wish);
+    const group = new Group<M>(this.#groupOptions, wish);
     this.#byKey.set(wish.topics.key, group);
     return group;
   }
 
   #openAlone(wish: Wish, filter: Filter & { readonly onEnd: FilterEnd }): Group<M> {
-    const group = new Group<M>(this.options, wish, filter);
+    const group = new Group<M>(this.#groupOptions, wish, filter);
     this.#alone.add(group);
     return group;
   }
