@@ -38,7 +38,11 @@ const DATA = toRawJson({ n: 12_345, text: "x".repeat(80) });
 
 /** The store's own parts, without what belongs to publishing: names, listeners, keys. */
 function chainedTable(database: Database): Table {
-  const { bounds, transactor, events, chains } = openHistory(database, {}, { recentEvents: 1 });
+  const { bounds, transactor, events, chains } = openHistory(
+    { database, path: ":memory:", place: undefined, walBytes: () => 0 },
+    {},
+    { recentEvents: 1 },
+  );
   const series = Array.from({ length: SERIES + 1 }, (_, id) => new Series(id, TOPIC, ""));
   for (const one of series) chains.begin(one);
   return {

@@ -35,6 +35,11 @@ export function openLog(config: Config, { logger, meter, onFailure }: OpenLogOpt
     onWarning: (detail) => logger.warn({ detail }, "the history was opened, with a warning"),
     onKeysForgotten: reportForgottenKeys(logger),
     onFull: (detail) => logger.warn({ detail }, "--max-bytes applies to the events only"),
+    keepsReserve: true,
+    onAlarm: (detail) => {
+      if (detail === undefined) logger.info("the history is where it was, and can be written again");
+      else logger.error({ detail }, "the history is in danger");
+    },
     onFailure: (error) => {
       logger.error({ err: error }, "the history failed");
       onFailure();

@@ -99,10 +99,13 @@ export interface StorageSize {
   readonly fileBytes: number;
 }
 
-/** Whether the log can accept an append, and if not, why not. `damaged` still can. */
+/**
+ * Whether the log can accept an append, and if not, why not. `damaged` and `stuck` still can. `stuck`: what is accepted
+ * survives a crash, but not in its usual place. `displaced`: it would not survive a restart.
+ */
 export type Health =
   | { readonly state: "ok" }
-  | { readonly state: "full" | "failed" | "closed" | "damaged"; readonly detail: string };
+  | { readonly state: "full" | "failed" | "closed" | "damaged" | "stuck" | "displaced"; readonly detail: string };
 
 /**
  * The history: an ordered, durable sequence of events. It is the source of truth; everything else is a cursor over it.

@@ -3,6 +3,7 @@ import { Event, formatTime } from "../bus/event.ts";
 import type { Meter } from "../bus/meter.ts";
 import type { Draft } from "../bus/ports.ts";
 import type { Append, Outcome } from "./append-queue.ts";
+import type { WriteHealth } from "./disk/write-health.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import type { Chains } from "./events/chains.ts";
 import type { EventTable } from "./events/event-table.ts";
@@ -11,7 +12,6 @@ import type { Series } from "./events/series.ts";
 import type { SeriesEnds } from "./events/series-ends.ts";
 import type { SeriesTable } from "./events/series-table.ts";
 import type { Transactor } from "./file/transactor.ts";
-import type { WriteHealth } from "./file/write-health.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 
 export interface CommitterOptions {

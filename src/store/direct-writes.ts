@@ -1,8 +1,8 @@
 import { shuttingDown } from "./committer.ts";
+import type { WriteHealth } from "./disk/write-health.ts";
 import type { Bounds } from "./events/bounds.ts";
 import type { Meta } from "./file/meta.ts";
 import type { Transactor } from "./file/transactor.ts";
-import type { WriteHealth } from "./file/write-health.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 
 export interface DirectWritesOptions {

@@ -17,7 +17,7 @@ import type {
 import { shuttingDown } from "./committer.ts";
 import { BackupFile } from "./copy/backup-file.ts";
 import { copyHistory } from "./copy/history-copy.ts";
-import { openError } from "./file/open-error.ts";
+import { FileError, openError } from "./file/open-error.ts";
 import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
 import type { TokenTable } from "./keys/tokens.ts";
 import { type HistoryInternals, type OpenHistory, type OpenHistoryOptions, openHistory } from "./open-history.ts";
@@ -54,9 +54,10 @@ export class SqliteEventLog implements EventLog {
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: LogInternals = {}) {
     this.#path = path;
     this.#file = openDatabase(path, options.durability ?? "fsync");
-    const { database } = this.#file;
+    const { place, walBytes } = this.#file;
     try {
-      this.#history = openHistory(internals.connect?.(database) ?? database, options, internals);
+      const database = internals.connect?.(this.#file.database) ?? this.#file.database;
+      this.#history = openHistory({ database, path, place, walBytes }, options, internals);
     } catch (error) {
       this.#file.close();
       throw openError(path, error);
@@ -160,7 +161,10 @@ export class SqliteEventLog implements EventLog {
 
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
-    const { health, writes, damage } = this.#history;
+    const { health, writes, damage, upkeep, checkpoints } = this.#history;
+    upkeep.look();
+    const { tooLarge } = checkpoints;
+    if (tooLarge !== undefined) health.found({ stuck: tooLarge });
     if (health.current.state === "full") writes.probe();
     if (health.current.state !== "ok" || !damage.isFound) return health.current;
     return { state: "damaged", detail: `${damage.summary}: run "eventbus check"` };
@@ -189,6 +193,7 @@ export class SqliteEventLog implements EventLog {
     await upkeep.stop();
     writes.saveHead();
     this.#isClosed = true;
-    this.#file.close();
+    const left = this.#file.close();
+    if (left !== undefined) throw new FileError(left);
   }
 }

@@ -1,8 +1,11 @@
-import type { Database } from "bun:sqlite";
 import { Meter } from "../bus/meter.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { Committer } from "./committer.ts";
 import { DirectWrites } from "./direct-writes.ts";
+import { Checkpoints } from "./disk/checkpoints.ts";
+import { Reserve } from "./disk/reserve.ts";
+import { Space } from "./disk/space.ts";
+import { WriteHealth } from "./disk/write-health.ts";
 import { HistoryBounds, readBounds } from "./events/bounds.ts";
 import { Chains } from "./events/chains.ts";
 import { EventTable } from "./events/event-table.ts";
@@ -11,9 +14,8 @@ import { SeriesEnds } from "./events/series-ends.ts";
 import { SeriesTable } from "./events/series-table.ts";
 import { Damage } from "./file/damage.ts";
 import { Meta, readMeta } from "./file/meta.ts";
-import { Space } from "./file/space.ts";
+import type { OpenFile } from "./file/sqlite.ts";
 import { Transactor } from "./file/transactor.ts";
-import { WriteHealth } from "./file/write-health.ts";
 import { HistoryReader } from "./history.ts";
 import { DEFAULT_MAX_KEYS, IdempotencyKeys } from "./keys/idempotency.ts";
 import { TokenTable } from "./keys/tokens.ts";
@@ -28,6 +30,13 @@ export interface OpenHistoryOptions {
   maxKeys?: number;
   /** Called once for each damage that is found. */
   onDamage?: (detail: string) => void;
+  /**
+   * Called when the file is no longer where a restart will look for it, or cannot be written; with undefined when that
+   * is over.
+   */
+  onAlarm?: (detail: string | undefined) => void;
+  /** Whether to keep some space on the disk, in a file beside the history, for pruning when it is full; default false. */
+  keepsReserve?: boolean;
   /** Called once when a write failed and its outcome is unknown; every later append is rejected. */
   onFailure?: (error: unknown) => void;
   /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
@@ -48,17 +57,34 @@ export interface HistoryInternals {
   recentEvents?: number;
 }
 
+/** What the history needs of its file. */
+export type OpenedFile = Pick<OpenFile, "database" | "place" | "walBytes"> & {
+  /** Where it is. */
+  readonly path: string;
+};
+
 /**
  * The history in an open file: its contents, read as far as opening requires, and the parts that read and write it.
  * Nothing runs by itself until `upkeep.start()`.
  */
-export function openHistory(database: Database, options: OpenHistoryOptions, internals: HistoryInternals) {
+export function openHistory(
+  { database, path, place, walBytes }: OpenedFile,
+  options: OpenHistoryOptions,
+  internals: HistoryInternals,
+) {
   const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
-  const { onDamage = ignore, onFailure = ignore, onKeysForgotten = ignore, onFull = ignore } = options;
+  const {
+    onDamage = ignore,
+    onFailure = ignore,
+    onAlarm = ignore,
+    onKeysForgotten = ignore,
+    onFull = ignore,
+  } = options;
   const damage = new Damage(onDamage);
-  const health = new WriteHealth(damage, onFailure);
+  const health = new WriteHealth(damage, onFailure, onAlarm);
+  const checkpoints = new Checkpoints(database, walBytes);
   const transactor = new Transactor(database);
-  const space = new Space(database);
+  const space = new Space(database, checkpoints);
   const stored = readMeta(database);
   const bounds = new HistoryBounds(readBounds(database, stored, damage));
   const recent = new RecentEvents(internals.recentEvents);
@@ -82,6 +108,7 @@ export function openHistory(database: Database, options: OpenHistoryOptions, int
     database,
     damage,
     health,
+    checkpoints,
     space,
     transactor,
     bounds,
@@ -93,7 +120,16 @@ export function openHistory(database: Database, options: OpenHistoryOptions, int
     keys,
     committer,
     queue: new AppendQueue((group) => committer.commit(group)),
-    upkeep: new Upkeep({ pruner, keys, health, meter, verifyNext: () => series.verifyNext(expected) }),
+    upkeep: new Upkeep({
+      pruner,
+      checkpoints,
+      place,
+      reserve: options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined,
+      keys,
+      health,
+      meter,
+      verifyNext: () => series.verifyNext(expected),
+    }),
     writes,
     tokens: new TokenTable({ database, damage, write: (work) => writes.run(work), expected: stored.tokens }),
   };

@@ -1,6 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import type { Meter } from "../bus/meter.ts";
 import type { Retention } from "../bus/ports.ts";
+import type { Space } from "./disk/space.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import { HEAD_COLUMNS, type HeadRow, isIntact } from "./events/event-head.ts";
 import type { SeriesEnds } from "./events/series-ends.ts";
@@ -8,7 +9,6 @@ import type { SeriesTable } from "./events/series-table.ts";
 import { Meta } from "./file/meta.ts";
 import { nextTurn } from "./file/next-turn.ts";
 import { paced } from "./file/pace.ts";
-import type { Space } from "./file/space.ts";
 import type { Transactor } from "./file/transactor.ts";
 import type { HistoryReader } from "./history.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
@@ -86,20 +86,24 @@ export class Pruner {
   }
 
   /**
-   * Removes what the rules no longer keep at `nowMs`; resolves with the number of events removed. Ends early, after a
-   * slice, once `isClosing` returns true. Rejects with what SQLite threw; what was removed by then stays removed.
+   * Removes what the rules no longer keep at `nowMs`; calls `onSlice` with the number of events that each slice has
+   * removed. Ends early, after a slice, once `isClosing` returns true. Rejects with what SQLite threw; what was removed
+   * by then stays removed.
    */
-  async prune(rules: Retention, nowMs: number, isClosing: () => boolean): Promise<number> {
+  async prune(
+    rules: Retention,
+    nowMs: number,
+    isClosing: () => boolean,
+    onSlice: (events: number) => void,
+  ): Promise<void> {
     const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
-    let pruned = 0;
     while (!isClosing()) {
       const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes));
       if (upTo < this.#bounds.floor) break;
-      pruned += this.#pruneSlice(upTo);
+      onSlice(this.#pruneSlice(upTo));
       await nextTurn();
     }
     await this.#space.giveBack(rules.maxBytes === undefined ? undefined : this.#allowed(rules.maxBytes), isClosing);
-    return pruned;
   }
 
   /**

@@ -1,8 +1,12 @@
 import type { Meter } from "../bus/meter.ts";
 import type { Retention } from "../bus/ports.ts";
 import { shuttingDown } from "./committer.ts";
+import type { Checkpoints } from "./disk/checkpoints.ts";
+import type { Reserve } from "./disk/reserve.ts";
+import type { WriteHealth } from "./disk/write-health.ts";
 import { nextTurn } from "./file/next-turn.ts";
-import type { WriteHealth } from "./file/write-health.ts";
+import type { Place } from "./file/place.ts";
+import { isFull } from "./file/sqlite-error.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 import type { Pruner } from "./retention.ts";
 
@@ -11,6 +15,10 @@ const REST_FACTOR = 9;
 
 export interface UpkeepOptions {
   readonly pruner: Pruner;
+  readonly checkpoints: Checkpoints;
+  /** Undefined in memory. */
+  readonly place: Place | undefined;
+  readonly reserve: Reserve | undefined;
   readonly keys: IdempotencyKeys;
   readonly health: WriteHealth;
   readonly meter: Meter;
@@ -21,6 +29,9 @@ export interface UpkeepOptions {
 /** Work besides appends, in slices: pruning and backups, one after another, and the verification of many series. */
 export class Upkeep {
   readonly #pruner: Pruner;
+  readonly #checkpoints: Checkpoints;
+  readonly #place: Place | undefined;
+  readonly #reserve: Reserve | undefined;
   readonly #keys: IdempotencyKeys;
   readonly #health: WriteHealth;
   readonly #meter: Meter;
@@ -29,15 +40,19 @@ export class Upkeep {
   #verifying: Promise<void> = Promise.resolve();
   #isStopping = false;
 
-  constructor({ pruner, keys, health, meter, verifyNext }: UpkeepOptions) {
+  constructor(options: UpkeepOptions) {
+    const { pruner, checkpoints, place, reserve, keys, health, meter, verifyNext } = options;
     this.#pruner = pruner;
+    this.#checkpoints = checkpoints;
+    this.#place = place;
+    this.#reserve = reserve;
     this.#keys = keys;
     this.#health = health;
     this.#meter = meter;
     this.#verifyNext = verifyNext;
   }
 
-  /** Starts the verification. */
+  /** Starts the verification, and takes the reserve. */
   start(): void {
     this.#verifying = this.#verify();
   }
@@ -62,22 +77,53 @@ export class Upkeep {
     await this.#verifying;
   }
 
+  /** Looks whether the file is where a restart will look for it. Takes some microseconds. */
+  look(): void {
+    this.#health.found({ displaced: this.#place?.loss });
+  }
+
   async #prune(rules: Retention, nowMs: number): Promise<number> {
-    const isClosing = () => this.#isStopping;
+    let pruned = 0;
+    const startMs = performance.now();
+    this.look();
     try {
       this.#health.requireWritable();
-      const startMs = performance.now();
-      await this.#keys.expire(nowMs, isClosing);
-      const pruned = await this.#pruner.prune(rules, nowMs, isClosing);
-      this.#meter.prune(pruned, performance.now() - startMs);
-      return pruned;
+      this.#checkpoint();
+      await this.#withReserve(async () => {
+        const isClosing = () => this.#isStopping;
+        await this.#keys.expire(nowMs, isClosing);
+        await this.#pruner.prune(rules, nowMs, isClosing, (rows) => {
+          pruned += rows;
+        });
+      });
     } catch (error) {
       throw this.#health.failure(error);
     }
+    this.#meter.prune(pruned, performance.now() - startMs);
+    return pruned;
+  }
+
+  /** Does the work; if the disk is full, once more with the reserve, which is taken again from what the work frees. */
+  async #withReserve(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isFull(error) || this.#reserve?.release() !== true) throw error;
+      this.#checkpoint();
+      await work();
+    } finally {
+      this.#checkpoint();
+      this.#reserve?.fill();
+    }
+  }
+
+  #checkpoint(): void {
+    this.#health.found({ stuck: this.#checkpoints.run() });
   }
 
   async #verify(): Promise<void> {
     await nextTurn();
+    if (!this.#isStopping) this.#reserve?.fill();
     while (!this.#isStopping) {
       const startMs = performance.now();
       if (!this.#verifyNext()) return;

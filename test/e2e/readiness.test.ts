@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { publish } from "../helpers/http.ts";
+import { Binary } from "../helpers/binary.ts";
+import { post, publish } from "../helpers/http.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 
 const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
@@ -52,6 +53,20 @@ describe("the binary", () => {
     expect(ready.status).toBe(507);
     expect(await ready.json()).toMatchObject({ code: "storage_full", detail: "the disk of the history is full" });
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+  });
+
+  test("is not ready once its file was removed, takes nothing more, and does not stop as if all were well", async () => {
+    await using binary = await Binary.start({ args: ["--db", "a.db", "--prune-interval", "100ms"] });
+    await publish(binary.url, "a");
+    rmSync(join(binary.folder, "a.db"));
+    while (!binary.stderr.includes("a.db was removed while it was open")) await Bun.sleep(10);
+    const refused = await post(binary.url, '{"topic":"a"}');
+    expect([refused.status, await refused.json()]).toMatchObject([503, { code: "unavailable" }]);
+    const ready = await fetch(`${binary.url}/readyz`);
+    expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining("a.db was removed")]);
+    expect(await (await fetch(`${binary.url}/metrics`)).text()).toContain("\neventbus_ready 0\n");
+    expect(await binary.stop()).toBe(1);
+    expect(binary.stderr).toMatch(/stopping failed[\s\S]*a\.db was removed/);
   });
 
   test("continues when its log is no longer read", async () => {

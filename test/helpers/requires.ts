@@ -29,7 +29,7 @@ export type Program = keyof typeof programs;
  */
 export function describeWith(program: Program, suite: string, body: (path: string) => void): void {
   const path = programPath(program);
-  if (path === undefined) leaveOut(suite, program);
+  if (path === undefined) leaveOutWithout(suite, program);
   else describe(suite, () => body(path));
 }
 
@@ -42,7 +42,7 @@ export function testWith(
 ): void {
   const missing = needed.find((program) => programPath(program) === undefined);
   if (missing === undefined) test(name, body, timeoutMs);
-  else leaveOut(name, missing);
+  else leaveOutWithout(name, missing);
 }
 
 /** Where the program is; undefined when it is not there. */
@@ -53,8 +53,13 @@ export function programPath(program: Program): string | undefined {
   return candidates.map((name) => Bun.which(name, { PATH })).find((path) => path !== null);
 }
 
-function leaveOut(what: string, program: Program): void {
-  const message = `${what}: needs ${program}, to be had with ${programs[program].get}`;
+function leaveOutWithout(what: string, program: Program): void {
+  leaveOut(what, `${program}, to be had with ${programs[program].get}`);
+}
+
+/** Leaves a suite or a test out for want of something, in words; if `EVENTBUS_TEST_ALL` is set it fails instead. */
+export function leaveOut(what: string, wanted: string): void {
+  const message = `${what}: needs ${wanted}`;
   const fail = () => {
     throw new Error(message);
   };

@@ -4,6 +4,7 @@ import { BusError } from "../../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, NOTHING, realPath } from "./file-inspection.ts";
 import { insertMeta } from "./meta.ts";
 import { FileError, FileInUse, openError } from "./open-error.ts";
+import { Place } from "./place.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
@@ -25,7 +26,7 @@ const migrations: readonly ((database: Database) => void)[] = [
 export const SCHEMA_VERSION = migrations.length;
 
 /** Pages of 4 KiB. A checkpoint of 2 MiB takes a few milliseconds, and larger ones make publishing no faster. */
-const CHECKPOINT_PAGES = 500;
+export const CHECKPOINT_PAGES = 500;
 /** Size of the WAL file after a checkpoint, in bytes. */
 const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 /** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of usual size. */
@@ -40,10 +41,16 @@ export interface OpenFile {
   readonly database: Database;
   /** Findings to report from the opening: omitted commits, whose ids are reused. */
   readonly warnings: readonly string[];
+  /** Undefined in memory. */
+  readonly place: Place | undefined;
   /** Bytes of the write-ahead log, which is a file of its own. */
   walBytes(): number;
-  /** Finalizes every statement and releases the lock. May be called twice. */
-  close(): void;
+  /**
+   * Finalizes every statement and releases the lock. May be called twice.
+   *
+   * Returns undefined if the file has everything; otherwise what keeps a restart from finding it there.
+   */
+  close(): string | undefined;
 }
 
 /**
@@ -51,6 +58,11 @@ export interface OpenFile {
  * process that holds it closes any other descriptor of the file. So nothing here may even read one of these.
  */
 const openFiles = new Set<string>();
+/**
+ * Databases that were displaced while they were open. Closing them would delete the write-ahead log under their name,
+ * and write to the file, which may be those of another history by now.
+ */
+const abandoned: Database[] = [];
 
 /**
  * Opens the history file, creates it if there is none, and migrates an older schema.
@@ -70,7 +82,7 @@ export function openDatabase(name: string, durability: Durability): OpenFile {
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database);
     if (path !== IN_MEMORY) tieWal(database);
-    return opened(database, path, damage === undefined ? warnings : [damage, ...warnings]);
+    return opened(database, { name, path }, damage === undefined ? warnings : [damage, ...warnings]);
   } catch (error) {
     database?.close(true);
     throw openError(path, error);
@@ -83,18 +95,47 @@ export function refuseOpenHere(path: string): void {
   if (key !== undefined && openFiles.has(key)) throw new FileInUse(path);
 }
 
-function opened(database: Database, path: string, warnings: readonly string[]): OpenFile {
+function opened(
+  database: Database,
+  { name, path }: { readonly name: string; readonly path: string },
+  warnings: readonly string[],
+): OpenFile {
   const key = keyOf(path);
   if (key !== undefined) openFiles.add(key);
+  const place = path === IN_MEMORY ? undefined : new Place(name, path);
+  let isClosed = false;
   return {
     database,
     warnings,
+    place,
     walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     close() {
-      database.close(true);
+      if (isClosed) return undefined;
+      isClosed = true;
+      const left = place?.loss ?? (place && leftInWal(database, path));
+      if (place?.loss === undefined) database.close(true);
+      else abandon(database, place);
+      place?.close();
       if (key !== undefined) openFiles.delete(key);
+      return left;
     },
   };
+}
+
+/** Empties the write-ahead log into the file; returns what could not be. */
+function leftInWal(database: Database, path: string): string | undefined {
+  try {
+    database.run("pragma wal_checkpoint(truncate)");
+    return undefined;
+  } catch (error) {
+    return `${path} cannot be written (${(error as Error).message}): its newest events are in ${path}-wal, so keep both together`;
+  }
+}
+
+/** Writes to the file, wherever it is, what it does not have yet, and leaves everything else as it is. */
+function abandon(database: Database, place: Place): void {
+  abandoned.push(database);
+  if (place.isIntact) leftInWal(database, "");
 }
 
 function inspect(path: string, durability: Durability): Inspection {

@@ -1,8 +1,9 @@
 import type { Database } from "bun:sqlite";
 import type { StorageSize } from "../../bus/ports.ts";
-import { nextTurn } from "./next-turn.ts";
-import { paced } from "./pace.ts";
-import { pragma } from "./sqlite.ts";
+import { nextTurn } from "../file/next-turn.ts";
+import { paced } from "../file/pace.ts";
+import { pragma } from "../file/sqlite.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 
 /**
  * Pages that one slice returns: about a millisecond of work. The checkpoint after several slices writes all pages that
@@ -22,11 +23,13 @@ const MIN_SPARE_PAGES = 256;
 /** The pages of the file. */
 export class Space {
   readonly #database: Database;
+  readonly #checkpoints: Checkpoints;
   readonly #pageSize: number;
   #slicePages = MIN_SLICE_PAGES;
 
-  constructor(database: Database) {
+  constructor(database: Database, checkpoints: Checkpoints) {
     this.#database = database;
+    this.#checkpoints = checkpoints;
     this.#pageSize = Number(pragma(database, "page_size"));
   }
 
@@ -37,7 +40,8 @@ export class Space {
 
   /**
    * Returns free pages to the file system, some in each turn of the loop, except those that are kept for later: with
-   * `maxBytes`, at most as many as fit into that size besides what is used. Ends early once `isClosing` returns true.
+   * `maxBytes`, at most as many as fit into that size besides what is used. Ends early once `isClosing` returns true, or if the
+   * file cannot be written.
    */
   async giveBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
     let uncut = 0;
@@ -51,7 +55,7 @@ export class Space {
       if (isClosing()) return;
       if (uncut < MAX_CUT_PAGES && pages < excess) continue;
       // The file shrinks at the checkpoint of the write-ahead log.
-      this.#database.run("pragma wal_checkpoint(passive)");
+      if (this.#checkpoints.run() !== undefined) return;
       uncut = 0;
     }
   }

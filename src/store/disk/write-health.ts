@@ -1,0 +1,94 @@
+import { BusError } from "../../bus/errors.ts";
+import type { Health } from "../../bus/ports.ts";
+import type { Damage } from "../file/damage.ts";
+import { isDamage, isFull } from "../file/sqlite-error.ts";
+
+const OK: Health = { state: "ok" };
+
+/** What the last look at the file has found; undefined: nothing. */
+interface FileFindings {
+  /** Why a restart would not find it. */
+  readonly displaced?: string | undefined;
+  /** Why the commits stay in the write-ahead log. */
+  readonly stuck?: string | undefined;
+}
+
+/** Whether the history can be written, by its last failure and the last look at its file. */
+export class WriteHealth {
+  readonly #damage: Damage;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #onAlarm: (detail: string | undefined) => void;
+  #state: Health = OK;
+  #findings: FileFindings = {};
+  #alarm: string | undefined;
+
+  /**
+   * `onFailure` is called once, with a write whose outcome is unknown; `onAlarm` with each new finding about the file,
+   * and with undefined when it is well again.
+   */
+  constructor(damage: Damage, onFailure: (error: unknown) => void, onAlarm: (detail: string | undefined) => void) {
+    this.#damage = damage;
+    this.#onFailure = onFailure;
+    this.#onAlarm = onAlarm;
+  }
+
+  get current(): Health {
+    const { displaced, stuck } = this.#findings;
+    if (this.#state.state === "failed") return this.#state;
+    if (displaced !== undefined) return { state: "displaced", detail: displaced };
+    if (this.#state.state === "full" || stuck === undefined) return this.#state;
+    return { state: "stuck", detail: stuck };
+  }
+
+  /** Notes what a look at the file has found; an omitted finding is as before. */
+  found(findings: FileFindings): void {
+    this.#findings = { ...this.#findings, ...findings };
+    const alarm = this.#findings.displaced ?? this.#findings.stuck;
+    if (alarm === this.#alarm) return;
+    this.#alarm = alarm;
+    this.#onAlarm(alarm);
+  }
+
+  /** A write has succeeded. */
+  recover(): void {
+    if (this.#state.state === "full") this.#state = OK;
+  }
+
+  /** Throws if an earlier write failed for good, or if what is written now would be lost. */
+  requireWritable(): void {
+    const { displaced } = this.#findings;
+    if (displaced !== undefined) throw new BusError("unavailable", `${displaced}; nothing was stored`);
+    if (this.#state.state !== "failed") return;
+    throw new BusError(
+      "unavailable",
+      "an earlier write to the history failed: it accepts no more writes, and this was not stored",
+    );
+  }
+
+  /**
+   * Notes a failed write and returns the error for its caller.
+   *
+   * A full disk, or a file with damaged structures, has rolled back. After any other error the content of the disk is
+   * unknown.
+   */
+  failure(error: unknown): BusError {
+    if (error instanceof BusError) return error;
+    if (isFull(error)) {
+      this.#state = { state: "full", detail: "the disk of the history is full" };
+      return new BusError("storage_full", "the disk of the history is full: nothing was written", { cause: error });
+    }
+    if (isDamage(error)) {
+      this.#damage.note(`the history cannot be written: ${(error as Error).message}`);
+      return new BusError("internal", "the history is damaged on disk: nothing was written", { cause: error });
+    }
+    if (this.#state.state !== "failed") {
+      this.#state = { state: "failed", detail: "a write to the history failed" };
+      this.#onFailure(error);
+    }
+    return new BusError(
+      "unavailable",
+      "the history could not be written; whether this was stored is unknown: publish again with the same Idempotency-Key",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,123 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
+import { draft, drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
+import { FaultyConnection } from "../../helpers/fault.ts";
+import { type SmallDisk, testOnSmallDisk } from "../../helpers/small-disk.ts";
+import { TempFolder } from "../../helpers/temp.ts";
+
+const KEPT = 100;
+const DISK_MEGABYTES = 12;
+
+/** Opens the history and waits until it has taken its reserve. */
+async function open(path: string, connection = new FaultyConnection()): Promise<SqliteEventLog> {
+  const log = new SqliteEventLog(path, { durability: "os", keepsReserve: true }, { connect: connection.connect });
+  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setImmediate(resolve));
+  return log;
+}
+
+/** Appends events of so many characters until the disk is full; returns how many it has taken. */
+async function fillDisk(log: SqliteEventLog, characters: number): Promise<number> {
+  const data = "x".repeat(characters);
+  for (let kept = 0; ; kept++) {
+    const isTaken = await log.append([draft("a", data)]).then(
+      () => true,
+      () => false,
+    );
+    if (!isTaken) return kept;
+  }
+}
+
+describe("a disk that only the history has filled", () => {
+  for (const characters of [100, 2000, 100_000]) {
+    testOnSmallDisk(
+      DISK_MEGABYTES,
+      `recovers by keeping less, with events of ${characters} characters`,
+      async (disk) => {
+        const log = await open(disk.file());
+        const kept = await fillDisk(log, characters);
+        await recover(log, kept);
+      },
+    );
+  }
+
+  testOnSmallDisk(DISK_MEGABYTES, "recovers by keeping less after a restart", async (disk) => {
+    const log = await open(disk.file());
+    const kept = await fillDisk(log, 2000);
+    await log.close().catch(() => {});
+    await recover(await open(disk.file()), kept);
+  });
+
+  testOnSmallDisk(DISK_MEGABYTES, "recovers again and again", async (disk) => {
+    const log = await open(disk.file());
+    for (let round = 0, last = 0; round < 5; round++) {
+      last = log.head + (await fillDisk(log, 2000));
+      await log.prune({ maxHistory: KEPT }, 0);
+      expect([log.floor, log.head]).toEqual([last - KEPT + 1, last]);
+    }
+    await log.close();
+  });
+
+  async function recover(log: SqliteEventLog, kept: number): Promise<void> {
+    expect(log.head).toBe(kept);
+    const least = Math.min(KEPT, Math.floor(kept / 4));
+    expect(await log.prune({ maxHistory: least }, 0)).toBe(kept - least);
+    await log.append(drafts(least));
+    expect(log.health()).toEqual({ state: "ok" });
+    expect(idsOf(readAll(log))).toEqual(range(kept - least + 1, kept + least));
+    await log.close();
+  }
+});
+
+describe("the reserve", () => {
+  let folder: TempFolder;
+  let connection: FaultyConnection;
+  let log: SqliteEventLog;
+
+  beforeEach(async () => {
+    folder = new TempFolder();
+    connection = new FaultyConnection();
+    log = await open(folder.file(), connection);
+  });
+
+  afterEach(async () => {
+    await log.close();
+    folder[Symbol.dispose]();
+  });
+
+  const reserveBytes = () => statSync(`${folder.file()}-reserve`).size;
+
+  test("is taken after the opening, and kept when the history is closed", async () => {
+    await log.close();
+    expect(reserveBytes()).toBe(3 * 1024 * 1024);
+  });
+
+  test("is freed for a pruning that the disk has no room for, and taken again", async () => {
+    await log.append(drafts(200));
+    connection.failNext("delete from event", "SQLITE_FULL");
+    expect(await log.prune({ maxHistory: KEPT }, 0)).toBe(100);
+    expect(reserveBytes()).toBe(3 * 1024 * 1024);
+  });
+
+  test("is taken again although the pruning fails", async () => {
+    await log.append(drafts(200));
+    for (const _ of range(1, 2)) connection.failNext("delete from event", "SQLITE_FULL");
+    expect(await busErrorCodeOf(log.prune({ maxHistory: KEPT }, 0))).toBe("storage_full");
+    expect(reserveBytes()).toBe(3 * 1024 * 1024);
+  });
+
+  test("is made whole when only a part of it is there", async () => {
+    writeFileSync(`${folder.file()}-reserve`, "a part");
+    await log.prune({}, 0);
+    expect(reserveBytes()).toBe(3 * 1024 * 1024);
+  });
+});
+
+testOnSmallDisk(2, "a disk that has no room for a reserve is used without one", async (disk: SmallDisk) => {
+  const log = await open(disk.file());
+  await log.append(drafts(1));
+  expect(existsSync(`${disk.file()}-reserve`)).toBe(false);
+  await log.close();
+});

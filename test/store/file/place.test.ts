@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { SqliteEventLog } from "../../../src/store/event-log.ts";
+import { busErrorCodeOf, busRejectionOf } from "../../contract/bus-error-code.ts";
+import { drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
+import { TempFolder } from "../../helpers/temp.ts";
+
+let folder: TempFolder;
+let alarms: (string | undefined)[];
+let log: SqliteEventLog;
+let path: string;
+
+beforeEach(async () => {
+  folder = new TempFolder();
+  path = folder.file();
+  log = await open(path);
+});
+
+afterEach(async () => {
+  await log.close().catch(() => {});
+  folder[Symbol.dispose]();
+});
+
+async function open(name: string): Promise<SqliteEventLog> {
+  alarms = [];
+  const opened = new SqliteEventLog(name, { onAlarm: (detail) => void alarms.push(detail) });
+  await opened.append(drafts(3));
+  return opened;
+}
+
+function prune(): Promise<number> {
+  return log.prune({}, Date.now());
+}
+
+/** Expects that the loss is noticed by the next pruning, and that nothing is stored from then on. */
+async function expectRefusal(detail: string): Promise<void> {
+  expect(await busErrorCodeOf(prune())).toBe("unavailable");
+  expect(alarms).toEqual([expect.stringContaining(detail)]);
+  expect(log.health()).toEqual({ state: "displaced", detail: expect.stringContaining(detail) });
+  expect((await busRejectionOf(log.append(drafts(1)))).message).toMatch(/; nothing was stored$/);
+  expect(idsOf(readAll(log))).toEqual(range(1, 3));
+}
+
+describe("a history whose file", () => {
+  test("was removed refuses to store, can still be copied, and does not close as if all were well", async () => {
+    rmSync(path);
+    await expectRefusal("was removed while it was open");
+    await using backup = await log.backup(new AbortController().signal);
+    expect(backup.size).toBeGreaterThan(0);
+    expect(log.close()).rejects.toThrow("was removed while it was open");
+  });
+
+  test("was moved goes on when it is back", async () => {
+    renameSync(path, folder.file("elsewhere.db"));
+    await expectRefusal("was moved while it was open");
+    renameSync(folder.file("elsewhere.db"), path);
+    expect(log.health()).toEqual({ state: "ok" });
+    expect(alarms.at(-1)).toBeUndefined();
+    await log.append(drafts(1));
+    await log.close();
+  });
+
+  test("was moved is complete where it is, once it is closed", async () => {
+    renameSync(path, folder.file("elsewhere.db"));
+    expect(log.close()).rejects.toThrow("was moved while it was open");
+    log = new SqliteEventLog(folder.copyDatabase(folder.file("elsewhere.db"), "copy.db"));
+    expect(idsOf(readAll(log))).toEqual(range(1, 3));
+  });
+
+  test("was replaced leaves the other file as it is", async () => {
+    rmSync(path);
+    writeFileSync(path, "another file");
+    await expectRefusal("was removed while it was open");
+    await log.close().catch(() => {});
+    expect(readFileSync(path, "utf8")).toBe("another file");
+  });
+
+  test("was overwritten leaves what is in it now as it is", async () => {
+    const other = folder.file("other.db");
+    await (await open(other)).close();
+    alarms = [];
+    copyFileSync(other, path);
+    expect(await busErrorCodeOf(prune())).toBe("unavailable");
+    expect(log.health()).toEqual({ state: "displaced", detail: expect.stringContaining("was overwritten") });
+    await log.close().catch(() => {});
+    expect(readFileSync(path).equals(readFileSync(other))).toBe(true);
+  });
+
+  test("was emptied refuses to store", async () => {
+    truncateSync(path);
+    expect(await busErrorCodeOf(prune())).toBe("unavailable");
+    expect(await busErrorCodeOf(log.append(drafts(1)))).toBe("unavailable");
+  });
+
+  test("has lost its write-ahead log keeps what was in it", async () => {
+    rmSync(`${path}-wal`);
+    await expectRefusal("-wal was removed or replaced");
+    expect(log.close()).rejects.toThrow("-wal was removed");
+    log = new SqliteEventLog(folder.copyDatabase(path, "copy.db"));
+    expect(idsOf(readAll(log))).toEqual(range(1, 3));
+  });
+
+  test("is reached by a link refuses when that leads elsewhere", async () => {
+    await log.close();
+    symlinkSync(path, folder.file("link.db"));
+    log = new SqliteEventLog(folder.file("link.db"));
+    expect(await prune()).toBe(0);
+    rmSync(folder.file("link.db"));
+    expect(await busErrorCodeOf(prune())).toBe("unavailable");
+    expect(existsSync(path)).toBe(true);
+  });
+});
+
+test("a history that is closed leaves the write-ahead log of another one under its name alone", async () => {
+  for (const suffix of ["", "-wal"]) rmSync(path + suffix);
+  const other = await open(path);
+  await log.close().catch(() => {});
+  expect(existsSync(`${path}-wal`)).toBe(true);
+  await other.append(drafts(1));
+  await other.close();
+});
