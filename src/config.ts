@@ -1,4 +1,5 @@
 import { BusError } from "./bus/errors.ts";
+import { parseNetwork } from "./http/access/network.ts";
 import { DEFAULT_MAX_WAITING_BYTES } from "./http/limits/waiting.ts";
 import {
   choice,
@@ -97,6 +98,12 @@ export const settings = {
     "name",
     hostName,
     "Host to accept on a loopback address, besides loopback names; repeatable",
+  ),
+  trustedProxies: list(
+    "--trusted-proxy",
+    "cidr",
+    (value) => parseNetwork(value).text,
+    "address or range of proxies whose X-Forwarded-* and Forwarded headers count; repeatable",
   ),
   allowAnonymous: flag("--allow-anonymous", "allow everyone to publish and read, on any address"),
   jwtSecret: {

@@ -8,9 +8,14 @@ const SLOW_REQUEST_MS = 1000;
 
 /**
  * Counts every request, and logs those that were rejected or slow, or, with `isEach`, all of them: one line per
- * request.
+ * request. `addressOf` returns the address of the client.
  */
-export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswered {
+export function requestLog(
+  log: Logger,
+  meter: Meter,
+  isEach: boolean,
+  addressOf: (request: Request) => string | undefined,
+): OnAnswered {
   return (answered) => {
     const { method, route, status, durationMs } = answered;
     meter.request(method, route, status, durationMs);
@@ -18,15 +23,19 @@ export function requestLog(log: Logger, meter: Meter, isEach: boolean): OnAnswer
     const isSlow = durationMs > SLOW_REQUEST_MS && route !== "/api/events/prune";
     const isGone = status === CLIENT_GONE;
     const level = !isGone && (status >= 500 || isSlow) ? "warn" : "info";
-    if (isEach) log[level](fieldsOf(answered), "request");
+    if (isEach) log[level](fieldsOf(answered, addressOf), "request");
     else if (isGone) return;
-    else if (status >= 400) log[level](fieldsOf(answered), "refused");
-    else if (isSlow) log[level](fieldsOf(answered), "slow request");
+    else if (status >= 400) log[level](fieldsOf(answered, addressOf), "refused");
+    else if (isSlow) log[level](fieldsOf(answered, addressOf), "slow request");
   };
 }
 
-function fieldsOf({ method, path, status, durationMs, request }: Answered) {
+function fieldsOf(
+  { method, path, status, durationMs, request }: Answered,
+  addressOf: (request: Request) => string | undefined,
+) {
   return {
+    address: addressOf(request),
     method,
     path,
     status,

@@ -7,6 +7,8 @@ import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import { Gate } from "./http/access/gate.ts";
 import { isLoopbackName } from "./http/access/host.ts";
 import { KeyedVerifier } from "./http/access/jwt.ts";
+import { parseNetwork } from "./http/access/network.ts";
+import { TrustedProxies } from "./http/access/proxies.ts";
 import { PublishRates } from "./http/limits/publish-rates.ts";
 import { SpareTime } from "./http/limits/spare-time.ts";
 import { STALL_MS, SubscriberSlots } from "./http/limits/subscriber-limits.ts";
@@ -200,7 +202,10 @@ export class Service {
           allowedHosts: config.allowedHosts,
           allowedOrigins: config.allowedOrigins,
         },
-        onAnswered: requestLog(this.#log, this.#bus.meter, config.accessLog),
+        proxies: new TrustedProxies(config.trustedProxies.map(parseNetwork)),
+        onAnswered: requestLog(this.#log, this.#bus.meter, config.accessLog, (request) =>
+          this.#server.addressOf(request),
+        ),
         onError: (error) => this.#log.error({ err: error }, "a request failed"),
       });
     } catch (error) {

@@ -15,6 +15,7 @@ function texts({ unit, isRepeatable }: Setting<unknown>): [string, string, strin
   if (unit === "origin") return ["http://a.example", "http://b.example", "http://c.example"];
   if (unit === "nats-url") return ["nats://a:1", "tls://b", "nats://[::1]:3"];
   if (unit === "http-url") return ["http://a:1", "https://b", "http://c:3"];
+  if (unit === "cidr") return ["10.0.0.0/8", "10.1.0.0/16", "10.2.0.0/16"];
   if (isRepeatable) return ["a.example", "b.example", "c.example"];
   if (unit === undefined) return ["true", "false", "true"];
   if (unit === "number") return ["1", "2", "3"];

@@ -28,10 +28,10 @@ test.each<[status: number, route: string, durationMs: number, isEach: boolean, l
     const log = pino({}, { write: (line: string) => void written.push(line) });
     const request = new Request(`http://localhost${route}`);
     const answered = { method: "GET", path: route, route, status, durationMs, request };
-    requestLog(log, new Meter(), isEach)(answered);
-    const shown = written
-      .map((line) => JSON.parse(line))
-      .map(({ level, msg }) => `${pino.levels.labels[level]} ${msg}`);
+    requestLog(log, new Meter(), isEach, () => "192.0.2.1")(answered);
+    const parsed = written.map((line) => JSON.parse(line));
+    expect(parsed.every(({ address }) => address === "192.0.2.1")).toBe(true);
+    const shown = parsed.map(({ level, msg }) => `${pino.levels.labels[level]} ${msg}`);
     expect(shown).toEqual(lines);
   },
 );

@@ -2,6 +2,7 @@ import type { TokenBook } from "../bus/access/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Gate } from "./access/gate.ts";
+import type { Sender } from "./access/proxies.ts";
 import { tellLimit } from "./limits/limits.ts";
 import type { SubscriberLimits } from "./limits/subscriber-limits.ts";
 import type { Incoming } from "./observe.ts";
@@ -28,6 +29,8 @@ export interface AppOptions {
   /** Decides, before every route, whether the request is admitted. */
   readonly gate: Gate;
   readonly makeCopy: MakeCopy;
+  /** Who sent a request, and where to. */
+  readonly senderOf: (request: Request) => Sender;
   readonly limits: PublishLimits & Pick<SubscriberLimits, "waiting">;
   readonly version: string;
   /** The page at `/`; omitted: none. */
@@ -68,7 +71,7 @@ export function createApp(options: AppOptions): App {
 
 /** Every route of the server. */
 export function appRoutes(options: AppOptions): readonly Route[] {
-  const { bus, streams, service, tokens, gate, makeCopy, limits, version, page = {} } = options;
+  const { bus, streams, service, tokens, gate, makeCopy, senderOf, limits, version, page = {} } = options;
   const routes = [
     ...publishRoutes(bus, limits, gate),
     ...historyRoutes(bus, limits.waiting),
@@ -79,7 +82,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     ...subscribeRoutes(streams),
     ...pageRoutes(page),
   ];
-  return [...routes, ...docsRoutes(version, routes)];
+  return [...routes, ...docsRoutes(version, routes, senderOf)];
 }
 
 function noSuchAddress(): BusError {

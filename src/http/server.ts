@@ -1,9 +1,11 @@
 import type { Server } from "bun";
+import type { Principal } from "../bus/access/principal.ts";
 import type { Bus } from "../bus/bus.ts";
 import { type Behind, summaryOf } from "../bus/delivery/behind.ts";
 import type { Distance } from "../bus/delivery/replays.ts";
 import { BusError } from "../bus/errors.ts";
 import { checkOrigin, type OriginRules } from "./access/host.ts";
+import type { Sender, TrustedProxies } from "./access/proxies.ts";
 import { type App, type AppOptions, createApp } from "./app.ts";
 import { requireFewHeaders } from "./limits/limits.ts";
 import { rateKey } from "./limits/publish-rates.ts";
@@ -33,13 +35,15 @@ const MIN_TIMEOUT_S = 5;
  * Pruning responds when it is done, which takes minutes in a huge history. This is the longest time that Bun accepts.
  */
 const PRUNE_TIMEOUT_S = 255;
+/** Supervisors may ask for these with HTTP/1.0 and without a `Host`. They reveal nothing that a page could want. */
+const PROBES = ["/healthz", "/readyz"];
 /** Served even when there is almost no room for connections, so that operators and supervisors can see it. */
-const ALWAYS_ANSWERED = ["/healthz", "/readyz", "/metrics"];
+const ALWAYS_ANSWERED = [...PROBES, "/metrics"];
 
 /** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
 const EXPIRY_SWEEP_MS = 500;
 
-export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
+export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "senderOf"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -47,6 +51,8 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams"> {
   readonly tls?: TlsIdentity | undefined;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
+  /** Those that report what a client asked for. */
+  readonly proxies: TrustedProxies;
   /** Whether connections should be turned away, for want of file descriptors. */
   readonly isCrowded?: ((nowMs: number) => boolean) | undefined;
   /** Seconds, from 5; default 30. See `IDLE_TIMEOUT_S`. */
@@ -72,12 +78,13 @@ export class HttpServer {
     const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
     this.#options = options;
     this.#idleTimeoutS = idleTimeoutS;
-    this.#subscriptions = new Subscriptions(bus, limits, gate.guests);
+    this.#subscriptions = new Subscriptions(bus, limits, gate.guests, (request) => this.addressOf(request));
     this.#streams = new Streams(bus, limits, gate);
     this.#app = createApp({
       ...options,
       bus,
       streams: this.#streams,
+      senderOf: (request) => this.#senderOf(request),
       limits: { ...limits, ...this.#publishMeter(options), endedRequests: () => this.#listener.endedRequests },
     });
     this.#listener = new Listener({
@@ -116,6 +123,11 @@ export class HttpServer {
   /** What waits in the server for its readers, and how much may. */
   get waiting(): { readonly bytes: number; readonly maxBytes: number } {
     return this.#options.limits.waiting;
+  }
+
+  /** The address of the client; undefined when it is gone. */
+  addressOf(request: Request): string | undefined {
+    return this.#senderOf(request).address;
   }
 
   /** Uses another certificate from the next connection on; see `Listener.renew`. Does nothing once it stops. */
@@ -163,10 +175,17 @@ export class HttpServer {
   #fetch(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     const { request } = incoming;
     requireFewHeaders(request);
-    const origin = checkOrigin(request, this.#options.origins);
+    if (PROBES.includes(incoming.path) && !request.headers.has("host")) return this.#answer(incoming, server);
+    const { origins, proxies } = this.#options;
+    const host = proxies.isEmpty ? undefined : this.#senderOf(request).host;
+    const origin = checkOrigin(request, origins, host);
     if (origin === undefined) return this.#answer(incoming, server);
-    if (request.method === "OPTIONS") return preflightResponse(origin);
+    if (request.method === "OPTIONS") return preflightResponse(origin, request);
     return this.#allow(origin, incoming, server);
+  }
+
+  #senderOf(request: Request): Sender {
+    return this.#options.proxies.senderOf(request.headers, this.#listener.addressOf(request));
   }
 
   /** Lets the page of an allowed origin read any response, errors too. An upgrade has none. */
@@ -211,8 +230,8 @@ export class HttpServer {
 
   #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
     const admitted = this.#options.gate.admit(request, "subscribe");
-    if (!(admitted instanceof Promise)) return this.#subscriptions.upgrade(request, server, admitted);
-    return admitted.then((caller) => this.#subscriptions.upgrade(request, server, caller));
+    const enter = (caller: Principal) => this.#subscriptions.upgrade(request, server, caller);
+    return admitted instanceof Promise ? admitted.then(enter) : enter(admitted);
   }
 
   /** Bun could not send a response that was made. */
@@ -225,7 +244,7 @@ export class HttpServer {
     if (rates === undefined) return {};
     return {
       meterOf: (request, caller) => {
-        const key = rateKey(caller, this.#listener.addressOf(request));
+        const key = rateKey(caller, this.addressOf(request));
         return (count) => rates.take(key, count);
       },
     };

@@ -1,6 +1,7 @@
 import type { TokenBook } from "../../src/bus/access/tokens.ts";
 import type { BusError } from "../../src/bus/errors.ts";
 import type { Tuning } from "../../src/bus/tuning.ts";
+import { TrustedProxies } from "../../src/http/access/proxies.ts";
 import type { OnLimit } from "../../src/http/limits/limits.ts";
 import { PublishRates } from "../../src/http/limits/publish-rates.ts";
 import { SpareTime } from "../../src/http/limits/spare-time.ts";
@@ -102,6 +103,7 @@ export function serve(
     },
     idleTimeoutS,
     origins: { isLoopback: true, allowedHosts: [], allowedOrigins: [] },
+    proxies: new TrustedProxies([]),
     onError: (error) => {
       throw error;
     },

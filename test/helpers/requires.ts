@@ -13,6 +13,7 @@ const programs = {
   go: { names: ["go"], get: "apt-get install golang-go" },
   "nats-server": { names: [natsServer], get: "node scripts/nats-server.mjs" },
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
+  haproxy: { names: ["haproxy"], get: "apt-get install haproxy" },
   nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
@@ -38,7 +39,7 @@ export function testWith(
   needed: readonly Program[],
   name: string,
   body: () => Promise<void>,
-  timeoutMs: number | undefined,
+  timeoutMs?: number,
 ): void {
   const missing = needed.find((program) => programPath(program) === undefined);
   if (missing === undefined) test(name, body, timeoutMs);

@@ -1,6 +1,7 @@
 import { BusError } from "../../bus/errors.ts";
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\]|::1)$/;
+const ORIGIN = /^https?:\/\/((\[[0-9a-f:.]+\]|[^:/]+)(?::\d+)?)$/;
 const HOST = /^(?<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?<port>:\d{1,5})?$/;
 
 export interface OriginRules {
@@ -20,22 +21,38 @@ export function isLoopbackName(name: string): boolean {
  * Rejects requests that a browser may have been tricked into: a `Host` that is not ours (DNS rebinding), or a page of
  * another origin. Returns the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
  * `origin_forbidden`.
+ *
+ * @param forwardedHost the host that the client named, if a trusted proxy reported it. It must be ours beside the `Host`,
+ * not in its place: on loopback a page with a rebound name may send both, and comes from a trusted address.
  */
-export function checkOrigin({ headers }: Request, rules: OriginRules): string | undefined {
+export function checkOrigin({ headers }: Request, rules: OriginRules, forwardedHost?: string): string | undefined {
   const sentHost = headers.get("host") ?? "";
   const sentOrigin = headers.get("origin");
   if (sentOrigin === null) requireOwnPage(headers);
-  if (sentOrigin === null && goodHosts.get(rules) === sentHost) return undefined;
+  const isNamed = forwardedHost !== undefined;
+  if (sentOrigin === null && !isNamed && goodHosts.get(rules) === sentHost) return undefined;
   const host = sentHost.toLowerCase();
-  requireGoodHost(host, rules);
+  requireGoodHost("Host", host, rules);
   goodHosts.set(rules, sentHost);
+  if (isNamed) requireGoodHost("X-Forwarded-Host", forwardedHost, rules);
   const origin = sentOrigin?.toLowerCase();
-  if (origin === undefined || origin === `http://${host}` || origin === `https://${host}`) return undefined;
+  if (origin === undefined || isOwn(origin, forwardedHost ?? host, headers.get("sec-fetch-site"))) return undefined;
   if (rules.allowedOrigins.includes(origin)) return origin;
   throw new BusError(
     "origin_forbidden",
     "this origin is not allowed: to allow it, start the server with --allowed-origin",
   );
+}
+
+/**
+ * Whether the origin is the server's own. Browsers say so themselves, over HTTPS and to loopback; no page can set that
+ * header, and no proxy rewrites it. Otherwise the origin is compared with the host. Many proxies cut the port off the
+ * `Host`, so a `Host` without one may belong to an origin with any.
+ */
+function isOwn(origin: string, host: string, site: string | null): boolean {
+  if (site === "same-origin") return true;
+  const [, originHost, originName] = ORIGIN.exec(origin) ?? [];
+  return originHost === host || (originName === host && site === null);
 }
 
 /**
@@ -53,17 +70,21 @@ function requireOwnPage(headers: Headers): void {
 /** The last `Host` that was found good: nearly every request has the same. */
 const goodHosts = new WeakMap<OriginRules, string>();
 
-function requireGoodHost(host: string, rules: OriginRules): void {
+function requireGoodHost(header: string, host: string, rules: OriginRules): void {
   const name = HOST.exec(host)?.groups?.["name"];
   if (name === undefined) {
-    throw new BusError("parameter_invalid", "the Host header must be a name or an address, with or without a port", {
-      members: { parameter: "Host" },
-    });
+    throw new BusError(
+      "parameter_invalid",
+      `the ${header} header must be a name or an address, with or without a port`,
+      {
+        members: { parameter: header },
+      },
+    );
   }
   if (rules.isLoopback && !isLoopbackName(name) && !rules.allowedHosts.includes(name)) {
     throw new BusError(
       "origin_forbidden",
-      "the Host header must be a loopback name or address: to use another, start the server with --allowed-host",
+      `the ${header} header must be a loopback name or address: to use another, start the server with --allowed-host`,
     );
   }
 }

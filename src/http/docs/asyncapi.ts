@@ -1,4 +1,5 @@
 import { closeCode } from "../../protocol/frames.ts";
+import type { Sender } from "../access/proxies.ts";
 import { answerFrames, caughtUp, clientFrames, gap, orderEvent } from "./examples.ts";
 import type { Schema } from "./openapi.ts";
 import { schemas } from "./schemas.ts";
@@ -88,12 +89,12 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
 }
 
 /** `servers` for a client that has reached this one with this request. */
-export function serversFor(request: Request): object {
-  const host = request.headers.get("host") ?? "";
-  const protocol = request.url.startsWith("https:") ? "wss" : "ws";
+export function serversFor(request: Request, { host, isSecure, prefix }: Sender): object {
+  const protocol = (isSecure ?? request.url.startsWith("https:")) ? "wss" : "ws";
   // One of them is enough.
   const security = Object.keys(asyncApiSchemes).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
-  return { this: { host, protocol, description: "This server, at the address that was requested.", security } };
+  const server = { host: host ?? request.headers.get("host") ?? "", ...(prefix === "" ? {} : { pathname: prefix }) };
+  return { this: { ...server, protocol, description: "This server, at the address that was requested.", security } };
 }
 
 function names(): MessageName[] {

@@ -39,7 +39,8 @@ let lastUrl = "";
 let lastPath = "/";
 
 function cutPath(url: string): string {
-  const start = url.indexOf("/", url.indexOf("://") + 3);
+  // Bun cannot make a whole address of a request without a `Host`.
+  const start = url.startsWith("/") ? 0 : url.indexOf("/", url.indexOf("://") + 3);
   if (start === -1) return "/";
   const end = url.indexOf("?", start);
   return end === -1 ? url.slice(start) : url.slice(start, end);

@@ -41,7 +41,7 @@ export function docsPageRoutes(version: string): Route[] {
     route({ method: "GET", path, access: "public", handle });
   return [
     shown(PAGE_PATH, () => htmlResponse(page)),
-    shown(`${PAGE_PATH}/`, () => Response.redirect(PAGE_PATH, 308)),
+    shown(`${PAGE_PATH}/`, () => new Response(null, { status: 308, headers: { Location: "../swagger" } })),
     ...Object.entries(assets).map(([name, asset]) => {
       const tag = lazy(() => entityTag(asset));
       return shown(`${PAGE_PATH}/${name}`, async ({ request }) => assetResponse(asset, await tag(), request));
@@ -86,6 +86,7 @@ function lazy<T>(make: () => T): () => T {
   };
 }
 
+/** Its addresses are relative, as a proxy may serve the bus under a path. */
 function pageOf(version: string): string {
   return `<!doctype html>
 <html lang="en">
@@ -94,14 +95,14 @@ function pageOf(version: string): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>eventbus ${version}: API</title>
 <link rel="icon" href="${ICON}">
-<link rel="stylesheet" href="${PAGE_PATH}/ui.css">
-<link rel="stylesheet" href="${PAGE_PATH}/theme.css">
-<script src="${PAGE_PATH}/ui.js" defer></script>
-<script src="${PAGE_PATH}/start.js" defer></script>
+<link rel="stylesheet" href="swagger/ui.css">
+<link rel="stylesheet" href="swagger/theme.css">
+<script src="swagger/ui.js" defer></script>
+<script src="swagger/start.js" defer></script>
 </head>
 <body>
-<header class="bar"><b>eventbus</b> <span>${version}</span> <nav><a href="${PAGE_PATH}/json">OpenAPI</a> <a href="${ASYNCAPI_PATH}">AsyncAPI</a></nav></header>
-<main id="swagger-ui"><noscript>This page needs JavaScript. The machine-readable documentation is at ${PAGE_PATH}/json.</noscript></main>
+<header class="bar"><b>eventbus</b> <span>${version}</span> <nav><a href="./">Dashboard</a> <a href="swagger/json">OpenAPI</a> <a href="${ASYNCAPI_PATH.slice(1)}">AsyncAPI</a></nav></header>
+<main id="swagger-ui"><noscript>This page needs JavaScript. The machine-readable documentation is at swagger/json.</noscript></main>
 </body>
 </html>
 `;

@@ -1,5 +1,6 @@
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
+import type { Sender } from "../access/proxies.ts";
 import { ASYNCAPI_PATH, asyncApi, serversFor } from "../docs/asyncapi.ts";
 import { asyncApiDocs, specificationDocs } from "../docs/operate.ts";
 import { problemExamples } from "../docs/problems.ts";
@@ -28,7 +29,7 @@ Patterns are globs over the whole topic: \`*\` matches any characters, including
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
 /** The documentation of these routes and of itself: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. */
-export function docsRoutes(version: string, routes: readonly Route[]): Route[] {
+export function docsRoutes(version: string, routes: readonly Route[], senderOf: (request: Request) => Sender): Route[] {
   const socket = JSON.stringify(asyncApi({ version, address: SUBSCRIBE_PATH, query: subscribeQuery.documentation }));
   let document: Promise<string> | undefined;
   const documents = [
@@ -47,7 +48,8 @@ export function docsRoutes(version: string, routes: readonly Route[]): Route[] {
       path: ASYNCAPI_PATH,
       access: "public",
       docs: asyncApiDocs,
-      handle: ({ request }) => jsonText(`${socket.slice(0, -1)},"servers":${JSON.stringify(serversFor(request))}}`),
+      handle: ({ request }) =>
+        jsonText(`${socket.slice(0, -1)},"servers":${JSON.stringify(serversFor(request, senderOf(request)))}}`),
     }),
   ];
   return [...documents, ...docsPageRoutes(version)];
@@ -75,7 +77,8 @@ async function openApi(version: string, routes: readonly Route[]): Promise<strin
 function documentation(version: string) {
   return {
     info: { title: "eventbus", version, description: DESCRIPTION, license: { name: "MIT" } },
-    servers: [{ url: "/", description: "This server" }],
+    // Relative to the address of the document.
+    servers: [{ url: "..", description: "This server" }],
     tags: [...tags],
     components: { schemas: { ...schemas }, examples: problemExamples(), securitySchemes: openApiSchemes },
   };

@@ -68,12 +68,20 @@ export class Subscriptions {
   readonly #pingMs: number;
   /** The time by which peers are judged. The sweep reads it often enough. */
   readonly #time = new AttendedTime();
+  readonly #addressOf: (request: Request) => string | undefined;
   readonly #sweep: ReturnType<typeof setInterval>;
   #cutting: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscriberLimits, guests: Guests) {
+  /** `addressOf` returns the client's address; undefined when it is unknown. */
+  constructor(
+    bus: Bus,
+    limits: SubscriberLimits,
+    guests: Guests,
+    addressOf: (request: Request) => string | undefined = () => undefined,
+  ) {
     this.#bus = bus;
+    this.#addressOf = addressOf;
     this.#guests = guests;
     this.#limits = limits;
     this.websocket = this.#handlers();
@@ -116,7 +124,7 @@ export class Subscriptions {
       waiting: this.#limits.waiting,
       heartbeat: new Heartbeat(this.#pingMs, this.#time.nowMs),
       time: this.#time,
-      countPublish: this.#meterOf(request, server, principal),
+      countPublish: this.#meterOf(request, principal),
     });
     this.#limits.slots.take();
     this.#guests.add(principal, data);
@@ -148,10 +156,10 @@ export class Subscriptions {
     }
   }
 
-  #meterOf(request: Request, server: Server<Connection>, principal: Principal): (() => void) | undefined {
+  #meterOf(request: Request, principal: Principal): (() => void) | undefined {
     const { rates } = this.#limits;
     if (rates === undefined) return undefined;
-    const key = rateKey(principal, server.requestIP(request)?.address);
+    const key = rateKey(principal, this.#addressOf(request));
     return () => rates.take(key, 1);
   }
 

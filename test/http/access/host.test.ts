@@ -70,6 +70,13 @@ describe("a server on loopback", () => {
     expectRawProblem(await exchange(service.url, `${TARGET} HTTP/1.0\r\n\r\n`), "parameter_invalid");
   });
 
+  test.each(["/healthz", "/readyz", "/healthz?probe=1"])("answers %s of HTTP/1.0 without a Host", async (path) => {
+    const answer = await exchange(service.url, `GET ${path} HTTP/1.0\r\n\r\n`);
+    expect(answer?.status).toBe(path.includes("?") ? 400 : 200);
+    const withHost = await exchange(service.url, `GET ${path} HTTP/1.0\r\nHost: evil.example\r\n\r\n`);
+    expectRawProblem(withHost, "origin_forbidden");
+  });
+
   test("takes a target that names the server", async () => {
     const answer = await exchange(service.url, requestText("GET http://127.0.0.1/healthz"));
     expect(answer?.body).toBe('{"status":"ok"}');
@@ -80,6 +87,9 @@ describe("a server on loopback", () => {
     ["http://localhost", "LOCALHOST"],
     ["HTTPS://bus.test", "bus.test"],
     ["https://app.test", "127.0.0.1:9800"],
+    ["http://bus.test:8080", "bus.test"],
+    ["https://127.0.0.1:8443", "127.0.0.1"],
+    ["http://[::1]:8080", "[::1]"],
   ] as const;
   for (const [origin, host] of own) {
     test(`takes the Origin ${origin} for the Host ${host}`, async () => {
@@ -103,6 +113,22 @@ describe("a server on loopback", () => {
       expect(expectRawProblem(answer, "origin_forbidden").detail).toContain("--allowed-origin");
     });
   }
+
+  test.each(["http://evil.example:8080", "http://bus.test.evil.example", "ftp://bus.test:21"])(
+    "rejects the Origin %s, which is not the server's name with another port",
+    async (origin) => {
+      const answer = await exchange(service.url, requestText(TARGET, ["Host: bus.test", `Origin: ${origin}`]));
+      expectRawProblem(answer, "origin_forbidden");
+    },
+  );
+
+  test("believes a browser about what is its own, behind a proxy that rewrites the Host", async () => {
+    const from = (site: string) => ["Host: 127.0.0.1:9800", "Origin: http://bus.test:8080", `Sec-Fetch-Site: ${site}`];
+    expect((await exchange(service.url, requestText(TARGET, from("same-origin"))))?.status).toBe(200);
+    const other = ["Host: bus.test", "Origin: http://bus.test:8080", "Sec-Fetch-Site: same-site"];
+    expectRawProblem(await exchange(service.url, requestText(TARGET, from("same-site"))), "origin_forbidden");
+    expectRawProblem(await exchange(service.url, requestText(TARGET, other)), "origin_forbidden");
+  });
 
   const simple = ["application/x-www-form-urlencoded", "text/plain"];
   for (const type of simple) {

@@ -16,6 +16,22 @@ describe("a page of an allowed origin", () => {
     expect(answer.headers.get("access-control-allow-headers")?.toLowerCase()).toContain("idempotency-key");
   });
 
+  test.each(["traceparent, baggage", "x-request-id,authorization", "content-type"])(
+    "may send the headers %s",
+    async (names) => {
+      const headers = { "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names };
+      const answer = await ask("/api/events/publish", { method: "OPTIONS", headers });
+      expect(answer.headers.get("access-control-allow-headers")).toBe(names);
+      expect(answer.headers.get("vary")).toContain("Access-Control-Request-Headers");
+    },
+  );
+
+  test("gets no names back that are none", async () => {
+    const headers = { "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "a b, <c>" };
+    const answer = await ask("/api/events/publish", { method: "OPTIONS", headers });
+    expect([answer.status, answer.headers.get("access-control-allow-headers")]).toEqual([204, null]);
+  });
+
   test("may publish, and read the answer and its headers", async () => {
     const answer = await ask("/api/events/publish/a", { method: "POST", body: "1" });
     expect(answer.status).toBe(200);

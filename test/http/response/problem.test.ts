@@ -1,6 +1,7 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import { Bus } from "../../../src/bus/bus.ts";
 import { BusError } from "../../../src/bus/errors.ts";
+import { TrustedProxies } from "../../../src/http/access/proxies.ts";
 import { createApp } from "../../../src/http/app.ts";
 import { SpareTime } from "../../../src/http/limits/spare-time.ts";
 import { SubscriberSlots } from "../../../src/http/limits/subscriber-limits.ts";
@@ -27,6 +28,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     ...opened,
     bus,
     streams: new Streams(bus, limits, opened.gate),
+    senderOf: ({ headers }) => new TrustedProxies([]).senderOf(headers, undefined),
     makeCopy: failure,
     service: {
       notReady: () => notReady,

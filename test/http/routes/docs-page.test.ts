@@ -16,22 +16,22 @@ describe("the docs page", () => {
     expect(policy).not.toMatch(/https?:|\*/);
   });
 
-  test("names no address elsewhere, and has no script in it", async () => {
+  test("names only relative addresses, and has no script in it", async () => {
     const page = await (await get("/swagger")).text();
-    expect(page.match(/\b(src|href)="(?!\/swagger|\/asyncapi\.json|data:)/g)).toBeNull();
+    expect(page.match(/\b(src|href)="(?!swagger\/|asyncapi\.json"|\.\/"|data:)/g)).toBeNull();
     expect(page.match(/<script[^>]*>(?!<\/script>)/g)).toBeNull();
   });
 
   test("is found with a slash at the end too", async () => {
     const response = await get("/swagger/");
     expect(response.status).toBe(308);
-    expect(response.headers.get("location")).toEndWith("/swagger");
+    expect(response.headers.get("location")).toBe("../swagger");
   });
 
   test.each([
     ["ui.js", "text/javascript; charset=utf-8", "SwaggerUIBundle"],
     ["ui.css", "text/css; charset=utf-8", ".swagger-ui"],
-    ["start.js", "text/javascript; charset=utf-8", "/swagger/json"],
+    ["start.js", "text/javascript; charset=utf-8", "swagger/json"],
     ["theme.css", "text/css; charset=utf-8", ".bar"],
   ])("loads %s", async (name, type, part) => {
     const response = await get(`/swagger/${name}`);

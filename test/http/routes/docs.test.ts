@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
+import { TrustedProxies } from "../../../src/http/access/proxies.ts";
 import { appRoutes } from "../../../src/http/app.ts";
 import { exampleOf } from "../../../src/http/docs/problems.ts";
 import { SpareTime } from "../../../src/http/limits/spare-time.ts";
@@ -39,7 +40,7 @@ describe("the OpenAPI document", () => {
   });
 
   test("is about this server, wherever that is reached", () => {
-    expect(document.servers.map(({ url }) => url)).toEqual(["/"]);
+    expect(document.servers.map(({ url }) => url)).toEqual([".."]);
     expect(document.info).toMatchObject({ title: "eventbus", version: "0.0.0-test" });
     expect(JSON.stringify(document)).not.toContain("Development documentation");
   });
@@ -221,6 +222,7 @@ function routes(): string[] {
       stats: () => ({}),
       notReady: () => undefined,
     },
+    senderOf: ({ headers }) => new TrustedProxies([]).senderOf(headers, undefined),
     makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits,
     version: "",

@@ -32,7 +32,7 @@ const linesAsText = ({ fn: { getSampleSchema } }) => ({
 });
 
 globalThis.SwaggerUIBundle({
-  url: "/swagger/json",
+  url: "swagger/json",
   dom_id: "#swagger-ui",
   plugins: [onlyWhatEnds, linesAsText],
   // Would ask a server on the internet.
