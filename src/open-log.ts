@@ -16,6 +16,8 @@ export interface OpenLog {
   readonly tokens: TokenStore;
   readonly figures: LogFigures;
   readonly makeCopy: MakeCopy;
+  /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
+  readonly discard: () => Promise<void>;
 }
 
 export interface OpenLogOptions {
@@ -45,7 +47,13 @@ export function openLog(config: Config, { logger, meter, onFailure }: OpenLogOpt
       onFailure();
     },
   });
-  return { log, tokens: log.tokens, figures: log, makeCopy: (signal) => log.backup(signal) };
+  return {
+    log,
+    tokens: log.tokens,
+    figures: log,
+    makeCopy: (signal) => log.backup(signal),
+    discard: () => log.discard(),
+  };
 }
 
 /** Logs at most once a minute how many keys were forgotten, because every publish may forget some. */

@@ -103,7 +103,7 @@ export class Service {
       warnOfAnyAudience(config, log);
       this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });
     } catch (error) {
-      void this.#bus.stop();
+      void opened.discard();
       throw error;
     }
     this.#bus.startPruning(config.pruneInterval);

@@ -66,6 +66,15 @@ export class SqliteEventLog implements EventLog {
     for (const warning of this.#file.warnings) options.onWarning?.(warning);
   }
 
+  /**
+   * Closes the history, and leaves no file behind if this opened a new one and nothing is stored in it: a server that
+   * cannot start changes nothing.
+   */
+  discard(): Promise<void> {
+    if (this.head === 0 && !this.tokens.isUsed) this.#file.discard();
+    return this.close();
+  }
+
   /** The tokens, which are in the same file. */
   get tokens(): TokenTable {
     return this.#history.tokens;

@@ -63,8 +63,10 @@ describe("the binary says at its start", () => {
 describe("the binary does not start, and says why, when", () => {
   test("its port is in use", async () => {
     await using first = await Binary.start();
-    const second = await runBinary(["--port", String(first.port), "--db", ":memory:"]);
+    using folder = temporaryFolder();
+    const second = await runBinary(["--port", String(first.port)], { folder: folder.path });
     expect(second.exitCode).toBe(1);
+    expect(readdirSync(folder.path)).toEqual([]);
     expect(second.stderr).toBe(
       `eventbus: port ${first.port} of 127.0.0.1 is in use: stop the program that listens there, or choose another port with --port\n`,
     );
@@ -124,8 +126,10 @@ describe("the binary does not start, and says why, when", () => {
   });
 
   test("other machines could reach it and nothing restricts access", async () => {
+    using folder = temporaryFolder();
     for (const host of ["0.0.0.0", "::", "192.0.2.1"]) {
-      const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host]);
+      const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host], { folder: folder.path });
+      expect(readdirSync(folder.path)).toEqual([]);
       expect({ exitCode, stderr }).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("--allow-anonymous") });
     }
   });

@@ -32,6 +32,11 @@ export interface RouteDocs {
 const SECURITY = [{ bearer: [] }, { accessToken: [] }];
 const TOKEN_ERRORS: readonly ErrorCode[] = ["token_missing", "token_invalid", "scope_insufficient"];
 
+/** Responses of the HTTP layer below, before any route is looked up: they have no body. */
+const BARE_ANSWERS: Responses = {
+  431: { description: "The head of the request is 16 KiB or larger, or has more than about 200 fields. No body." },
+};
+
 /** A route as an OpenAPI operation: its docs, with who may call it and the query that it reads. */
 export function operation(docs: RouteDocs, access: Access, query: Parameters) {
   return {
@@ -44,6 +49,7 @@ export function operation(docs: RouteDocs, access: Access, query: Parameters) {
     ...(docs.body === undefined ? {} : { requestBody: { required: true, content: docs.body } }),
     responses: {
       ...docs.answers,
+      ...BARE_ANSWERS,
       ...problemAnswers(access === "public" ? docs.errors : [...TOKEN_ERRORS, ...docs.errors]),
     },
   } satisfies DocumentDecoration;

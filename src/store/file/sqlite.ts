@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { realpathSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, openSync, realpathSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { BusError } from "../../bus/errors.ts";
 import { APPLICATION_ID, type Inspection, inspectFile, NOTHING, realPath } from "./file-inspection.ts";
 import { insertMeta } from "./meta.ts";
@@ -33,6 +33,8 @@ const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 const CACHE_KIB = -32 * 1024;
 /** The same for a copy while it is made, as nothing of it is read again. */
 const COPY_CACHE_KIB = -4 * 1024;
+/** For its owner alone: the file holds every event and the hashes of all tokens. SQLite gives its log the same mode. */
+const FILE_MODE = 0o600;
 /** SQLite's name for a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
 
@@ -45,6 +47,8 @@ export interface OpenFile {
   readonly place: Place | undefined;
   /** Bytes of the write-ahead log, which is a file of its own. */
   walBytes(): number;
+  /** Removes the file, and its log, if this opening has made it. The lock is held until `close`, which must follow. */
+  discard(): void;
   /**
    * Finalizes every statement and releases the lock. May be called twice.
    *
@@ -75,17 +79,31 @@ const abandoned: Database[] = [];
 export function openDatabase(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
+  let isMade = false;
   try {
     const { isNew, isTorn, damage, warnings } = path === IN_MEMORY ? NOTHING : inspect(path, durability);
     if (isTorn) truncateSync(path);
+    isMade = path !== IN_MEMORY && makeFile(path);
     database = new Database(path, { create: true, readwrite: true, strict: true });
     configure(database, { durability, isNew, isInMemory: path === IN_MEMORY });
     migrate(database);
     if (path !== IN_MEMORY) tieWal(database);
-    return opened(database, { name, path }, damage === undefined ? warnings : [damage, ...warnings]);
+    return opened(database, { name, path, isMade }, damage === undefined ? warnings : [damage, ...warnings]);
   } catch (error) {
     database?.close(true);
+    if (isMade) rmSync(path, { force: true });
     throw openError(path, error);
+  }
+}
+
+/** Creates the file, empty, unless there is one. Returns whether it did. */
+function makeFile(path: string): boolean {
+  try {
+    closeSync(openSync(path, "wx", FILE_MODE));
+    return true;
+  } catch {
+    // There is one, or SQLite cannot create it either, and says why.
+    return false;
   }
 }
 
@@ -97,18 +115,23 @@ export function refuseOpenHere(path: string): void {
 
 function opened(
   database: Database,
-  { name, path }: { readonly name: string; readonly path: string },
+  { name, path, isMade }: { readonly name: string; readonly path: string; readonly isMade: boolean },
   warnings: readonly string[],
 ): OpenFile {
   const key = keyOf(path);
   if (key !== undefined) openFiles.add(key);
   const place = path === IN_MEMORY ? undefined : new Place(name, path);
   let isClosed = false;
+  let isDiscarded = false;
   return {
     database,
     warnings,
     place,
     walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
+    discard() {
+      isDiscarded = isMade;
+      if (isMade) for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true });
+    },
     close() {
       if (isClosed) return undefined;
       isClosed = true;
@@ -117,7 +140,7 @@ function opened(
       else abandon(database, place);
       place?.close();
       if (key !== undefined) openFiles.delete(key);
-      return left;
+      return isDiscarded ? undefined : left;
     },
   };
 }
@@ -196,7 +219,7 @@ function setRequired(database: Database, name: string, value: string | number): 
  * crash it is useless. An existing file is overwritten; a new one is accessible to its owner alone.
  */
 export function makeHistory(path: string): Database {
-  writeFileSync(path, "", { mode: 0o600 });
+  writeFileSync(path, "", { mode: FILE_MODE });
   const database = new Database(path, { readwrite: true, strict: true });
   try {
     database.run("pragma auto_vacuum = incremental");

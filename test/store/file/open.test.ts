@@ -1,11 +1,14 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -28,6 +31,35 @@ beforeEach(() => {
 });
 
 afterEach(() => folder[Symbol.dispose]());
+
+describe("the files of the history", () => {
+  const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+  test("are for their owner alone when they are made, and keep the mode that they have", async () => {
+    const path = folder.file("new.db");
+    const log = new SqliteEventLog(path);
+    await log.append(drafts(1));
+    expect([modeOf(path), modeOf(`${path}-wal`)]).toEqual(["600", "600"]);
+    await log.close();
+    chmodSync(path, 0o640);
+    const again = new SqliteEventLog(path);
+    await again.append(drafts(1));
+    expect([modeOf(path), modeOf(`${path}-wal`)]).toEqual(["640", "640"]);
+    await again.close();
+  });
+
+  test("are gone when a new history is discarded, and stay when it has an event or a token", async () => {
+    const path = folder.file("new.db");
+    await new SqliteEventLog(path).discard();
+    expect(readdirSync(folder.path)).toEqual([]);
+    const used = new SqliteEventLog(path);
+    await used.append(drafts(1));
+    await used.discard();
+    expect(await headOf(path)).toBe(1);
+    await new SqliteEventLog(path).discard();
+    expect(await headOf(path)).toBe(1);
+  });
+});
 
 /** What opening says; the files must be what they were before. */
 function refusalOf(path: string): string {
