@@ -1,4 +1,4 @@
-import type { TokenStore } from "./bus/access/tokens.ts";
+import type { TokenStore } from "./bus/access/token-record.ts";
 import type { Meter } from "./bus/meter.ts";
 import type { EventLog } from "./bus/ports.ts";
 import type { Config } from "./config.ts";

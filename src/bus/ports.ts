@@ -1,4 +1,6 @@
 import type { TopicSummary } from "../protocol/event.ts";
+import type { TokenRecord } from "./access/token-record.ts";
+import type { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { RawJson } from "./json.ts";
 import type { TopicRange } from "./patterns/topic-range.ts";
@@ -105,7 +107,10 @@ export interface StorageSize {
  */
 export type Health =
   | { readonly state: "ok" }
-  | { readonly state: "full" | "failed" | "closed" | "damaged" | "stuck" | "displaced"; readonly detail: string };
+  | {
+      readonly state: "full" | "failed" | "closed" | "damaged" | "stuck" | "displaced" | "behind" | "disconnected";
+      readonly detail: string;
+    };
 
 /**
  * The history: an ordered, durable sequence of events. It is the source of truth; everything else is a cursor over it.
@@ -149,4 +154,64 @@ export interface EventLog {
   health(): Health;
   /** Commits what was accepted, then releases the storage. May be called twice. */
   close(): Promise<void>;
+}
+
+/** How far a log has come in the order that the nodes of a cluster share: a stream of entries. */
+export interface Place {
+  /** The last entry that was adopted; 0 before the first one. */
+  readonly sequence: number;
+  /** When the stream was created, which identifies it: seconds since 1970, and nanoseconds. */
+  readonly createdS: number;
+  readonly createdNs: number;
+}
+
+/** One change of a history that several nodes share. */
+export type Change =
+  | { readonly kind: "append"; readonly drafts: readonly Draft[]; readonly idempotencyKey: string | undefined }
+  | { readonly kind: "addToken"; readonly record: TokenRecord }
+  | { readonly kind: "removeToken"; readonly name: string }
+  /** Removes the events up to this id, the oldest first. */
+  | { readonly kind: "prune"; readonly upTo: number };
+
+/** Changes that belong together: every node adopts all of them at the same place, or none. */
+export interface Entry {
+  /** Names one run of the node that made it. */
+  readonly node: string;
+  /** Rises with each entry of the node, from 1. One that has not risen is a repeat, and changes nothing. */
+  readonly number: number;
+  /** When it was made, by the clock of its node, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly changes: readonly Change[];
+}
+
+/** What became of a change. */
+export type Adopted =
+  | { readonly appended: Appended }
+  | { readonly error: BusError }
+  /** Whether there was no such token before it was added, or one before it was removed. */
+  | { readonly isChanged: boolean }
+  /** Resolves with the number of events removed. */
+  | { readonly pruned: Promise<number> };
+
+/**
+ * A log that takes over what was ordered elsewhere. The same entries in the same order make the same history.
+ *
+ * Nothing but `adopt` changes it: `append`, `prune` and changes of its tokens are for those that own their order.
+ */
+export interface MirrorLog extends EventLog {
+  /** Resolves once `adopt` may be called. */
+  ready(): Promise<void>;
+  /**
+   * Takes over entries in one transaction that also stores the place of the last one. Returns what became of each
+   * change of each entry; undefined for an entry that was a repeat. Calls the commit listeners before it returns.
+   *
+   * Ids MUST follow `head` without a gap. `created_at` MUST be the later of the entry's time and that of the event
+   * before it. Whether an idempotency key is a repeat MUST depend on the entries only. Throws as `append` rejects;
+   * nothing was adopted then.
+   */
+  adopt(entries: readonly Entry[], place: Place): readonly (readonly Adopted[] | undefined)[];
+  /** The place of the last entry that was adopted; undefined if it never followed a stream. */
+  readonly place: Place | undefined;
+  /** The newest id that the rules do not keep at this time; less than `floor` if they keep everything. */
+  lastExcess(rules: Retention, nowMs: number): number;
 }

@@ -161,16 +161,24 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
   if (!mayMake && !existsSync(path)) {
     throw new BusError("unavailable", `no server responds, and there is no file ${path}: name one with --url or --db`);
   }
-  const log = new SqliteEventLog(path);
+  const log = new SqliteEventLog(path, { isMirror: true });
+  const requireSingle = () => {
+    if (log.place === undefined) return;
+    throw new BusError("unavailable", `${path} belongs to a node of a cluster: manage tokens through a running node`);
+  };
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
   return {
     list: async () => book.list().map(tokenInfoOf),
     create: async (name, { publish = [], subscribe = [], admin = false, monitor = false, expires }) => {
+      requireSingle();
       const grants = { publish, subscribe, isAdmin: admin, isMonitor: monitor };
       const { record, secret } = await book.create({ name, ...grants, expiresMs: expires?.getTime() });
       return { ...tokenInfoOf(record), secret };
     },
-    revoke: (name) => book.revoke(name),
+    revoke: async (name) => {
+      requireSingle();
+      await book.revoke(name);
+    },
     close: () => log.close(),
   };
 }

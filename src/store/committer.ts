@@ -31,9 +31,18 @@ export interface CommitterOptions {
 
 type Listener = (batch: readonly Event[]) => void;
 
+/** What the work of a transaction may do. */
+export interface OpenBatch {
+  /** Appends with this time, in milliseconds since 1970, or with that of the event before if it is later. */
+  append(append: Pick<Append, "drafts" | "idempotencyKey">, atMs: number): Outcome;
+  /** The newest id, the appended ones included. */
+  readonly head: number;
+}
+
 /** What one transaction appends, in id order. */
 interface Batch {
-  readonly nowMs: number;
+  /** The time of the newest event. */
+  lastAtMs: number;
   readonly stored: StoredEvent[];
   readonly series: Series[];
   /** Series that the transaction created. */
@@ -77,12 +86,27 @@ export class Committer {
 
   /** Commits the group, then calls the listeners. Throws the `BusError` for all of it. */
   commit(group: readonly Append[]): readonly Outcome[] {
+    const atMs = this.#clock();
+    return this.transact((batch) => group.map((append) => batch.append(append, atMs)));
+  }
+
+  /**
+   * Does the work in one transaction, calls `accept` once it is committed, then the listeners. Throws the `BusError`;
+   * nothing was written then.
+   */
+  transact<T>(work: (batch: OpenBatch) => T, accept: () => void = () => {}): T {
     this.#health.requireWritable();
-    const nowMs = Math.max(Math.trunc(this.#clock()), this.#bounds.lastAtMs);
-    const batch: Batch = { nowMs, stored: [], series: [], created: [] };
-    const outcomes = this.#run(batch, () => group.map((append) => this.#append(append, batch)));
-    this.#accept(batch);
-    return outcomes;
+    const batch: Batch = { lastAtMs: this.#bounds.lastAtMs, stored: [], series: [], created: [] };
+    const headOf = () => this.#bounds.head + batch.stored.length;
+    const open: OpenBatch = {
+      append: (append, atMs) => this.#append(append, Math.max(Math.trunc(atMs), batch.lastAtMs), batch),
+      get head() {
+        return headOf();
+      },
+    };
+    const result = this.#run(batch, () => work(open));
+    this.#accept(batch, accept);
+    return result;
   }
 
   /** Runs the work, and everything that belongs to the commit, in one transaction. */
@@ -105,25 +129,25 @@ export class Committer {
     }
   }
 
-  #append({ drafts, idempotencyKey }: Append, batch: Batch): Outcome {
+  #append({ drafts, idempotencyKey }: Pick<Append, "drafts" | "idempotencyKey">, atMs: number, batch: Batch): Outcome {
     if (idempotencyKey !== undefined) {
-      const earlier = this.#keys.find(idempotencyKey, drafts, batch.nowMs);
+      const earlier = this.#keys.find(idempotencyKey, drafts, atMs);
       if (earlier) return earlier;
-      this.#keys.remember(idempotencyKey, drafts, this.#bounds.head + batch.stored.length + 1, batch.nowMs);
+      this.#keys.remember(idempotencyKey, drafts, this.#bounds.head + batch.stored.length + 1, atMs);
     }
-    return { appended: { events: this.#write(drafts, batch), replayed: false } };
+    return { appended: { events: this.#write(drafts, atMs, batch), replayed: false } };
   }
 
-  /** Writes the events of one append, with the time of the batch. */
-  #write(drafts: readonly Draft[], batch: Batch): Event[] {
-    const { nowMs, stored, series } = batch;
-    const createdAt = formatTime(nowMs);
+  #write(drafts: readonly Draft[], atMs: number, batch: Batch): Event[] {
+    const { stored, series } = batch;
+    const createdAt = formatTime(atMs);
+    if (drafts.length > 0) batch.lastAtMs = atMs;
     return drafts.map(({ topic, source, data }) => {
       const id = this.#bounds.head + stored.length + 1;
       const one = this.#seriesOf(topic, source, batch);
       const event = new Event(id, one, createdAt, data);
       const { previous, skip, depth } = this.#chains.append(one, id);
-      const made = { id, seriesId: one.id, createdAtMs: nowMs, previous, skip, depth, event };
+      const made = { id, seriesId: one.id, createdAtMs: atMs, previous, skip, depth, event };
       stored.push(made);
       series.push(one);
       this.#events.insert(made, data);
@@ -140,13 +164,17 @@ export class Committer {
     return made;
   }
 
-  #accept({ nowMs, stored }: Batch): void {
+  #accept({ lastAtMs, stored }: Batch, accept: () => void): void {
     this.#keys.committed();
-    if (stored.length === 0) return;
+    if (stored.length === 0) {
+      accept();
+      return;
+    }
     this.#health.recover();
-    this.#bounds.extendTo(this.#bounds.head + stored.length, nowMs);
+    this.#bounds.extendTo(this.#bounds.head + stored.length, lastAtMs);
     this.#ends.committed(stored.length, this.#bounds.head);
     for (const one of stored) this.#recent.add(one);
+    accept();
     this.#report(stored.map(({ event }) => event));
   }
 

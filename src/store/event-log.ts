@@ -1,13 +1,16 @@
 import type { Database } from "bun:sqlite";
 import type { Event } from "../bus/event.ts";
 import type {
+  Adopted,
   Appended,
   AppendOptions,
   Draft,
-  EventLog,
+  Entry,
   Filter,
   Health,
+  MirrorLog,
   Page,
+  Place,
   Retention,
   StorageSize,
   TopicMatcher,
@@ -42,8 +45,11 @@ export interface LogInternals extends HistoryInternals {
  *
  * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit). Ids are
  * consecutive. After `close`, every call throws or rejects with `shutting_down`.
+ *
+ * It is either the owner of the order, then `append` and `prune` change it, or the mirror of a stream, then only `adopt`
+ * does.
  */
-export class SqliteEventLog implements EventLog {
+export class SqliteEventLog implements MirrorLog {
   readonly #path: string;
   readonly #file: OpenFile;
   readonly #history: OpenHistory;
@@ -62,7 +68,9 @@ export class SqliteEventLog implements EventLog {
       this.#file.close();
       throw openError(path, error);
     }
+    if (this.place !== undefined && !options.isMirror) this.#leaveStream(options);
     this.#history.upkeep.start();
+    this.#history.adopter.resume();
     for (const warning of this.#file.warnings) options.onWarning?.(warning);
   }
 
@@ -98,6 +106,24 @@ export class SqliteEventLog implements EventLog {
     const { keys, queue } = this.#history;
     const add = () => queue.add({ drafts, idempotencyKey, isAbandoned });
     return idempotencyKey === undefined || keys.isLoaded ? add() : keys.load().then(add);
+  }
+
+  adopt(entries: readonly Entry[], place: Place): (readonly Adopted[] | undefined)[] {
+    if (this.#closing) throw shuttingDown();
+    return this.#history.adopter.adopt(entries, place);
+  }
+
+  get place(): Place | undefined {
+    return this.#history.adopter.place;
+  }
+
+  lastExcess(rules: Retention, nowMs: number): number {
+    return this.#open.pruner.lastExcess(rules, nowMs);
+  }
+
+  /** Resolves when `adopt` may be called: it must know every idempotency key. */
+  async ready(): Promise<void> {
+    await this.#history.keys.load();
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {
@@ -191,6 +217,14 @@ export class SqliteEventLog implements EventLog {
   get #open(): OpenHistory {
     if (this.#isClosed) throw shuttingDown();
     return this.#history;
+  }
+
+  #leaveStream({ onWarning }: SqliteEventLogOptions): void {
+    this.#history.adopter.leave();
+    onWarning?.(
+      `${this.#path} was the history of a node of a cluster. From now on it is that of a single node, and the cluster ` +
+        "does not accept it any more",
+    );
   }
 
   async #close(): Promise<void> {

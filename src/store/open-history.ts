@@ -1,4 +1,5 @@
 import { Meter } from "../bus/meter.ts";
+import { Adopter } from "./adopter.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { Committer } from "./committer.ts";
 import { DirectWrites } from "./direct-writes.ts";
@@ -24,6 +25,8 @@ import { TopicList } from "./topic-list.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface OpenHistoryOptions {
+  /** Its changes come from a stream, by `adopt`. Default false: it is the history of a single node. */
+  isMirror?: boolean;
   /** Milliseconds since 1970; default the system's clock. */
   clock?: () => number;
   /** Maximum number of idempotency keys that are remembered; default 1,000,000. */
@@ -73,13 +76,8 @@ export function openHistory(
   internals: HistoryInternals,
 ) {
   const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
-  const {
-    onDamage = ignore,
-    onFailure = ignore,
-    onAlarm = ignore,
-    onKeysForgotten = ignore,
-    onFull = ignore,
-  } = options;
+  const { onDamage = ignore, onFailure = ignore, onAlarm = ignore } = options;
+  const { isMirror: isExact = false, onKeysForgotten: onForgotten = ignore, onFull = ignore } = options;
   const damage = new Damage(onDamage);
   const health = new WriteHealth(damage, onFailure, onAlarm);
   const checkpoints = new Checkpoints(database, walBytes);
@@ -97,13 +95,17 @@ export function openHistory(
   const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
   series.load(expected);
   const history = new HistoryReader({ bounds, series, events, chains });
-  const keys = new IdempotencyKeys({ database, damage, maxKeys, onForgotten: onKeysForgotten });
+  const keys = new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten });
 
   const written = { bounds, series, ends, keys, transactor, meter };
   const committer = new Committer({ ...written, chains, events, recent, health, clock });
   const pruner = new Pruner({ ...written, database, history, space, onFull });
   const meta = new Meta(database);
   const writes = new DirectWrites({ transactor, health, bounds, keys, meta, savedHead: stored.head });
+  const reserve = options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined;
+  const verifyNext = () => series.verifyNext(expected);
+  const upkeep = new Upkeep({ pruner, checkpoints, place, reserve, keys, health, meter, verifyNext });
+  const tokens = new TokenTable({ database, damage, write: (work) => writes.run(work), expected: stored.tokens });
   return {
     database,
     damage,
@@ -120,18 +122,11 @@ export function openHistory(
     keys,
     committer,
     queue: new AppendQueue((group) => committer.commit(group)),
-    upkeep: new Upkeep({
-      pruner,
-      checkpoints,
-      place,
-      reserve: options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined,
-      keys,
-      health,
-      meter,
-      verifyNext: () => series.verifyNext(expected),
-    }),
+    upkeep,
+    pruner,
     writes,
-    tokens: new TokenTable({ database, damage, write: (work) => writes.run(work), expected: stored.tokens }),
+    tokens,
+    adopter: new Adopter({ database, damage, committer, tokens, bounds, upkeep, writes, meta, stored }),
   };
 }
 

@@ -20,6 +20,12 @@ export const MAX_SLICE_EVENTS = 1000;
 /** Bytes of data in one slice, unless its first event alone has more. */
 const MAX_SLICE_BYTES = 1024 * 1024;
 
+/** The rules of a history, and what was decided elsewhere. */
+export interface PruneRules extends Retention {
+  /** Every event up to this id is removed. */
+  readonly upTo?: number;
+}
+
 export interface PrunerOptions {
   readonly database: Database;
   readonly transactor: Transactor;
@@ -91,19 +97,28 @@ export class Pruner {
    * by then stays removed.
    */
   async prune(
-    rules: Retention,
+    rules: PruneRules,
     nowMs: number,
     isClosing: () => boolean,
     onSlice: (events: number) => void,
   ): Promise<void> {
-    const cut = Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
+    const cut = Math.max(rules.upTo ?? 0, this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
     while (!isClosing()) {
-      const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes));
+      const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes, this.#sliceEvents));
       if (upTo < this.#bounds.floor) break;
       onSlice(this.#pruneSlice(upTo));
       await nextTurn();
     }
     await this.#space.giveBack(rules.maxBytes === undefined ? undefined : this.#allowed(rules.maxBytes), isClosing);
+  }
+
+  /**
+   * The newest id that the rules do not keep at `nowMs`; less than the floor if they keep everything. With a rule about
+   * bytes there may be more to remove after that.
+   */
+  lastExcess(rules: Retention, nowMs: number): number {
+    const bySize = this.#cutBySize(rules.maxBytes, Number.POSITIVE_INFINITY);
+    return Math.max(this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs), bySize);
   }
 
   /**
@@ -131,13 +146,13 @@ export class Pruner {
    * Half of what seems to be too much, as only the file shows how much space an event takes in it; then it is measured
    * again.
    */
-  #cutBySize(maxBytes: number | undefined): number {
+  #cutBySize(maxBytes: number | undefined, mostEvents: number): number {
     const { floor, head } = this.#bounds;
     if (maxBytes === undefined || floor > head) return 0;
     const usedBytes = this.#space.size().usedBytes - this.#keys.bytes;
     if (usedBytes <= maxBytes) return 0;
     const share = Math.ceil(((head - floor + 1) * (usedBytes - maxBytes)) / usedBytes / 2);
-    return floor - 1 + Math.min(share, this.#sliceEvents);
+    return floor - 1 + Math.min(share, mostEvents);
   }
 
   #pruneSlice(upTo: number): number {

@@ -1,5 +1,4 @@
 import type { Meter } from "../bus/meter.ts";
-import type { Retention } from "../bus/ports.ts";
 import { shuttingDown } from "./committer.ts";
 import type { Checkpoints } from "./disk/checkpoints.ts";
 import type { Reserve } from "./disk/reserve.ts";
@@ -8,7 +7,7 @@ import { nextTurn } from "./file/next-turn.ts";
 import type { Place } from "./file/place.ts";
 import { isFull } from "./file/sqlite-error.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
-import type { Pruner } from "./retention.ts";
+import type { PruneRules, Pruner } from "./retention.ts";
 
 /** Between two slices of verification, this many times the duration of a slice is left for everything else. */
 const REST_FACTOR = 9;
@@ -58,7 +57,7 @@ export class Upkeep {
   }
 
   /** Removes what the rules no longer keep; resolves with the number of events removed. Rejects with the `BusError`. */
-  prune(rules: Retention, nowMs: number): Promise<number> {
+  prune(rules: PruneRules, nowMs: number): Promise<number> {
     return this.after(() => this.#prune(rules, nowMs));
   }
 
@@ -82,7 +81,7 @@ export class Upkeep {
     this.#health.found({ displaced: this.#place?.loss });
   }
 
-  async #prune(rules: Retention, nowMs: number): Promise<number> {
+  async #prune(rules: PruneRules, nowMs: number): Promise<number> {
     let pruned = 0;
     const startMs = performance.now();
     this.look();

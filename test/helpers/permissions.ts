@@ -1,4 +1,4 @@
-import type { TokenSpec } from "../../src/bus/access/tokens.ts";
+import type { TokenSpec } from "../../src/bus/access/token-record.ts";
 
 /** A token that may do nothing and never expires: tests add what it needs. */
 export const permissions: Omit<TokenSpec, "name"> = {

@@ -1,21 +1,10 @@
 import { BusError } from "../errors.ts";
 import type { Draft } from "../ports.ts";
 import { type Scope, scopeOf } from "./scope.ts";
+import type { Grants } from "./token-record.ts";
 
 /** The access that a call requires: none, to publish, to read events, to read figures, or to administer the server. */
 export type Access = "public" | "publish" | "subscribe" | "monitor" | "admin";
-
-/** What a token, or the claim of a JSON Web Token, grants. */
-export interface Grants {
-  /** Patterns of the topics that may be published to. */
-  readonly publish: readonly string[];
-  /** Patterns of the topics whose events may be read. */
-  readonly subscribe: readonly string[];
-  /** Everything, publishing and reading included. */
-  readonly isAdmin: boolean;
-  /** Metrics, stats and the list of topics, but no events. */
-  readonly isMonitor: boolean;
-}
 
 /** The caller and its permissions. The same object as long as the permission is the same. */
 export interface Principal {

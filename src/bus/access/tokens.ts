@@ -1,37 +1,12 @@
 import type { TokenInfo } from "../../protocol/token.ts";
 import { BusError } from "../errors.ts";
-import { type Grants, type Principal, principalOf } from "./principal.ts";
+import { type Principal, principalOf } from "./principal.ts";
 import { RecentMap } from "./recent-map.ts";
 import { hashOf, makeSecret } from "./secret.ts";
-
-/** What a token is created with: at most 64 patterns of each kind. */
-export interface TokenSpec extends Grants {
-  /** 1 to 64 of letters, digits, `.`, `_` and `-`, the first one a letter or a digit. */
-  readonly name: string;
-  /** Expiry time, in milliseconds since 1970; undefined: never. */
-  readonly expiresMs: number | undefined;
-}
-
-/** A token as it is stored, with only the hash of its secret. */
-export interface TokenRecord extends TokenSpec {
-  readonly hash: string;
-  readonly createdMs: number;
-}
-
-/** The store of the tokens. */
-export interface TokenStore {
-  /** Every token that is intact. */
-  all(): readonly TokenRecord[];
-  /** Whether there is a token, or may have been one that was lost: then nothing may be open. */
-  readonly isUsed: boolean;
-  /** Resolves when it survives a crash. Rejects with what `EventLog.append` rejects with. */
-  add(record: TokenRecord): Promise<void>;
-  /** Resolves, once the removal survives a crash, with whether there was a token with that name. Rejects as `add`. */
-  remove(name: string): Promise<boolean>;
-}
+import type { TokenChange, TokenRecord, TokenSpec, TokenStore } from "./token-record.ts";
 
 /** A token that was created or revoked, and by whom: the name of the principal, empty while the bus is open. */
-interface TokenChange {
+interface Act {
   readonly kind: "made" | "revoked";
   readonly name: string;
   readonly by: string;
@@ -42,8 +17,8 @@ export interface TokenBookOptions {
   readonly clock: () => number;
   /** Someone can be an admin without a token. */
   readonly hasOtherAdmins: boolean;
-  /** Called for each change once it is stored. */
-  readonly onChange?: (change: TokenChange) => void;
+  /** Called for each change that was made here, once it is stored. */
+  readonly onChange?: (act: Act) => void;
 }
 
 /** One token, and the principal of its bearer. */
@@ -67,7 +42,7 @@ export class TokenBook {
   readonly #store: TokenStore;
   readonly #clock: () => number;
   readonly #hasOtherAdmins: boolean;
-  readonly #onChange: (change: TokenChange) => void;
+  readonly #onChange: (act: Act) => void;
   readonly #byName = new Map<string, Entry>();
   readonly #byHash = new Map<string, Principal>();
   /** By name. To sort a hundred thousand whenever they are listed would hold the loop. */
@@ -76,6 +51,7 @@ export class TokenBook {
   /** Changes are made one after another: each is checked against what the one before it has left. */
   #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
+  #isEmpty: boolean;
 
   constructor(store: TokenStore, { clock, hasOtherAdmins, onChange = () => {} }: TokenBookOptions) {
     this.#store = store;
@@ -84,11 +60,13 @@ export class TokenBook {
     this.#onChange = onChange;
     const records = [...store.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const record of records) this.#add(entryOf(record));
+    this.#isEmpty = !store.isUsed;
+    store.onChange((change) => this.#follow(change));
   }
 
   /** There is no token, and there never was one. */
   get isEmpty(): boolean {
-    return !this.#store.isUsed;
+    return this.#isEmpty;
   }
 
   /** Whether there is a valid admin token now. */
@@ -114,11 +92,8 @@ export class TokenBook {
       this.#requireUsable(spec);
       const secret = makeSecret();
       const record: TokenRecord = { ...spec, hash: hashOf(secret), createdMs: this.#clock() };
-      const isFirst = this.isEmpty;
-      const entry = entryOf(record);
-      await this.#store.add(record);
-      this.#add(entry);
-      if (isFirst) this.#tell(undefined);
+      entryOf(record); // before it is stored: a malformed pattern throws
+      if (!(await this.#store.add(record))) throw nameTaken();
       this.#onChange({ kind: "made", name: spec.name, by });
       return { record, secret };
     });
@@ -135,12 +110,6 @@ export class TokenBook {
       const wasKept = await this.#store.remove(name);
       if (!entry && !wasKept) throw new BusError("not_found", "there is no token with this name");
       this.#onChange({ kind: "revoked", name, by });
-      if (!entry) return;
-      this.#byName.delete(name);
-      this.#byHash.delete(entry.record.hash);
-      this.#inOrder.splice(this.#placeOf(name), 1);
-      this.#bySecret.clear();
-      this.#tell(entry.principal);
     });
   }
 
@@ -164,6 +133,18 @@ export class TokenBook {
     return change;
   }
 
+  /** Takes over what was stored, here or on another node. */
+  #follow(change: TokenChange): void {
+    if ("removed" in change) {
+      this.#remove(change.removed);
+      return;
+    }
+    this.#add(entryOf(change.added));
+    if (!this.#isEmpty) return;
+    this.#isEmpty = false;
+    this.#tell(undefined);
+  }
+
   #requireUsable({ name, publish, subscribe, isAdmin, isMonitor, expiresMs }: TokenSpec): void {
     if (!NAME.test(name)) {
       throw invalid(
@@ -171,8 +152,7 @@ export class TokenBook {
         "a token's name must be 1 to 64 letters, digits, dots, - and _, and begin with a letter or a digit",
       );
     }
-    if (this.#byName.has(name))
-      throw invalid("name", "a token with this name exists: revoke it first, or choose another name");
+    if (this.#byName.has(name)) throw nameTaken();
     for (const [parameter, patterns] of Object.entries({ publish, subscribe })) {
       if (patterns.length <= MAX_TOKEN_PATTERNS) continue;
       throw invalid(parameter, `a token may have at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
@@ -207,6 +187,16 @@ export class TokenBook {
     this.#inOrder.splice(this.#placeOf(name), 0, entry.record);
   }
 
+  #remove(name: string): void {
+    const entry = this.#byName.get(name);
+    if (!entry) return;
+    this.#byName.delete(name);
+    this.#byHash.delete(entry.record.hash);
+    this.#inOrder.splice(this.#placeOf(name), 1);
+    this.#bySecret.clear();
+    this.#tell(entry.principal);
+  }
+
   /** Where the token of this name stands in the order, or would stand. */
   #placeOf(name: string): number {
     let low = 0;
@@ -232,6 +222,10 @@ export function tokenInfoOf({ name, publish, subscribe, isAdmin, isMonitor, expi
 
 function entryOf(record: TokenRecord): Entry {
   return { record, principal: principalOf(`token ${record.name}`, record, record.expiresMs) };
+}
+
+function nameTaken(): BusError {
+  return invalid("name", "a token with this name exists: revoke it first, or choose another name");
 }
 
 function invalid(parameter: string, detail: string): BusError {

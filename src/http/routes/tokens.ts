@@ -1,5 +1,6 @@
 import type { Principal } from "../../bus/access/principal.ts";
-import { type TokenBook, type TokenRecord, type TokenSpec, tokenInfoOf } from "../../bus/access/tokens.ts";
+import type { TokenRecord, TokenSpec } from "../../bus/access/token-record.ts";
+import { type TokenBook, tokenInfoOf } from "../../bus/access/tokens.ts";
 import { BusError } from "../../bus/errors.ts";
 import { parseTime } from "../../bus/start.ts";
 import type { NewToken } from "../../protocol/token.ts";

@@ -11,6 +11,7 @@ import { freshSchema, refuseOpenHere, SCHEMA_VERSION, schemaOf, schemaVersionOf 
 import { isSqliteError } from "../file/sqlite-error.ts";
 import { isKeyIntact, KEY_COLUMNS, type KeyRow } from "../keys/key-row.ts";
 import { isTokenIntact, TOKEN_COLUMNS, type TokenRow } from "../keys/tokens.ts";
+import { readWriters } from "../keys/writers.ts";
 import { ChainCheck } from "./chain-check.ts";
 import { type CheckedHistory, checkedHistory } from "./checked-history.ts";
 import { EventCheck } from "./event-check.ts";
@@ -84,6 +85,9 @@ class Check {
     await this.#attempt("history", async () => {
       const meta = readMeta(this.#database);
       await this.#attempt("tokens", () => checkTokens(this.#database, this.#damage, meta.tokens));
+      await this.#attempt("last entries of nodes", () => {
+        readWriters(this.#database, this.#damage, meta.writers);
+      });
       report = await this.#checkHistory(checkedHistory(this.#database, this.#damage, meta));
     });
     await this.#follow("idempotency keys", checkKeys(this.#database, this.#damage));

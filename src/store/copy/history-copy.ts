@@ -12,7 +12,7 @@ const CHUNK_ROWS = 64;
 const CHUNK_CHARACTERS = 256 * 1024;
 
 /** Tables of a few rows, copied at once. */
-const SMALL_TABLES = ["meta", "token"];
+const SMALL_TABLES = ["meta", "token", "entry_writer"];
 
 export interface CopyOptions {
   /** Called now and then with how much of the events is done: 0 to 1. */
@@ -47,6 +47,12 @@ export async function copyHistory(
 
 type Row = Record<string, string | number | bigint | Uint8Array | null>;
 
+interface MetaRow {
+  readonly value: number;
+  readonly checksum: number;
+}
+const ENDS_TO = "select value, checksum from meta where name = 'ends_to'";
+
 /** Which rows of a table are copied, in the order of their row ids; default: all. */
 interface Selection {
   readonly after?: number;
@@ -70,13 +76,19 @@ class Copy {
 
   async run(bounds: Bounds): Promise<void> {
     this.#target.run("begin");
-    // meta says up to which event series_end is exact, so it is copied first: what is written meanwhile is only
-    // further.
-    for (const table of SMALL_TABLES) this.#copyWhole(table);
+    // It says up to which event series_end is exact, so it is read first: what is written meanwhile is only further.
+    const endsTo = this.#source.query<MetaRow, []>(ENDS_TO).get();
     await this.#copyRows("series_end");
     await this.#copyRows("series");
-    // No turn of the loop has passed since the last series, so the series of every event up to here was copied.
+    // No turn of the loop has passed since the last series, so the series of every event up to here was copied. And
+    // what follows is as of the same moment: the place in a stream is that of the newest event.
     const { floor, head } = bounds;
+    for (const table of SMALL_TABLES) this.#copyWhole(table);
+    if (endsTo)
+      this.#target.run("update meta set value = ?, checksum = ? where name = 'ends_to'", [
+        endsTo.value,
+        endsTo.checksum,
+      ]);
     const { onProgress } = this.#options;
     await this.#copyRows("event", {
       after: floor - 1,

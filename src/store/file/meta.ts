@@ -7,6 +7,8 @@ const NAMES = [
   "ends_to",
   "head",
   "tokens",
+  "writers",
+  "prune_to",
   "stream_place",
   "stream_created_s",
   "stream_created_ns",

@@ -71,10 +71,21 @@ create table token (
   checksum   integer not null
 ) strict, without rowid;
 
+-- Of each node of a cluster, the number and the time of the last entry that was adopted, so that none is adopted twice.
+-- node names one run of a server. checksum is that of "node,number,last_at".
+create table entry_writer (
+  node     text    primary key,
+  number   integer not null,
+  last_at  integer not null,
+  checksum integer not null
+) strict, without rowid;
+
 -- pruned_to, pruned_at: id and time of the newest event ever removed, so that neither comes again.
 -- ends_to: series_end is exact up to this event.
 -- head: an id that was given; the newest one if the file was closed properly.
 -- tokens: how many tokens there are.
+-- writers: how many nodes entry_writer has.
+-- prune_to: events up to this one are to be removed, as a cluster has decided.
 -- stream_place, stream_created_s, stream_created_ns: the place in the stream of a cluster up to which the history
 -- has it, and when that stream was created (seconds since 1970, and nanoseconds); 0 for none.
 -- checksum is that of "name=value".

@@ -37,6 +37,8 @@ export interface IdempotencyKeysOptions {
   readonly database: Database;
   readonly damage: Damage;
   readonly maxKeys: number;
+  /** Only the newest `maxKeys` count, however late the others are forgotten: all nodes of a cluster then agree. */
+  readonly isExact: boolean;
   /** Called when keys younger than ten minutes were forgotten because there were too many. */
   readonly onForgotten: (count: number) => void;
 }
@@ -50,6 +52,7 @@ export interface IdempotencyKeysOptions {
 export class IdempotencyKeys {
   readonly #damage: Damage;
   readonly #maxKeys: number;
+  readonly #isExact: boolean;
   readonly #onForgotten: (count: number) => void;
   readonly #index = new KeyIndex();
   readonly #row: Statement<KeyRow>;
@@ -67,9 +70,10 @@ export class IdempotencyKeys {
   #keepFrom = 1;
   #forgotten = 0;
 
-  constructor({ database, damage, maxKeys, onForgotten }: IdempotencyKeysOptions) {
+  constructor({ database, damage, maxKeys, isExact, onForgotten }: IdempotencyKeysOptions) {
     this.#damage = damage;
     this.#maxKeys = maxKeys;
+    this.#isExact = isExact;
     this.#onForgotten = onForgotten;
     this.#row = database.prepare<KeyRow, [number]>(`select ${KEY_COLUMNS} from idempotency_key where id = ?`);
     this.#chunk = database.prepare(`select id, key from idempotency_key where id > ? order by id limit ${CHUNK_KEYS}`);
@@ -178,6 +182,7 @@ export class IdempotencyKeys {
 
   #newestOf(key: string): KeyRow | undefined {
     for (const id of this.#index.find(hashOf(key))) {
+      if (this.#isExact && id < this.#index.next - this.#maxKeys) return undefined;
       const row = this.#row.get(id);
       if (row?.key === key) return row;
     }

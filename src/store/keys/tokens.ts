@@ -1,5 +1,5 @@
 import type { Database, Statement } from "bun:sqlite";
-import type { TokenRecord, TokenStore } from "../../bus/access/tokens.ts";
+import type { TokenChange, TokenRecord, TokenStore } from "../../bus/access/token-record.ts";
 import { BusError } from "../../bus/errors.ts";
 import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
@@ -28,19 +28,30 @@ export interface TokenTableOptions {
   readonly expected: number;
 }
 
-/** The tokens in the history file, beside the events. */
+/**
+ * The tokens in the history file, beside the events.
+ *
+ * `insert` and `delete` are parts of a transaction of the caller: after its commit, call `committed`; after a rollback,
+ * `rolledBack`.
+ */
 export class TokenTable implements TokenStore {
   readonly #write: (work: () => void) => void;
   readonly #insert: Statement;
   readonly #delete: Statement;
   readonly #meta: Meta;
   readonly #records: readonly TokenRecord[];
+  readonly #listeners: ((change: TokenChange) => void)[] = [];
+  /** Changes of the open transaction. */
+  #changes: TokenChange[] = [];
   #isUsed: boolean;
+  /** Number of tokens, those of the open transaction included. */
   #count: number;
 
   constructor({ database, damage, write, expected }: TokenTableOptions) {
     this.#write = write;
-    this.#insert = database.prepare(`insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = database.prepare(
+      `insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+    );
     this.#delete = database.prepare("delete from token where name = ?");
     this.#meta = new Meta(database);
     const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
@@ -63,7 +74,20 @@ export class TokenTable implements TokenStore {
     return this.#records;
   }
 
-  async add(record: TokenRecord): Promise<void> {
+  onChange(listener: (change: TokenChange) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async add(record: TokenRecord): Promise<boolean> {
+    return this.#change(() => this.insert(record));
+  }
+
+  async remove(name: string): Promise<boolean> {
+    return this.#change(() => this.delete(name));
+  }
+
+  /** Stores a token in the open transaction; returns false if there is one with that name. */
+  insert(record: TokenRecord): boolean {
     const row = {
       name: record.name,
       hash: Buffer.from(record.hash, "hex"),
@@ -74,26 +98,48 @@ export class TokenTable implements TokenStore {
       created_at: record.createdMs,
       expires_at: record.expiresMs ?? null,
     };
-    this.#change(() => {
-      this.#insert.run(...Object.values(row), checksumOf(row));
-      return 1;
-    });
-    this.#isUsed = true;
+    if (this.#insert.run(...Object.values(row), checksumOf(row)).changes === 0) return false;
+    this.#count++;
+    this.#meta.set("tokens", this.#count);
+    this.#changes.push({ added: record });
+    return true;
   }
 
-  async remove(name: string): Promise<boolean> {
-    return this.#change(() => -this.#delete.run(name).changes) < 0;
+  /** Removes a token in the open transaction; returns false if there is none with that name. */
+  delete(name: string): boolean {
+    if (this.#delete.run(name).changes === 0) return false;
+    this.#count--;
+    this.#meta.set("tokens", this.#count);
+    this.#changes.push({ removed: name });
+    return true;
   }
 
-  /** `work` returns, as this does, by how much the number of tokens changes. */
-  #change(work: () => number): number {
-    let difference = 0;
-    this.#write(() => {
-      difference = work();
-      this.#meta.set("tokens", this.#count + difference);
-    });
-    this.#count += difference;
-    return difference;
+  committed(): void {
+    const changes = this.#changes;
+    this.#changes = [];
+    for (const change of changes) {
+      if ("added" in change) this.#isUsed = true;
+      for (const listener of this.#listeners) listener(change);
+    }
+  }
+
+  rolledBack(): void {
+    for (const change of this.#changes) this.#count += "added" in change ? -1 : 1;
+    this.#changes = [];
+  }
+
+  #change(work: () => boolean): boolean {
+    let isChanged = false;
+    try {
+      this.#write(() => {
+        isChanged = work();
+      });
+    } catch (error) {
+      this.rolledBack();
+      throw error;
+    }
+    this.committed();
+    return isChanged;
   }
 }
 

@@ -63,6 +63,7 @@ export class Original {
       createdMs: 1,
       expiresMs: 2,
     });
+    log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
     await log.prune({ maxHistory: LAST - FIRST + 1 }, clock.nowMs);
     const original = new Original(log, repeated);
     await log.close();

@@ -130,6 +130,7 @@ describe("a copy of a history", () => {
       createdMs: 1,
       expiresMs: 2,
     });
+    log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
     await log.close();
     const source = openSnapshot(folder.file());
     await copyHistory(source, { floor: 1, head: 100 }, folder.file("copy.db"));
