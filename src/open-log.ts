@@ -1,6 +1,8 @@
 import type { TokenStore } from "./bus/access/token-record.ts";
 import type { Meter } from "./bus/meter.ts";
 import type { EventLog } from "./bus/ports.ts";
+import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
+import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
 import type { Config } from "./config.ts";
 import type { MakeCopy } from "./http/routes/backup.ts";
 import type { Logger } from "./log.ts";
@@ -18,6 +20,8 @@ export interface OpenLog {
   readonly makeCopy: MakeCopy;
   /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
   readonly discard: () => Promise<void>;
+  /** Omitted for a single node. */
+  readonly cluster?: () => ClusterStats;
 }
 
 export interface OpenLogOptions {
@@ -28,10 +32,43 @@ export interface OpenLogOptions {
 }
 
 /** Opens the history that the settings name. This is the only place of the service that knows which log it has. */
-export function openLog(config: Config, { logger, meter, onFailure }: OpenLogOptions): OpenLog {
-  const log = new SqliteEventLog(config.db, {
-    durability: config.durability,
-    maxKeys: config.maxKeys,
+export function openLog(config: Config, options: OpenLogOptions): OpenLog {
+  const settings = clusterSettingsOf(config);
+  const history = openHistory(config, settings !== undefined, options);
+  const makeCopy: MakeCopy = (signal) => history.backup(signal);
+  if (settings === undefined) {
+    return { log: history, tokens: history.tokens, figures: history, makeCopy, discard: () => history.discard() };
+  }
+  const cluster = openCluster(settings, history, options.logger);
+  const { log } = cluster;
+  const figures: LogFigures = {
+    get queueDepth() {
+      return log.queueDepth;
+    },
+    get walBytes() {
+      return history.walBytes;
+    },
+    get keysForgotten() {
+      return history.keysForgotten;
+    },
+  };
+  const discard = async () => {
+    await log.leave();
+    await history.discard();
+  };
+  return { log, tokens: log.tokens, figures, makeCopy, discard, cluster: () => cluster.stats() };
+}
+
+function openHistory(
+  { db, durability, maxKeys }: Config,
+  isMirror: boolean,
+  { logger, meter, onFailure }: OpenLogOptions,
+): SqliteEventLog {
+  return new SqliteEventLog(db, {
+    // What a node of a cluster loses by a power failure, it adopts from the stream again.
+    durability: isMirror ? "os" : durability,
+    isMirror,
+    maxKeys,
     meter,
     onDamage: (detail) => logger.error({ detail }, "the history is damaged: run eventbus check"),
     onWarning: (detail) => logger.warn({ detail }, "the history was opened, with a warning"),
@@ -47,13 +84,21 @@ export function openLog(config: Config, { logger, meter, onFailure }: OpenLogOpt
       onFailure();
     },
   });
-  return {
-    log,
-    tokens: log.tokens,
-    figures: log,
-    makeCopy: (signal) => log.backup(signal),
-    discard: () => log.discard(),
-  };
+}
+
+function openCluster(settings: ClusterSettings, history: SqliteEventLog, logger: Logger): Cluster {
+  return new Cluster({
+    settings,
+    mirror: history,
+    tokens: history.tokens,
+    clock: Date.now,
+    onUnreachable: (reason) => logger.warn({ reason }, "NATS cannot be reached: trying again"),
+    onState: (following) => {
+      if (following.state === "failed")
+        logger.error({ reason: following.error.message }, "the cluster cannot be followed");
+      else logger.info({ state: following.state }, "cluster");
+    },
+  });
 }
 
 /** Logs at most once a minute how many keys were forgotten, because every publish may forget some. */

@@ -21,7 +21,7 @@ import { HttpServer } from "./http/server.ts";
 import { jwtKeysOf } from "./jwt-keys.ts";
 import { listenError } from "./listening.ts";
 import type { Logger } from "./log.ts";
-import { type LogFigures, Metrics } from "./metrics.ts";
+import { Metrics } from "./metrics.ts";
 import { type OpenLog, openLog } from "./open-log.ts";
 import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
@@ -182,7 +182,7 @@ export class Service {
         isCrowded: descriptors?.isCrowded,
         version,
         page,
-        service: this.#state(config, version, opened.figures),
+        service: this.#state(config, version, opened),
         tokens,
         gate,
         makeCopy: opened.makeCopy,
@@ -213,7 +213,7 @@ export class Service {
     }
   }
 
-  #state(config: Config, version: string, figures: LogFigures): ServiceState {
+  #state(config: Config, version: string, { figures, cluster }: OpenLog): ServiceState {
     const bus = this.#bus;
     const startedMs = performance.now();
     const rates = new Rates(bus);
@@ -242,6 +242,7 @@ export class Service {
           max_bytes: config.maxBytes ?? null,
           prune_interval_ms: config.pruneInterval,
         },
+        ...(cluster && { cluster: cluster() }),
       }),
       notReady: () => this.#notReady(),
     };

@@ -14,7 +14,7 @@ const MIN_BYTES = 2 ** 30;
 const MIN_ENTRIES = 100_000;
 
 /** The one subject of the stream. Topics are inside the entries, as they may contain what a subject may not. */
-function subjectOf(name: string): string {
+export function subjectOf(name: string): string {
   return `${name}.entries`;
 }
 

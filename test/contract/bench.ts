@@ -16,7 +16,7 @@ export interface LogUnderTest extends AsyncDisposable {
   fillDisk?(number: number): void;
 }
 
-export type OpenLog = (clock: () => number) => LogUnderTest;
+export type OpenLog = (clock: () => number) => LogUnderTest | Promise<LogUnderTest>;
 
 /** A log of its own for each test, and the clock that it goes by. */
 export class Bench {
@@ -33,9 +33,9 @@ export class Bench {
     return this.#under.log;
   }
 
-  setUp(): void {
+  async setUp(): Promise<void> {
     this.clock = new FakeClock();
-    this.#under = this.#open(this.clock.read);
+    this.#under = await this.#open(this.clock.read);
   }
 
   async tearDown(): Promise<void> {

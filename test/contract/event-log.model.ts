@@ -85,7 +85,7 @@ export function agreesWithModel(open: OpenLog): void {
     async () => {
       const property = fc.asyncProperty(fc.array(aStep, { minLength: 10, maxLength: 60 }), async (steps) => {
         const clock = new FakeClock();
-        await using under = open(clock.read);
+        await using under = await open(clock.read);
         const model = new Model(clock, under.log);
         for (const step of steps) await model.take(step, under);
       });

@@ -1,0 +1,301 @@
+import { DeliverPolicy, type JsMsg, jetstream, type StreamInfo } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { BusError } from "../bus/errors.ts";
+import type { Place } from "../bus/ports.ts";
+import { Sending } from "./sending.ts";
+import { subjectOf } from "./stream-config.ts";
+
+/** The server reports an idle consumer as alive this often, in milliseconds; two missed reports restart it. */
+const IDLE_HEARTBEAT_MS = 5000;
+/**
+ * Entries under way from the server. An entry is at most as large as `max_payload`, and usually far smaller, so this
+ * bounds the memory and still keeps a node busy that catches up.
+ */
+const MAX_ENTRIES_UNDER_WAY = 64;
+/** Time between two attempts to follow the stream, in milliseconds. */
+const RETRY_MS = 500;
+/** Entries that a node may be behind and still count as up to date: those that are just being adopted. */
+const MAX_BEHIND_READY = 1000;
+/** A consumer that its node has left is removed by the server after this time, in nanoseconds. */
+const INACTIVE_NS = 60 * 1e9;
+
+/** An entry as it comes from the stream. */
+export interface Message {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
+/** What the server says about the stream. */
+export interface StreamState {
+  readonly createdS: number;
+  readonly createdNs: number;
+  /** The oldest and the newest entry. */
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Takes the entries of the stream. */
+export interface Sink {
+  /** Up to where entries were taken; undefined: none were. */
+  readonly place: Place | undefined;
+  /** Throws if the stream does not continue what was taken. */
+  requireContinued(state: StreamState): void;
+  /** Takes entries, which follow one another. Throws if they cannot be taken now. */
+  take(messages: readonly Message[], state: StreamState): void;
+}
+
+export interface EntryStreamOptions {
+  /** The name of the stream. */
+  readonly name: string;
+  /** Resolves once there is a connection, however long it takes; rejects when the signal aborts. The stream closes it. */
+  readonly connect: (signal: AbortSignal) => Promise<NatsConnection>;
+  /** Creates the stream if it is missing, and checks it. Rejects if it cannot be used. */
+  readonly prepare: (connection: NatsConnection) => Promise<StreamInfo>;
+  /** Called when the state of the stream, as this node sees it, has changed. */
+  readonly onState?: (state: Following) => void;
+}
+
+/** How a node follows the stream. `failed`: it cannot go on without help. */
+export type Following =
+  | { readonly state: "following" | "disconnected" }
+  | { readonly state: "failed"; readonly error: BusError };
+
+/**
+ * One stream of NATS JetStream, which orders the entries of all nodes.
+ *
+ * Follows it for ever: each time something is unclear (a lost connection, a missed heartbeat, a sequence that does not
+ * follow the last one), it looks at the stream again and continues after the last entry that was taken.
+ */
+export class EntryStream {
+  readonly #options: EntryStreamOptions;
+  #connection: NatsConnection | undefined;
+  #isConnected = false;
+  #following: Following = { state: "disconnected" };
+  #hasCaughtUp = false;
+  #taken = 0;
+  #last = 0;
+  readonly #stopping = new AbortController();
+  #endSession: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: EntryStreamOptions) {
+    this.#options = options;
+  }
+
+  /** Starts to follow, after the place of the sink. */
+  follow(sink: Sink): void {
+    this.#taken = sink.place?.sequence ?? 0;
+    this.#running = this.#run(sink).catch(() => {});
+  }
+
+  /** Stores an entry in the stream; see `Sending`. */
+  publish(id: string, bytes: Uint8Array, deadlineMs: number): Sending {
+    return new Sending({
+      subject: subjectOf(this.#options.name),
+      id,
+      bytes,
+      deadlineMs,
+      connection: () => this.#usable,
+    });
+  }
+
+  get following(): Following {
+    return this.#isConnected ? this.#following : { state: "disconnected" };
+  }
+
+  /** Entries of the stream that were not taken yet, as far as is known. */
+  get behind(): number {
+    return Math.max(0, this.#last - this.#taken);
+  }
+
+  /** False until all entries of the start were taken, and while far too many wait. */
+  get isUpToDate(): boolean {
+    return this.#hasCaughtUp && this.behind <= MAX_BEHIND_READY;
+  }
+
+  /** The greatest size of a message, in bytes; undefined while it is unknown. */
+  get maxPayload(): number | undefined {
+    return this.#connection?.info?.max_payload;
+  }
+
+  /** Takes no more entries. May be called twice. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#endSession();
+    await this.#connection?.close(); // ends what waits for an answer of NATS
+    await this.#running;
+  }
+
+  get #usable(): NatsConnection | undefined {
+    return this.#isConnected ? this.#connection : undefined;
+  }
+
+  async #run(sink: Sink): Promise<void> {
+    const connection = await this.#options.connect(this.#stopping.signal);
+    this.#connection = connection;
+    this.#isConnected = true;
+    void this.#watch(connection);
+    while (!this.#isStopped) {
+      try {
+        await this.#session(connection, sink);
+      } catch (error) {
+        if (error instanceof BusError) this.#set({ state: "failed", error });
+      }
+      if (!this.#isStopped) await this.#pause();
+    }
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  async #pause(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#endSession = resolve;
+    await Promise.race([promise, Bun.sleep(RETRY_MS)]);
+  }
+
+  /** Follows until something is unclear. */
+  async #session(connection: NatsConnection, sink: Sink): Promise<void> {
+    const state = stateOf(await this.#options.prepare(connection));
+    sink.requireContinued(state);
+    this.#last = state.last;
+    const next = (sink.place?.sequence ?? 0) + 1;
+    const consumer = await jetstream(connection).consumers.get(this.#options.name, {
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: next,
+      inactive_threshold: INACTIVE_NS,
+    });
+    const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>();
+    this.#endSession = end;
+    const intake = new Intake(sink, state, (taken) => this.#tookTo(taken), fail);
+    const messages = await consumer.consume({
+      max_messages: MAX_ENTRIES_UNDER_WAY,
+      idle_heartbeat: IDLE_HEARTBEAT_MS,
+      callback: (message) => {
+        this.#last = message.seq + message.info.pending;
+        if (!intake.add(message)) end();
+      },
+    });
+    void (async () => {
+      for await (const { type } of messages.status()) if (UNCLEAR.has(type)) end();
+    })();
+    void messages.closed().then(() => end());
+    this.#set({ state: "following" });
+    this.#tookTo(next - 1);
+    try {
+      await ended;
+    } finally {
+      intake.close();
+      await messages.close();
+      void consumer.delete().catch(() => {});
+    }
+  }
+
+  #tookTo(sequence: number): void {
+    this.#taken = sequence;
+    if (this.#taken >= this.#last) this.#hasCaughtUp = true;
+  }
+
+  /** Whoever reconnects may meet another stream. */
+  async #watch(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (type === "disconnect") this.#isConnected = false;
+      if (type === "reconnect") this.#isConnected = true;
+      if (type === "disconnect" || type === "reconnect") {
+        this.#endSession();
+        this.#options.onState?.(this.following);
+      }
+    }
+  }
+
+  #set(following: Following): void {
+    const before = this.#following;
+    this.#following = following;
+    const isSame = "error" in following && "error" in before && following.error.message === before.error.message;
+    if (following.state !== before.state || !isSame) this.#options.onState?.(this.following);
+  }
+}
+
+/** Reports of a consumer after which its place is not certain. */
+const UNCLEAR = new Set([
+  "heartbeats_missed",
+  "consumer_not_found",
+  "consumer_deleted",
+  "stream_not_found",
+  "ordered_consumer_recreated",
+  "reset",
+  "no_responders",
+  "exceeded_limits",
+]);
+
+/** Gathers what arrives in one turn of the loop, so that it shares a transaction. */
+class Intake {
+  readonly #sink: Sink;
+  readonly #state: StreamState;
+  readonly #onTaken: (sequence: number) => void;
+  readonly #onFailure: (error: unknown) => void;
+  #waiting: Message[] = [];
+  #next: number;
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(
+    sink: Sink,
+    state: StreamState,
+    onTaken: (sequence: number) => void,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#sink = sink;
+    this.#state = state;
+    this.#onTaken = onTaken;
+    this.#onFailure = onFailure;
+    this.#next = (sink.place?.sequence ?? 0) + 1;
+  }
+
+  /** Returns false if an entry is missing before this one. */
+  add({ seq, data }: JsMsg): boolean {
+    // A server before 2.11 begins with the last entry if there is none yet at the place that was asked for.
+    if (seq < this.#next || this.#isClosed) return true;
+    if (seq > this.#next) return false;
+    this.#next = seq + 1;
+    this.#waiting.push({ sequence: seq, bytes: data });
+    this.#schedule();
+    return true;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      if (!this.#isClosed) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const messages = this.#waiting;
+    this.#waiting = [];
+    try {
+      this.#sink.take(messages, this.#state);
+      this.#onTaken(messages.at(-1)?.sequence ?? 0);
+    } catch (error) {
+      this.#isClosed = true;
+      this.#onFailure(error);
+    }
+  }
+}
+
+function stateOf({ created, state }: StreamInfo): StreamState {
+  const [, whole = "", fraction = ""] = /^(.*?)(?:\.(\d+))?Z$/.exec(created) ?? [];
+  return {
+    createdS: Date.parse(`${whole}Z`) / 1000,
+    createdNs: Number(fraction.padEnd(9, "0")),
+    first: state.first_seq,
+    last: state.last_seq,
+  };
+}

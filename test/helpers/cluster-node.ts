@@ -1,0 +1,45 @@
+import { Cluster } from "../../src/cluster/cluster.ts";
+import type { ClusterLog } from "../../src/cluster/cluster-log.ts";
+import { SqliteEventLog } from "../../src/store/event-log.ts";
+
+export interface NodeOptions {
+  /** URL of a NATS server. */
+  readonly url: string;
+  /** The name of the stream. */
+  readonly name: string;
+  /** The history file. */
+  readonly path: string;
+  readonly clock?: () => number;
+}
+
+/** A node of a cluster in this process, without its network edge. */
+export class ClusterNode implements AsyncDisposable {
+  readonly cluster: Cluster;
+
+  constructor({ url, name, path, clock = Date.now }: NodeOptions) {
+    const mirror = new SqliteEventLog(path, { durability: "os", clock, isMirror: true });
+    const rest = { monitors: [], token: undefined, credsFile: undefined, tls: undefined };
+    this.cluster = new Cluster({
+      settings: { servers: [url], name, replicas: 1, ...rest },
+      mirror,
+      tokens: mirror.tokens,
+      clock,
+      onUnreachable: () => {},
+      onState: () => {},
+    });
+  }
+
+  get log(): ClusterLog {
+    return this.cluster.log;
+  }
+
+  /** Resolves once it is up to date. */
+  async ready(): Promise<this> {
+    while (this.log.health().state !== "ok") await Bun.sleep(1);
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.log.close();
+  }
+}
