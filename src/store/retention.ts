@@ -3,7 +3,7 @@ import type { Meter } from "../bus/meter.ts";
 import type { Retention } from "../bus/ports.ts";
 import type { Space } from "./disk/space.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
-import { HEAD_COLUMNS, type HeadRow, isIntact } from "./events/event-head.ts";
+import { type EventHead, HEAD_COLUMNS, type HeadRow, headOf, isIntact } from "./events/event-head.ts";
 import type { SeriesEnds } from "./events/series-ends.ts";
 import type { SeriesTable } from "./events/series-table.ts";
 import { Meta } from "./file/meta.ts";
@@ -40,7 +40,7 @@ export interface PrunerOptions {
   readonly onFull: (detail: string) => void;
 }
 
-type SliceRow = [...HeadRow, dataBytes: number];
+type SliceRow = [dataBytes: number, ...head: HeadRow];
 
 interface Slice {
   /** Number of rows to delete. */
@@ -86,7 +86,7 @@ export class Pruner {
     this.#onFull = onFull;
     this.#meta = new Meta(database);
     this.#oldest = database.prepare(
-      `select ${HEAD_COLUMNS}, octet_length(data) from event where id <= ? order by id limit ?`,
+      `select octet_length(data), ${HEAD_COLUMNS} from event where id <= ? order by id limit ?`,
     );
     this.#delete = database.prepare("delete from event where id <= ?");
   }
@@ -171,8 +171,8 @@ export class Pruner {
 
   #planSlice(upTo: number): Slice {
     const { rows, reached } = this.#takeRows(upTo);
-    const intact = rows.filter((row) => isIntact(headRowOf(row)));
-    const lastAtMs = intact.at(-1)?.[2];
+    const intact = rows.filter(isIntact).map(headOf);
+    const lastAtMs = intact.at(-1)?.createdAtMs;
     return { rows: rows.length, reached, emptied: this.#emptiedBy(intact, reached), lastAtMs };
   }
 
@@ -180,9 +180,9 @@ export class Pruner {
    * The series that this slice empties. A row that is missing or damaged may have been the last event of any series;
    * then every series is examined.
    */
-  #emptiedBy(rows: readonly SliceRow[], reached: number): number[] {
-    if (rows.length < reached - this.#bounds.floor + 1) return this.#everyEmptiedBy(reached);
-    const seriesIds = new Set(rows.map(([, seriesId]) => seriesId));
+  #emptiedBy(heads: readonly EventHead[], reached: number): number[] {
+    if (heads.length < reached - this.#bounds.floor + 1) return this.#everyEmptiedBy(reached);
+    const seriesIds = new Set(heads.map(({ seriesId }) => seriesId));
     return [...seriesIds].filter((id) => {
       const lastId = this.#ends.lastId(id);
       return lastId > 0 && lastId <= reached;
@@ -206,22 +206,19 @@ export class Pruner {
   }
 
   /** The oldest rows that fit into a slice, and the id up to which these are all. */
-  #takeRows(upTo: number): { rows: SliceRow[]; reached: number } {
-    const rows = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
+  #takeRows(upTo: number): { rows: HeadRow[]; reached: number } {
+    const found = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
+    const rows: HeadRow[] = [];
     let bytes = 0;
-    let count = 0;
-    for (const [, , , , , , , dataBytes] of rows) {
+    for (const [dataBytes, ...head] of found) {
       bytes += dataBytes;
-      if (count > 0 && bytes > MAX_SLICE_BYTES) break;
-      count++;
+      if (rows.length > 0 && bytes > MAX_SLICE_BYTES) break;
+      rows.push(head);
     }
-    const isLast = count === rows.length && count < this.#sliceEvents;
-    const reached = isLast ? upTo : (rows[count - 1]?.[0] ?? upTo);
+    const isLast = rows.length === found.length && rows.length < this.#sliceEvents;
+    const [lastId = upTo] = rows.at(-1) ?? [];
+    const reached = isLast ? upTo : lastId;
     // Missing rows are damage: the floor passes them all the same. Stray rows below the floor do not move it.
-    return { rows: rows.slice(0, count), reached: Math.max(reached, this.#bounds.floor - 1) };
+    return { rows, reached: Math.max(reached, this.#bounds.floor - 1) };
   }
-}
-
-function headRowOf([id, seriesId, createdAtMs, previous, skip, depth, headChecksum]: SliceRow): HeadRow {
-  return [id, seriesId, createdAtMs, previous, skip, depth, headChecksum];
 }

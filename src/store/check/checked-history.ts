@@ -20,8 +20,7 @@ export function checkedHistory(database: Database, damage: Damage, meta: MetaVal
 /** The bounds; if the newest events cannot be read, those in the meta table. */
 function boundsOf(database: Database, damage: Damage, meta: MetaValues): Bounds {
   try {
-    const [floor, head] = readBounds(database, meta, damage);
-    return { floor, head };
+    return readBounds(database, meta, damage);
   } catch (error) {
     if (!isSqliteError(error) && !(error instanceof BusError)) throw error;
     damage.note(`the newest events cannot be read: ${error.message}`);

@@ -114,7 +114,7 @@ function headOf(path: string): number | undefined {
   let database: Database | undefined;
   try {
     database = openSnapshot(path);
-    return readBounds(database, readMeta(database), new Damage(() => {}))[1];
+    return readBounds(database, readMeta(database), new Damage(() => {})).head;
   } catch {
     return undefined;
   } finally {

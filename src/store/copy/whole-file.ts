@@ -82,11 +82,11 @@ export async function copyFile(name: string, target: string, { onProgress, onWar
       throw new FileError(`${path} has an older schema: start the server on it once to upgrade it`);
     }
     const damage = new Damage(() => {});
-    const [floor, head] = readBounds(source, readMeta(source), damage);
+    const bounds = readBounds(source, readMeta(source), damage);
     if (damage.isFound) throw damaged(path, damage.summary);
     if (lost !== undefined) throw damaged(path, lost);
     for (const warning of warnings) onWarning(warning);
-    await copyHistory(source, { floor, head }, target, { onProgress: (done) => onProgress("copying", done) });
+    await copyHistory(source, bounds, target, { onProgress: (done) => onProgress("copying", done) });
   } finally {
     source.close(true);
   }

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite";
 import type { StorageSize } from "../../bus/ports.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { paced } from "../file/pace.ts";
-import { pragma } from "../file/sqlite.ts";
+import { pragma } from "../file/wal-tie.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 
 /**

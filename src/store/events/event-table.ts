@@ -15,10 +15,8 @@ const MISMATCH = "checksum mismatch";
 export const NOT_INTACT = "missing, or checksum mismatch";
 
 const COLUMNS = `${HEAD_COLUMNS}, checksum, data`;
-type EventRow = [...HeadRow, checksum: number, data: RawJson];
 
-/** The same, as `iterate` returns it. */
-interface NamedRow {
+interface EventRow {
   readonly id: number;
   readonly series_id: number;
   readonly created_at: number;
@@ -55,9 +53,9 @@ export class EventTable {
   readonly #recent: RecentEvents;
   readonly #onDamaged: OnDamaged;
   readonly #insert: Statement;
-  readonly #row: Statement;
-  readonly #up: Statement<NamedRow, [number, number]>;
-  readonly #down: Statement<NamedRow, [number, number]>;
+  readonly #row: Statement<EventRow, [number]>;
+  readonly #up: Statement<EventRow, [number, number]>;
+  readonly #down: Statement<EventRow, [number, number]>;
   readonly #heads: Statement;
 
   constructor({ database, series, recent, onDamaged }: EventTableOptions) {
@@ -83,8 +81,7 @@ export class EventTable {
     const recent = this.#recent.get(id);
     if (recent) return recent;
     try {
-      const [row] = this.#row.values(id) as EventRow[];
-      return this.#verify(id, row);
+      return this.#verify(id, this.#row.get(id));
     } catch (error) {
       this.#reportUnreadable(id, error);
       return undefined;
@@ -130,7 +127,7 @@ export class EventTable {
 
   /** The series of one event; 0 if it is missing or damaged. One access to the file, whatever the id is. */
   seriesOf(id: number): number {
-    return this.#rowsBetween(id, id)[0]?.[1] ?? 0;
+    return this.headsBetween(id, id)[0]?.seriesId ?? 0;
   }
 
   /** The intact heads of the events from `first` to `last`, ascending. */
@@ -163,11 +160,11 @@ export class EventTable {
     return [...this.#rowsBetween(first, middle), ...this.#rowsBetween(middle + 1, last)];
   }
 
-  #verify(id: number, row: EventRow | undefined): StoredEvent | undefined {
-    if (row === undefined) return this.#reject(id, "missing");
-    const [, seriesId, createdAtMs, previous, skip, depth, headChecksum, checksum, data] = row;
+  #verify(id: number, row: EventRow | null): StoredEvent | undefined {
+    if (row === null) return this.#reject(id, "missing");
+    const { series_id: seriesId, created_at: createdAtMs, previous, skip, depth, head_checksum, checksum, data } = row;
     const head = { id, seriesId, createdAtMs, previous, skip, depth };
-    if (!isIntact([id, seriesId, createdAtMs, previous, skip, depth, headChecksum])) return this.#reject(id, MISMATCH);
+    if (!isIntact([id, seriesId, createdAtMs, previous, skip, depth, head_checksum])) return this.#reject(id, MISMATCH);
     // Damage can replace a text by anything.
     if (typeof data !== "string") return this.#reject(id, MISMATCH);
     const series = this.#series.get(seriesId);
@@ -200,10 +197,10 @@ export class EventTable {
 
 /** Rows of consecutive ids, read as they are taken. Ends at the first row that cannot be read. */
 class Run {
-  readonly #rows: IterableIterator<NamedRow>;
-  #ahead: NamedRow | undefined;
+  readonly #rows: IterableIterator<EventRow>;
+  #ahead: EventRow | undefined;
 
-  constructor(rows: IterableIterator<NamedRow>) {
+  constructor(rows: IterableIterator<EventRow>) {
     this.#rows = rows;
     this.#ahead = this.#next();
   }
@@ -213,8 +210,7 @@ class Run {
     const row = this.#ahead;
     if (row?.id !== id) return undefined;
     this.#ahead = this.#next();
-    const { series_id, created_at, previous, skip, depth, head_checksum, checksum, data } = row;
-    return [id, series_id, created_at, previous, skip, depth, head_checksum, checksum, data];
+    return row;
   }
 
   /** Releases the statement. */
@@ -222,7 +218,7 @@ class Run {
     this.#rows.return?.();
   }
 
-  #next(): NamedRow | undefined {
+  #next(): EventRow | undefined {
     try {
       const { value, done } = this.#rows.next();
       return done ? undefined : value;

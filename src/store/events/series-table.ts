@@ -61,7 +61,7 @@ export class SeriesTable {
   readonly #bySource: Statement;
   readonly #rows: Statement;
   readonly #unindexed: Statement;
-  readonly #nextRow: Statement;
+  readonly #nextRow: Statement<{ id: number }, [number]>;
   #isTrusted = true;
   /** False once SQLite failed to read some of the series. */
   #isReadable = true;
@@ -108,7 +108,8 @@ export class SeriesTable {
       .query(`select id, topic, source, checksum from series not indexed order by id desc limit ${MAX_DAMAGED}`)
       .values() as SeriesRow[];
     const intact = newest.findIndex(isIntact);
-    this.#lastStoredId = newest[Math.max(intact, 0)]?.[0] ?? 0;
+    const [lastStoredId = 0] = newest[Math.max(intact, 0)] ?? [];
+    this.#lastStoredId = lastStoredId;
     for (const row of newest.slice(0, Math.max(intact, 0))) this.#strayIds.add(this.#verify(row).id);
     this.#nextId = this.#lastStoredId + 1;
   }
@@ -233,17 +234,18 @@ export class SeriesTable {
     const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[]);
     if (!this.#isReadable) return false;
     for (const row of rows) this.#verify(row);
-    const last = rows.length < VERIFIED_ROWS ? this.#lastStoredId : (rows.at(-1)?.[0] ?? 0);
-    this.#advance(rows, Math.min(last, this.#lastStoredId), expected);
+    const [lastRead = 0] = rows.at(-1) ?? [];
+    const isEnd = rows.length < VERIFIED_ROWS || lastRead > this.#lastStoredId;
+    this.#advance(rows, isEnd ? this.#lastStoredId : lastRead, expected);
     return true;
   }
 
   /** The first series ids of the rows of series_end that contain the series of the file. */
   *endsRows(): Generator<number> {
     for (let id = 0; ; ) {
-      const [next] = this.#nextRow.values(id) as [number][];
-      if (next === undefined) return;
-      const firstId = endsRowOf(next[0]);
+      const next = this.#nextRow.get(id);
+      if (next === null) return;
+      const firstId = endsRowOf(next.id);
       yield firstId;
       id = firstId + ENDS_PER_ROW - 1;
     }

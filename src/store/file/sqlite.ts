@@ -7,7 +7,7 @@ import { FileError, FileInUse, openError } from "./open-error.ts";
 import { Place } from "./place.ts";
 import schema from "./schema.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
-import { tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
+import { pragma, tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
 /**
  * `fsync`: a commit returns when it is on the disk. `os`: when the operating system has it, which a power failure can
@@ -273,9 +273,4 @@ export function freshSchema(): Map<string, string> {
   } finally {
     database.close(true);
   }
-}
-
-/** The value of a pragma that returns one. */
-export function pragma(database: Database, name: string): unknown {
-  return database.query<Record<string, unknown>, []>(`pragma ${name}`).values()[0]?.[0];
 }

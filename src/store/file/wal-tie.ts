@@ -42,17 +42,17 @@ export function tieWal(database: Database): void {
 }
 
 export function userVersionOf(database: Database): number {
-  return Number(pragmaOf(database, "user_version"));
+  return Number(pragma(database, "user_version"));
 }
 
 /** Checkpoints the log into the file and empties it. Returns whether it could. */
 function carryOut(database: Database): boolean {
-  return unlessFull(() => pragmaOf(database, "wal_checkpoint(truncate)")) === 0;
+  return unlessFull(() => pragma(database, "wal_checkpoint(truncate)")) === 0;
 }
 
 /** Writes the first page, even if nothing on it changes. Does not wait for the disk: later commits in the log do. */
 function setUserVersion(database: Database, value: number): boolean {
-  const synchronous = pragmaOf(database, "synchronous");
+  const synchronous = pragma(database, "synchronous");
   database.run("pragma synchronous = off");
   try {
     return unlessFull(() => database.run(`pragma user_version = ${value}`)) !== undefined;
@@ -61,8 +61,10 @@ function setUserVersion(database: Database, value: number): boolean {
   }
 }
 
-function pragmaOf(database: Database, name: string): unknown {
-  return database.query(`pragma ${name}`).values()[0]?.[0];
+/** The value of a pragma that returns one. */
+export function pragma(database: Database, name: string): unknown {
+  const [[value] = []] = database.query(`pragma ${name}`).values();
+  return value;
 }
 
 /** Returns undefined if the disk is full. */

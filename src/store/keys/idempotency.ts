@@ -57,7 +57,7 @@ export class IdempotencyKeys {
   readonly #index = new KeyIndex();
   readonly #row: Statement<KeyRow>;
   readonly #chunk: Statement;
-  readonly #oldest: Statement;
+  readonly #oldest: Statement<{ id: number | null }, []>;
   readonly #insert: Statement;
   readonly #expire: Statement;
   readonly #forget: Statement;
@@ -77,7 +77,7 @@ export class IdempotencyKeys {
     this.#onForgotten = onForgotten;
     this.#row = database.prepare<KeyRow, [number]>(`select ${KEY_COLUMNS} from idempotency_key where id = ?`);
     this.#chunk = database.prepare(`select id, key from idempotency_key where id > ? order by id limit ${CHUNK_KEYS}`);
-    this.#oldest = database.prepare("select min(id) from idempotency_key");
+    this.#oldest = database.prepare("select min(id) as id from idempotency_key");
     this.#insert = database.prepare(
       `insert or replace into idempotency_key (${KEY_COLUMNS}) values (?, ?, ?, ?, ?, ?)`,
     );
@@ -168,8 +168,7 @@ export class IdempotencyKeys {
     await this.load();
     while (!isClosing()) {
       const { changes } = this.#expire.run(nowMs - REMEMBERED_MS);
-      const [row] = this.#oldest.values() as [number | null][];
-      this.#index.dropBelow(row?.[0] ?? this.#index.next);
+      this.#index.dropBelow(this.#oldest.get()?.id ?? this.#index.next);
       if (changes < SLICE_KEYS) return;
       await nextTurn();
     }
@@ -206,7 +205,8 @@ export class IdempotencyKeys {
   #readChunk(): void {
     const rows = this.#chunkAfter(this.#readTo);
     for (const [id, key] of rows) this.#addStored(id, key);
-    this.#readTo = rows.at(-1)?.[0] ?? this.#readTo;
+    const [lastRead = this.#readTo] = rows.at(-1) ?? [];
+    this.#readTo = lastRead;
     if (rows.length === CHUNK_KEYS) return;
     this.#isLoaded = true;
     this.#committedNext = this.#index.next;
