@@ -36,6 +36,8 @@ export interface ClusterLogOptions {
   readonly node: string;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** How long a change may take, in milliseconds. Only tests change it. */
+  readonly budgetMs?: number | undefined;
 }
 
 /**
@@ -52,7 +54,7 @@ export class ClusterLog implements EventLog, Sink {
   readonly #queue: EntryQueue;
   #leaving: Promise<void> | undefined;
 
-  constructor({ mirror, stream, tokens, node, clock }: ClusterLogOptions) {
+  constructor({ mirror, stream, tokens, node, clock, budgetMs }: ClusterLogOptions) {
     this.#mirror = mirror;
     this.#stream = stream;
     this.#queue = new EntryQueue({
@@ -60,6 +62,7 @@ export class ClusterLog implements EventLog, Sink {
       clock,
       publish: (id, bytes, deadlineMs) => stream.publish(id, bytes, deadlineMs),
       maxPayload: () => stream.maxPayload,
+      budgetMs,
     });
     this.tokens = new ClusterTokens(tokens, (change) => this.#change(change));
     void mirror.ready().then(() => {

@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly tokens: TokenStore;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** How long a change may take, in milliseconds. Only tests change it. */
+  readonly budgetMs?: number | undefined;
   /** Called with the reason of each attempt to reach NATS that failed. */
   readonly onUnreachable: (reason: string) => void;
   /** Called when it begins or ceases to follow the stream. */
@@ -41,7 +43,7 @@ export class Cluster {
   readonly #stream: EntryStream;
 
   /** Begins to follow the stream as soon as NATS can be reached. Ends when the log is closed. */
-  constructor({ settings, mirror, tokens, clock, onUnreachable, onState }: ClusterOptions) {
+  constructor({ settings, mirror, tokens, clock, budgetMs, onUnreachable, onState }: ClusterOptions) {
     const { node } = this;
     this.#settings = settings;
     this.#stream = new EntryStream({
@@ -50,7 +52,7 @@ export class Cluster {
       prepare: (connection) => prepareStream(connection, { settings, mayCreate: mirror.head === 0 && !mirror.place }),
       onState,
     });
-    this.log = new ClusterLog({ mirror, stream: this.#stream, tokens, node, clock });
+    this.log = new ClusterLog({ mirror, stream: this.#stream, tokens, node, clock, budgetMs });
   }
 
   stats(): ClusterStats {

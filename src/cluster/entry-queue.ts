@@ -12,8 +12,8 @@ const MAX_WAITING_CHARACTERS = 64 * 1024 * 1024;
 /** Room in a message for its subject and headers, in bytes. */
 const HEADER_BYTES = 1024;
 /**
- * How long a change may take, in milliseconds. An election of a leader takes up to nine seconds, and publishers are
- * promised an answer within thirty.
+ * Default of how long a change may take, in milliseconds. An election of a leader takes up to nine seconds, and
+ * publishers are promised an answer within thirty.
  */
 const BUDGET_MS = 29_000;
 /** The same once the log is closing: stopping must be quick. */
@@ -29,6 +29,8 @@ export interface EntryQueueOptions {
   readonly publish: (id: string, bytes: Uint8Array, deadlineMs: number) => Sending;
   /** The greatest size of a message, in bytes; undefined while it is unknown. */
   readonly maxPayload: () => number | undefined;
+  /** How long a change may take, in milliseconds. Only tests change it. */
+  readonly budgetMs?: number | undefined;
 }
 
 interface Waiting {
@@ -73,7 +75,7 @@ export class EntryQueue {
       return Promise.reject(notStored("too much is waiting for NATS"));
     }
     const answer = Promise.withResolvers<Adopted>();
-    const deadlineMs = performance.now() + BUDGET_MS;
+    const deadlineMs = performance.now() + (this.#options.budgetMs ?? BUDGET_MS);
     this.#waiting.push({ change, characters, deadlineMs, isAbandoned, answer, wasAsked: false });
     this.#waitingCharacters += characters;
     this.#sweep ??= setInterval(() => this.#rejectLate(performance.now()), SWEEP_MS);
@@ -213,10 +215,11 @@ export class EntryQueue {
       if (isLate(one)) one.answer.reject(notStored("NATS cannot be reached"));
       return !isLate(one);
     });
-    for (const [number, { group, seen }] of this.#sent) {
+    for (const [number, { group, sending, seen }] of this.#sent) {
       if (!group.some(isLate)) continue;
       this.#sent.delete(number);
-      for (const { answer } of group) answer.reject(unknownOutcome());
+      const error = sending.giveUp();
+      for (const { answer } of group) answer.reject(error);
       seen();
     }
     this.#rest();
@@ -251,10 +254,6 @@ function charactersOf(change: Change): number {
 
 function notStored(why: string): BusError {
   return new NotSent("unavailable", why, true);
-}
-
-function unknownOutcome(): BusError {
-  return new NotSent("unavailable", "the cluster did not adopt it in time", false);
 }
 
 function tooLarge(limit: number): BusError {

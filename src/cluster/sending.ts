@@ -1,8 +1,11 @@
 import { errors, headers, type NatsConnection } from "@nats-io/transport-node";
 import { BusError } from "../bus/errors.ts";
 
-/** How long one attempt waits for the acknowledgement, in milliseconds. */
-const ATTEMPT_MS = 5000;
+/**
+ * How long one attempt waits for the acknowledgement, in milliseconds. What was sent just before a connection broke is
+ * sent again after it; a server that is only slow recognises the repeat.
+ */
+const ATTEMPT_MS = 2000;
 /** Time between two attempts, in milliseconds. */
 const PAUSE_MS = 200;
 
@@ -23,6 +26,8 @@ export interface SendingOptions {
   /** Undefined while NATS cannot be reached. */
   readonly connection: () => NatsConnection | undefined;
 }
+
+const LATE = "the cluster did not answer in time";
 
 /** An entry was given up. */
 export class NotSent extends BusError {
@@ -48,6 +53,7 @@ export class Sending {
   constructor(options: SendingOptions) {
     this.#options = options;
     this.done = this.#run();
+    this.done.catch(() => {}); // after `settle` no one waits for it
   }
 
   /** The entry was seen in the stream, or its publishers have left: no attempt is needed any more. */
@@ -55,12 +61,18 @@ export class Sending {
     this.#isOver = true;
   }
 
+  /** Ends the attempts; returns the error for those who are waiting. */
+  giveUp(): NotSent {
+    this.#isOver = true;
+    return this.#failure("unavailable", LATE);
+  }
+
   async #run(): Promise<void> {
     while (!this.#isOver) {
       if (await this.#attempt()) return;
       if (this.#isOver) return;
       if (performance.now() >= this.#options.deadlineMs) {
-        throw this.#failure("unavailable", "NATS did not acknowledge it in time");
+        throw this.#failure("unavailable", LATE);
       }
       await Bun.sleep(PAUSE_MS);
     }
@@ -76,7 +88,9 @@ export class Sending {
     messageId.set("Nats-Msg-Id", id);
     try {
       const answer = await current.request(subject, bytes, { timeout, headers: messageId });
-      return this.#accepts(answer.json());
+      const isAccepted = this.#accepts(answer.json());
+      if (isAccepted) this.#mayBeStored = true;
+      return isAccepted;
     } catch (error) {
       if (error instanceof NotSent) throw error;
       // Without responders, no server has the stream now, so none has taken the entry.

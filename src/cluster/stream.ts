@@ -12,8 +12,9 @@ const IDLE_HEARTBEAT_MS = 5000;
  * bounds the memory and still keeps a node busy that catches up.
  */
 const MAX_ENTRIES_UNDER_WAY = 64;
-/** Time between two attempts to follow the stream, in milliseconds. */
-const RETRY_MS = 500;
+/** Time before another attempt to follow the stream, in milliseconds; after each that failed twice as long, to a limit. */
+const RETRY_MS = 100;
+const MAX_RETRY_MS = 5000;
 /** Entries that a node may be behind and still count as up to date: those that are just being adopted. */
 const MAX_BEHIND_READY = 1000;
 /** A consumer that its node has left is removed by the server after this time, in nanoseconds. */
@@ -135,13 +136,17 @@ export class EntryStream {
     this.#connection = connection;
     this.#isConnected = true;
     void this.#watch(connection);
+    let pauseMs = RETRY_MS;
     while (!this.#isStopped) {
       try {
         await this.#session(connection, sink);
+        pauseMs = RETRY_MS;
       } catch (error) {
-        if (error instanceof BusError) this.#set({ state: "failed", error });
+        this.#set(error instanceof BusError ? { state: "failed", error } : { state: "disconnected" });
+        pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS);
       }
-      if (!this.#isStopped) await this.#pause();
+      if (!this.#isStopped) await this.#pause(pauseMs);
+      while (!this.#isConnected && !this.#isStopped) await this.#pause(MAX_RETRY_MS);
     }
   }
 
@@ -149,23 +154,28 @@ export class EntryStream {
     return this.#stopping.signal.aborted;
   }
 
-  async #pause(): Promise<void> {
+  /** Rejects when the connection is lost: what was asked over it may never be answered. */
+  #unlessEnded<T>(answer: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.#endSession = () => reject(new Error("the connection was lost"));
+    return Promise.race([answer, promise]);
+  }
+
+  /** Ends early when the connection comes back. */
+  async #pause(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#endSession = resolve;
-    await Promise.race([promise, Bun.sleep(RETRY_MS)]);
+    await Promise.race([promise, Bun.sleep(ms)]);
   }
 
   /** Follows until something is unclear. */
   async #session(connection: NatsConnection, sink: Sink): Promise<void> {
-    const state = stateOf(await this.#options.prepare(connection));
+    const state = stateOf(await this.#unlessEnded(this.#options.prepare(connection)));
     sink.requireContinued(state);
     this.#last = state.last;
     const next = (sink.place?.sequence ?? 0) + 1;
-    const consumer = await jetstream(connection).consumers.get(this.#options.name, {
-      deliver_policy: DeliverPolicy.StartSequence,
-      opt_start_seq: next,
-      inactive_threshold: INACTIVE_NS,
-    });
+    const from = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: next, inactive_threshold: INACTIVE_NS };
+    const consumer = await this.#unlessEnded(jetstream(connection).consumers.get(this.#options.name, from));
     const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>();
     this.#endSession = end;
     const intake = new Intake(sink, state, (taken) => this.#tookTo(taken), fail);
@@ -200,7 +210,10 @@ export class EntryStream {
   /** Whoever reconnects may meet another stream. */
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
-      if (type === "disconnect") this.#isConnected = false;
+      if (type === "disconnect") {
+        this.#isConnected = false;
+        this.#following = { state: "disconnected" };
+      }
       if (type === "reconnect") this.#isConnected = true;
       if (type === "disconnect" || type === "reconnect") {
         this.#endSession();

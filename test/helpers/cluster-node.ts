@@ -10,13 +10,15 @@ export interface NodeOptions {
   /** The history file. */
   readonly path: string;
   readonly clock?: () => number;
+  /** How long a change may take, in milliseconds. */
+  readonly budgetMs?: number;
 }
 
 /** A node of a cluster in this process, without its network edge. */
 export class ClusterNode implements AsyncDisposable {
   readonly cluster: Cluster;
 
-  constructor({ url, name, path, clock = Date.now }: NodeOptions) {
+  constructor({ url, name, path, clock = Date.now, budgetMs }: NodeOptions) {
     const mirror = new SqliteEventLog(path, { durability: "os", clock, isMirror: true });
     const rest = { monitors: [], token: undefined, credsFile: undefined, tls: undefined };
     this.cluster = new Cluster({
@@ -24,6 +26,7 @@ export class ClusterNode implements AsyncDisposable {
       mirror,
       tokens: mirror.tokens,
       clock,
+      budgetMs,
       onUnreachable: () => {},
       onState: () => {},
     });
