@@ -13,10 +13,10 @@ import { parseArgs } from "node:util";
 import { Event, SeriesName } from "../src/bus/event.ts";
 import { toRawJson } from "../src/bus/json.ts";
 import { parseTopic } from "../src/bus/topic.ts";
-import { merge } from "../src/store/events/merge.ts";
 import { Series } from "../src/store/events/series.ts";
 import { openDatabase } from "../src/store/file/sqlite.ts";
 import { openHistory } from "../src/store/open-history.ts";
+import { mergeOf } from "../src/store/search/merge.ts";
 
 const EVENTS = 500_000;
 const SERIES = 10_000;
@@ -58,8 +58,10 @@ function chainedTable(database: Database): Table {
       });
       bounds.extendTo(bounds.head + seriesIds.length, 0);
     },
-    newest: (seriesIds, before) =>
-      merge(chains, seriesIds, { low: 0, high: before, limit: LAST, direction: -1 })?.ids ?? [],
+    newest: (seriesIds, before) => {
+      const search = { low: 0, high: before, limit: LAST, direction: -1 } as const;
+      return mergeOf(chains, seriesIds, search).take(search, () => false)?.ids ?? [];
+    },
   };
 }
 

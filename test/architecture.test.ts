@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     request: 2,
     limits: 1,
   },
-  store: { "": 5, copy: 4, check: 3, events: 2, keys: 2, disk: 2, file: 1 },
+  store: { "": 5, copy: 4, check: 3, search: 3, events: 2, keys: 2, disk: 2, file: 1 },
 };
 
 /** Files in one room of these folders, and in any folder; with more, it is two rooms. */

@@ -4,44 +4,57 @@ import type { Filter, Page, TopicMatcher } from "../bus/ports.ts";
 import type { Bounds } from "./events/bounds.ts";
 import { BrokenChain, type Chains } from "./events/chains.ts";
 import type { EventTable } from "./events/event-table.ts";
-import { type Candidates, merge, type Search } from "./events/merge.ts";
-import { Selection } from "./events/selection.ts";
 import type { SeriesTable } from "./events/series-table.ts";
+import type { Allowance } from "./search/allowance.ts";
+import { EventTimes } from "./search/event-times.ts";
+import { mergeOf } from "./search/merge.ts";
+import type { Candidates, Merge, Search } from "./search/search.ts";
+import { Selection } from "./search/selection.ts";
 
-/** What one call may read, so that reading large events blocks neither memory nor the loop. */
+/** What one call may read, so that reading large events needs little memory. */
 const PAGE_BYTES = 1024 * 1024;
 /** Reading the head of an event at a random place costs about as much as eight steps of a walk. */
 const STEPS_PER_READ = 8;
-/** Maximum number of events that one call walks along: about 2 ms. */
+/** Maximum number of events that one call walks along. */
 const MAX_STEPS = 8192;
-/** Events that a walk reads at a time, as it may then have found enough. */
+/** Events that a walk reads at a time, as it may then have found enough: a quarter of a millisecond. */
 const CHUNK_STEPS = 512;
+/** What a walk does at least, so that every call makes progress. */
+const LEAST_STEPS = 8;
 /** Heads read to find a place in a chain, for each doubling of the number of its events. */
 const READS_PER_DOUBLING = 1.5;
 /** A walk that finds less than this part of what was expected is given up. */
 const LEAST_SHARE = 0.25;
-/** Maximum number of series whose names one walk reads from the file: about a millisecond, too. */
-const MAX_MISSES = 512;
-/** Maximum number of series whose events are merged; with more, a walk soon meets one of their events. */
-const MAX_MERGED = 1024;
 /** Series that are examined to estimate how common the events of all of them are. */
 const SAMPLE = 16;
+/** If walks have found fewer than one event in so many steps, the time is better used to find the series. */
+const RARE_STEPS = 128;
 
 export interface HistoryOptions {
   readonly bounds: Bounds;
   readonly series: SeriesTable;
   readonly events: EventTable;
   readonly chains: Chains;
+  readonly allowance: Allowance;
+}
+
+/** What is kept of a query from one of its pages to the next. */
+interface Question {
+  readonly selection: Selection;
+  merge: Merge | undefined;
+  /** Steps of walks while the series were unknown, and events found by them. */
+  walked: number;
+  met: number;
 }
 
 /**
  * Searches the events, in one of three ways: all events by their ids, if everything matches; walking along all events;
- * or following the chains of the matching series. It takes the cheapest one, and each call does a bounded amount of
- * work.
+ * or following the chains of the matching series. It takes the cheapest one. Each call takes a bounded time: it returns
+ * what it has found by then, and the next call continues there.
  *
- * In this order: if the matching series are not known completely, or damage may hide events of one, it walks. Otherwise
- * it estimates the steps after which a walk has found enough. It walks that far if this costs less than following the
- * chains, and follows the chains for the rest.
+ * In this order: while the matching series are not known completely, it looks for them and walks by turns; where damage
+ * may hide events of one, it walks. Otherwise it estimates the steps after which a walk has found enough. It walks that
+ * far if this costs less than following the chains, and follows the chains for the rest.
  *
  * What holds: an event that matches is returned or named as damaged by every search that passes it, never skipped. A
  * damaged event may be of any series, so every search that might have matched it names it.
@@ -51,13 +64,17 @@ export class HistoryReader {
   readonly #series: SeriesTable;
   readonly #events: EventTable;
   readonly #chains: Chains;
-  readonly #selections = new WeakMap<object, Selection>();
+  readonly #times: EventTimes;
+  readonly #allowance: Allowance;
+  readonly #questions = new WeakMap<object, Question>();
 
-  constructor({ bounds, series, events, chains }: HistoryOptions) {
+  constructor({ bounds, series, events, chains, allowance }: HistoryOptions) {
     this.#bounds = bounds;
     this.#series = series;
     this.#events = events;
     this.#chains = chains;
+    this.#times = new EventTimes(bounds, events);
+    this.#allowance = allowance;
   }
 
   read(filter: Filter, after: number, limit: number): Page {
@@ -85,13 +102,12 @@ export class HistoryReader {
    * intact.
    */
   timeAt(id: number): number {
-    const { floor, head } = this.#bounds;
-    return this.#events.timedAt(Math.min(Math.max(id, floor), head), floor).createdAtMs;
+    return this.#times.at(id);
   }
 
   /** The newest event that is certainly before this time, as damaged ones have no time. */
   idBefore(timeMs: number): number {
-    return this.#events.timedAt(this.#lastBefore(timeMs), this.#bounds.floor).id;
+    return this.#times.idBefore(timeMs);
   }
 
   /** Decided without reading the data: the size of an event must not show to readers outside its scope. */
@@ -101,30 +117,16 @@ export class HistoryReader {
     return series !== undefined && !series.isDamaged && topics.matches(series.topic);
   }
 
-  /**
-   * The newest event that may be before this time, damaged ones included. Found by halving the ids, as `created_at`
-   * rises with them; no index on time is needed.
-   */
-  #lastBefore(timeMs: number): number {
-    let low = this.#bounds.floor - 1;
-    let high = this.#bounds.head;
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.timeAt(middle) < timeMs) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
   #search(filter: Filter, from: number, limit: number, direction: 1 | -1): Page {
+    this.#allowance.begin();
     const { floor, head } = this.#bounds;
     const earliest = filter.fromMs === undefined ? 0 : this.idBefore(filter.fromMs);
-    const latest = filter.toMs === undefined ? head : this.#lastBefore(filter.toMs + 1);
+    const latest = filter.toMs === undefined ? head : this.#times.lastBefore(filter.toMs + 1);
     const low = Math.max(floor - 1, earliest, direction === 1 ? from : 0);
     const high = Math.min(head + 1, latest + 1, direction === -1 ? from : Number.POSITIVE_INFINITY);
     if (high - low <= 1) return { events: [], end: passed(from, low, high, direction), done: true, damaged: [] };
     const candidates = this.#find(filter, { low, high, limit, direction });
-    const loaded = this.#events.loadAll(candidates.ids, PAGE_BYTES);
+    const loaded = this.#events.loadAll(candidates.ids, PAGE_BYTES, this.#allowance.isSpent);
     const isWhole = loaded.count === candidates.ids.length;
     return {
       events: loaded.events,
@@ -138,47 +140,58 @@ export class HistoryReader {
     if (filter.source === undefined && (filter.topics?.isEverything ?? filter.topics === undefined)) {
       return everyId(search);
     }
-    const selection = this.#select(filter);
-    const isKnown = selection.advance();
+    const question = this.#questionOf(filter);
+    const { selection } = question;
+    const isKnown = selection.advance(isRare(question) ? this.#allowance.isSpent : this.#allowance.isHalfSpent);
     try {
-      if (isKnown && this.#canFollow(selection)) return this.#followOrWalk(selection, search);
+      if (isKnown && this.#canFollow(selection)) return this.#followOrWalk(question, search);
     } catch (error) {
       if (!(error instanceof BrokenChain)) throw error;
     }
-    return this.#walk(selection, search, MAX_STEPS);
+    question.merge = undefined;
+    const walked = this.#walk(selection, search, isKnown || !isRare(question) ? MAX_STEPS : LEAST_STEPS);
+    question.walked += stepsOf(search, walked);
+    question.met += walked.ids.length;
+    return walked;
   }
 
-  #select(filter: Filter): Selection {
+  #questionOf(filter: Filter): Question {
     const key = filter.source === undefined ? (filter.topics ?? filter) : filter;
-    const known = this.#selections.get(key);
+    const known = this.#questions.get(key);
     if (known) return known;
-    const selection = new Selection(this.#series, filter);
-    this.#selections.set(key, selection);
-    return selection;
+    const question = { selection: new Selection(this.#series, filter), merge: undefined, walked: 0, met: 0 };
+    this.#questions.set(key, question);
+    return question;
   }
 
   /** Whether the chains of the series lead to all of their events. */
   #canFollow({ ids }: Selection): boolean {
-    if (!this.#chains.isTrusted || ids.size > MAX_MERGED) return false;
+    if (!this.#chains.isTrusted) return false;
     return !this.#chains.hasBroken || !ids.values().some((id) => this.#chains.isBroken(id));
   }
 
   /** Walks as far as that is worthwhile, then follows the chains. Throws `BrokenChain`. */
-  #followOrWalk(selection: Selection, search: Search): Candidates {
+  #followOrWalk(question: Question, search: Search): Candidates {
+    const { selection } = question;
     if (selection.ids.size === 0) return { ids: [], end: endOf(search), done: true };
+    if (question.merge?.canContinue(search)) return this.#follow(selection, question.merge, search);
+    question.merge = undefined;
     const expected = this.#stepsWorthwhile(selection.ids, search);
-    const steps = Math.min(expected, MAX_STEPS);
-    const walked = this.#walk(selection, search, steps);
+    const walked = this.#walk(selection, search, Math.min(expected, MAX_STEPS));
     if (walked.done || walked.ids.length === search.limit) return walked;
-    if (expected > steps && walked.ids.length >= (LEAST_SHARE * search.limit * steps) / expected) return walked;
+    const steps = stepsOf(search, walked);
+    if (steps < expected && walked.ids.length >= Math.floor((LEAST_SHARE * search.limit * steps) / expected))
+      return walked;
     const rest = { ...search, limit: search.limit - walked.ids.length };
-    const merged = merge(
-      this.#chains,
-      selection.ids,
-      search.direction === 1 ? { ...rest, low: walked.end } : { ...rest, high: walked.end },
-    );
-    if (merged === undefined) return this.#walk(selection, search, MAX_STEPS);
+    const restOfSearch = search.direction === 1 ? { ...rest, low: walked.end } : { ...rest, high: walked.end };
+    question.merge = mergeOf(this.#chains, selection.ids, restOfSearch);
+    const merged = this.#follow(selection, question.merge, restOfSearch);
     return { ...merged, ids: [...walked.ids, ...merged.ids] };
+  }
+
+  /** Follows the chains; walks a little while no event is found there, so that every call makes progress. */
+  #follow(selection: Selection, merge: Merge, search: Search): Candidates {
+    return merge.take(search, this.#allowance.isSpent) ?? this.#walk(selection, search, LEAST_STEPS);
   }
 
   /** Steps after which a walk has most likely found enough; 0 if following the chains costs less. */
@@ -194,11 +207,11 @@ export class HistoryReader {
   /** Walks along the events; those with an unknown series are among the candidates. */
   #walk(selection: Selection, search: Search, maxSteps: number): Candidates {
     const { low, high, limit, direction } = search;
-    const lastMiss = this.#series.misses + MAX_MISSES;
+    const { isSpent } = this.#allowance;
     const last = direction === 1 ? high - 1 : low + 1;
     const ids: number[] = [];
     let end = direction === 1 ? low : high;
-    for (let left = maxSteps; left > 0 && end !== last; ) {
+    for (let left = isSpent() ? Math.min(maxSteps, LEAST_STEPS) : maxSteps; left > 0 && end !== last; ) {
       const steps = Math.min(left, CHUNK_STEPS, Math.abs(last - end));
       left -= steps;
       const first = direction === 1 ? end + 1 : end - steps;
@@ -206,7 +219,8 @@ export class HistoryReader {
       for (let step = 0; step < steps; step++) {
         end += direction;
         if (this.#mayWant(selection, found[end - first] ?? 0)) ids.push(end);
-        if (ids.length === limit || this.#series.misses >= lastMiss) return { ids, end, done: false };
+        const isTimeToLook = step % LEAST_STEPS === LEAST_STEPS - 1 || step === steps - 1;
+        if (ids.length === limit || (isTimeToLook && isSpent())) return { ids, end, done: false };
       }
     }
     return { ids, end, done: end === last };
@@ -222,6 +236,16 @@ export class HistoryReader {
     const series = this.#series.get(seriesId);
     return series === undefined || series.isDamaged;
   }
+}
+
+/** Whether walks have met too few of the events to find enough of them soon. */
+function isRare({ walked, met }: Question): boolean {
+  return walked >= RARE_STEPS && met * RARE_STEPS < walked;
+}
+
+/** How many events a search has passed. */
+function stepsOf({ low, high, direction }: Search, { end }: Candidates): number {
+  return direction === 1 ? end - low : high - end;
 }
 
 /** The end of a search that has found nothing more. */

@@ -21,6 +21,7 @@ import { HistoryReader } from "./history.ts";
 import { DEFAULT_MAX_KEYS, IdempotencyKeys } from "./keys/idempotency.ts";
 import { TokenTable } from "./keys/tokens.ts";
 import { Pruner } from "./retention.ts";
+import { Allowance } from "./search/allowance.ts";
 import { TopicList } from "./topic-list.ts";
 import { Upkeep } from "./upkeep.ts";
 
@@ -58,6 +59,8 @@ export interface HistoryInternals {
   cachedSeries?: number;
   /** Maximum number of events in memory. */
   recentEvents?: number;
+  /** The clock by which searches end, in milliseconds since any moment. */
+  searchClock?: () => number;
 }
 
 /** What the history needs of its file. */
@@ -94,7 +97,8 @@ export function openHistory(
   chains.readEndsAfter(stored.ends_to);
   const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
   series.load(expected);
-  const history = new HistoryReader({ bounds, series, events, chains });
+  const allowance = new Allowance({ nowMs: internals.searchClock });
+  const history = new HistoryReader({ bounds, series, events, chains, allowance });
   const keys = new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten });
 
   const written = { bounds, series, ends, keys, transactor, meter };
@@ -118,7 +122,7 @@ export function openHistory(
     chains,
     recent,
     history,
-    topics: new TopicList({ series, chains, timeAt: (id) => history.timeAt(id) }),
+    topics: new TopicList({ series, chains, allowance, timeAt: (id) => history.timeAt(id) }),
     keys,
     committer,
     queue: new AppendQueue((group) => committer.commit(group)),

@@ -2,16 +2,17 @@ import { formatTime } from "../bus/event.ts";
 import type { TopicPage, TopicQuery } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import { BrokenChain, type Chains } from "./events/chains.ts";
-import { rangesOf } from "./events/selection.ts";
 import type { SeriesNaming } from "./events/series-row.ts";
 import type { NameRange, SeriesTable } from "./events/series-table.ts";
+import type { Allowance } from "./search/allowance.ts";
+import { rangesOf } from "./search/selection.ts";
 
-/** Names that one call reads from the index: about a millisecond. */
-const MAX_NAMES = 2048;
+/** Maximum number of names that one call reads from the index. */
+const MAX_NAMES = 16_384;
 /** Names that are read at a time. */
 const CHUNK_NAMES = 128;
-/** Heads of events that one call reads, besides those for one series: about a millisecond, too. */
-const MAX_READS = 512;
+/** Names that do not match between two looks at the clock. */
+const NAMES_PER_LOOK = 8;
 /** Topics with more series than one call can count. Their partial sums are remembered for the next call. */
 const MAX_UNFINISHED = 16;
 
@@ -27,6 +28,7 @@ interface Sum {
 export interface TopicListOptions {
   readonly series: SeriesTable;
   readonly chains: Chains;
+  readonly allowance: Allowance;
   /** Returns the time of an event, in milliseconds since 1970. */
   readonly timeAt: (id: number) => number;
 }
@@ -35,21 +37,24 @@ export interface TopicListOptions {
 export class TopicList {
   readonly #series: SeriesTable;
   readonly #chains: Chains;
+  readonly #allowance: Allowance;
   readonly #timeAt: (id: number) => number;
   readonly #unfinished = new Map<string, Sum>();
 
-  constructor({ series, chains, timeAt }: TopicListOptions) {
+  constructor({ series, chains, allowance, timeAt }: TopicListOptions) {
     this.#series = series;
     this.#chains = chains;
+    this.#allowance = allowance;
     this.#timeAt = timeAt;
   }
 
   page({ topics, after = "", limit }: TopicQuery): TopicPage {
+    this.#allowance.begin();
     const names = new NameWalk(this.#series, rangesOf(topics).sort(byStart), after);
-    const lastRead = this.#chains.reads + MAX_READS;
     const found: TopicSummary[] = [];
     let end = after;
     let sum: Sum | undefined;
+    let passed = 0;
     for (;;) {
       const name = names.next();
       if (sum && name?.topic !== sum.topic) {
@@ -62,13 +67,15 @@ export class TopicList {
       if (found.length === limit) return { topics: found, end, done: false };
       if (topics?.matches(name.topic) === false) {
         end = name.topic;
+        if (++passed % NAMES_PER_LOOK === 0 && this.#allowance.isSpent()) return { topics: found, end, done: false };
         continue;
       }
-      if (this.#chains.reads > lastRead) return this.#interrupt(sum, found, end);
       const resumed = sum ? undefined : this.#takeUnfinished(name.topic);
       if (resumed) names.passTo(resumed.counted);
       sum ??= resumed ?? { topic: name.topic, counted: name, count: 0, lastId: 0 };
-      if (!resumed) this.#add(name, sum);
+      if (resumed) continue;
+      this.#add(name, sum);
+      if (this.#allowance.isSpent()) return this.#interrupt(sum, found, end);
     }
   }
 

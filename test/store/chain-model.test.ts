@@ -20,7 +20,8 @@ type Step =
   | { readonly kind: "prune"; readonly keep: number }
   /** Closed, or killed, while it prunes. */
   | { readonly kind: "pruneCutShort"; readonly keep: number; readonly isKilled: boolean; readonly turns: number }
-  | { readonly kind: "read"; readonly topics: TopicMatcher; readonly at: number; readonly limit: number }
+  /** From a place, or from where the last read of the same topics ended. */
+  | { readonly kind: "read"; readonly topics: TopicMatcher; readonly at: number | undefined; readonly limit: number }
   | { readonly kind: "turns"; readonly count: number }
   | { readonly kind: "reopen" | "kill" | "copy" | "restore" };
 
@@ -52,7 +53,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("read"),
       topics: fc.constantFrom(...["a", "a.1", "b", "b.2", "c", "once"].map(startingWith)),
-      at: fc.double({ min: 0, max: 1, noNaN: true }),
+      at: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
       limit: fc.integer({ min: 1, max: 6 }),
     }),
   },
@@ -63,6 +64,13 @@ const someInternals = fc.record({
   endsInterval: fc.constantFrom(4, 16, 64),
   cachedSeries: fc.constantFrom(1, 3, 100),
   recentEvents: fc.constantFrom(1, 20, 1000),
+  searchClock: fc.constantFrom(0, 0.02, 0.3, 10).map((jumpMs) => {
+    let nowMs = 0;
+    return () => {
+      nowMs += jumpMs;
+      return nowMs;
+    };
+  }),
 });
 
 /** Then the search for a shorter failure ends, and the seed is printed. */
@@ -98,6 +106,8 @@ class Run {
   #path = this.#folder.file();
   #database: Database | undefined;
   #log: SqliteEventLog;
+  /** Where the last read of some topics ended. */
+  readonly #ends = new Map<TopicMatcher, { readonly up: number; readonly down: number }>();
 
   constructor(internals: LogInternals) {
     this.#internals = internals;
@@ -108,7 +118,7 @@ class Run {
     if (step.kind === "append") await this.#append(step.clumps);
     else if (step.kind === "prune") expect(await this.#prune(step.keep)).toBe(this.#log.floor - 1);
     else if (step.kind === "pruneCutShort") await this.#pruneCutShort(step);
-    else if (step.kind === "read") this.#read(step.topics, Math.round(step.at * (this.#log.head + 2)), step.limit);
+    else if (step.kind === "read") this.#readFrom(step.topics, step.at, step.limit);
     else if (step.kind === "turns") for (let turn = 0; turn < step.count; turn++) await nextTurn();
     else if (step.kind === "reopen") await this.#reopen();
     else if (step.kind === "kill") this.#kill();
@@ -120,7 +130,11 @@ class Run {
 
   /** Every topic from every end, and what the check says. */
   async finish(): Promise<void> {
-    for (const topic of new Set(this.#topics.slice(1))) this.#read(startingWith(topic), 0, this.#topics.length);
+    for (const topic of new Set(this.#topics.slice(1))) {
+      const topics = startingWith(topic);
+      this.#readUp(topics, 0, this.#topics.length);
+      this.#readDown(topics, this.#topics.length, this.#topics.length);
+    }
     await this.#log.close();
     await this.#expectSound(this.#path);
   }
@@ -161,15 +175,26 @@ class Run {
     await pruning;
   }
 
-  /** Reads in both directions from where it is told. */
-  #read(topics: TopicMatcher, from: number, limit: number): void {
+  #readFrom(topics: TopicMatcher, at: number | undefined, limit: number): void {
+    const start = Math.round((at ?? 0.5) * (this.#log.head + 2));
+    const { up, down } = (at === undefined && this.#ends.get(topics)) || { up: start, down: start };
+    this.#ends.set(topics, { up: this.#readUp(topics, up, limit), down: this.#readDown(topics, down, limit) });
+  }
+
+  #readUp(topics: TopicMatcher, from: number, limit: number): number {
     const kept = this.#idsOf(topics);
-    const up = this.#log.read({ topics }, from, limit);
-    expect(idsOf(up.events)).toEqual(kept.filter((id) => id > from && id <= up.end).slice(0, limit));
-    if (up.done) expect(kept.filter((id) => id > Math.max(up.end, from))).toEqual([]);
-    const down = this.#log.readBack({ topics }, from, limit);
-    expect(idsOf(down.events)).toEqual(kept.filter((id) => id < from && id >= down.end).reverse());
-    if (down.done) expect(kept.filter((id) => id < Math.min(down.end, from))).toEqual([]);
+    const { events, end, done } = this.#log.read({ topics }, from, limit);
+    expect(idsOf(events)).toEqual(kept.filter((id) => id > from && id <= end).slice(0, limit));
+    if (done) expect(kept.filter((id) => id > Math.max(end, from))).toEqual([]);
+    return end;
+  }
+
+  #readDown(topics: TopicMatcher, from: number, limit: number): number {
+    const kept = this.#idsOf(topics);
+    const { events, end, done } = this.#log.readBack({ topics }, from, limit);
+    expect(idsOf(events)).toEqual(kept.filter((id) => id < from && id >= end).reverse());
+    if (done) expect(kept.filter((id) => id < Math.min(end, from))).toEqual([]);
+    return end;
   }
 
   #idsOf(topics: TopicMatcher): number[] {

@@ -35,7 +35,8 @@ afterEach(async () => {
 function open(internals: LogInternals = {}): void {
   damage = [];
   const onDamage = (detail: string) => void damage.push(detail);
-  log = new SqliteEventLog(folder.file(), { durability: "os", clock: new FakeClock().read, onDamage }, internals);
+  const options = { durability: "os", clock: new FakeClock().read, onDamage } as const;
+  log = new SqliteEventLog(folder.file(), options, { searchClock: () => 0, ...internals });
 }
 
 async function reopenEmpty(internals: LogInternals): Promise<void> {
@@ -57,6 +58,15 @@ async function change(sql: string): Promise<void> {
 /** How many pages it takes to find everything, upwards. */
 function pagesOf(one: EventLog, filter: Filter): number {
   return [...walk((from) => one.read(filter, from, 100_000), 0)].length;
+}
+
+/** A clock that moves on whenever it is read. */
+function jumpingClock(byMs: number): () => number {
+  let nowMs = 0;
+  return () => {
+    nowMs += byMs;
+    return nowMs;
+  };
 }
 
 function expectToFind(filter: Filter, ids: readonly number[]): void {
@@ -86,15 +96,31 @@ describe("a page", () => {
     expectToFind(filter, [...range(1, 1100), 9101]);
   });
 
-  test("ends after a bounded number of reads in the chains", async () => {
-    await reopenEmpty({ recentEvents: 1 });
-    const plan = range(1, 20_000).map((id) => (id % 4 === 0 ? draft("other") : draft(`wanted.${id % 101}`)));
-    await log.append(plan);
-    const filter = { topics: startingWith("wanted.1") };
-    expect(pagesOf(log, filter)).toBeGreaterThan(1);
-    expectToFind(
-      filter,
-      range(1, 20_000).filter((id) => id % 4 !== 0 && `${id % 101}`.startsWith("1")),
+  test("ends when its time is spent, and what follows is exact, wherever it ended", async () => {
+    for (const jumpMs of [0.05, 100]) {
+      await reopenEmpty({ recentEvents: 1, cachedSeries: 10, searchClock: jumpingClock(jumpMs) });
+      const plan = range(1, 1500).map((id) => draft(id % 4 === 0 ? "other" : `wanted.${id % 101}`));
+      await log.append(plan);
+      for (const prefix of ["wanted.1", "wanted.100", "wanted", "other", "none"]) {
+        const isWanted = (id: number) => plan[id - 1]?.topic.startsWith(prefix) ?? false;
+        for (const topics of [startingWith(prefix), { ...startingWith(prefix), ranges: EVERY_TOPIC }]) {
+          if (prefix === "wanted") expect(pagesOf(log, { topics })).toBeGreaterThan(1);
+          expectToFind({ topics }, range(1, 1500).filter(isWanted));
+        }
+      }
+    }
+  });
+
+  test("of topics ends when its time is spent, too", async () => {
+    await reopenEmpty({ recentEvents: 1, searchClock: jumpingClock(100) });
+    await log.append(range(1, 300).map((id) => draft(`t.${id % 20}`, id, `s${id % 30}`)));
+    const first = log.topics({ limit: 100 });
+    expect([first.topics.length < 20, first.done]).toEqual([true, false]);
+    const counts = topicsOf(log).map(({ topic, count }) => [topic, count]);
+    expect(counts).toEqual(
+      range(0, 19)
+        .map((id): [string, number] => [`t.${id}`, 15])
+        .sort(),
     );
   });
 
@@ -166,7 +192,7 @@ describe("what is wanted of many series", () => {
   });
 
   test("is counted for a topic with more series than one page can look at", async () => {
-    await reopenEmpty({ cachedSeries: 10, recentEvents: 1 });
+    await reopenEmpty({ cachedSeries: 10, recentEvents: 1, searchClock: jumpingClock(0.002) });
     await log.append(range(1, 6000).map((id) => draft(id % 3 === 0 ? "z" : "many", id, `s${id}`)));
     expect(log.topics({ limit: 10 }).done).toBe(false);
     expect(topicsOf(log).map(({ topic, count, last_id }) => [topic, count, last_id])).toEqual([

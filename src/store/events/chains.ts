@@ -43,8 +43,6 @@ export class Chains {
   readonly #damage: Damage;
   readonly #broken = new Set<number>();
   #isTrusted = true;
-  /** Heads read since the history was opened. */
-  reads = 0;
 
   constructor({ bounds, ends, series, events, damage }: ChainsOptions) {
     this.#bounds = bounds;
@@ -74,6 +72,11 @@ export class Chains {
    */
   get isTrusted(): boolean {
     return this.#isTrusted && this.#series.isTrusted;
+  }
+
+  /** Whether retention has not removed the event, or one with this id is still to come. */
+  isKept(id: number): boolean {
+    return id >= this.#bounds.floor;
   }
 
   /** Whether damage was found in the chain of the series. */
@@ -142,7 +145,6 @@ export class Chains {
 
   /** The head of an event that is known to be kept and to be one of the series. Throws `BrokenChain`. */
   head(seriesId: number, id: number): EventHead {
-    this.reads++;
     const head = this.#events.head(id);
     if (head?.seriesId !== seriesId) throw this.#breakAt(seriesId);
     return head;

@@ -33,7 +33,7 @@ export interface Loaded {
   readonly events: readonly Event[];
   /** Requested ids that cannot be served. */
   readonly damaged: readonly number[];
-  /** How many of the ids were processed before the byte limit. */
+  /** How many of the ids were processed before a limit. */
   readonly count: number;
 }
 
@@ -88,8 +88,8 @@ export class EventTable {
     }
   }
 
-  /** Loads the events with these ids, until more than `maxBytes` were loaded. */
-  loadAll(ids: readonly number[], maxBytes: number): Loaded {
+  /** Loads the events with these ids, at least one, until more than `maxBytes` were loaded or `isSpent` is true. */
+  loadAll(ids: readonly number[], maxBytes: number, isSpent: () => boolean = () => false): Loaded {
     const events: Event[] = [];
     const damaged: number[] = [];
     const run = this.#runOf(ids);
@@ -101,6 +101,7 @@ export class EventTable {
       if (stored) events.push(stored.event);
       else damaged.push(id);
       bytes += stored?.event.json.length ?? 0;
+      if (isSpent()) break;
     }
     run?.close();
     return { events, damaged, count: events.length + damaged.length };

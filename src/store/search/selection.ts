@@ -1,18 +1,20 @@
 import type { TopicRange } from "../../bus/patterns/topic-range.ts";
 import type { Filter, TopicMatcher } from "../../bus/ports.ts";
-import type { Series } from "./series.ts";
-import type { SeriesNaming } from "./series-row.ts";
-import type { NameRange, SeriesTable } from "./series-table.ts";
+import type { Series } from "../events/series.ts";
+import type { SeriesNaming } from "../events/series-row.ts";
+import type { NameRange, SeriesTable } from "../events/series-table.ts";
+import type { IsSpent } from "./allowance.ts";
 
-/** Series in memory that one call examines: about 2 ms. */
-const MAX_CACHED = 16_384;
-/** Names in the index that one call examines: about a millisecond, too. */
-const MAX_NAMES = 2048;
+/** Names that are read from the index at a time, and series that are examined between two looks at the clock. */
+const CHUNK_NAMES = 256;
+const CHUNK_SERIES = 8;
+/** With more new series than this, a range of the index is examined again instead. */
+const MAX_NEW = 2048;
 /** Series that are remembered for one filter, 256 KiB. With more, a walk meets one of their events every few steps. */
 const MAX_SELECTED = 8192;
 
 /**
- * The series that match a filter, found in bounded calls of `advance`.
+ * The series that match a filter, found in calls of `advance` that each take a bounded time.
  *
  * In this order: first the series that existed at the start are examined, either all in memory or those in the matching
  * ranges of the name index; then those with ids from `nextId` on, which were created since; and before each call,
@@ -30,6 +32,8 @@ export class Selection {
   #ranges: readonly NameRange[] = [];
   #range = 0;
   #after: SeriesNaming | undefined;
+  /** Names that were read and not examined yet. */
+  #names: SeriesNaming[] = [];
   /** Series from this id on have not been examined, except by the two iterations above. */
   #nextId = 0;
   /** The number of removals that `ids` already reflects. */
@@ -56,27 +60,32 @@ export class Selection {
   }
 
   /**
-   * Examines some more of the series, new ones included. Returns false if there are more to examine, or if too many
-   * match.
+   * Examines more of the series, new ones included, until `isSpent` returns true; at least a few. Returns false if there
+   * are more to examine, or if too many match.
    */
-  advance(): boolean {
+  advance(isSpent: IsSpent): boolean {
     this.#followRemovals();
-    if (this.#isTooMany) return false;
-    if (this.#cached) this.#advanceCached(this.#cached);
-    else if (this.#range < this.#ranges.length) this.#advanceNames();
-    else if (this.#nextId < this.#table.nextId) this.#catchUp();
-    if (this.#ids.size > MAX_SELECTED) this.#giveUp();
+    do {
+      if (this.#isTooMany || this.#isDone) break;
+      if (this.#cached) this.#advanceCached(this.#cached);
+      else if (this.#names.length > 0) this.#examineNames();
+      else if (this.#range < this.#ranges.length) this.#readNames();
+      else if (this.#nextId < this.#table.nextId) this.#catchUp();
+      else break;
+      if (this.#ids.size > MAX_SELECTED) this.#giveUp();
+    } while (!isSpent());
     return this.#isDone;
   }
 
   get #isDone(): boolean {
-    const isOnTheWay = this.#cached !== undefined || this.#range < this.#ranges.length;
+    const isOnTheWay = this.#cached !== undefined || this.#range < this.#ranges.length || this.#names.length > 0;
     // A damaged index may have hidden some.
     return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
   }
 
   #start(): void {
     this.#ids.clear();
+    this.#names = [];
     this.#isTooMany = false;
     this.#nextId = this.#table.nextId;
     this.#removals = this.#table.removals;
@@ -94,11 +103,13 @@ export class Selection {
       return;
     }
     for (const id of removed) this.#ids.delete(id);
+    const gone = new Set(removed);
+    this.#names = this.#names.filter(({ id }) => !gone.has(id));
     this.#removals = removals;
   }
 
   #advanceCached(cached: IterableIterator<Series>): void {
-    for (let count = 0; count < MAX_CACHED; count++) {
+    for (let count = 0; count < CHUNK_SERIES; count++) {
       const { value: series, done } = cached.next();
       if (done) {
         this.#cached = undefined;
@@ -113,32 +124,34 @@ export class Selection {
 
   #startOnNames(): void {
     this.#cached = undefined;
+    this.#names = [];
     this.#range = 0;
     this.#after = undefined;
     this.#ranges = rangesOf(this.#topics);
   }
 
-  #advanceNames(): void {
-    for (let left = MAX_NAMES; left > 0 && this.#range < this.#ranges.length; ) {
-      const range = this.#ranges[this.#range];
-      const names = range ? this.#table.namesIn(range, this.#after, this.#source, left) : [];
-      for (const name of names) if (this.#matches(name)) this.#ids.add(name.id);
-      left -= Math.max(names.length, 1);
-      this.#after = names.at(-1) ?? this.#after;
-      if (left > 0) {
-        this.#range++;
-        this.#after = undefined;
-      }
+  #readNames(): void {
+    const range = this.#ranges[this.#range];
+    // The last one comes first, as names are taken from the end.
+    this.#names = range ? this.#table.namesIn(range, this.#after, this.#source, CHUNK_NAMES).reverse() : [];
+    this.#after = this.#names[0];
+    if (this.#names.length < CHUNK_NAMES) {
+      this.#range++;
+      this.#after = undefined;
     }
   }
 
+  #examineNames(): void {
+    for (const name of this.#names.splice(-CHUNK_SERIES)) if (this.#matches(name)) this.#ids.add(name.id);
+  }
+
   #catchUp(): void {
-    if (this.#table.nextId - this.#nextId > MAX_NAMES && isNarrow(this.#topics)) {
+    if (this.#table.nextId - this.#nextId > MAX_NEW && isNarrow(this.#topics)) {
       this.#nextId = this.#table.nextId;
       this.#startOnNames();
       return;
     }
-    for (let left = MAX_NAMES; left > 0 && this.#nextId < this.#table.nextId; left--) {
+    for (let left = CHUNK_SERIES; left > 0 && this.#nextId < this.#table.nextId; left--) {
       const series = this.#table.get(this.#nextId++);
       if (series && !series.isDamaged && this.#matches(series)) this.#ids.add(series.id);
     }
@@ -152,6 +165,7 @@ export class Selection {
     this.#isTooMany = true;
     this.#ids.clear();
     this.#cached = undefined;
+    this.#names = [];
   }
 }
 
