@@ -12,6 +12,9 @@ import { SqliteEventLog } from "./store/event-log.ts";
 /** Between two lines in the log about forgotten keys. */
 const FORGOTTEN_KEYS_LOG_MS = 60_000;
 
+/** By how much the newest event may be ahead of the clock without a word, in milliseconds. */
+const FUTURE_MS = 5000;
+
 /** The history of a service, and what else its storage does. Closing the log closes the rest. */
 export interface OpenLog {
   readonly log: EventLog;
@@ -27,6 +30,8 @@ export interface OpenLog {
 export interface OpenLogOptions {
   readonly logger: Logger;
   readonly meter: Meter;
+  /** The time by which ages are measured, in milliseconds since 1970. */
+  readonly ageClock: () => number;
   /** Called once when a write failed and its outcome is unknown. */
   readonly onFailure: () => void;
 }
@@ -62,14 +67,15 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
 function openHistory(
   { db, durability, maxKeys }: Config,
   isMirror: boolean,
-  { logger, meter, onFailure }: OpenLogOptions,
+  { logger, meter, ageClock, onFailure }: OpenLogOptions,
 ): SqliteEventLog {
-  return new SqliteEventLog(db, {
+  const log = new SqliteEventLog(db, {
     // What a node of a cluster loses by a power failure, it adopts from the stream again.
     durability: isMirror ? "os" : durability,
     isMirror,
     maxKeys,
     meter,
+    ageClock,
     onDamage: (detail) => logger.error({ detail }, "the history is damaged: run eventbus check"),
     onWarning: (detail) => logger.warn({ detail }, "the history was opened, with a warning"),
     onKeysForgotten: reportForgottenKeys(logger),
@@ -84,6 +90,8 @@ function openHistory(
       onFailure();
     },
   });
+  warnOfFuture(log, logger);
+  return log;
 }
 
 function openCluster(settings: ClusterSettings, history: SqliteEventLog, logger: Logger): Cluster {
@@ -99,6 +107,12 @@ function openCluster(settings: ClusterSettings, history: SqliteEventLog, logger:
       else logger.info({ state: following.state }, "cluster");
     },
   });
+}
+
+/** Warns if the clock was further ahead when the newest event came than it is now. */
+function warnOfFuture(log: EventLog, logger: Logger): void {
+  if (log.floor > log.head || log.idBefore(Date.now() + FUTURE_MS) >= log.head) return;
+  logger.warn("the newest event is ahead of the clock: created_at stays at its time until the clock has passed it");
 }
 
 /** Logs at most once a minute how many keys were forgotten, because every publish may forget some. */

@@ -25,6 +25,7 @@ import { Metrics } from "./metrics.ts";
 import { type OpenLog, openLog } from "./open-log.ts";
 import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
+import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
 /** An NDJSON body may be this many times as large as one event. */
@@ -83,9 +84,11 @@ export class Service {
     const tlsFiles = tlsFilesOf(config);
     const tls = tlsFiles && readTls(tlsFiles);
     const meter = new Meter((slow) => log.warn(slow, "slow"));
-    const opened = openLog(config, { logger: log, meter, onFailure });
+    const ageClock = new SteadyClock({ onStep: (byMs) => log.warn(clockStep(byMs)) }).read;
+    const opened = openLog(config, { logger: log, meter, ageClock, onFailure });
     this.#bus = new Bus(opened.log, {
       clock: Date.now,
+      ageClock,
       meter,
       ...retentionOf(config),
       onPruneError: (error) => log.error({ err: error }, "pruning failed"),
@@ -254,6 +257,13 @@ export class Service {
     if (health.state === "ok") return undefined;
     return new BusError(health.state === "full" ? "storage_full" : "unavailable", health.detail);
   }
+}
+
+/** What follows when the clock was set. */
+function clockStep(byMs: number): string {
+  const seconds = Math.abs(Math.round(byMs / 1000));
+  if (byMs > 0) return `the clock was set forward by ${seconds} s, or the machine slept: --max-age follows in an hour`;
+  return `the clock was set back by ${seconds} s: created_at stays at that of the newest event until the clock has passed it`;
 }
 
 function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {

@@ -35,8 +35,10 @@ const TYPICAL_CHARACTERS = 1024;
 const PAGE_TOPICS = 500;
 
 export interface BusOptions extends Retention {
-  /** Milliseconds since 1970; used for `maxAgeMs` and for starts that name a duration. */
+  /** Milliseconds since 1970; used for starts that name a duration. */
   clock: () => number;
+  /** The time by which ages are measured, in milliseconds since 1970; default `clock`. */
+  ageClock?: () => number;
   /** Called when a scheduled pruning run fails; the next run starts all the same. */
   onPruneError?: (error: unknown) => void;
   /** Resolves when the next page of a long response may be read; default: in the next turn of the loop. */
@@ -92,6 +94,7 @@ export class Bus {
   readonly #log: EventLog;
   readonly #retention: Retention;
   readonly #clock: () => number;
+  readonly #ageClock: () => number;
   readonly #onPruneError: (error: unknown) => void;
   readonly #nextTurn: () => Promise<void>;
   /** Average size of an event in the last page of history; the next page is sized by it. */
@@ -107,6 +110,7 @@ export class Bus {
     this.#log = log;
     this.#retention = options;
     this.#clock = options.clock;
+    this.#ageClock = options.ageClock ?? options.clock;
     this.#onPruneError = options.onPruneError ?? (() => {});
     this.#nextTurn = options.nextTurn ?? nextTurn;
     log.onCommit((batch) => {
@@ -306,7 +310,7 @@ export class Bus {
   /** Applies the retention rules now; resolves with the number of events removed. */
   async prune(): Promise<number> {
     this.#refuseWhenStopped();
-    return this.#log.prune(this.#retention, this.#clock());
+    return this.#log.prune(this.#retention, this.#ageClock());
   }
 
   /** Prunes every `intervalMs` milliseconds until `stop`; a second call changes the interval. Does nothing after `stop`. */

@@ -27,16 +27,29 @@ export interface CommitterOptions {
   readonly meter: Meter;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** The time by which the age of keys is measured. */
+  readonly ageClock: () => number;
 }
 
 type Listener = (batch: readonly Event[]) => void;
 
 /** What the work of a transaction may do. */
 export interface OpenBatch {
-  /** Appends with this time, in milliseconds since 1970, or with that of the event before if it is later. */
-  append(append: Pick<Append, "drafts" | "idempotencyKey">, atMs: number): Outcome;
+  /**
+   * Appends with this time, in milliseconds since 1970, or with that of the event before if it is later. `ageMs` is the
+   * time by which the age of an earlier key is measured; default that of the event.
+   */
+  append(append: Keyed, clockMs: number, ageMs?: number): Outcome;
   /** The newest id, the appended ones included. */
   readonly head: number;
+}
+
+type Keyed = Pick<Append, "drafts" | "idempotencyKey">;
+
+interface Timed {
+  readonly append: Keyed;
+  readonly atMs: number;
+  readonly ageMs: number;
 }
 
 /** What one transaction appends, in id order. */
@@ -62,10 +75,11 @@ export class Committer {
   readonly #health: WriteHealth;
   readonly #meter: Meter;
   readonly #clock: () => number;
+  readonly #ageClock: () => number;
   readonly #listeners: Listener[] = [];
 
   constructor(options: CommitterOptions) {
-    const { bounds, series, ends, chains, events, recent, keys, transactor, health, meter, clock } = options;
+    const { bounds, series, ends, chains, events, recent, keys, transactor, health, meter, clock, ageClock } = options;
     this.#bounds = bounds;
     this.#series = series;
     this.#ends = ends;
@@ -77,6 +91,7 @@ export class Committer {
     this.#health = health;
     this.#meter = meter;
     this.#clock = clock;
+    this.#ageClock = ageClock;
   }
 
   /** Calls the listener after every commit, after the listeners that were added before it. */
@@ -86,8 +101,8 @@ export class Committer {
 
   /** Commits the group, then calls the listeners. Throws the `BusError` for all of it. */
   commit(group: readonly Append[]): readonly Outcome[] {
-    const atMs = this.#clock();
-    return this.transact((batch) => group.map((append) => batch.append(append, atMs)));
+    const [atMs, ageMs] = [this.#clock(), this.#ageClock()];
+    return this.transact((batch) => group.map((append) => batch.append(append, atMs, ageMs)));
   }
 
   /**
@@ -99,7 +114,10 @@ export class Committer {
     const batch: Batch = { lastAtMs: this.#bounds.lastAtMs, stored: [], series: [], created: [] };
     const headOf = () => this.#bounds.head + batch.stored.length;
     const open: OpenBatch = {
-      append: (append, atMs) => this.#append(append, Math.max(Math.trunc(atMs), batch.lastAtMs), batch),
+      append: (append, clockMs, ageMs) => {
+        const atMs = Math.max(Math.trunc(clockMs), batch.lastAtMs);
+        return this.#append({ append, atMs, ageMs: ageMs ?? atMs }, batch);
+      },
       get head() {
         return headOf();
       },
@@ -129,9 +147,10 @@ export class Committer {
     }
   }
 
-  #append({ drafts, idempotencyKey }: Pick<Append, "drafts" | "idempotencyKey">, atMs: number, batch: Batch): Outcome {
+  #append({ append, atMs, ageMs }: Timed, batch: Batch): Outcome {
+    const { drafts, idempotencyKey } = append;
     if (idempotencyKey !== undefined) {
-      const earlier = this.#keys.find(idempotencyKey, drafts, atMs);
+      const earlier = this.#keys.find(idempotencyKey, drafts, ageMs);
       if (earlier) return earlier;
       this.#keys.remember(idempotencyKey, drafts, this.#bounds.head + batch.stored.length + 1, atMs);
     }

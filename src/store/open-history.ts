@@ -30,6 +30,8 @@ export interface OpenHistoryOptions {
   isMirror?: boolean;
   /** Milliseconds since 1970; default the system's clock. */
   clock?: () => number;
+  /** The time by which the age of idempotency keys is measured, in milliseconds since 1970; default `clock`. */
+  ageClock?: () => number;
   /** Maximum number of idempotency keys that are remembered; default 1,000,000. */
   maxKeys?: number;
   /** Called once for each damage that is found. */
@@ -78,7 +80,7 @@ export function openHistory(
   options: OpenHistoryOptions,
   internals: HistoryInternals,
 ) {
-  const { clock = Date.now, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
+  const { clock = Date.now, ageClock = clock, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
   const { onDamage = ignore, onFailure = ignore, onAlarm = ignore } = options;
   const { isMirror: isExact = false, onKeysForgotten: onForgotten = ignore, onFull = ignore } = options;
   const damage = new Damage(onDamage);
@@ -102,7 +104,7 @@ export function openHistory(
   const keys = new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten });
 
   const written = { bounds, series, ends, keys, transactor, meter };
-  const committer = new Committer({ ...written, chains, events, recent, health, clock });
+  const committer = new Committer({ ...written, chains, events, recent, health, clock, ageClock });
   const pruner = new Pruner({ ...written, database, history, space, onFull });
   const meta = new Meta(database);
   const writes = new DirectWrites({ transactor, health, bounds, keys, meta, savedHead: stored.head });

@@ -242,3 +242,13 @@ describe("stop", () => {
     expect(failures).toEqual([]);
   });
 });
+
+test("pruning measures ages by a clock of its own, which does not jump", async () => {
+  const ageClock = { nowMs: 0 };
+  await using memory = openTimedBus({ maxAgeMs: 1000, ageClock: () => ageClock.nowMs });
+  await memory.bus.publish("a", 1);
+  memory.clock.nowMs = 86_400_000;
+  expect(await memory.bus.prune()).toBe(0);
+  ageClock.nowMs = 1001;
+  expect(await memory.bus.prune()).toBe(1);
+});

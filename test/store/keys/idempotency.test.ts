@@ -86,6 +86,17 @@ describe("an idempotency key", () => {
     expect([repeat.replayed, idsOf(repeat.events)]).toEqual([true, [2, 3]]);
   });
 
+  test("is not forgotten when the clock is set forward", async () => {
+    await log.close();
+    const ageClock = new FakeClock();
+    open({ ageClock: ageClock.read });
+    await publish([1]);
+    clock.advance(86_400_000);
+    expect(await publish([1])).toEqual([true]);
+    ageClock.advance(600_001);
+    expect(await publish([1])).toEqual([false]);
+  });
+
   test("is found among more than are read at the opening, as soon as all have been read", async () => {
     for (let first = 1; first <= 30_000; first += 5000) await publish(range(first, first + 4999));
     await log.close();
