@@ -13,9 +13,11 @@ import { parseArgs } from "node:util";
 import { Event, SeriesName } from "../src/bus/event.ts";
 import { toRawJson } from "../src/bus/json.ts";
 import { parseTopic } from "../src/bus/topic.ts";
+import { readContents } from "../src/store/contents.ts";
 import { Series } from "../src/store/events/series.ts";
+import { Damage } from "../src/store/file/damage.ts";
 import { openDatabase } from "../src/store/file/sqlite.ts";
-import { openHistory } from "../src/store/open-history.ts";
+import { Transactor } from "../src/store/file/transactor.ts";
 import { mergeOf } from "../src/store/search/merge.ts";
 
 const EVENTS = 500_000;
@@ -38,11 +40,8 @@ const DATA = toRawJson({ n: 12_345, text: "x".repeat(80) });
 
 /** The store's own parts, without what belongs to publishing: names, listeners, keys. */
 function chainedTable(database: Database): Table {
-  const { bounds, transactor, events, chains } = openHistory(
-    { database, path: ":memory:", place: undefined, walBytes: () => 0 },
-    {},
-    { recentEvents: 1 },
-  );
+  const { bounds, events, chains } = readContents(database, new Damage(() => {}), { recentEvents: 1 });
+  const transactor = new Transactor(database);
   const series = Array.from({ length: SERIES + 1 }, (_, id) => new Series(id, TOPIC, ""));
   for (const one of series) chains.begin(one);
   return {

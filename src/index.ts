@@ -1,6 +1,7 @@
 import { type BusOptions, Bus as CoreBus } from "./bus/bus.ts";
 import type { EventLog } from "./bus/ports.ts";
-import { type Durability, SqliteEventLog } from "./store/event-log.ts";
+import { SqliteEventLog } from "./store/event-log.ts";
+import type { Durability } from "./store/file/sqlite.ts";
 
 export type { TimeRange } from "./bus/bus.ts";
 export { BusError } from "./bus/errors.ts";

@@ -3,15 +3,7 @@ import type { Bus } from "./bus/bus.ts";
 import type { Behind } from "./bus/delivery/behind.ts";
 import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
-
-/** Figures of the storage, each as of now. */
-export interface LogFigures {
-  /** Appends that are waiting for their commit. */
-  readonly queueDepth: number;
-  readonly walBytes: number;
-  /** Idempotency keys forgotten because there were too many, since the log was opened. */
-  readonly keysForgotten: number;
-}
+import type { LogFigures } from "./bus/ports.ts";
 
 /** Values besides those of the bus, read when metrics are requested. */
 export interface MetricsOptions {

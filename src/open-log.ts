@@ -1,12 +1,11 @@
 import type { TokenStore } from "./bus/access/token-record.ts";
 import type { Meter } from "./bus/meter.ts";
-import type { EventLog } from "./bus/ports.ts";
+import type { EventLog, LogFigures } from "./bus/ports.ts";
 import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
 import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
 import type { Config } from "./config.ts";
 import type { MakeCopy } from "./http/routes/backup.ts";
 import type { Logger } from "./log.ts";
-import type { LogFigures } from "./metrics.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
 /** Between two lines in the log about forgotten keys. */
@@ -42,7 +41,13 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
   const history = openHistory(config, settings !== undefined, options);
   const makeCopy: MakeCopy = (signal) => history.backup(signal);
   if (settings === undefined) {
-    return { log: history, tokens: history.tokens, figures: history, makeCopy, discard: () => history.discard() };
+    return {
+      log: history,
+      tokens: history.tokens,
+      figures: history.figures,
+      makeCopy,
+      discard: () => history.discard(),
+    };
   }
   const cluster = openCluster(settings, history, options.logger);
   const { log } = cluster;
@@ -51,10 +56,10 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
       return log.queueDepth;
     },
     get walBytes() {
-      return history.walBytes;
+      return history.figures.walBytes;
     },
     get keysForgotten() {
-      return history.keysForgotten;
+      return history.figures.keysForgotten;
     },
   };
   const discard = async () => {

@@ -101,6 +101,16 @@ export interface StorageSize {
   readonly fileBytes: number;
 }
 
+/** Figures of a log besides its size, as of now. */
+export interface LogFigures {
+  /** Appends that are waiting for their commit. */
+  readonly queueDepth: number;
+  /** Size of the write-ahead log. */
+  readonly walBytes: number;
+  /** Idempotency keys forgotten because there were too many, since the log was opened. */
+  readonly keysForgotten: number;
+}
+
 /**
  * Whether the log can accept an append, and if not, why not. `damaged` and `stuck` still can. `stuck`: what is accepted
  * survives a crash, but not in its usual place. `displaced`: it would not survive a restart.

@@ -8,6 +8,7 @@ import type {
   Entry,
   Filter,
   Health,
+  LogFigures,
   MirrorLog,
   Page,
   Place,
@@ -18,24 +19,21 @@ import type {
   TopicQuery,
 } from "../bus/ports.ts";
 import { shuttingDown } from "./committer.ts";
+import type { ContentsInternals } from "./contents.ts";
 import { BackupFile } from "./copy/backup-file.ts";
 import { copyHistory } from "./copy/history-copy.ts";
 import { FileError, openError } from "./file/open-error.ts";
 import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
 import type { TokenTable } from "./keys/tokens.ts";
-import { type HistoryInternals, type OpenHistory, type OpenHistoryOptions, openHistory } from "./open-history.ts";
-
-export type { Durability };
+import { type OpenHistory, type OpenHistoryOptions, openHistory } from "./open-history.ts";
 
 export interface SqliteEventLogOptions extends OpenHistoryOptions {
   /** Default `fsync`. */
   durability?: Durability;
-  /** Called, while the file is opened, with what may be no damage: omitted commits, or a replaced file. */
-  onWarning?: (detail: string) => void;
 }
 
 /** Options that only tests change. */
-export interface LogInternals extends HistoryInternals {
+export interface LogInternals extends ContentsInternals {
   /** Wraps the connection of the log. */
   connect?: (database: Database) => Database;
 }
@@ -50,7 +48,6 @@ export interface LogInternals extends HistoryInternals {
  * does.
  */
 export class SqliteEventLog implements MirrorLog {
-  readonly #path: string;
   readonly #file: OpenFile;
   readonly #history: OpenHistory;
   #closing: Promise<void> | undefined;
@@ -58,19 +55,15 @@ export class SqliteEventLog implements MirrorLog {
 
   /** Opens or creates the file at `path`; `:memory:` keeps nothing. Throws as `openDatabase` does. */
   constructor(path: string, options: SqliteEventLogOptions = {}, internals: LogInternals = {}) {
-    this.#path = path;
     this.#file = openDatabase(path, options.durability ?? "fsync");
-    const { place, walBytes } = this.#file;
     try {
       const database = internals.connect?.(this.#file.database) ?? this.#file.database;
-      this.#history = openHistory({ database, path, place, walBytes }, options, internals);
+      this.#history = openHistory({ ...this.#file, database, path }, options, internals);
     } catch (error) {
       this.#file.close();
       throw openError(path, error);
     }
-    if (this.place !== undefined && !options.isMirror) this.#leaveStream(options);
-    this.#history.upkeep.start();
-    this.#history.adopter.resume();
+    this.#history.start();
     for (const warning of this.#file.warnings) options.onWarning?.(warning);
   }
 
@@ -121,9 +114,8 @@ export class SqliteEventLog implements MirrorLog {
     return this.#open.pruner.lastExcess(rules, nowMs);
   }
 
-  /** Resolves when `adopt` may be called: it must know every idempotency key. */
-  async ready(): Promise<void> {
-    await this.#history.keys.load();
+  ready(): Promise<void> {
+    return this.#history.keys.load();
   }
 
   onCommit(listener: (batch: readonly Event[]) => void): void {
@@ -150,28 +142,23 @@ export class SqliteEventLog implements MirrorLog {
     return this.#open.topics.page(query);
   }
 
-  async prune(rules: Retention, nowMs: number): Promise<number> {
-    if (this.#closing) throw shuttingDown();
+  prune(rules: Retention, nowMs: number): Promise<number> {
     return this.#history.upkeep.prune(rules, nowMs);
   }
 
   /**
    * Makes a copy of the history as of about now. Publishing continues meanwhile, and pruning waits. Rejects with
-   * `storage_full` if there is no space for it, with the signal's reason once that is aborted, and with `shutting_down`
-   * once the log is closing.
+   * `storage_full` if there is no space for it, with the signal's reason once that is aborted, or with `shutting_down`.
    */
-  async backup(signal: AbortSignal): Promise<BackupFile> {
-    if (this.#closing) throw shuttingDown();
+  backup(signal: AbortSignal): Promise<BackupFile> {
+    const { path, database, bounds, space, upkeep } = this.#history;
     const checkGoOn = () => {
-      signal.throwIfAborted();
       if (this.#closing) throw shuttingDown();
+      signal.throwIfAborted();
     };
-    const { database, bounds, space, upkeep } = this.#history;
     return upkeep.after(async () => {
       checkGoOn();
-      return BackupFile.make(this.#path, space.size().usedBytes, (path) =>
-        copyHistory(database, bounds, path, { checkGoOn }),
-      );
+      return BackupFile.make(path, space.size().usedBytes, (to) => copyHistory(database, bounds, to, { checkGoOn }));
     });
   }
 
@@ -180,29 +167,13 @@ export class SqliteEventLog implements MirrorLog {
     return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
   }
 
-  /** Appends that are waiting for their commit. */
-  get queueDepth(): number {
-    return this.#history.queue.depth;
-  }
-
-  get walBytes(): number {
-    return this.#file.walBytes();
-  }
-
-  /** Idempotency keys forgotten because there were too many, since the history was opened. */
-  get keysForgotten(): number {
-    return this.#history.keys.forgotten;
+  get figures(): LogFigures {
+    return this.#history.figures;
   }
 
   health(): Health {
     if (this.#closing) return { state: "closed", detail: "the log is closed" };
-    const { health, writes, damage, upkeep, checkpoints } = this.#history;
-    upkeep.look();
-    const { tooLarge } = checkpoints;
-    if (tooLarge !== undefined) health.found({ stuck: tooLarge });
-    if (health.current.state === "full") writes.probe();
-    if (health.current.state !== "ok" || !damage.isFound) return health.current;
-    return { state: "damaged", detail: `${damage.summary}: run "eventbus check"` };
+    return this.#history.health();
   }
 
   close(): Promise<void> {
@@ -219,22 +190,8 @@ export class SqliteEventLog implements MirrorLog {
     return this.#history;
   }
 
-  #leaveStream({ onWarning }: SqliteEventLogOptions): void {
-    this.#history.adopter.leave();
-    onWarning?.(
-      `${this.#path} was the history of a node of a cluster. From now on it is that of a single node, and the cluster ` +
-        "does not accept it any more",
-    );
-  }
-
   async #close(): Promise<void> {
-    const { keys, queue, upkeep, writes } = this.#history;
-    writes.stop();
-    // Accepted appends may still be waiting for the keys.
-    if (!keys.isLoaded) await keys.load();
-    queue.drain();
-    await upkeep.stop();
-    writes.saveHead();
+    await this.#history.stop();
     this.#isClosed = true;
     const left = this.#file.close();
     if (left !== undefined) throw new FileError(left);

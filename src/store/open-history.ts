@@ -1,28 +1,21 @@
 import { Meter } from "../bus/meter.ts";
+import type { Health, LogFigures } from "../bus/ports.ts";
 import { Adopter } from "./adopter.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { Committer } from "./committer.ts";
+import { type ContentsInternals, readContents } from "./contents.ts";
 import { DirectWrites } from "./direct-writes.ts";
 import { Checkpoints } from "./disk/checkpoints.ts";
 import { Reserve } from "./disk/reserve.ts";
 import { Space } from "./disk/space.ts";
 import { WriteHealth } from "./disk/write-health.ts";
-import { HistoryBounds, readBounds } from "./events/bounds.ts";
-import { Chains } from "./events/chains.ts";
-import { EventTable } from "./events/event-table.ts";
-import { RecentEvents } from "./events/recent.ts";
-import { SeriesEnds } from "./events/series-ends.ts";
-import { SeriesTable } from "./events/series-table.ts";
 import { Damage } from "./file/damage.ts";
-import { Meta, readMeta } from "./file/meta.ts";
+import { Meta } from "./file/meta.ts";
 import type { OpenFile } from "./file/sqlite.ts";
 import { Transactor } from "./file/transactor.ts";
-import { HistoryReader } from "./history.ts";
 import { DEFAULT_MAX_KEYS, IdempotencyKeys } from "./keys/idempotency.ts";
 import { TokenTable } from "./keys/tokens.ts";
 import { Pruner } from "./retention.ts";
-import { Allowance } from "./search/allowance.ts";
-import { TopicList } from "./topic-list.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface OpenHistoryOptions {
@@ -45,6 +38,11 @@ export interface OpenHistoryOptions {
   keepsReserve?: boolean;
   /** Called once when a write failed and its outcome is unknown; every later append is rejected. */
   onFailure?: (error: unknown) => void;
+  /**
+   * Called, while the file is opened, with what may be no damage: omitted commits, a replaced file, or the end of its
+   * life in a cluster.
+   */
+  onWarning?: (detail: string) => void;
   /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */
   onKeysForgotten?: (count: number) => void;
   /** Called once when data other than events takes more than the `maxBytes` of the retention. */
@@ -53,89 +51,107 @@ export interface OpenHistoryOptions {
   meter?: Meter;
 }
 
-/** Options that only tests change. */
-export interface HistoryInternals {
-  /** Events after which changed ends of series are written. */
-  endsInterval?: number;
-  /** Maximum number of series in memory. */
-  cachedSeries?: number;
-  /** Maximum number of events in memory. */
-  recentEvents?: number;
-  /** The clock by which searches end, in milliseconds since any moment. */
-  searchClock?: () => number;
-}
-
 /** What the history needs of its file. */
 export type OpenedFile = Pick<OpenFile, "database" | "place" | "walBytes"> & {
   /** Where it is. */
   readonly path: string;
 };
 
-/**
- * The history in an open file: its contents, read as far as opening requires, and the parts that read and write it.
- * Nothing runs by itself until `upkeep.start()`.
- */
-export function openHistory(
-  { database, path, place, walBytes }: OpenedFile,
-  options: OpenHistoryOptions,
-  internals: HistoryInternals,
-) {
-  const { clock = Date.now, ageClock = clock, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
-  const { onDamage = ignore, onFailure = ignore, onAlarm = ignore } = options;
-  const { isMirror: isExact = false, onKeysForgotten: onForgotten = ignore, onFull = ignore } = options;
-  const damage = new Damage(onDamage);
-  const health = new WriteHealth(damage, onFailure, onAlarm);
-  const checkpoints = new Checkpoints(database, walBytes);
-  const transactor = new Transactor(database);
-  const space = new Space(database, checkpoints);
-  const stored = readMeta(database);
-  const bounds = new HistoryBounds(readBounds(database, stored, damage));
-  const recent = new RecentEvents(internals.recentEvents);
-  const series = new SeriesTable({ database, damage, maxCached: internals.cachedSeries });
-  const onDamaged = (id: number, reason: string) => damage.note(`event ${id}: ${reason}`);
-  const events = new EventTable({ database, series, recent, onDamaged });
-  const ends = new SeriesEnds({ database, damage, endsTo: stored.ends_to, intervalEvents: internals.endsInterval });
-  const chains = new Chains({ bounds, ends, series, events, damage });
-  chains.readEndsAfter(stored.ends_to);
-  const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
-  series.load(expected);
-  const allowance = new Allowance({ nowMs: internals.searchClock });
-  const history = new HistoryReader({ bounds, series, events, chains, allowance });
-  const keys = new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten });
-
-  const written = { bounds, series, ends, keys, transactor, meter };
-  const committer = new Committer({ ...written, chains, events, recent, health, clock, ageClock });
-  const pruner = new Pruner({ ...written, database, history, space, onFull });
-  const meta = new Meta(database);
-  const writes = new DirectWrites({ transactor, health, bounds, keys, meta, savedHead: stored.head });
-  const reserve = options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined;
-  const verifyNext = () => series.verifyNext(expected);
-  const upkeep = new Upkeep({ pruner, checkpoints, place, reserve, keys, health, meter, verifyNext });
-  const tokens = new TokenTable({ database, damage, write: (work) => writes.run(work), expected: stored.tokens });
+/** The history in an open file: what is in it, and the parts that change it. Nothing runs by itself until `start`. */
+export function openHistory(file: OpenedFile, options: OpenHistoryOptions, internals: ContentsInternals) {
+  const parts = openParts(file, options, internals);
+  const { adopter, damage, health, keys, queue, upkeep, writes } = parts;
+  if (adopter.place !== undefined && options.isMirror !== true) {
+    adopter.leave();
+    options.onWarning?.(leftCluster(file.path));
+  }
   return {
-    database,
-    damage,
-    health,
-    checkpoints,
-    space,
-    transactor,
-    bounds,
-    events,
-    chains,
-    recent,
-    history,
-    topics: new TopicList({ series, chains, allowance, timeAt: (id) => history.timeAt(id) }),
-    keys,
-    committer,
-    queue: new AppendQueue((group) => committer.commit(group)),
-    upkeep,
-    pruner,
-    writes,
-    tokens,
-    adopter: new Adopter({ database, damage, committer, tokens, bounds, upkeep, writes, meta, stored }),
+    ...parts,
+    figures: figuresOf(parts, file.walBytes),
+    start: () => {
+      upkeep.start();
+      adopter.resume();
+    },
+    health: (): Health => {
+      upkeep.look();
+      if (health.current.state === "full") writes.probe();
+      if (health.current.state !== "ok" || !damage.isFound) return health.current;
+      return { state: "damaged", detail: `${damage.summary}: run "eventbus check"` };
+    },
+    /** Commits what was accepted, and ends all other work. */
+    stop: async () => {
+      writes.stop();
+      const ended = upkeep.stop();
+      // Accepted appends may still be waiting for the keys.
+      if (!keys.isLoaded) await keys.load();
+      queue.drain();
+      await ended;
+      writes.saveHead();
+    },
   };
 }
 
 export type OpenHistory = ReturnType<typeof openHistory>;
+
+function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: ContentsInternals) {
+  const { database, path, place, walBytes } = file;
+  const { clock = Date.now, ageClock = clock, maxKeys = DEFAULT_MAX_KEYS, meter = new Meter() } = options;
+  const { onDamage = ignore, onFailure = ignore, onAlarm = ignore } = options;
+  const { isMirror: isExact = false, onKeysForgotten: onForgotten = ignore, onFull = ignore } = options;
+  const damage = new Damage(onDamage);
+  const contents = readContents(database, damage, internals);
+  const checkpoints = new Checkpoints(database, walBytes);
+  const shared = {
+    ...contents,
+    path,
+    database,
+    damage,
+    health: new WriteHealth(damage, onFailure, onAlarm),
+    checkpoints,
+    space: new Space(database, checkpoints),
+    meta: new Meta(database),
+    transactor: new Transactor(database),
+    keys: new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten }),
+    meter,
+  };
+  const committer = new Committer({ ...shared, clock, ageClock });
+  const pruner = new Pruner({ ...shared, onFull });
+  const writes = new DirectWrites({ ...shared, savedHead: contents.stored.head });
+  const reserve = options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined;
+  const upkeep = new Upkeep({ ...shared, pruner, place, reserve });
+  const write = (work: () => void) => writes.run(work);
+  const tokens = new TokenTable({ ...shared, write, expected: contents.stored.tokens });
+  return {
+    ...shared,
+    committer,
+    queue: new AppendQueue((group) => committer.commit(group)),
+    pruner,
+    writes,
+    upkeep,
+    tokens,
+    adopter: new Adopter({ ...shared, committer, tokens, upkeep, writes }),
+  };
+}
+
+function figuresOf({ queue, keys }: ReturnType<typeof openParts>, walBytes: () => number): LogFigures {
+  return {
+    get queueDepth() {
+      return queue.depth;
+    },
+    get walBytes() {
+      return walBytes();
+    },
+    get keysForgotten() {
+      return keys.forgotten;
+    },
+  };
+}
+
+function leftCluster(path: string): string {
+  return (
+    `${path} was the history of a node of a cluster. From now on it is that of a single node, and the cluster does not ` +
+    "accept it any more"
+  );
+}
 
 function ignore(): void {}

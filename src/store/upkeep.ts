@@ -76,9 +76,10 @@ export class Upkeep {
     await this.#verifying;
   }
 
-  /** Looks whether the file is where a restart will look for it. Takes some microseconds. */
+  /** Looks whether the file is where a restart will look for it, and can be written. Takes some microseconds. */
   look(): void {
-    this.#health.found({ displaced: this.#place?.loss });
+    const { tooLarge } = this.#checkpoints;
+    this.#health.found({ displaced: this.#place?.loss, ...(tooLarge !== undefined && { stuck: tooLarge }) });
   }
 
   async #prune(rules: PruneRules, nowMs: number): Promise<number> {

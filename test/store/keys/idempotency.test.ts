@@ -49,7 +49,7 @@ describe("more idempotency keys than are allowed", () => {
 
   test("make the oldest go, which is reported", async () => {
     for (const first of [1, 51, 101]) await publish(range(first, first + 49));
-    expect([forgotten.reduce((a, b) => a + b), log.keysForgotten]).toEqual([50, 50]);
+    expect([forgotten.reduce((a, b) => a + b), log.figures.keysForgotten]).toEqual([50, 50]);
     expect(await publish([51, 150])).toEqual([true, true]);
     expect(await publish([1])).toEqual([false]);
     expect(connection.database.query("select count(*) from idempotency_key").values()).toEqual([[100]]);
@@ -68,7 +68,7 @@ describe("more idempotency keys than are allowed", () => {
     await publish(range(1, 100));
     connection.failNext("commit", "SQLITE_FULL");
     expect(await busErrorCodeOf(publish(range(101, 150)))).toBe("storage_full");
-    expect(log.keysForgotten).toBe(0);
+    expect(log.figures.keysForgotten).toBe(0);
     expect(await publish([1, 100])).toEqual([true, true]);
     expect(await publish([101])).toEqual([false]);
   });
