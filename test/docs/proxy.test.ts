@@ -123,7 +123,8 @@ for (const { program, file, command, config } of proxies) {
         });
       }
 
-      for (const prefix of ["", "/bus"]) {
+      // Half of all combinations: a browser takes long on a small machine, and none of them depends on another.
+      for (const prefix of scheme === "http" ? [""] : ["/bus"]) {
         const base = `${scheme}://${NAME}:${port}${prefix}`;
 
         testWith(["chromium"], `the dashboard at ${prefix}/ shows events as they come`, () =>

@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
-import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium } from "../helpers/browser.ts";
+import { launchChromium, violations } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { expectOk, post, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 setDefaultTimeout(60_000);
 
-const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
 
 const views = [
@@ -268,16 +264,6 @@ async function textOf(address: string): Promise<string> {
 /** How much wider the page is than its window. */
 function overflowOf(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-}
-
-/** What axe finds wrong, in short. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<AxeResults> } };
-    const found = (await axe.run()).violations;
-    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 150)}`)}`);
-  });
 }
 
 /** Presses Tab until the element has the focus. */

@@ -3,8 +3,9 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
 import type { EventMessage } from "../../src/protocol/event.ts";
+import type { NewToken } from "../../src/protocol/token.ts";
 import { Binary } from "../helpers/binary.ts";
-import { launchChromium, type PageRecord, watch } from "../helpers/browser.ts";
+import { launchChromium, type PageRecord, violations, watch } from "../helpers/browser.ts";
 import { history, publish } from "../helpers/http.ts";
 import { callsOf, type OpenApi } from "../helpers/openapi.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -91,8 +92,18 @@ describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
 
   test("links the documents for programs", async () => {
     const links = await page.locator("header a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
-    expect(links).toEqual(["/swagger/json", "/asyncapi.json"]);
-    for (const link of links) expect((await fetch(`${server.url}${link}`)).status).toBe(200);
+    expect(links).toEqual(["./", "swagger/json", "asyncapi.json"]);
+    for (const link of links) expect((await fetch(`${server.url}/${link}`)).status).toBe(200);
+  });
+
+  test("has nothing that axe complains of, closed, open, and with the dialog for a token", async () => {
+    expect(await violations(page)).toEqual([]);
+    await (await open(page, "createToken")).locator(".responses-wrapper").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole("button", { name: "Authorize" }).first().click();
+    await page.locator(".modal-ux").waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole("dialog").getByRole("button", { name: "Close" }).first().click();
   });
 
   test("fits a narrow screen", async () => {
@@ -108,6 +119,39 @@ describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
     expect(record.requests).toContain(`${server.url}/swagger/json`);
     expect(record.complaints).toEqual([]);
   });
+});
+
+describeWith("chromium", "the docs page of a server with tokens", (chromiumPath) => {
+  test(
+    "takes a token, and then calls what it allows",
+    async () => {
+      await using server = await Binary.start();
+      const body = JSON.stringify({ name: "root", admin: true });
+      const made = await fetch(`${server.url}/api/tokens`, { method: "POST", body });
+      const { secret } = (await made.json()) as NewToken;
+      const browser = await launchChromium(chromiumPath);
+      try {
+        const page = await browser.newPage();
+        await page.goto(`${server.url}/swagger`);
+        await page.locator(".opblock").first().waitFor();
+        expect((await tryOut(page, "stats")).status).toBe("401");
+        await page.getByRole("button", { name: "Authorize" }).first().click();
+        const dialog = page.locator(".dialog-ux");
+        await dialog.getByRole("textbox").first().fill(secret);
+        await dialog.getByRole("button", { name: "Authorize" }).first().click();
+        await dialog.getByRole("button", { name: "Close" }).last().click();
+        for (const operationId of ["tokens", "history"]) {
+          expect((await tryOut(page, operationId === "tokens" ? "listTokens" : operationId)).status).toBe("200");
+        }
+        await (await open(page, "topics")).getByRole("button", { name: "authorization button" }).click();
+        await dialog.getByText("Authorized", { exact: true }).first().waitFor();
+        expect(page.url()).not.toContain(secret);
+      } finally {
+        await browser.close();
+      }
+    },
+    START_MS,
+  );
 });
 
 /** The operation, opened. */

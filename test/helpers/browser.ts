@@ -1,4 +1,9 @@
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
+
+const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 /** Without these Chromium talks to its maker by itself, or needs what a container does not have. */
 const ARGUMENTS = [
@@ -40,4 +45,14 @@ export function watch(page: Page): PageRecord {
     if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
   });
   return { requests, complaints };
+}
+
+/** What axe finds wrong, in short. */
+export async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run(): Promise<AxeResults> } };
+    const found = (await axe.run()).violations;
+    return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 150)}`)}`);
+  });
 }

@@ -101,8 +101,8 @@ function pageOf(version: string): string {
 <script src="swagger/start.js" defer></script>
 </head>
 <body>
-<header class="bar"><b>eventbus</b> <span>${version}</span> <nav><a href="./">Dashboard</a> <a href="swagger/json">OpenAPI</a> <a href="${ASYNCAPI_PATH.slice(1)}">AsyncAPI</a></nav></header>
-<main id="swagger-ui"><noscript>This page needs JavaScript. The machine-readable documentation is at swagger/json.</noscript></main>
+<header class="bar"><h1>eventbus</h1> <span>${version}</span> <nav><a href="./">Dashboard</a> <a href="swagger/json">OpenAPI</a> <a href="${ASYNCAPI_PATH.slice(1)}">AsyncAPI</a></nav></header>
+<div id="swagger-ui"><noscript>This page needs JavaScript. The machine-readable documentation is at swagger/json.</noscript></div>
 </body>
 </html>
 `;
