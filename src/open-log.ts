@@ -4,6 +4,7 @@ import type { EventLog, LogFigures } from "./bus/ports.ts";
 import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
 import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
 import type { Config } from "./config.ts";
+import { isLoopbackName } from "./http/access/host.ts";
 import type { MakeCopy } from "./http/routes/backup.ts";
 import type { Logger } from "./log.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
@@ -49,7 +50,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
       discard: () => history.discard(),
     };
   }
-  const cluster = openCluster(settings, history, options.logger);
+  const cluster = openCluster(settings, history, config, options.logger);
   const { log } = cluster;
   const figures: LogFigures = {
     get queueDepth() {
@@ -99,12 +100,18 @@ function openHistory(
   return log;
 }
 
-function openCluster(settings: ClusterSettings, history: SqliteEventLog, logger: Logger): Cluster {
+function openCluster(
+  settings: ClusterSettings,
+  history: SqliteEventLog,
+  { host, allowAnonymous }: Config,
+  logger: Logger,
+): Cluster {
   return new Cluster({
     settings,
     mirror: history,
     tokens: history.tokens,
     clock: Date.now,
+    mayBeOpen: allowAnonymous || isLoopbackName(host),
     onUnreachable: (reason) => logger.warn({ reason }, "NATS cannot be reached: trying again"),
     onState: (following) => {
       if (following.state === "failed")

@@ -158,6 +158,7 @@ export class Bus {
     this.#refuseWhenStopped();
     const topics = PatternSet.parse([pattern].flat());
     const subscriber = new Subscriber({
+      log: this.#log,
       topics,
       start: new StartSearch(this.#log, { topics, start: startOf(options) }, this.#clock()),
       openCursor: (position) => this.cursor(topics, position),
@@ -336,6 +337,11 @@ export class Bus {
   /** The newest id ever assigned; 0 if there is none. */
   get head(): number {
     return this.#log.head;
+  }
+
+  /** The greatest id that a client may know: the head, or any if other nodes share the history. */
+  get highestId(): number {
+    return this.#log.isShared ? Number.MAX_SAFE_INTEGER : this.#log.head;
   }
 
   /** The oldest id kept; `head + 1` if there is none. */

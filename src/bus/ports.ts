@@ -157,6 +157,8 @@ export interface EventLog {
   readonly head: number;
   /** The oldest id kept; `head + 1` if there is none. */
   readonly floor: number;
+  /** Other nodes append to the same history, so a client may know an id above `head` that is still to come. Default false. */
+  readonly isShared?: boolean;
   /** Events from this id on are read without disk access; `head + 1` if there are none. */
   readonly recentFrom: number;
   size(): StorageSize;

@@ -27,6 +27,8 @@ export class StartSearch {
   readonly isReplay: boolean;
   readonly #log: EventLog;
   readonly #topics: TopicMatcher;
+  /** The id that the history must reach first, if another node has assigned it. */
+  readonly awaitedId: number | undefined;
   #position: number | undefined;
   #last: Search | undefined;
   /** The start, if this history has never assigned it, as after the restore of a backup. */
@@ -41,6 +43,10 @@ export class StartSearch {
     this.isReplay = start.kind !== "live";
     if (start.kind === "last") {
       this.#last = { floor: log.floor, missing: start.count, before: log.head + 1 };
+      return;
+    }
+    if (start.kind === "after" && start.id > log.head && log.isShared) {
+      this.awaitedId = start.id;
       return;
     }
     if (start.kind === "after" && start.id > log.head) {
@@ -65,9 +71,15 @@ export class StartSearch {
     return { type: "gap", after: this.#unknownId, next: newest + 1 };
   }
 
+  /** Whether no search would find the position now, as the history must reach `awaitedId` first. */
+  get isWaiting(): boolean {
+    return this.awaitedId !== undefined && this.#log.head < this.awaitedId;
+  }
+
   /** Searches one more page of at most `limit` events; returns the position once it is found. */
   step(limit: number): number | undefined {
-    if (this.#last) this.#lookForLast(this.#last, limit);
+    if (this.awaitedId !== undefined && this.#log.head >= this.awaitedId) this.#position = this.awaitedId;
+    else if (this.#last) this.#lookForLast(this.#last, limit);
     else if (this.#newest && this.#position === undefined) this.#lookForNewest(this.#newest);
     return this.#position;
   }

@@ -1,9 +1,10 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Cursor, Item } from "./cursor.ts";
 import { Event } from "./event.ts";
+import { whenReached } from "./interest/arrival.ts";
 import type { Interest, InterestTable } from "./interest/interest.ts";
 import type { Meter } from "./meter.ts";
-import type { TopicMatcher } from "./ports.ts";
+import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { StartSearch } from "./start-search.ts";
 import type { Tuning } from "./tuning.ts";
 
@@ -11,6 +12,7 @@ import type { Tuning } from "./tuning.ts";
 const MAX_PAGES_A_TURN = 64;
 
 export interface SubscriberOptions {
+  readonly log: Pick<EventLog, "head">;
   readonly topics: TopicMatcher;
   readonly start: StartSearch;
   readonly openCursor: (position: number) => Cursor;
@@ -29,6 +31,7 @@ export interface SubscriberOptions {
  * Ends when `Bus.unsubscribe` or `Bus.stop` is called, or the loop is left.
  */
 export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable {
+  readonly #log: Pick<EventLog, "head">;
   readonly #start: StartSearch;
   readonly #openCursor: (position: number) => Cursor;
   readonly #interests: InterestTable;
@@ -53,7 +56,8 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
 
   /** Made by `Bus.subscribe`. */
   constructor(options: SubscriberOptions) {
-    const { topics, start, openCursor, interests, tuning, meter, onControl, onClose } = options;
+    const { log, topics, start, openCursor, interests, tuning, meter, onControl, onClose } = options;
+    this.#log = log;
     this.#start = start;
     this.#openCursor = openCursor;
     this.#interests = interests;
@@ -116,9 +120,22 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       });
       return;
     }
+    if (this.#start.isWaiting) {
+      await this.#reached(this.#start.awaitedId ?? 0);
+      return;
+    }
     this.#readOn(this.#tuning.pageEvents);
     if (this.#isLive) this.#pagesATurn = 1;
     else await this.#yield();
+  }
+
+  /** Waits for the history to reach an id, or for the end. */
+  async #reached(id: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    const stop = whenReached(this.#interests, this.#log, id, resolve);
+    await promise;
+    stop();
   }
 
   /** Yields to other work after some pages: after more of them, the longer it does not catch up. */

@@ -38,6 +38,8 @@ export interface ClusterLogOptions {
   readonly clock: () => number;
   /** How long a change may take, in milliseconds. Only tests change it. */
   readonly budgetMs?: number | undefined;
+  /** Whether the bus may be open to all while no token was ever created. Default true. */
+  readonly mayBeOpen?: boolean | undefined;
 }
 
 /**
@@ -54,7 +56,8 @@ export class ClusterLog implements EventLog, Sink {
   readonly #queue: EntryQueue;
   #leaving: Promise<void> | undefined;
 
-  constructor({ mirror, stream, tokens, node, clock, budgetMs }: ClusterLogOptions) {
+  constructor(options: ClusterLogOptions) {
+    const { mirror, stream, tokens, node, clock, budgetMs, mayBeOpen = true } = options;
     this.#mirror = mirror;
     this.#stream = stream;
     this.#queue = new EntryQueue({
@@ -64,7 +67,9 @@ export class ClusterLog implements EventLog, Sink {
       maxPayload: () => stream.maxPayload,
       budgetMs,
     });
-    this.tokens = new ClusterTokens(tokens, (change) => this.#change(change));
+    // Until all entries were adopted, any of them may bring the first token.
+    const mayBeUsed = () => !(mayBeOpen && stream.hasCaughtUp);
+    this.tokens = new ClusterTokens(tokens, mayBeUsed, (change) => this.#change(change));
     void mirror.ready().then(() => {
       if (!this.#leaving) stream.follow(this);
     });
@@ -210,6 +215,10 @@ export class ClusterLog implements EventLog, Sink {
     return this.#mirror.floor;
   }
 
+  get isShared(): boolean {
+    return true;
+  }
+
   get recentFrom(): number {
     return this.#mirror.recentFrom;
   }
@@ -227,10 +236,12 @@ export class ClusterLog implements EventLog, Sink {
 /** Tokens that are stored on every node, by entries of the stream. */
 class ClusterTokens implements TokenStore {
   readonly #mirror: TokenStore;
+  readonly #mayBeUsed: () => boolean;
   readonly #change: (change: Change) => Promise<Adopted>;
 
-  constructor(mirror: TokenStore, change: (change: Change) => Promise<Adopted>) {
+  constructor(mirror: TokenStore, mayBeUsed: () => boolean, change: (change: Change) => Promise<Adopted>) {
     this.#mirror = mirror;
+    this.#mayBeUsed = mayBeUsed;
     this.#change = change;
   }
 
@@ -239,7 +250,7 @@ class ClusterTokens implements TokenStore {
   }
 
   get isUsed(): boolean {
-    return this.#mirror.isUsed;
+    return this.#mirror.isUsed || this.#mayBeUsed();
   }
 
   onChange(listener: Parameters<TokenStore["onChange"]>[0]): void {

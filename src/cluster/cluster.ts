@@ -17,6 +17,8 @@ export interface ClusterOptions {
   readonly clock: () => number;
   /** How long a change may take, in milliseconds. Only tests change it. */
   readonly budgetMs?: number | undefined;
+  /** Whether the bus may be open to all while no token was ever created. Default true. */
+  readonly mayBeOpen?: boolean | undefined;
   /** Called with the reason of each attempt to reach NATS that failed. */
   readonly onUnreachable: (reason: string) => void;
   /** Called when it begins or ceases to follow the stream. */
@@ -43,16 +45,17 @@ export class Cluster {
   readonly #stream: EntryStream;
 
   /** Begins to follow the stream as soon as NATS can be reached. Ends when the log is closed. */
-  constructor({ settings, mirror, tokens, clock, budgetMs, onUnreachable, onState }: ClusterOptions) {
+  constructor({ settings, onUnreachable, onState, ...rest }: ClusterOptions) {
     const { node } = this;
     this.#settings = settings;
     this.#stream = new EntryStream({
       name: settings.name,
       connect: (signal) => connectToNats(settings, { node, onFailure: onUnreachable, signal }),
-      prepare: (connection) => prepareStream(connection, { settings, mayCreate: mirror.head === 0 && !mirror.place }),
+      prepare: (connection) =>
+        prepareStream(connection, { settings, mayCreate: rest.mirror.head === 0 && !rest.mirror.place }),
       onState,
     });
-    this.log = new ClusterLog({ mirror, stream: this.#stream, tokens, node, clock, budgetMs });
+    this.log = new ClusterLog({ ...rest, stream: this.#stream, node });
   }
 
   stats(): ClusterStats {

@@ -109,6 +109,11 @@ export class EntryStream {
     return Math.max(0, this.#last - this.#taken);
   }
 
+  /** All entries of the start were taken. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp;
+  }
+
   /** False until all entries of the start were taken, and while far too many wait. */
   get isUpToDate(): boolean {
     return this.#hasCaughtUp && this.behind <= MAX_BEHIND_READY;

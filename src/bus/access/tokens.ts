@@ -51,7 +51,8 @@ export class TokenBook {
   /** Changes are made one after another: each is checked against what the one before it has left. */
   #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
-  #isEmpty: boolean;
+  /** Whether those who need no token have been told that they do now. */
+  #isClosed: boolean;
 
   constructor(store: TokenStore, { clock, hasOtherAdmins, onChange = () => {} }: TokenBookOptions) {
     this.#store = store;
@@ -60,13 +61,13 @@ export class TokenBook {
     this.#onChange = onChange;
     const records = [...store.all()].sort((a, b) => (a.name < b.name ? -1 : 1));
     for (const record of records) this.#add(entryOf(record));
-    this.#isEmpty = !store.isUsed;
+    this.#isClosed = records.length > 0;
     store.onChange((change) => this.#follow(change));
   }
 
   /** There is no token, and there never was one. */
   get isEmpty(): boolean {
-    return this.#isEmpty;
+    return !this.#store.isUsed;
   }
 
   /** Whether there is a valid admin token now. */
@@ -140,8 +141,8 @@ export class TokenBook {
       return;
     }
     this.#add(entryOf(change.added));
-    if (!this.#isEmpty) return;
-    this.#isEmpty = false;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#tell(undefined);
   }
 

@@ -27,6 +27,7 @@ export class Follower<M extends Member> implements Work {
   #wish: FilteredWish;
   #group: Group<M> | undefined;
   #state: "new" | "begun" | "closed" = "new";
+  #stopWaiting: () => void = () => {};
 
   /** Takes its start position at once; nothing is delivered before `begin`. */
   constructor(groups: Groups<M>, member: M, subscription: Subscription) {
@@ -53,7 +54,9 @@ export class Follower<M extends Member> implements Work {
   begin(): void {
     if (this.#state !== "new") return;
     this.#state = "begun";
-    if (this.#search.position === undefined) this.#groups.replays.add(this);
+    const { awaitedId } = this.#search;
+    if (awaitedId !== undefined) this.#stopWaiting = this.#groups.whenReached(awaitedId, () => this.#look());
+    if (this.#search.position === undefined) this.#look();
     else this.#start(this.#search.position);
   }
 
@@ -74,12 +77,14 @@ export class Follower<M extends Member> implements Work {
   /** Ends the delivery; may be called twice. */
   close(): void {
     this.#state = "closed";
+    this.#stopWaiting();
     if (this.#group) this.#groups.leave(this.#seat, this.#group);
   }
 
   /** As work: there is some only while the start position is searched for. */
   has(distance: Distance): boolean {
-    return distance === "far" && this.#state === "begun" && this.#search.position === undefined;
+    const isSearching = this.#search.position === undefined && !this.#search.isWaiting;
+    return distance === "far" && this.#state === "begun" && isSearching;
   }
 
   step(): void {
@@ -89,6 +94,10 @@ export class Follower<M extends Member> implements Work {
 
   lag(): undefined {
     return undefined;
+  }
+
+  #look(): void {
+    this.#groups.replays.add(this);
   }
 
   #start(position: number): void {

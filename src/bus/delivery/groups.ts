@@ -1,4 +1,5 @@
 import type { Cursor } from "../cursor.ts";
+import { whenReached } from "../interest/arrival.ts";
 import type { Meter, Transport } from "../meter.ts";
 import type { EventLog, TopicMatcher } from "../ports.ts";
 import type { Tuning } from "../tuning.ts";
@@ -36,6 +37,8 @@ export class Groups<M extends Member> {
   readonly replays: Replays;
   readonly tuning: Tuning;
   readonly meter: Meter;
+  /** Calls back once the history has reached the id; returns the way to stop waiting. */
+  readonly whenReached: (id: number, onReached: () => void) => () => void;
   readonly #groupOptions: GroupOptions<M>;
   readonly #byKey = new Map<string, Group<M>>();
   /** Groups of one member each, with a filter that is still needed. */
@@ -48,6 +51,7 @@ export class Groups<M extends Member> {
     this.replays = replays;
     this.tuning = tuning;
     this.meter = meter;
+    this.whenReached = (id, onReached) => whenReached(interests, log, id, onReached);
     const openCohort = (topics: TopicMatcher, position: number) =>
       new Cohort({
         cursor: openCursor(topics, position),

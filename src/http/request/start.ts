@@ -16,12 +16,12 @@ export const lastParameter: Parameter<number> = integer(
 
 /**
  * The start that a request specifies. Throws `parameter_invalid` if it specifies two, or if `since` is an id above
- * `head`, the newest one: it was never assigned here, and most likely was not meant to be an id.
+ * `highestId`: it was never assigned, and most likely was not meant to be an id.
  */
-export function startOf(since: readonly Start[], last: readonly number[], head: number): Start {
+export function startOf(since: readonly Start[], last: readonly number[], highestId: number): Start {
   const [count] = last;
   const [start = { kind: "live" }] = since;
-  if (start.kind === "after" && start.id > head) throw notGiven(start.id);
+  if (start.kind === "after" && start.id > highestId) throw notGiven(start.id);
   if (count === undefined) return start;
   if (since.length === 0) return { kind: "last", count };
   throw new BusError("parameter_invalid", "since and last are mutually exclusive: give at most one", {

@@ -80,7 +80,7 @@ export class Streams {
     const { pattern, since, last, last_event_id, lastEventId } = query;
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
-    const start = resumeOf(request, last_event_id[0] ?? lastEventId[0]) ?? startOf(since, last, this.#bus.head);
+    const start = resumeOf(request, last_event_id[0] ?? lastEventId[0]) ?? startOf(since, last, this.#bus.highestId);
     const scope = caller.subscribe;
     const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
     const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;

@@ -109,7 +109,7 @@ export class Subscriptions {
   /** Upgrades the request to a WebSocket. Throws the error of an invalid request before the upgrade. */
   upgrade(request: Request, server: Server<Connection>, principal: Principal): undefined {
     const { pattern, since, last } = subscribeQuery.read(request.url);
-    const start = startOf(since, last, this.#bus.head);
+    const start = startOf(since, last, this.#bus.highestId);
     if (pattern.length > this.#limits.maxPatterns) throw tooManyPatterns(this.#limits.maxPatterns);
     if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") throw upgradeRequired();
     // Bun itself would respond without a body.
