@@ -9,6 +9,7 @@ const programs = {
   chromium: { names: ["chromium", "chromium-browser", "google-chrome"], get: "apt-get install chromium" },
   curl: { names: ["curl"], get: "apt-get install curl" },
   fish: { names: ["fish"], get: "apt-get install fish" },
+  gcc: { names: ["gcc", "cc"], get: "apt-get install build-essential" },
   git: { names: ["git"], get: "apt-get install git" },
   go: { names: ["go"], get: "apt-get install golang-go" },
   "nats-server": { names: [natsServer], get: "node scripts/nats-server.mjs" },
@@ -19,6 +20,7 @@ const programs = {
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
   python3: { names: ["python3"], get: "apt-get install python3" },
   script: { names: ["script"], get: "apt-get install bsdutils" },
+  strace: { names: ["strace"], get: "apt-get install strace" },
   zsh: { names: ["zsh"], get: "apt-get install zsh" },
 } as const;
 
