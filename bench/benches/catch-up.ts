@@ -1,15 +1,5 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
-import {
-  type Converged,
-  converge,
-  courseNote,
-  flatOut,
-  type Publishing,
-  paceNote,
-  quiet,
-  secondsOf,
-  unfinishedNote,
-} from "../lib/converge.ts";
+import { type Converged, converge, flatOut, liveRow, type Publishing, quiet } from "../lib/converge.ts";
 import { SOCKETS } from "../lib/fan-out.ts";
 import { usingCopy } from "../lib/history-file.ts";
 import { receiver } from "../lib/load.ts";
@@ -22,7 +12,7 @@ const EVENTS = 1_000_000;
 const CONNECTIONS = 64;
 const NDJSON_LINES = 100;
 const MAX_SECONDS = 15;
-/** Twice the target: who is not live by then does not converge, or so slowly that it makes no difference. */
+/** Twice the target: a reader that is not live by then does not converge, or too slowly to matter. */
 const GIVE_UP_SECONDS = 30;
 const SUBSCRIBE_PATH = "/api/events/subscribe";
 const ALL = { path: `${SUBSCRIBE_PATH}?since=all`, after: 0 };
@@ -54,15 +44,16 @@ async function run(context: Context): Promise<readonly Row[]> {
     live: () => measureBesideLive(context),
   });
   const million = `${context.isQuick ? "100,000" : "1 million"} events behind`;
-  const control = { name: "nothing published", values: secondsOf(still) };
-  const row = (name: string, rounds: readonly Converged[], notes: readonly string[] = []): Row => ({
-    name: `a reader ${million}, ${name}: until it is live`,
-    unit: "s",
-    values: secondsOf(rounds),
-    control,
-    target: { of: "value", is: "at most", bound: MAX_SECONDS },
-    notes: [...unfinishedNote(rounds, 1, GIVE_UP_SECONDS), courseNote(rounds, 1), paceNote(rounds), ...notes],
-  });
+  const row = (name: string, rounds: readonly Converged[], notes: readonly string[] = []) =>
+    liveRow({
+      name: `a reader ${million}, ${name}: until it is live`,
+      rounds,
+      control: still,
+      sockets: 1,
+      bound: MAX_SECONDS,
+      maxSeconds: GIVE_UP_SECONDS,
+      notes,
+    });
   return [
     row("64 publishers over HTTP", http),
     lagRow("64 publishers over HTTP", http),

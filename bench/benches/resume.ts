@@ -1,16 +1,5 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
-import {
-  byTheClock,
-  type Converged,
-  converge,
-  courseNote,
-  flatOut,
-  type Publishing,
-  paceNote,
-  quiet,
-  secondsOf,
-  unfinishedNote,
-} from "../lib/converge.ts";
+import { byTheClock, type Converged, converge, flatOut, liveRow, type Publishing, quiet } from "../lib/converge.ts";
 import { SOCKETS } from "../lib/fan-out.ts";
 import { type Spread, usingCopy } from "../lib/history-file.ts";
 import { takeTurns, using } from "../lib/rounds.ts";
@@ -61,14 +50,8 @@ async function run(context: Context): Promise<readonly Row[]> {
 }
 
 function row(name: string, rounds: readonly Converged[], control: readonly Converged[], bound: number): Row {
-  return {
-    name: `${name}: until all are live`,
-    unit: "s",
-    values: secondsOf(rounds),
-    control: { name: "nothing published", values: secondsOf(control) },
-    target: { of: "value", is: "at most", bound },
-    notes: [...unfinishedNote(rounds, SOCKETS, GIVE_UP_SECONDS), courseNote(rounds, SOCKETS), paceNote(rounds)],
-  };
+  const maxSeconds = GIVE_UP_SECONDS;
+  return liveRow({ name: `${name}: until all are live`, rounds, control, sockets: SOCKETS, bound, maxSeconds });
 }
 
 function measure(

@@ -1,6 +1,6 @@
 import type { FollowCommands, Followed, ReaderOptions } from "../load/follow.ts";
 import type { SteadyCommands } from "../load/steady.ts";
-import type { Context } from "./bench.ts";
+import type { Context, Row } from "./bench.ts";
 import { publisher, SMALL_EVENT } from "./load.ts";
 import { Program } from "./program.ts";
 import { percent, using } from "./rounds.ts";
@@ -72,7 +72,7 @@ export const quiet: Publishing = {
   stop: async () => {},
 };
 
-/** Publishes as fast as the server acknowledges, so many events a request. */
+/** Publishes as fast as the server acknowledges, this many events in each request. */
 export function flatOut(context: Context, { port }: Server, connections: number, events: number): Publishing {
   const program = publisher(context);
   return {
@@ -85,7 +85,7 @@ export function flatOut(context: Context, { port }: Server, connections: number,
   };
 }
 
-/** Publishes so many events a second by the clock, to topics at random. */
+/** Publishes this many events a second by the clock, to topics at random. */
 export function byTheClock(context: Context, { port }: Server, rate: number, topics: number): Publishing {
   const program = new Program<SteadyCommands>("steady", context.folder);
   return {
@@ -98,12 +98,38 @@ export function byTheClock(context: Context, { port }: Server, rate: number, top
   };
 }
 
-export function secondsOf(rounds: readonly Followed[]): number[] {
+export interface LiveRow {
+  readonly name: string;
+  readonly rounds: readonly Converged[];
+  /** The same with nothing published. */
+  readonly control: readonly Converged[];
+  readonly sockets: number;
+  /** Seconds that it may take. */
+  readonly bound: number;
+  /** When it was given up. */
+  readonly maxSeconds: number;
+  readonly notes?: readonly string[];
+}
+
+/** The row of the time from the first connect until the last socket is live. */
+export function liveRow({ name, rounds, control, sockets, bound, maxSeconds, notes = [] }: LiveRow): Row {
+  const [course, pace] = [courseNote(rounds, sockets), paceNote(rounds)];
+  return {
+    name,
+    unit: "s",
+    values: secondsOf(rounds),
+    control: { name: "nothing published", values: secondsOf(control) },
+    target: { of: "value", is: "at most", bound },
+    notes: [...unfinishedNote(rounds, sockets, maxSeconds), course, pace, ...notes],
+  };
+}
+
+function secondsOf(rounds: readonly Followed[]): number[] {
   return rounds.map(({ seconds }) => seconds);
 }
 
 /** What the generators did, in words: both have one core, and near all of it they are the limit. */
-export function paceNote(rounds: readonly Converged[]): string {
+function paceNote(rounds: readonly Converged[]): string {
   const middle = (of: (round: Converged) => number) => median(rounds.map(of));
   return (
     `${show(middle(({ publishedPerSecond }) => publishedPerSecond))} events/s were published, ` +
@@ -113,15 +139,15 @@ export function paceNote(rounds: readonly Converged[]): string {
 }
 
 /** The slowest round second by second, in words. */
-export function courseNote(rounds: readonly Followed[], sockets: number): string {
+function courseNote(rounds: readonly Followed[], sockets: number): string {
   const slowest = rounds.find(({ seconds }) => seconds === maximum(secondsOf(rounds)));
   const lags = (slowest?.lags ?? []).map(show).join(", ");
   const live = sockets === 1 ? "" : `; live were ${(slowest?.live ?? []).map(show).join(", ")}`;
-  return `the slowest round: the hindmost was ${lags} events behind, second by second${live}`;
+  return `the slowest round: the socket furthest behind was ${lags} events behind, second by second${live}`;
 }
 
 /** Says that readers did not all come to the head in the time that they had; empty when they did. */
-export function unfinishedNote(rounds: readonly Followed[], sockets: number, maxSeconds: number): readonly string[] {
+function unfinishedNote(rounds: readonly Followed[], sockets: number, maxSeconds: number): readonly string[] {
   const unfinished = rounds.filter(({ live }) => (live.at(-1) ?? 0) < sockets).length;
   return unfinished === 0
     ? []

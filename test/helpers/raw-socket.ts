@@ -15,11 +15,40 @@ export interface RawAnswerHandler {
   closed(): void;
 }
 
+/** A client that can stop reading. */
+interface Pausable extends Disposable {
+  pause(): void;
+  resume(): void;
+  /** Resets the connection, as a client does that crashes. */
+  terminate(): void;
+}
+
+/** Passes these calls on to its connection. */
+export abstract class RawClient implements Pausable {
+  protected abstract readonly connection: Pausable;
+
+  pause(): void {
+    this.connection.pause();
+  }
+
+  resume(): void {
+    this.connection.resume();
+  }
+
+  terminate(): void {
+    this.connection.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.connection[Symbol.dispose]();
+  }
+}
+
 /**
  * A TCP connection with one HTTP request on it, whose client can really stop reading: while it is paused its kernel
  * takes what fits into its buffers, then the server's kernel does, and then the server has to wait.
  */
-export class RawSocket implements Disposable {
+export class RawSocket implements Pausable {
   readonly #socket: Socket;
   readonly #handler: RawAnswerHandler;
   #head: Buffer | undefined = Buffer.alloc(0);
@@ -51,7 +80,6 @@ export class RawSocket implements Disposable {
     this.#socket.resume();
   }
 
-  /** Resets the connection, as a client does that crashes. */
   terminate(): void {
     this.#socket.resetAndDestroy();
   }

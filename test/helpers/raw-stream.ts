@@ -1,5 +1,5 @@
 import { Inbox } from "./inbox.ts";
-import { type AnswerHead, RawSocket } from "./raw-socket.ts";
+import { type AnswerHead, RawClient, RawSocket } from "./raw-socket.ts";
 
 /** One thing that a stream says: a block of server-sent events, or a line. */
 export interface StreamPart {
@@ -25,17 +25,18 @@ export interface RawStreamHandler {
 }
 
 /** A client of `/api/events/stream` by hand, so that it can stop reading. */
-export class RawStream implements Disposable {
-  readonly #socket: RawSocket;
+export class RawStream extends RawClient {
+  protected readonly connection: RawSocket;
   #bytes: Buffer = Buffer.alloc(0);
   #text = "";
   #isChunked = false;
   #isWhole = false;
 
   constructor(url: string, { query = "", isLines = false, headers = [] }: RawStreamOptions, handler: RawStreamHandler) {
+    super();
     const accept = `Accept: ${isLines ? "application/x-ndjson" : "text/event-stream"}`;
     const decoder = new TextDecoder();
-    this.#socket = new RawSocket(url, `/api/events/stream?${query}`, [accept, ...headers], {
+    this.connection = new RawSocket(url, `/api/events/stream?${query}`, [accept, ...headers], {
       head: (head) => {
         this.#isChunked = head.headers.get("transfer-encoding") === "chunked";
         handler.opened?.(head);
@@ -44,26 +45,10 @@ export class RawStream implements Disposable {
         for (const chunk of this.#chunksOf(bytes)) {
           this.#addText(decoder.decode(chunk, { stream: true }), isLines, handler);
         }
-        if (this.#isWhole) this.#socket.end();
+        if (this.#isWhole) this.connection.end();
       },
       closed: () => handler.closed?.(this.#isWhole),
     });
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  terminate(): void {
-    this.#socket.terminate();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
   }
 
   /** Takes the chunked transfer coding off (RFC 9112, section 7.1). */
@@ -96,9 +81,9 @@ function fieldsOf(block: string): StreamPart["fields"] {
 }
 
 /** The same with `next()`, for tests. */
-export class StreamSubscriber implements Disposable {
+export class StreamSubscriber extends RawClient {
   readonly #inbox = new Inbox<StreamPart>();
-  readonly #stream: RawStream;
+  protected readonly connection: RawStream;
   readonly #opened = Promise.withResolvers<AnswerHead>();
   head: AnswerHead = { status: 0, headers: new Map() };
   /** Resolves when the connection is gone, with whether the answer was whole. */
@@ -112,9 +97,10 @@ export class StreamSubscriber implements Disposable {
   }
 
   private constructor(url: string, options: RawStreamOptions) {
+    super();
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.closed = promise;
-    this.#stream = new RawStream(url, options, {
+    this.connection = new RawStream(url, options, {
       opened: (head) => this.#opened.resolve(head),
       part: (part) => this.#inbox.push(part),
       closed: (isWhole) => {
@@ -141,21 +127,5 @@ export class StreamSubscriber implements Disposable {
   async nextJson(): Promise<Record<string, unknown>> {
     const { text, fields } = await this.next();
     return JSON.parse(fields.data ?? text);
-  }
-
-  pause(): void {
-    this.#stream.pause();
-  }
-
-  resume(): void {
-    this.#stream.resume();
-  }
-
-  terminate(): void {
-    this.#stream.terminate();
-  }
-
-  [Symbol.dispose](): void {
-    this.#stream[Symbol.dispose]();
   }
 }

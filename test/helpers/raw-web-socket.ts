@@ -1,5 +1,5 @@
 import { Inbox } from "./inbox.ts";
-import { type AnswerHead, RawSocket } from "./raw-socket.ts";
+import { type AnswerHead, RawClient, RawSocket } from "./raw-socket.ts";
 
 const OPCODE = { text: 1, close: 8, ping: 9, pong: 10 } as const;
 export const HANDSHAKE = [
@@ -19,12 +19,13 @@ export interface RawWebSocketHandler {
 }
 
 /** A WebSocket by hand (RFC 6455), so that it can stop reading. */
-export class RawWebSocket implements Disposable {
-  readonly #socket: RawSocket;
+export class RawWebSocket extends RawClient {
+  protected readonly connection: RawSocket;
   #bytes: Buffer = Buffer.alloc(0);
 
   constructor(url: string, query: string, handler: RawWebSocketHandler) {
-    this.#socket = new RawSocket(url, `/api/events/subscribe?${query}`, HANDSHAKE, {
+    super();
+    this.connection = new RawSocket(url, `/api/events/subscribe?${query}`, HANDSHAKE, {
       head: (head) => handler.opened?.(head),
       body: (bytes) => this.#receive(bytes, handler),
       closed: () => handler.closed?.(),
@@ -33,23 +34,7 @@ export class RawWebSocket implements Disposable {
 
   send(frame: string | object): void {
     const text = typeof frame === "string" ? frame : JSON.stringify(frame);
-    this.#socket.write(frameOf(OPCODE.text, Buffer.from(text)));
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  terminate(): void {
-    this.#socket.terminate();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.connection.write(frameOf(OPCODE.text, Buffer.from(text)));
   }
 
   #receive(bytes: Buffer, handler: RawWebSocketHandler): void {
@@ -62,10 +47,10 @@ export class RawWebSocket implements Disposable {
 
   #handle(opcode: number, payload: Buffer, handler: RawWebSocketHandler): void {
     if (opcode === OPCODE.text) handler.text(payload.toString());
-    else if (opcode === OPCODE.ping) this.#socket.write(frameOf(OPCODE.pong, payload));
+    else if (opcode === OPCODE.ping) this.connection.write(frameOf(OPCODE.pong, payload));
     else if (opcode === OPCODE.close) {
       handler.closing?.(payload.length < 2 ? 1005 : payload.readUInt16BE(0), payload.toString("utf8", 2));
-      this.#socket.end();
+      this.connection.end();
     }
   }
 }
@@ -97,9 +82,9 @@ function frameOf(opcode: number, payload: Uint8Array): Buffer {
 }
 
 /** The same with `next()`, for tests. */
-export class RawSubscriber implements Disposable {
+export class RawSubscriber extends RawClient {
   readonly #inbox = new Inbox<string>();
-  readonly #socket: RawWebSocket;
+  protected readonly connection: RawWebSocket;
   readonly #opened = Promise.withResolvers<void>();
   /** Resolves with the code of the close frame, or 1006 when there was none, once the connection is gone. */
   readonly closed: Promise<number>;
@@ -111,10 +96,11 @@ export class RawSubscriber implements Disposable {
   }
 
   private constructor(url: string, query: string) {
+    super();
     const { promise, resolve } = Promise.withResolvers<number>();
     let closeCode = 1006;
     this.closed = promise;
-    this.#socket = new RawWebSocket(url, query, {
+    this.connection = new RawWebSocket(url, query, {
       opened: ({ status }) => {
         if (status === 101) this.#opened.resolve();
         else this.#opened.reject(new Error(`refused with ${status}`));
@@ -140,22 +126,6 @@ export class RawSubscriber implements Disposable {
   }
 
   send(frame: string | object): void {
-    this.#socket.send(frame);
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
-  }
-
-  terminate(): void {
-    this.#socket.terminate();
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket[Symbol.dispose]();
+    this.connection.send(frame);
   }
 }
