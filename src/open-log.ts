@@ -1,4 +1,5 @@
 import type { TokenStore } from "./bus/access/token-record.ts";
+import type { ConsumerStore } from "./bus/consumers/ports.ts";
 import type { Meter } from "./bus/meter.ts";
 import type { EventLog, LogFigures } from "./bus/ports.ts";
 import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
@@ -19,6 +20,8 @@ const FUTURE_MS = 5000;
 export interface OpenLog {
   readonly log: EventLog;
   readonly tokens: TokenStore;
+  /** Undefined on a cluster, which has no consumers. */
+  readonly consumers: ConsumerStore | undefined;
   readonly figures: LogFigures;
   readonly makeCopy: MakeCopy;
   /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
@@ -45,6 +48,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
     return {
       log: history,
       tokens: history.tokens,
+      consumers: history.consumers,
       figures: history.figures,
       makeCopy,
       discard: () => history.discard(),
@@ -67,7 +71,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
     await log.leave();
     await history.discard();
   };
-  return { log, tokens: log.tokens, figures, makeCopy, discard, cluster: () => cluster.stats() };
+  return { log, tokens: log.tokens, consumers: undefined, figures, makeCopy, discard, cluster: () => cluster.stats() };
 }
 
 function openHistory(

@@ -1,5 +1,6 @@
 import { TokenBook } from "./bus/access/tokens.ts";
 import { Bus } from "./bus/bus.ts";
+import { Consumers } from "./bus/consumers/consumers.ts";
 import { BusError } from "./bus/errors.ts";
 import { Meter } from "./bus/meter.ts";
 import type { Config } from "./config.ts";
@@ -66,6 +67,7 @@ function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
 /** The whole service: history, bus, network. Starting is making one. */
 export class Service {
   readonly #bus: Bus;
+  readonly #consumers: Consumers | undefined;
   readonly #server: HttpServer;
   readonly #log: Logger;
   /**
@@ -104,6 +106,7 @@ export class Service {
       refuseOpenBind(config, gate.isOpen);
       if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
       warnOfAnyAudience(config, log);
+      this.#consumers = this.#openConsumers(opened);
       this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });
     } catch (error) {
       void opened.discard();
@@ -139,6 +142,7 @@ export class Service {
     this.#isStopping = true;
     this.#tls?.stop();
     await this.#server.stop();
+    this.#consumers?.close();
     await this.#bus.stop();
   }
 
@@ -187,6 +191,7 @@ export class Service {
         page,
         service: this.#state(config, version, opened),
         tokens,
+        consumers: this.#consumers,
         gate,
         makeCopy: opened.makeCopy,
         limits: {
@@ -249,6 +254,25 @@ export class Service {
       }),
       notReady: () => this.#notReady(),
     };
+  }
+
+  #openConsumers({ log, consumers }: OpenLog): Consumers | undefined {
+    if (consumers === undefined) return undefined;
+    return new Consumers({
+      log,
+      store: consumers,
+      interests: {
+        add: (interest) => this.#bus.addInterest(interest),
+        remove: (interest) => this.#bus.removeInterest(interest),
+      },
+      clocks: { wall: Date.now, monotonic: () => performance.now() },
+      makeRun: () => crypto.getRandomValues(Buffer.alloc(6)).toString("base64url"),
+      nextTurn: () => this.#pageTurns.later(() => {}),
+      onChange: ({ kind, ...change }) => {
+        if (kind === "stuck") this.#log.error(change, "the consumer was paused");
+        else this.#log.info(change, `consumer ${kind}`);
+      },
+    });
   }
 
   #notReady(): BusError | undefined {

@@ -27,7 +27,7 @@ const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"]
  * the bus that is both what the rooms share and what puts them together, so it has no rank.
  */
 const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  bus: { delivery: 3, interest: 2, access: 2, patterns: 1 },
+  bus: { consumers: 3, delivery: 3, interest: 2, access: 2, patterns: 1 },
   http: {
     "": 8,
     routes: 7,
@@ -40,7 +40,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     request: 2,
     limits: 1,
   },
-  store: { "": 5, copy: 4, check: 3, search: 3, events: 2, keys: 2, disk: 2, file: 1 },
+  store: { "": 5, copy: 4, check: 3, search: 3, events: 2, keys: 2, consumers: 2, disk: 2, file: 1 },
 };
 
 /** Files in one room of these folders, and in any folder; with more, it is two rooms. */

@@ -10,7 +10,7 @@ export interface TokenFile {
   readonly secrets: readonly string[];
 }
 
-const nothing = { publish: [], subscribe: [], isAdmin: false, isMonitor: false, expiresMs: undefined };
+const nothing = { publish: [], subscribe: [], consume: [], isAdmin: false, isMonitor: false, expiresMs: undefined };
 
 /** Makes a history with so many tokens, which may all publish everywhere, by so many different sets of patterns. */
 export async function makeTokenFile(context: Context, tokens: number, scopes: number): Promise<TokenFile> {

@@ -24,6 +24,7 @@ interface PlaceOptions {
 interface CreateOptions {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  readonly consume?: readonly string[];
   readonly admin?: boolean;
   readonly monitor?: boolean;
   readonly expires?: Date;
@@ -52,6 +53,7 @@ function createCommand(): Command {
     .argument("<name>", "its name: letters, digits, dots, - and _")
     .addOption(patterns("--publish", "topics that it may publish to; repeatable"))
     .addOption(patterns("--subscribe", "topics with events that it may read; repeatable"))
+    .addOption(patterns("--consume", "names of the consumers that it may take from; repeatable"))
     .option("--admin", "allow it everything, and to manage tokens; the first token must be an admin token")
     .option("--monitor", "allow it to read metrics, stats and topics, but no events")
     .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry));
@@ -169,9 +171,9 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
   const book = new TokenBook(log.tokens, { clock: Date.now, hasOtherAdmins: false });
   return {
     list: async () => book.list().map(tokenInfoOf),
-    create: async (name, { publish = [], subscribe = [], admin = false, monitor = false, expires }) => {
+    create: async (name, { publish = [], subscribe = [], consume = [], admin = false, monitor = false, expires }) => {
       requireSingle();
-      const grants = { publish, subscribe, isAdmin: admin, isMonitor: monitor };
+      const grants = { publish, subscribe, consume, isAdmin: admin, isMonitor: monitor };
       const { record, secret } = await book.create({ name, ...grants, expiresMs: expires?.getTime() });
       return { ...tokenInfoOf(record), secret };
     },
@@ -184,12 +186,13 @@ function filePlace(path: string, mayMake: boolean): TokenPlace {
 }
 
 function tableOf(tokens: readonly TokenInfo[]): string {
-  const rows = tokens.map(({ name, publish, subscribe, admin, monitor, expires_at }) => [
+  const rows = tokens.map(({ name, publish, subscribe, consume, admin, monitor, expires_at }) => [
     name,
     publish.join(" ") || "-",
     subscribe.join(" ") || "-",
+    consume.join(" ") || "-",
     admin ? "admin" : monitor ? "monitor" : "-",
     expires_at ?? "never",
   ]);
-  return new Table("NAME", "PUBLISH", "SUBSCRIBE", "ROLE", "EXPIRES").text(rows);
+  return new Table("NAME", "PUBLISH", "SUBSCRIBE", "CONSUME", "ROLE", "EXPIRES").text(rows);
 }

@@ -168,8 +168,16 @@ export class EventBusClient {
    * it, and create it again.
    */
   async createToken(name: string, options: NewTokenOptions = {}): Promise<NewToken> {
-    const { publish, subscribe, admin, monitor, expiresAt, signal } = options;
-    const body = JSON.stringify({ name, publish, subscribe, admin, monitor, expires_at: expiresAt?.toISOString() });
+    const { publish, subscribe, consume, admin, monitor, expiresAt, signal } = options;
+    const body = JSON.stringify({
+      name,
+      publish,
+      subscribe,
+      consume,
+      admin,
+      monitor,
+      expires_at: expiresAt?.toISOString(),
+    });
     const headers = { "content-type": JSON_TYPE };
     const request = { method: "POST", path: TOKENS_PATH, headers, body } as const;
     return parseJson(await this.#calls.sendOnce(request, signal)) as NewToken;

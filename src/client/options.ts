@@ -38,6 +38,8 @@ export interface NewTokenOptions extends CallOptions {
   publish?: readonly string[] | undefined;
   /** Patterns of the topics that it may read events of; default none. */
   subscribe?: readonly string[] | undefined;
+  /** Patterns of the names of the consumers that it may take from; default none. */
+  consume?: readonly string[] | undefined;
   /** Default false. */
   admin?: boolean | undefined;
   /** Default: false. */

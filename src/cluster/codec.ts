@@ -152,12 +152,13 @@ class Drafts {
 }
 
 function recordOf(record: Readonly<Record<string, unknown>>): TokenRecord {
-  const { name, hash, publish, subscribe, isAdmin, isMonitor, createdMs, expiresMs } = record;
+  const { name, hash, publish, subscribe, consume, isAdmin, isMonitor, createdMs, expiresMs } = record;
   return {
     name: textOf(name),
     hash: textOf(hash),
     publish: textsOf(publish),
     subscribe: textsOf(subscribe),
+    consume: textsOf(consume),
     isAdmin: isAdmin === true,
     isMonitor: isMonitor === true,
     createdMs: wholeOf(createdMs),

@@ -1,5 +1,6 @@
 import type { TokenBook } from "../bus/access/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
+import type { Consumers } from "../bus/consumers/consumers.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Gate } from "./access/gate.ts";
 import type { Sender } from "./access/proxies.ts";
@@ -10,6 +11,8 @@ import { CLIENT_GONE, pathOf } from "./response/answer.ts";
 import { asBusError, isDisconnect, problemResponse } from "./response/problem.ts";
 import { adminRoutes, type ServiceState } from "./routes/admin.ts";
 import { backupRoute, type MakeCopy } from "./routes/backup.ts";
+import { consumerWorkRoutes } from "./routes/consumer-work.ts";
+import { consumerRoutes } from "./routes/consumers.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { type PageFiles, pageRoutes } from "./routes/page.ts";
@@ -20,12 +23,17 @@ import { subscribeRoutes } from "./routes/subscribe.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { topicsRoute } from "./routes/topics.ts";
 import type { Streams } from "./stream/streams.ts";
+import type { Takes } from "./stream/takes.ts";
 
 export interface AppOptions {
   readonly bus: Bus;
   readonly streams: Streams;
   readonly service: ServiceState;
   readonly tokens: TokenBook;
+  /** Omitted: there are none, and no routes for them. */
+  readonly consumers?: Consumers | undefined;
+  /** The requests that wait for deliveries. */
+  readonly takes: Takes;
   /** Decides, before every route, whether the request is admitted. */
   readonly gate: Gate;
   readonly makeCopy: MakeCopy;
@@ -71,13 +79,28 @@ export function createApp(options: AppOptions): App {
 
 /** Every route of the server. */
 export function appRoutes(options: AppOptions): readonly Route[] {
-  const { bus, streams, service, tokens, gate, makeCopy, senderOf, limits, version, page = {} } = options;
+  const {
+    bus,
+    streams,
+    service,
+    tokens,
+    consumers,
+    takes,
+    gate,
+    makeCopy,
+    senderOf,
+    limits,
+    version,
+    page = {},
+  } = options;
   const routes = [
     ...publishRoutes(bus, limits, gate),
     ...historyRoutes(bus, limits.waiting),
     topicsRoute(bus, limits.waiting),
     ...adminRoutes(bus, service, gate),
     ...tokenRoutes(tokens, gate, limits.waiting),
+    ...(consumers ? consumerRoutes(consumers, gate, limits.waiting) : []),
+    ...(consumers ? consumerWorkRoutes(consumers, takes, gate, limits.waiting) : []),
     backupRoute(makeCopy),
     ...subscribeRoutes(streams),
     ...pageRoutes(page),

@@ -17,10 +17,10 @@ import { discardBody } from "./request/body.ts";
 import { CLIENT_GONE } from "./response/answer.ts";
 import { preflightResponse, withCors } from "./response/cors.ts";
 import { asBusError, problemResponse } from "./response/problem.ts";
-import { PRUNE_PATH } from "./routes/admin.ts";
 import { BACKUP_PATH } from "./routes/backup.ts";
 import type { PublishLimits } from "./routes/publish.ts";
 import { STREAM_PATH, Streams } from "./stream/streams.ts";
+import { Takes } from "./stream/takes.ts";
 import type { Connection } from "./websocket/connection.ts";
 import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./websocket/subscriptions.ts";
 
@@ -31,10 +31,6 @@ import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./websocket/subscriptio
 const IDLE_TIMEOUT_S = 30;
 /** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
 const MIN_TIMEOUT_S = 5;
-/**
- * Pruning responds when it is done, which takes minutes in a huge history. This is the longest time that Bun accepts.
- */
-const PRUNE_TIMEOUT_S = 255;
 /** Supervisors may ask for these with HTTP/1.0 and without a `Host`. They reveal nothing that a page could want. */
 const PROBES = ["/healthz", "/readyz"];
 /** Served even when there is almost no room for connections, so that operators and supervisors can see it. */
@@ -43,7 +39,7 @@ const ALWAYS_ANSWERED = [...PROBES, "/metrics"];
 /** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
 const EXPIRY_SWEEP_MS = 500;
 
-export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "senderOf"> {
+export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "takes" | "senderOf"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -66,6 +62,7 @@ export class HttpServer {
   readonly #listener: Listener;
   readonly #subscriptions: Subscriptions;
   readonly #streams: Streams;
+  readonly #takes: Takes;
   readonly #expiry: ReturnType<typeof setInterval>;
   readonly #options: ServerOptions;
   readonly #app: App;
@@ -80,9 +77,11 @@ export class HttpServer {
     this.#idleTimeoutS = idleTimeoutS;
     this.#subscriptions = new Subscriptions(bus, limits, gate.guests, (request) => this.addressOf(request));
     this.#streams = new Streams(bus, limits, gate);
+    this.#takes = new Takes(gate.guests);
     this.#app = createApp({
       ...options,
       bus,
+      takes: this.#takes,
       streams: this.#streams,
       senderOf: (request) => this.#senderOf(request),
       limits: { ...limits, ...this.#publishMeter(options), endedRequests: () => this.#listener.endedRequests },
@@ -142,6 +141,7 @@ export class HttpServer {
     const drained = this.#listener.drain();
     this.#subscriptions.close();
     this.#streams.close();
+    this.#takes.close();
     await Promise.race([drained, Bun.sleep(DRAIN_MS)]);
     await this.#listener.stop();
   }
@@ -201,11 +201,11 @@ export class HttpServer {
   #answer(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
     const { isCrowded, limits } = this.#options;
-    const { request, path, startMs } = incoming;
+    const { request, path, route, startMs } = incoming;
     if (isCrowded?.(startMs) && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
     if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
     if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
-    if (path === PRUNE_PATH) server.timeout(request, PRUNE_TIMEOUT_S);
+    if (route?.maxSeconds !== undefined) server.timeout(request, route.maxSeconds);
     if (path === BACKUP_PATH) return this.#answerPatiently(incoming, server);
     return this.#answerByApp(incoming);
   }

@@ -5,6 +5,8 @@ export interface TokenInfo {
   publish: readonly string[];
   /** Patterns of the topics whose events may be seen. */
   subscribe: readonly string[];
+  /** Patterns of the names of the consumers that may be taken from. */
+  consume: readonly string[];
   /** May do everything: publish and read events of every topic, prune, make a backup, and manage the tokens. */
   admin: boolean;
   /** May read metrics, stats and the list of topics, but no events. */

@@ -3,6 +3,7 @@ import { Event, formatTime } from "../bus/event.ts";
 import type { Meter } from "../bus/meter.ts";
 import type { Draft } from "../bus/ports.ts";
 import type { Append, Outcome } from "./append-queue.ts";
+import type { ConsumerTable } from "./consumers/consumer-table.ts";
 import type { WriteHealth } from "./disk/write-health.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import type { Chains } from "./events/chains.ts";
@@ -22,6 +23,7 @@ export interface CommitterOptions {
   readonly events: EventTable;
   readonly recent: RecentEvents;
   readonly keys: IdempotencyKeys;
+  readonly consumers: ConsumerTable;
   readonly transactor: Transactor;
   readonly health: WriteHealth;
   readonly meter: Meter;
@@ -71,6 +73,7 @@ export class Committer {
   readonly #events: EventTable;
   readonly #recent: RecentEvents;
   readonly #keys: IdempotencyKeys;
+  readonly #consumers: ConsumerTable;
   readonly #transactor: Transactor;
   readonly #health: WriteHealth;
   readonly #meter: Meter;
@@ -79,7 +82,21 @@ export class Committer {
   readonly #listeners: Listener[] = [];
 
   constructor(options: CommitterOptions) {
-    const { bounds, series, ends, chains, events, recent, keys, transactor, health, meter, clock, ageClock } = options;
+    const {
+      bounds,
+      series,
+      ends,
+      chains,
+      events,
+      recent,
+      keys,
+      consumers,
+      transactor,
+      health,
+      meter,
+      clock,
+      ageClock,
+    } = options;
     this.#bounds = bounds;
     this.#series = series;
     this.#ends = ends;
@@ -87,6 +104,7 @@ export class Committer {
     this.#events = events;
     this.#recent = recent;
     this.#keys = keys;
+    this.#consumers = consumers;
     this.#transactor = transactor;
     this.#health = health;
     this.#meter = meter;
@@ -135,6 +153,7 @@ export class Committer {
         const done = work();
         this.#ends.write(batch.stored.length);
         this.#keys.forgetExcess();
+        this.#consumers.write();
         return done;
       });
       if (batch.stored.length > 0) {
@@ -185,6 +204,7 @@ export class Committer {
 
   #accept({ lastAtMs, stored }: Batch, accept: () => void): void {
     this.#keys.committed();
+    this.#consumers.committed();
     if (stored.length === 0) {
       accept();
       return;
@@ -217,6 +237,7 @@ export class Committer {
     }
     for (const one of created) this.#series.forget(one.id);
     this.#keys.rolledBack();
+    this.#consumers.rolledBack();
   }
 }
 

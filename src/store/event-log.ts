@@ -19,6 +19,7 @@ import type {
   TopicQuery,
 } from "../bus/ports.ts";
 import { shuttingDown } from "./committer.ts";
+import type { ConsumerTable } from "./consumers/consumer-table.ts";
 import type { ContentsInternals } from "./contents.ts";
 import { BackupFile } from "./copy/backup-file.ts";
 import { copyHistory } from "./copy/history-copy.ts";
@@ -79,6 +80,11 @@ export class SqliteEventLog implements MirrorLog {
   /** The tokens, which are in the same file. */
   get tokens(): TokenTable {
     return this.#history.tokens;
+  }
+
+  /** The consumers, which are in the same file. */
+  get consumers(): ConsumerTable {
+    return this.#history.consumers;
   }
 
   get head(): number {

@@ -3,6 +3,7 @@ import type { Health, LogFigures } from "../bus/ports.ts";
 import { Adopter } from "./adopter.ts";
 import { AppendQueue } from "./append-queue.ts";
 import { Committer } from "./committer.ts";
+import { ConsumerTable } from "./consumers/consumer-table.ts";
 import { type ContentsInternals, readContents } from "./contents.ts";
 import { DirectWrites } from "./direct-writes.ts";
 import { Checkpoints } from "./disk/checkpoints.ts";
@@ -114,12 +115,13 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
     keys: new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten }),
     meter,
   };
-  const committer = new Committer({ ...shared, clock, ageClock });
-  const pruner = new Pruner({ ...shared, onFull });
   const writes = new DirectWrites({ ...shared, savedHead: contents.stored.head });
+  const write = (work: () => void) => writes.run(work);
+  const consumers = new ConsumerTable({ ...shared, write, expected: contents.stored.consumers });
+  const committer = new Committer({ ...shared, consumers, clock, ageClock });
+  const pruner = new Pruner({ ...shared, onFull });
   const reserve = options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined;
   const upkeep = new Upkeep({ ...shared, pruner, place, reserve });
-  const write = (work: () => void) => writes.run(work);
   const tokens = new TokenTable({ ...shared, write, expected: contents.stored.tokens });
   return {
     ...shared,
@@ -129,6 +131,7 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
     writes,
     upkeep,
     tokens,
+    consumers,
     adopter: new Adopter({ ...shared, committer, tokens, upkeep, writes }),
   };
 }

@@ -16,6 +16,7 @@ const aRecord = fc.record({
   hash: fc.stringMatching(/^[0-9a-f]{64}$/),
   publish: fc.array(fc.string()),
   subscribe: fc.array(fc.string()),
+  consume: fc.array(fc.string()),
   isAdmin: fc.boolean(),
   isMonitor: fc.boolean(),
   createdMs: fc.nat(),

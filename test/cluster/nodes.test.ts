@@ -96,6 +96,7 @@ describeWith("nats-server", "two nodes of a cluster", () => {
       hash: "00",
       publish: [],
       subscribe: [],
+      consume: [],
       isAdmin: true,
       isMonitor: false,
       createdMs: 1,

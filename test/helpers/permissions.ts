@@ -4,6 +4,7 @@ import type { TokenSpec } from "../../src/bus/access/token-record.ts";
 export const permissions: Omit<TokenSpec, "name"> = {
   publish: [],
   subscribe: [],
+  consume: [],
   isAdmin: false,
   isMonitor: false,
   expiresMs: undefined,

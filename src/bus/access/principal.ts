@@ -3,8 +3,11 @@ import type { Draft } from "../ports.ts";
 import { type Scope, scopeOf } from "./scope.ts";
 import type { Grants } from "./token-record.ts";
 
-/** The access that a call requires: none, to publish, to read events, to read figures, or to administer the server. */
-export type Access = "public" | "publish" | "subscribe" | "monitor" | "admin";
+/**
+ * The access that a call requires: none, to publish, to read events, to take from consumers, to read figures, or to
+ * administer the server.
+ */
+export type Access = "public" | "publish" | "subscribe" | "consume" | "monitor" | "admin";
 
 /** The caller and its permissions. The same object as long as the permission is the same. */
 export interface Principal {
@@ -12,6 +15,8 @@ export interface Principal {
   readonly name: string;
   readonly publish: Scope;
   readonly subscribe: Scope;
+  /** The names of the consumers that it may take from. */
+  readonly consume: Scope;
   readonly isAdmin: boolean;
   readonly isMonitor: boolean;
   /** Expiry time, in milliseconds since 1970; undefined: never. */
@@ -25,14 +30,16 @@ export function principalOf(name: string, grants: Grants, expiresMs: number | un
   const { isAdmin, isMonitor } = grants;
   const publish = scopeOf(grants.publish);
   const subscribe = scopeOf(grants.subscribe);
-  if (!isAdmin) return { name, publish, subscribe, isAdmin, isMonitor, expiresMs };
-  return { name, publish: everything, subscribe: everything, isAdmin, isMonitor: true, expiresMs };
+  const consume = scopeOf(grants.consume);
+  if (!isAdmin) return { name, publish, subscribe, consume, isAdmin, isMonitor, expiresMs };
+  const all = { publish: everything, subscribe: everything, consume: everything };
+  return { name, ...all, isAdmin, isMonitor: true, expiresMs };
 }
 
 /** Every caller of a bus that is open to all. Its name is empty. */
 export const anybody: Principal = principalOf(
   "",
-  { publish: [], subscribe: [], isAdmin: true, isMonitor: true },
+  { publish: [], subscribe: [], consume: [], isAdmin: true, isMonitor: true },
   undefined,
 );
 
@@ -40,6 +47,7 @@ export const anybody: Principal = principalOf(
 const WANTED: Readonly<Record<Exclude<Access, "public">, readonly [missing: string, flag: string]>> = {
   publish: ["the token may not publish to any topic", "--publish PATTERN"],
   subscribe: ["the token may not read events of any topic", "--subscribe PATTERN"],
+  consume: ["the token may not take from any consumer", "--consume NAME"],
   monitor: ["the token may not read metrics, stats and topics", "--monitor"],
   admin: ["the token is not an admin token", "--admin"],
 };
@@ -63,6 +71,12 @@ export function requirePublish({ publish }: Principal, drafts: readonly Draft[])
   if (index < 0) return;
   const which = drafts.length === 1 ? "this topic" : `the topic of envelope ${index + 1}`;
   throw insufficient(`the token may not publish to ${which}`, WANTED.publish[1]);
+}
+
+/** Throws `scope_insufficient` if the principal may not take from the consumer of this name. */
+export function requireConsume({ consume }: Principal, name: string): void {
+  if (consume.matches(name)) return;
+  throw insufficient("the token may not take from this consumer", WANTED.consume[1]);
 }
 
 /** Names the command that would help. */

@@ -4,6 +4,8 @@ export interface Grants {
   readonly publish: readonly string[];
   /** Patterns of the topics whose events may be read. */
   readonly subscribe: readonly string[];
+  /** Patterns of the names of the consumers that may be taken from. */
+  readonly consume: readonly string[];
   /** Everything, publishing and reading included. */
   readonly isAdmin: boolean;
   /** Metrics, stats and the list of topics, but no events. */

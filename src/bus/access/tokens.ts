@@ -146,7 +146,7 @@ export class TokenBook {
     this.#tell(undefined);
   }
 
-  #requireUsable({ name, publish, subscribe, isAdmin, isMonitor, expiresMs }: TokenSpec): void {
+  #requireUsable({ name, publish, subscribe, consume, isAdmin, isMonitor, expiresMs }: TokenSpec): void {
     if (!NAME.test(name)) {
       throw invalid(
         "name",
@@ -154,15 +154,18 @@ export class TokenBook {
       );
     }
     if (this.#byName.has(name)) throw nameTaken();
-    for (const [parameter, patterns] of Object.entries({ publish, subscribe })) {
+    for (const [parameter, patterns] of Object.entries({ publish, subscribe, consume })) {
       if (patterns.length <= MAX_TOKEN_PATTERNS) continue;
       throw invalid(parameter, `a token may have at most ${MAX_TOKEN_PATTERNS} patterns to ${parameter}`);
     }
     if (this.isEmpty && !isAdmin) {
       throw invalid("admin", "the first token must be an admin token, otherwise no other could be created");
     }
-    if (!isAdmin && !isMonitor && publish.length === 0 && subscribe.length === 0) {
-      throw invalid("publish", "a token must allow something: to publish, to subscribe, to monitor, or to be an admin");
+    if (!isAdmin && !isMonitor && publish.length + subscribe.length + consume.length === 0) {
+      throw invalid(
+        "publish",
+        "a token must allow something: to publish, to subscribe, to consume, to monitor, or to be an admin",
+      );
     }
     if (expiresMs !== undefined && expiresMs <= this.#clock()) {
       throw invalid("expires_at", "the expiry time of a token must be in the future");
@@ -216,9 +219,17 @@ export class TokenBook {
 }
 
 /** The public description of a token. */
-export function tokenInfoOf({ name, publish, subscribe, isAdmin, isMonitor, expiresMs }: TokenRecord): TokenInfo {
+export function tokenInfoOf({
+  name,
+  publish,
+  subscribe,
+  consume,
+  isAdmin,
+  isMonitor,
+  expiresMs,
+}: TokenRecord): TokenInfo {
   const expires_at = expiresMs === undefined ? null : new Date(expiresMs).toISOString();
-  return { name, publish, subscribe, admin: isAdmin, monitor: isMonitor, expires_at };
+  return { name, publish, subscribe, consume, admin: isAdmin, monitor: isMonitor, expires_at };
 }
 
 function entryOf(record: TokenRecord): Entry {

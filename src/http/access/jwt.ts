@@ -153,12 +153,13 @@ function isUnreachable(error: errors.JOSEError): boolean {
 function bearerOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
   const claim = typeof eventbus === "object" && eventbus !== null && !Array.isArray(eventbus) ? eventbus : undefined;
   if (claim === undefined) throw invalid('the token needs a claim "eventbus":{"publish":[…],"subscribe":[…]}');
-  const { publish, subscribe, admin, monitor, ...rest } = claim as Record<string, unknown>;
+  const { publish, subscribe, consume, admin, monitor, ...rest } = claim as Record<string, unknown>;
   if (Object.keys(rest).length > 0)
-    throw invalid("eventbus in the token may contain only publish, subscribe, admin and monitor");
+    throw invalid("eventbus in the token may contain only publish, subscribe, consume, admin and monitor");
   const grants = {
     publish: claimedPatterns("publish", publish),
     subscribe: claimedPatterns("subscribe", subscribe),
+    consume: claimedPatterns("consume", consume),
     isAdmin: claimedSwitch("admin", admin),
     isMonitor: claimedSwitch("monitor", monitor),
   };

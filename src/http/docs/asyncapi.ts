@@ -1,9 +1,8 @@
 import { closeCode } from "../../protocol/frames.ts";
 import type { Sender } from "../access/proxies.ts";
 import { answerFrames, caughtUp, clientFrames, gap, orderEvent } from "./examples.ts";
-import type { Schema } from "./openapi.ts";
+import { accessTokenParameter, asyncApiSchemes, type Schema } from "./openapi.ts";
 import { schemas } from "./schemas.ts";
-import { accessTokenParameter, asyncApiSchemes } from "./security.ts";
 import { PROMISE } from "./subscribe.ts";
 
 /** Where programs find the document. */

@@ -1,4 +1,5 @@
 import type { DocumentDecoration } from "elysia";
+import { ACCESS_TOKEN } from "../request/query.ts";
 
 /** The parts of an OpenAPI 3.0 document, as Elysia knows them. */
 export type Responses = NonNullable<DocumentDecoration["responses"]>;
@@ -29,3 +30,61 @@ export function contentOfMany(mediaType: string, schema: Schema, examples: Reado
   const named = Object.entries(examples).map(([summary, value]) => [summary, { summary, value }]);
   return { [mediaType]: { schema, examples: Object.fromEntries(named) } };
 }
+
+/** An object that has all of these members. */
+export function object(description: string, properties: Record<string, Schema>, example?: unknown): Schema {
+  const schema: Schema = { type: "object", description, required: Object.keys(properties), properties };
+  return example === undefined ? schema : { ...schema, example };
+}
+
+export const eventId: Schema = {
+  type: "integer",
+  format: "int64",
+  minimum: 1,
+  description: "1, 2, 3 …, in commit order, never reused.",
+};
+
+export const createdAt: Schema = {
+  type: "string",
+  format: "date-time",
+  description: "UTC, RFC 3339 with milliseconds, set by the server. Never decreases as `id` increases.",
+};
+
+export const count: Schema = { type: "integer", format: "int64", minimum: 0 };
+
+export const countOf = (description: string): Schema => ({ ...count, description });
+
+export const patterns = (description: string): Schema => ({
+  type: "array",
+  maxItems: 64,
+  items: { type: "string", maxLength: 256 },
+  description,
+});
+
+const bearer = {
+  type: "http" as const,
+  scheme: "bearer",
+  description:
+    "A token from `eventbus token create`, or a JSON Web Token. Not needed while the server has neither tokens nor keys.",
+};
+
+/** The same secret as {@link bearer} in `access_token`. */
+const inQuery = {
+  in: "query" as const,
+  name: ACCESS_TOKEN,
+  description:
+    "The same token, for browsers that cannot set headers: `WebSocket` and `EventSource`. Use one of the two, not both.",
+};
+
+/** How a token is sent, in the words of OpenAPI. */
+export const openApiSchemes = { bearer, accessToken: { type: "apiKey" as const, ...inQuery } };
+
+/** The same in the words of AsyncAPI. */
+export const asyncApiSchemes = { bearer, accessToken: { type: "httpApiKey", ...inQuery } };
+
+/** `access_token` among the parameters of a query. */
+export const accessTokenParameter = {
+  name: ACCESS_TOKEN,
+  description: inQuery.description,
+  schema: { type: "string" },
+};

@@ -8,6 +8,7 @@ import { problemAnswers } from "./problems.ts";
 export const tags = [
   { name: "Publish", description: "Publish one event, or many at once." },
   { name: "Subscribe", description: "Receive events as they are published, starting anywhere in the history." },
+  { name: "Consume", description: "Share work: the server keeps the place, and tries again until it is done." },
   { name: "History", description: "Read past events." },
   { name: "Operate", description: "Monitor and maintain the service." },
 ] as const;

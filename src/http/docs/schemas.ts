@@ -2,23 +2,12 @@ import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
 import type { AnswerFrame, CaughtUpMessage, ClientFrame, GapMessage } from "../../protocol/frames.ts";
 import { type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
 import type { TokenInfo } from "../../protocol/token.ts";
+import { consumerSchemas } from "./consumer-schemas.ts";
 import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
-import { type Schema, schemaRef } from "./openapi.ts";
+import { count, countOf, createdAt, eventId, object, patterns, type Schema, schemaRef } from "./openapi.ts";
 import { errorCodes } from "./problems.ts";
 import { newToken, shopToken } from "./tokens.ts";
 
-/** An object that has all of these members. */
-function object(description: string, properties: Record<string, Schema>, example?: unknown): Schema {
-  const schema: Schema = { type: "object", description, required: Object.keys(properties), properties };
-  return example === undefined ? schema : { ...schema, example };
-}
-
-const eventId: Schema = {
-  type: "integer",
-  format: "int64",
-  minimum: 1,
-  description: "1, 2, 3 …, in commit order, never reused.",
-};
 const topic: Schema = {
   type: "string",
   minLength: 1,
@@ -36,13 +25,6 @@ const source: Schema = {
   maxLength: 255,
   description: "Identifies the publisher, at most 255 bytes of UTF-8.",
 };
-const createdAt: Schema = {
-  type: "string",
-  format: "date-time",
-  description: "UTC, RFC 3339 with milliseconds, set by the server. Never decreases as `id` increases.",
-};
-const count: Schema = { type: "integer", format: "int64", minimum: 0 };
-const countOf = (description: string): Schema => ({ ...count, description });
 const limitOf = (description: string): Schema => ({ ...count, nullable: true, description });
 
 const eventProperties = {
@@ -87,13 +69,6 @@ const problemProperties = {
   ...helpingMembers,
 } satisfies Record<keyof Problem, Schema>;
 
-const patterns = (description: string): Schema => ({
-  type: "array",
-  maxItems: 64,
-  items: { type: "string", maxLength: 256 },
-  description,
-});
-
 const tokenProperties = {
   name: {
     type: "string",
@@ -103,6 +78,7 @@ const tokenProperties = {
   },
   publish: patterns("Topics that the token may publish to."),
   subscribe: patterns("Topics with events that the token may read."),
+  consume: patterns("Names of the consumers that the token may take from."),
   admin: {
     type: "boolean",
     description: "May do everything, also publish and read events of every topic, and manage tokens.",
@@ -222,6 +198,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     },
     stats,
   ),
+  ...consumerSchemas,
   TokenInfo: object("A named token, without its secret.", tokenProperties, shopToken),
   TokenList: { type: "array", items: schemaRef("TokenInfo"), description: "Tokens by name." },
   TokenSpec: {

@@ -62,3 +62,12 @@ function decode(decoder: TextDecoder, bytes: Uint8Array): string {
     throw new BusError("json_invalid", "the body is not valid UTF-8", { cause });
   }
 }
+
+/** A name in a path. What is not percent-encoded correctly names nothing. */
+export function decodedSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}

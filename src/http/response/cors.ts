@@ -2,7 +2,7 @@
 const MAX_AGE_S = 3600;
 
 const PREFLIGHT = {
-  "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE",
+  "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
   "Access-Control-Max-Age": String(MAX_AGE_S),
 };
 

@@ -6,7 +6,10 @@ import { DATA_HEADERS, json } from "../response/answer.ts";
 import { problemResponse } from "../response/problem.ts";
 import { type Route, route } from "./route.ts";
 
-export const PRUNE_PATH = "/api/events/prune";
+/**
+ * Pruning responds when it is done, which takes minutes in a huge history. This is the longest time that Bun accepts.
+ */
+const PRUNE_SECONDS = 255;
 
 /** The state of the service, besides that of the bus. */
 export interface ServiceState {
@@ -22,8 +25,9 @@ export function adminRoutes(bus: Bus, service: ServiceState, gate: Gate): Route[
   return [
     route({
       method: "POST",
-      path: PRUNE_PATH,
+      path: "/api/events/prune",
       access: "admin",
+      maxSeconds: PRUNE_SECONDS,
       docs: pruneDocs,
       handle: async () => json({ pruned: await bus.prune() }),
     }),

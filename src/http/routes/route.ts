@@ -2,7 +2,7 @@ import type { Access, Principal } from "../../bus/access/principal.ts";
 import type { RouteDocs } from "../docs/route.ts";
 import { noQuery, type Parameters, type Query, type Values } from "../request/query.ts";
 
-export type Method = "GET" | "POST" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 type Answer = Response | Promise<Response>;
 
@@ -13,16 +13,18 @@ export interface Call<V> {
   readonly caller: Principal;
   /** The parsed query; a route that declares no query accepts none. */
   readonly query: V;
-  /** The last segment of the path as it was sent, for a path that ends with a parameter; otherwise empty. */
+  /** The segment of the parameter of the path, as it was sent; empty if the path has none. */
   readonly segment: string;
 }
 
 export interface RouteOptions<P extends Parameters> {
   readonly method: Method;
-  /** Its last segment may be a parameter, such as `:id`. */
+  /** One of its segments may be a parameter, such as `:id`. */
   readonly path: string;
   /** Who may call it; default `admin`. */
   readonly access?: Access;
+  /** How long the response may take, in seconds; default: as long as a connection may be idle. */
+  readonly maxSeconds?: number;
   /** Default: none. */
   readonly query?: Query<P>;
   /** If omitted, the documentation does not show the route. */
@@ -35,6 +37,7 @@ export interface Route {
   readonly method: Method;
   readonly path: string;
   readonly access: Access;
+  readonly maxSeconds: number | undefined;
   readonly query: Query<Parameters>;
   readonly docs: RouteDocs | undefined;
   /** Reads the query, then handles the call. Throws, or rejects with, what either of them does. */
@@ -43,20 +46,27 @@ export interface Route {
 
 /** Creates a route. By default it accepts no query and is for admins only. */
 export function route<P extends Parameters = Record<never, never>>(options: RouteOptions<P>): Route {
-  const { method, path, access = "admin", docs } = options;
+  const { method, path, access = "admin", maxSeconds, docs } = options;
   const query: Query<Parameters> = options.query ?? noQuery;
-  const hasParameter = path.includes(":");
+  const start = path.indexOf(":");
   return {
     method,
     path,
     access,
+    maxSeconds,
     query,
     docs,
     answer: (request, caller, sent) => {
       // The table that is read is the one of which the handler names the type.
       const values = query.read(request.url) as Values<P>;
-      const segment = hasParameter ? sent.slice(sent.lastIndexOf("/") + 1) : "";
+      const segment = start === -1 ? "" : segmentAt(sent, start);
       return options.handle({ request, caller, query: values, segment });
     },
   };
+}
+
+/** The segment of a path that begins at this offset. */
+export function segmentAt(path: string, start: number): string {
+  const end = path.indexOf("/", start);
+  return end === -1 ? path.slice(start) : path.slice(start, end);
 }

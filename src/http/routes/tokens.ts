@@ -8,14 +8,14 @@ import type { Callers } from "../access/gate.ts";
 import { createTokenDocs, listTokensDocs, revokeTokenDocs } from "../docs/tokens.ts";
 import type { Waiting } from "../limits/waiting.ts";
 import { mediaTypeOf, readBody } from "../request/body.ts";
-import { decodeUtf8 } from "../request/envelope.ts";
+import { decodedSegment, decodeUtf8 } from "../request/envelope.ts";
 import { type Members, sliceMembers } from "../request/members.ts";
 import { DATA_HEADERS, json, jsonText } from "../response/answer.ts";
 import { arrayBody } from "../response/array-body.ts";
 import { type Route, route } from "./route.ts";
 
 const TOKENS_PATH = "/api/tokens";
-const MEMBERS = ["name", "publish", "subscribe", "admin", "monitor", "expires_at"] as const;
+const MEMBERS = ["name", "publish", "subscribe", "consume", "admin", "monitor", "expires_at"] as const;
 /** Tokens that are serialized in one turn of the loop: a few milliseconds if each has 128 long patterns. */
 const TOKENS_A_TURN = 100;
 /** Room for 128 patterns of 256 characters. */
@@ -43,7 +43,7 @@ export function tokenRoutes(tokens: TokenBook, callers: Callers, waiting: Waitin
       path: `${TOKENS_PATH}/:name`,
       access: "admin",
       docs: revokeTokenDocs,
-      handle: ({ caller, segment }) => revoke(tokens, decoded(segment), caller),
+      handle: ({ caller, segment }) => revoke(tokens, decodedSegment(segment), caller),
     }),
   ];
 }
@@ -71,15 +71,6 @@ async function revoke(tokens: TokenBook, name: string, by: Principal): Promise<R
   return new Response(null, { status: 204, headers: DATA_HEADERS });
 }
 
-/** An invalid name is the name of no token. */
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
-}
-
 function parseTokenSpec(text: string): TokenSpec {
   const members = sliceMembers(text, '{"name":…}');
   members.requireOnly(MEMBERS);
@@ -89,13 +80,14 @@ function parseTokenSpec(text: string): TokenSpec {
     name,
     publish: patternsOf(members, "publish"),
     subscribe: patternsOf(members, "subscribe"),
+    consume: patternsOf(members, "consume"),
     isAdmin: switchOf(members, "admin"),
     isMonitor: switchOf(members, "monitor"),
     expiresMs: expiryOf(members),
   };
 }
 
-function patternsOf(members: Members, name: "publish" | "subscribe"): string[] {
+function patternsOf(members: Members, name: "publish" | "subscribe" | "consume"): string[] {
   const value = members.raw(name) === undefined ? [] : members.value(name);
   if (Array.isArray(value) && value.every((one) => typeof one === "string")) return value;
   throw invalid(name, `${name} must be an array of patterns: ["orders.*"]`);

@@ -1,5 +1,6 @@
 import type { Database } from "bun:sqlite";
 import { BusError } from "../../bus/errors.ts";
+import { readConsumers } from "../consumers/consumer-table.ts";
 import { SeriesTable } from "../events/series-table.ts";
 import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
@@ -87,6 +88,9 @@ class Check {
       await this.#attempt("tokens", () => checkTokens(this.#database, this.#damage, meta.tokens));
       await this.#attempt("last entries of nodes", () => {
         readWriters(this.#database, this.#damage, meta.writers);
+      });
+      await this.#attempt("consumers", () => {
+        readConsumers(this.#database, this.#damage, meta.consumers);
       });
       report = await this.#checkHistory(checkedHistory(this.#database, this.#damage, meta));
     });

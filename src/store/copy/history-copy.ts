@@ -11,8 +11,11 @@ const SLICE_MS = 2;
 const CHUNK_ROWS = 64;
 const CHUNK_CHARACTERS = 256 * 1024;
 
-/** Tables of a few rows, copied at once. */
-const SMALL_TABLES = ["meta", "token", "entry_writer"];
+/**
+ * Tables of a few rows, copied at once, as those of one moment. The places of consumers are of events that are copied
+ * later, so they are in the copy.
+ */
+const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer", "consumer_delivery"];
 
 export interface CopyOptions {
   /** Called now and then with how much of the events is done: 0 to 1. */

@@ -9,6 +9,7 @@ const NAMES = [
   "tokens",
   "writers",
   "prune_to",
+  "consumers",
   "stream_place",
   "stream_created_s",
   "stream_created_ns",

@@ -55,15 +55,16 @@ create table idempotency_key (
   checksum    integer not null
 ) strict;
 
--- Who may do what. hash is the SHA-256 of the token's secret, which is kept nowhere. publish and subscribe are JSON
--- arrays of patterns; expires_at is null for a token that stays valid. checksum is that of
--- ["name","hash in hexadecimal","publish","subscribe",admin,monitor,created_at,expires_at].
+-- Who may do what. hash is the SHA-256 of the token's secret, which is kept nowhere. publish, subscribe and consume are
+-- JSON arrays of patterns; expires_at is null for a token that stays valid. checksum is that of
+-- ["name","hash in hexadecimal","publish","subscribe","consume",admin,monitor,created_at,expires_at].
 -- The number `tokens` in meta counts the rows, so that one which is lost does not open the bus to everybody.
 create table token (
   name       text    primary key,
   hash       blob    not null,
   publish    text    not null,
   subscribe  text    not null,
+  consume    text    not null,
   admin      integer not null,
   monitor    integer not null,
   created_at integer not null,
@@ -80,12 +81,48 @@ create table entry_writer (
   checksum integer not null
 ) strict, without rowid;
 
+-- Names under which the server keeps a place. settings is a JSON object. Every event up to place is acknowledged, does
+-- not match, or has a row in consumer_delivery; deliveries counts these rows. last_error is empty if nothing has failed;
+-- gaps counts those that were delivered. checksum is that of the other columns in their order, as a JSON array.
+-- The number `consumers` in meta counts the rows.
+create table consumer (
+  name       text    primary key,
+  settings   text    not null,
+  place      integer not null,
+  paused     integer not null,
+  last_error text    not null,
+  gaps       integer not null,
+  deliveries integer not null,
+  checksum   integer not null
+) strict, without rowid;
+
+-- What is out for long, waits for another attempt, or was given up (dead). event_id is the event, or the first missing
+-- id of a gap that ends before gap_next, which is 0 for an event. lane is the topic if the order is by topic; the events
+-- of that topic after lane_from are due after this one, unless it is 0. attempts counts those that have failed, reason
+-- is why the last one did, and at is when the next one is due, or when the event was given up. checksum is that of the
+-- other columns in their order, as a JSON array.
+create table consumer_delivery (
+  consumer  text    not null,
+  id        integer not null,
+  event_id  integer not null,
+  gap_next  integer not null,
+  lane      text    not null,
+  lane_from integer not null,
+  dead      integer not null,
+  attempts  integer not null,
+  at        integer not null,
+  reason    text    not null,
+  checksum  integer not null,
+  primary key (consumer, id)
+) strict, without rowid;
+
 -- pruned_to, pruned_at: id and time of the newest event ever removed, so that neither comes again.
 -- ends_to: series_end is exact up to this event.
 -- head: an id that was given; the newest one if the file was closed properly.
 -- tokens: how many tokens there are.
 -- writers: how many nodes entry_writer has.
 -- prune_to: events up to this one are to be removed, as a cluster has decided.
+-- consumers: how many consumers there are.
 -- stream_place, stream_created_s, stream_created_ns: the place in the stream of a cluster up to which the history
 -- has it, and when that stream was created (seconds since 1970, and nanoseconds); 0 for none.
 -- checksum is that of "name=value".

@@ -5,13 +5,15 @@ import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 
 /** The columns of {@link TokenRow}. */
-export const TOKEN_COLUMNS = "name, hash, publish, subscribe, admin, monitor, created_at, expires_at, checksum";
+export const TOKEN_COLUMNS =
+  "name, hash, publish, subscribe, consume, admin, monitor, created_at, expires_at, checksum";
 
 export interface TokenRow {
   readonly name: string;
   readonly hash: Uint8Array;
   readonly publish: string;
   readonly subscribe: string;
+  readonly consume: string;
   readonly admin: number;
   readonly monitor: number;
   readonly created_at: number;
@@ -50,7 +52,7 @@ export class TokenTable implements TokenStore {
   constructor({ database, damage, write, expected }: TokenTableOptions) {
     this.#write = write;
     this.#insert = database.prepare(
-      `insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+      `insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
     );
     this.#delete = database.prepare("delete from token where name = ?");
     this.#meta = new Meta(database);
@@ -93,6 +95,7 @@ export class TokenTable implements TokenStore {
       hash: Buffer.from(record.hash, "hex"),
       publish: JSON.stringify(record.publish),
       subscribe: JSON.stringify(record.subscribe),
+      consume: JSON.stringify(record.consume),
       admin: Number(record.isAdmin),
       monitor: Number(record.isMonitor),
       created_at: record.createdMs,
@@ -153,6 +156,7 @@ function recordOf(row: TokenRow): TokenRecord {
     hash: Buffer.from(row.hash).toString("hex"),
     publish: patternsOf(row.publish),
     subscribe: patternsOf(row.subscribe),
+    consume: patternsOf(row.consume),
     isAdmin: row.admin === 1,
     isMonitor: row.monitor === 1,
     createdMs: row.created_at,
@@ -167,7 +171,9 @@ function patternsOf(json: string): string[] {
 }
 
 function checksumOf(row: Omit<TokenRow, "checksum">): number {
-  const { name, hash, publish, subscribe, admin, monitor, created_at, expires_at } = row;
+  const { name, hash, publish, subscribe, consume, admin, monitor, created_at, expires_at } = row;
   const hex = Buffer.from(hash).toString("hex");
-  return Bun.hash.crc32(JSON.stringify([name, hex, publish, subscribe, admin, monitor, created_at, expires_at]));
+  return Bun.hash.crc32(
+    JSON.stringify([name, hex, publish, subscribe, consume, admin, monitor, created_at, expires_at]),
+  );
 }

@@ -7,6 +7,7 @@ import { SpareTime } from "../../../src/http/limits/spare-time.ts";
 import { SubscriberSlots } from "../../../src/http/limits/subscriber-limits.ts";
 import { Waiting } from "../../../src/http/limits/waiting.ts";
 import { Streams } from "../../../src/http/stream/streams.ts";
+import { Takes } from "../../../src/http/stream/takes.ts";
 import type { ErrorCode } from "../../../src/protocol/problem.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { openGate } from "../../helpers/gate.ts";
@@ -29,6 +30,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     bus,
     streams: new Streams(bus, limits, opened.gate),
     senderOf: ({ headers }) => new TrustedProxies([]).senderOf(headers, undefined),
+    takes: new Takes(opened.gate.guests),
     makeCopy: failure,
     service: {
       notReady: () => notReady,

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { TrustedProxies } from "../../../src/http/access/proxies.ts";
@@ -8,7 +8,9 @@ import { SpareTime } from "../../../src/http/limits/spare-time.ts";
 import { SubscriberSlots } from "../../../src/http/limits/subscriber-limits.ts";
 import { Waiting } from "../../../src/http/limits/waiting.ts";
 import { Streams } from "../../../src/http/stream/streams.ts";
+import { Takes } from "../../../src/http/stream/takes.ts";
 import { type ErrorCode, problems } from "../../../src/protocol/problem.ts";
+import { ConsumerBench } from "../../helpers/consumers.ts";
 import { openGate } from "../../helpers/gate.ts";
 import {
   callsOf,
@@ -23,6 +25,7 @@ import {
 import { sharedService, startService } from "../../helpers/service.ts";
 
 const service = sharedService({ maxBody: 1024, maxHistory: 3 });
+const bench = new ConsumerBench();
 let document: OpenApi;
 let calls: DocumentedCall[];
 let schemas: SchemaChecker;
@@ -32,6 +35,8 @@ beforeAll(async () => {
   calls = callsOf(document);
   schemas = new SchemaChecker(document);
 });
+
+afterAll(() => bench[Symbol.asyncDispose]());
 
 describe("the OpenAPI document", () => {
   test("is valid", async () => {
@@ -223,6 +228,8 @@ function routes(): string[] {
       notReady: () => undefined,
     },
     senderOf: ({ headers }) => new TrustedProxies([]).senderOf(headers, undefined),
+    consumers: bench.consumers,
+    takes: new Takes(opened.gate.guests),
     makeCopy: () => Promise.reject(new Error("there is no file to copy")),
     limits,
     version: "",

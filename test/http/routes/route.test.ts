@@ -27,7 +27,7 @@ describe("a route", () => {
         return Response.json([call.caller.name, call.segment, call.query]);
       },
     });
-    const answer = await echo.answer(new Request("http://localhost/echo/x?last=3&tag=a&tag=b"), anybody, "x");
+    const answer = await echo.answer(new Request("http://localhost/echo/x?last=3&tag=a&tag=b"), anybody, "/echo/x");
     expect(await answer.json()).toEqual(["", "x", { last: [3], tag: ["a", "b"] }]);
   });
 
@@ -43,6 +43,7 @@ describe("the table of routes", () => {
     route({ method: "GET", path: "/a", handle }),
     route({ method: "POST", path: "/a", handle }),
     route({ method: "GET", path: "/a/:id", handle }),
+    route({ method: "POST", path: "/a/:id/b", handle }),
   ]);
 
   test.each([
@@ -54,6 +55,8 @@ describe("the table of routes", () => {
     ["GET", "/a/1", "/a/:id"],
     ["POST", "/a/1", undefined],
     ["GET", "/a/1/2", undefined],
+    ["POST", "/a/1/b", "/a/:id/b"],
+    ["POST", "/a//b", undefined],
     ["GET", "/b", undefined],
   ])("finds for %s %s the route %p", (method, path, found) => {
     expect(table.find(method, path)?.path).toBe(found);

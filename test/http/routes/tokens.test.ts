@@ -5,7 +5,7 @@ import { expectOk, expectProblem } from "../../helpers/http.ts";
 import { permissions } from "../../helpers/permissions.ts";
 import { startService, type TestService } from "../../helpers/service.ts";
 
-const root = { name: "root", publish: [], subscribe: ["*"], admin: true, monitor: false };
+const root = { name: "root", publish: [], subscribe: ["*"], consume: [], admin: true, monitor: false };
 
 function ask(service: TestService, method: string, path = "", body?: unknown, secret = ""): Promise<Response> {
   const headers = { Authorization: `Bearer ${secret}` };
@@ -25,6 +25,7 @@ describe("/api/tokens", () => {
       name: "shop",
       publish: ["a.*"],
       subscribe: [],
+      consume: ["billing"],
       admin: false,
       monitor: true,
       expires_at: "2100-01-01T00:00:00.000Z",

@@ -6,6 +6,7 @@ import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { draft, drafts, idsOf, range, startingWith, topicsOf, walk } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
+import { someConsumers } from "../some-consumers.ts";
 
 const FIRST = 21;
 const LAST = 300;
@@ -42,7 +43,7 @@ export class Original {
   readonly #topics: readonly TopicSummary[];
   readonly #repeated: readonly Draft[];
 
-  /** Makes it: stored ends and later events, a floor, keys, a token, large events. */
+  /** Makes it: stored ends and later events, a floor, keys, a token, consumers, large events. */
   static async make(path: string): Promise<Original> {
     const clock = new FakeClock();
     const log = new SqliteEventLog(path, { clock: clock.read, durability: "os" }, { endsInterval: 32 });
@@ -58,12 +59,15 @@ export class Original {
       hash: "00",
       publish: [],
       subscribe: ["*"],
+      consume: [],
       isAdmin: true,
       isMonitor: true,
       createdMs: 1,
       expiresMs: 2,
     });
     log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
+    log.consumers.attach(someConsumers);
+    log.consumers.save();
     await log.prune({ maxHistory: LAST - FIRST + 1 }, clock.nowMs);
     const original = new Original(log, repeated);
     await log.close();

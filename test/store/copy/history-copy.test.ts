@@ -8,6 +8,7 @@ import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, range, topicsOf } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 import { TempFolder } from "../../helpers/temp.ts";
+import { someConsumers } from "../some-consumers.ts";
 
 let folder: TempFolder;
 beforeEach(() => {
@@ -125,12 +126,15 @@ describe("a copy of a history", () => {
       hash: "00",
       publish: [],
       subscribe: ["*"],
+      consume: [],
       isAdmin: true,
       isMonitor: true,
       createdMs: 1,
       expiresMs: 2,
     });
     log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
+    log.consumers.attach(someConsumers);
+    log.consumers.save();
     await log.close();
     const source = openSnapshot(folder.file());
     await copyHistory(source, { floor: 1, head: 100 }, folder.file("copy.db"));

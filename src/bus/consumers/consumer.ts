@@ -1,0 +1,326 @@
+import type { ConsumerInfo, Settled } from "../../protocol/consumer.ts";
+import type { Event } from "../event.ts";
+import type { Interest } from "../interest/interest.ts";
+import type { EventLog } from "../ports.ts";
+import { eventOf } from "./content.ts";
+import type { DeadTasks } from "./dead.ts";
+import { Deliveries, MAX_DEAD } from "./deliveries.ts";
+import type { ConsumerChange, ConsumerRecord } from "./ports.ts";
+import type { Clocks } from "./rows.ts";
+import { type ConsumerSettings, parseSettings, writtenOf } from "./settings.ts";
+import type { Delivery } from "./task.ts";
+
+/** Deliveries that a taker gets before the next one has its turn. */
+const SHARE = 64;
+/** Deliveries in one turn of the loop: a few milliseconds. */
+const MAX_PER_TURN = 1024;
+/** Pages of events counted for one request. */
+const COUNT_PAGES = 20;
+/** `setTimeout` takes no longer times. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Gets deliveries. */
+export interface Taker {
+  /** How many it takes now. */
+  readonly room: number;
+  /** Gives it deliveries, at least one and no more than it has room for. Must not throw. */
+  give(deliveries: readonly Delivery[]): void;
+}
+
+export interface ConsumerOptions {
+  readonly log: EventLog;
+  readonly record: ConsumerRecord;
+  /** Begins the name of every delivery. No two openings may have the same. */
+  readonly run: string;
+  readonly clocks: Clocks;
+  /** The consumer has something to save. */
+  readonly onDirty: () => void;
+  /** The consumer was paused because it could not go on. */
+  readonly onStuck: (reason: string) => void;
+}
+
+/** A name under which the server keeps a place: each event goes to one of its takers, until one acknowledges it. */
+export class Consumer {
+  readonly name: string;
+  /** What it wants to be told of. */
+  interest: Interest;
+  readonly #log: EventLog;
+  readonly #deliveries: Deliveries;
+  readonly #clocks: Clocks;
+  readonly #onDirty: () => void;
+  readonly #onStuck: (reason: string) => void;
+  readonly #takers = new Set<Taker>();
+  #settings: ConsumerSettings;
+  #isPaused: boolean;
+  #lastError: string;
+  #gaps: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerMs = Number.POSITIVE_INFINITY;
+  #isScheduled = false;
+  #isChanged = false;
+  #isClosed = false;
+  #pending: { readonly place: number; readonly gaps: number } | undefined;
+
+  constructor({ log, record, run, clocks, onDirty, onStuck }: ConsumerOptions) {
+    this.name = record.name;
+    this.#log = log;
+    this.#clocks = clocks;
+    this.#onDirty = onDirty;
+    this.#onStuck = onStuck;
+    this.#settings = parseSettings(JSON.parse(record.settings));
+    this.#isPaused = record.isPaused;
+    this.#lastError = record.lastError;
+    this.#gaps = record.gaps;
+    const { place, tasks } = record;
+    this.#deliveries = new Deliveries({ log, settings: this.#settings, place, tasks, run, clocks });
+    this.interest = this.#makeInterest();
+  }
+
+  get settings(): ConsumerSettings {
+    return this.#settings;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  get dead(): DeadTasks {
+    return this.#deliveries.dead;
+  }
+
+  /** An event that it has given up; undefined if it was removed or is damaged. */
+  eventOf(id: number): Event | undefined {
+    return eventOf(this.#log, id);
+  }
+
+  /** Figures that cost nothing to read. `lag` is at least this, if it is not exact. */
+  get figures() {
+    const { inFlight, retrying, lag, isLagExact, dead } = this.#deliveries;
+    return { inFlight, retrying, lag, isLagExact, dead: dead.size };
+  }
+
+  /** Settings and state. Counts some more of the lag; the event loop is free in between. */
+  async info(nextTurn: () => Promise<void>): Promise<ConsumerInfo> {
+    for (let pages = 1; !this.#deliveries.countOn() && pages < COUNT_PAGES; pages++) await nextTurn();
+    const { place, oldestId } = this.#deliveries;
+    const { inFlight, retrying, lag, isLagExact, dead } = this.figures;
+    const oldest = oldestId === undefined ? undefined : eventOf(this.#log, oldestId);
+    return {
+      name: this.name,
+      ...writtenOf(this.#settings),
+      place,
+      lag,
+      lag_is_exact: isLagExact,
+      in_flight: inFlight,
+      retrying,
+      dead,
+      oldest_unacked_at: oldest?.created_at ?? null,
+      paused: this.#isPaused,
+      last_error: this.#lastError === "" ? null : this.#lastError,
+      gaps: this.#gaps + this.#deliveries.gaps,
+    };
+  }
+
+  /** Gives deliveries to the taker, from a later turn of the loop on, as long as it has room. */
+  addTaker(taker: Taker): void {
+    this.#takers.add(taker);
+    this.wake();
+  }
+
+  /** Gives it no more. */
+  removeTaker(taker: Taker): void {
+    this.#takers.delete(taker);
+  }
+
+  /** Hands out at once, if nobody waits, at most `max` deliveries. */
+  take(max: number): Delivery[] {
+    if (this.#isPaused || this.#isClosed) return [];
+    const taken = this.#deliveries.take(Math.min(max, MAX_PER_TURN));
+    this.#schedule();
+    return taken;
+  }
+
+  /** A taker has room again, or there is something to hand out: hands it out in a later turn of the loop. */
+  wake(): void {
+    if (this.#isScheduled || this.#isPaused || this.#isClosed || this.#takers.size === 0) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#handOut();
+    });
+  }
+
+  /** The work is done. */
+  ack(deliveries: readonly string[]): Settled {
+    return this.#settled(this.#deliveries.ack(deliveries));
+  }
+
+  /** Takes back what was out for too long; happens by itself when it is due. */
+  expire(): void {
+    this.#deliveries.expire();
+    this.#noteFailures();
+  }
+
+  /** The attempt failed; the next one follows after `delayMs`, or by the schedule if that is undefined. */
+  nack(deliveries: readonly string[], reason: string, delayMs?: number): Settled {
+    return this.#settled(this.#deliveries.nack(deliveries, reason, delayMs));
+  }
+
+  /** The work goes on: each may be out for another `ack_timeout` from now. */
+  extend(deliveries: readonly string[]): Settled {
+    const settled = this.#deliveries.extend(deliveries);
+    this.#schedule();
+    return settled;
+  }
+
+  /** Hands out nothing until `resume`. What is out can still be acknowledged. */
+  pause(reason = ""): void {
+    this.#isPaused = true;
+    if (reason !== "") this.#lastError = reason;
+    this.#change();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#change();
+    this.wake();
+  }
+
+  /** Continues after the id `position`; what is out is taken back. */
+  seek(position: number): void {
+    this.#deliveries.moveTo(position);
+    this.#change();
+    this.wake();
+  }
+
+  /** Changes the settings; keeps its place. */
+  set(settings: ConsumerSettings): void {
+    this.#settings = settings;
+    this.#deliveries.change(settings);
+    this.interest = this.#makeInterest();
+    this.#change();
+    this.wake();
+  }
+
+  retryDead(ids: ReadonlySet<number> | undefined): number {
+    const count = this.#deliveries.retryDead(ids);
+    this.#change();
+    this.wake();
+    return count;
+  }
+
+  removeDead(ids: ReadonlySet<number> | undefined): number {
+    const count = this.#deliveries.removeDead(ids);
+    this.#change();
+    return count;
+  }
+
+  /** Whether there is something to save besides a place that only passes what does not match. */
+  get isDirty(): boolean {
+    return this.#isChanged || this.#deliveries.isDirty;
+  }
+
+  /** Whether the place differs from the one that was saved last. */
+  get hasMoved(): boolean {
+    return this.#deliveries.place !== this.#deliveries.savedPlace;
+  }
+
+  /** What has changed since the last call of `saved`. */
+  changes(): ConsumerChange {
+    const { name } = this;
+    const { place, put, removed } = this.#deliveries.changes();
+    const gaps = this.#gaps + this.#deliveries.gaps;
+    this.#pending = { place, gaps };
+    const settings = JSON.stringify(writtenOf(this.#settings));
+    const state = { name, settings, place, isPaused: this.#isPaused, lastError: this.#lastError, gaps };
+    return { name, state, put, removed };
+  }
+
+  saved(): void {
+    if (this.#pending === undefined) return;
+    this.#deliveries.saved(this.#pending.place);
+    this.#pending = undefined;
+    this.#isChanged = false;
+  }
+
+  /** Hands out nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#takers.clear();
+  }
+
+  #makeInterest(): Interest {
+    return {
+      topics: this.#settings.topics,
+      deliver: ({ id }) => this.#deliveries.published(id),
+      endBatch: () => this.wake(),
+    };
+  }
+
+  #handOut(): void {
+    if (this.#isPaused || this.#isClosed) return;
+    this.expire();
+    for (let left = MAX_PER_TURN; left > 0; ) {
+      const taker = this.#nextTaker();
+      const given = taker === undefined ? [] : this.#deliveries.take(Math.min(taker.room, SHARE, left));
+      if (taker === undefined || given.length === 0) break;
+      left -= given.length;
+      taker.give(given);
+    }
+    if (this.#nextTaker() !== undefined && this.#deliveries.isUnfinished) this.wake();
+    this.#schedule();
+  }
+
+  /** The one with room that waits longest; it goes to the end of the row. */
+  #nextTaker(): Taker | undefined {
+    for (const taker of this.#takers) {
+      if (taker.room <= 0) continue;
+      this.#takers.delete(taker);
+      this.#takers.add(taker);
+      return taker;
+    }
+    return undefined;
+  }
+
+  #settled(settled: Settled): Settled {
+    this.#noteFailures();
+    if (this.isDirty) this.#onDirty();
+    this.#schedule();
+    this.wake();
+    return settled;
+  }
+
+  #noteFailures(): void {
+    const { lastReason, dead } = this.#deliveries;
+    if (lastReason !== "") this.#lastError = lastReason;
+    this.#deliveries.lastReason = "";
+    if (this.isDirty) this.#onDirty();
+    if (dead.size < MAX_DEAD || this.#isPaused) return;
+    const reason = `${MAX_DEAD} events were given up: retry or delete them, then resume`;
+    this.pause(reason);
+    this.#onStuck(reason);
+  }
+
+  #change(): void {
+    this.#isChanged = true;
+    this.#schedule();
+  }
+
+  /** Looks again when the next delivery is due, or must be taken back. */
+  #schedule(): void {
+    const { nextDueMs } = this.#deliveries;
+    if (nextDueMs === undefined || this.#isClosed || nextDueMs >= this.#timerMs) return;
+    clearTimeout(this.#timer);
+    this.#timerMs = nextDueMs;
+    const inMs = Math.max(1, Math.ceil(nextDueMs - this.#clocks.monotonic()));
+    this.#timer = setTimeout(() => this.#lookAgain(), Math.min(inMs, MAX_TIMER_MS));
+  }
+
+  #lookAgain(): void {
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    this.expire();
+    this.wake();
+    this.#schedule();
+  }
+}

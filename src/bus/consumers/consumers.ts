@@ -1,0 +1,302 @@
+import type { ConsumerInfo } from "../../protocol/consumer.ts";
+import { BusError } from "../errors.ts";
+import type { Interest } from "../interest/interest.ts";
+import type { EventLog } from "../ports.ts";
+import { parseSince } from "../start.ts";
+import { StartSearch } from "../start-search.ts";
+import { Consumer } from "./consumer.ts";
+import type { ChangeSource, ConsumerChange, ConsumerRecord, ConsumerStore } from "./ports.ts";
+import type { Clocks } from "./rows.ts";
+import { parseSettings, type WrittenSettings, writtenOf } from "./settings.ts";
+
+/** Each costs some kilobytes, and a match for every event that it may want. */
+const MAX_CONSUMERS = 10_000;
+/** A commit of events saves what was acknowledged only after this time: more often would cost more than it spares. */
+const SAVE_INTERVAL_MS = 50;
+/** What was acknowledged is saved within this time even if nothing is published: a crash repeats no more than that. */
+const SAVE_WITHIN_MS = 200;
+/** How often places are saved that only pass events that do not match. */
+const SWEEP_MS = 30_000;
+const NAME = /^[a-z\d][\w.-]{0,63}$/i;
+
+/** A consumer that was set up or changed, and by whom: the name of the principal, empty while the bus is open. */
+export interface ConsumerEvent {
+  readonly kind: "created" | "changed" | "deleted" | "paused" | "resumed" | "moved" | "stuck";
+  readonly name: string;
+  readonly by: string;
+  readonly reason?: string;
+}
+
+export interface ConsumersOptions {
+  readonly log: EventLog;
+  readonly store: ConsumerStore;
+  readonly interests: { add(interest: Interest): void; remove(interest: Interest): void };
+  readonly clocks: Clocks;
+  /** Returns a short text that it has never returned before, in any process. */
+  readonly makeRun: () => string;
+  /** Resolves in a later turn of the event loop. */
+  readonly nextTurn: () => Promise<void>;
+  readonly onChange?: (event: ConsumerEvent) => void;
+}
+
+/** All consumers of a history, by name. */
+export class Consumers implements ChangeSource {
+  readonly #options: ConsumersOptions;
+  readonly #byName = new Map<string, Consumer>();
+  readonly #dirty = new Set<Consumer>();
+  readonly #deleted = new Set<string>();
+  readonly #sweep: ReturnType<typeof setInterval>;
+  #saving: ReturnType<typeof setTimeout> | undefined;
+  #lastSaveMs = Number.NEGATIVE_INFINITY;
+  #isForced = false;
+  #isClosed = false;
+  /** What `changes` returned last. */
+  #pending: { readonly consumers: readonly Consumer[]; readonly deleted: readonly string[] } | undefined;
+
+  constructor(options: ConsumersOptions) {
+    this.#options = options;
+    for (const record of options.store.all()) this.#open(record);
+    options.store.attach(this);
+    this.#sweep = setInterval(() => this.#saveIdle(), SWEEP_MS);
+  }
+
+  /** By name. */
+  all(): Consumer[] {
+    return [...this.#byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Throws `not_found`. */
+  get(name: string): Consumer {
+    const consumer = this.#byName.get(name);
+    if (consumer) return consumer;
+    throw new BusError("not_found", "there is no consumer with this name: create it with PUT /api/consumers/{name}");
+  }
+
+  /** Settings and state of a consumer. */
+  info(consumer: Consumer): Promise<ConsumerInfo> {
+    return consumer.info(this.#options.nextTurn);
+  }
+
+  /**
+   * Creates the consumer, or changes its settings; it keeps its place, and `since` counts only for a new one. Resolves
+   * once that is on the disk, with whether it is new. Rejects with `parameter_invalid`, `pattern_invalid`, or what the
+   * store rejects with.
+   */
+  async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<boolean> {
+    this.#requireOpen();
+    const settings = parseSettings(written);
+    const position = this.#positionOf(since ?? "now");
+    const known = this.#byName.get(name);
+    if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position);
+    else this.#change(known, () => known.set(settings));
+    this.#report(known ? "changed" : "created", name, by);
+    return known === undefined;
+  }
+
+  /** Deletes the consumer and what it has given up. Rejects with `not_found`, or what the store rejects with. */
+  async delete(name: string, by = ""): Promise<void> {
+    const consumer = this.get(name);
+    this.#deleted.add(name);
+    try {
+      this.#save();
+    } catch (error) {
+      this.#deleted.delete(name);
+      throw error;
+    }
+    this.#drop(consumer);
+    this.#report("deleted", name, by);
+  }
+
+  async pause(name: string, by = ""): Promise<void> {
+    const consumer = this.get(name);
+    this.#change(consumer, () => consumer.pause());
+    this.#report("paused", name, by);
+  }
+
+  async resume(name: string, by = ""): Promise<void> {
+    const consumer = this.get(name);
+    this.#change(consumer, () => consumer.resume());
+    this.#report("resumed", name, by);
+  }
+
+  /** Continues at another place, as a subscriber would start with this `since`. */
+  async seek(name: string, since: unknown, by = ""): Promise<void> {
+    const consumer = this.get(name);
+    const position = this.#positionOf(since);
+    this.#change(consumer, () => consumer.seek(position));
+    this.#report("moved", name, by);
+  }
+
+  /** Tries what was given up again, with all attempts: these ids, or all. Resolves with how many. */
+  async retryDead(name: string, ids: ReadonlySet<number> | undefined): Promise<number> {
+    const consumer = this.get(name);
+    return this.#change(consumer, () => consumer.retryDead(ids));
+  }
+
+  /** Forgets what was given up: these ids, or all. Resolves with how many. */
+  async removeDead(name: string, ids: ReadonlySet<number> | undefined): Promise<number> {
+    const consumer = this.get(name);
+    return this.#change(consumer, () => consumer.removeDead(ids));
+  }
+
+  changes(): readonly ConsumerChange[] {
+    const isDue = this.#isForced || this.#options.clocks.monotonic() - this.#lastSaveMs >= SAVE_INTERVAL_MS;
+    if (!isDue || this.#dirty.size + this.#deleted.size === 0) return [];
+    const deleted = [...this.#deleted];
+    const consumers = [...this.#dirty].filter(({ name }) => !this.#deleted.has(name));
+    this.#pending = { consumers, deleted };
+    return [
+      ...deleted.map((name) => ({ name, state: undefined, put: [], removed: [] })),
+      ...consumers.map((consumer) => consumer.changes()),
+    ];
+  }
+
+  saved(): void {
+    if (this.#pending === undefined) return;
+    for (const consumer of this.#pending.consumers) {
+      consumer.saved();
+      this.#dirty.delete(consumer);
+    }
+    for (const name of this.#pending.deleted) this.#deleted.delete(name);
+    this.#pending = undefined;
+    this.#lastSaveMs = this.#options.clocks.monotonic();
+  }
+
+  /** Hands out nothing more, and saves every place. May be called twice. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    clearTimeout(this.#saving);
+    for (const consumer of this.#byName.values()) {
+      consumer.close();
+      this.#dirty.add(consumer);
+    }
+    this.#trySave();
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down");
+  }
+
+  #create(name: string, settings: string, place: number): void {
+    if (!NAME.test(name)) {
+      throw new BusError(
+        "parameter_invalid",
+        "a consumer's name must be 1 to 64 letters, digits, dots, - and _, and begin with a letter or a digit",
+        { members: { parameter: "name" } },
+      );
+    }
+    if (this.#byName.size >= MAX_CONSUMERS) {
+      throw new BusError("parameter_invalid", `there may be at most ${MAX_CONSUMERS} consumers: delete one first`, {
+        members: { parameter: "name", limit: MAX_CONSUMERS },
+      });
+    }
+    const state = { name, settings, place, isPaused: false, lastError: "", gaps: 0 };
+    const consumer = this.#open({ ...state, tasks: [] });
+    try {
+      this.#change(consumer, () => {});
+    } catch (error) {
+      this.#drop(consumer);
+      throw error;
+    }
+  }
+
+  #open(record: ConsumerRecord): Consumer {
+    const { log, clocks, makeRun, interests } = this.#options;
+    const consumer: Consumer = new Consumer({
+      log,
+      record,
+      run: makeRun(),
+      clocks,
+      onDirty: () => this.#markDirty(consumer),
+      onStuck: (reason) => this.#report("stuck", consumer.name, "", reason),
+    });
+    this.#byName.set(consumer.name, consumer);
+    interests.add(consumer.interest);
+    return consumer;
+  }
+
+  #drop(consumer: Consumer): void {
+    consumer.close();
+    this.#options.interests.remove(consumer.interest);
+    this.#byName.delete(consumer.name);
+    this.#dirty.delete(consumer);
+  }
+
+  /** Does the work and saves it. If that fails, the work is saved later all the same. */
+  #change<T>(consumer: Consumer, work: () => T): T {
+    this.#requireOpen();
+    const { interests } = this.#options;
+    const { interest } = consumer;
+    const result = work();
+    if (consumer.interest !== interest) {
+      interests.remove(interest);
+      interests.add(consumer.interest);
+    }
+    this.#dirty.add(consumer);
+    this.#save();
+    return result;
+  }
+
+  #markDirty(consumer: Consumer): void {
+    if (this.#isClosed) return;
+    this.#dirty.add(consumer);
+    this.#saving ??= setTimeout(() => {
+      this.#saving = undefined;
+      if (this.#dirty.size > 0) this.#trySave();
+    }, SAVE_WITHIN_MS);
+  }
+
+  #saveIdle(): void {
+    for (const consumer of this.#byName.values()) if (consumer.hasMoved) this.#dirty.add(consumer);
+    if (this.#dirty.size > 0) this.#trySave();
+  }
+
+  /** A failure is reported by the health of the store, and everything is saved with the next commit that succeeds. */
+  #trySave(): void {
+    try {
+      this.#save();
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  #save(): void {
+    this.#isForced = true;
+    try {
+      this.#options.store.save();
+    } finally {
+      this.#isForced = false;
+    }
+  }
+
+  #positionOf(since: unknown): number {
+    const { log, clocks } = this.#options;
+    const text = typeof since === "number" ? String(since) : since;
+    const start = typeof text === "string" ? parsed(text) : undefined;
+    if (start === undefined || (start.kind === "after" && start.id > log.head)) {
+      throw invalidSince("must be the id of an event, a time, a duration such as 10m, all, or now");
+    }
+    const search = new StartSearch(log, { topics: EVERYTHING, start }, clocks.wall());
+    return search.position ?? log.head;
+  }
+
+  #report(kind: ConsumerEvent["kind"], name: string, by: string, reason?: string): void {
+    this.#options.onChange?.({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
+  }
+}
+
+const EVERYTHING = { matches: () => true, ranges: [{ prefix: "", isWhole: false }] };
+
+function parsed(text: string) {
+  try {
+    return parseSince(text);
+  } catch (error) {
+    throw error instanceof BusError ? invalidSince(error.message) : error;
+  }
+}
+
+function invalidSince(what: string): BusError {
+  return new BusError("parameter_invalid", `since ${what}`, { members: { parameter: "since" } });
+}

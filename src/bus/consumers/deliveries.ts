@@ -1,0 +1,412 @@
+import type { Settled } from "../../protocol/consumer.ts";
+import type { Item } from "../cursor.ts";
+import type { EventLog } from "../ports.ts";
+import { contentOf } from "./content.ts";
+import { DeadTasks } from "./dead.ts";
+import { DueQueue } from "./due-queue.ts";
+import { Feed } from "./feed.ts";
+import { InFlight } from "./in-flight.ts";
+import { Lanes } from "./lanes.ts";
+import type { TaskRecord } from "./ports.ts";
+import { type Clocks, Rows } from "./rows.ts";
+import { type ConsumerSettings, retryDelayMs } from "./settings.ts";
+import { type Delivery, makeTask, type Task } from "./task.ts";
+
+/** Events passed in one call because their lanes are busy; then other work gets a turn. */
+const MAX_PASSED = 2000;
+/** Of these steps, one read takes this many. */
+const READ_STEPS = 100;
+/** Tasks that are out or wait for another attempt. With more, nothing new is begun. */
+const MAX_OPEN = 200_000;
+/** Events that were given up. With more, the consumer is paused: none is ever dropped to make room. */
+export const MAX_DEAD = 100_000;
+/**
+ * A delivery that is out while this many more than `max_in_flight` are settled gets a row, so that a crash does not
+ * repeat all of these.
+ */
+const MAX_REPEATED = 1000;
+/** Characters of JSON after which a call hands out no more: takers hold all of it at once. */
+const MAX_TAKEN_CHARACTERS = 1024 * 1024;
+/** Characters of a reason that are kept. */
+const MAX_REASON_CHARACTERS = 500;
+
+export interface DeliveriesOptions {
+  readonly log: EventLog;
+  readonly settings: ConsumerSettings;
+  /** Everything up to this id is settled, or among `tasks`. */
+  readonly place: number;
+  readonly tasks: readonly TaskRecord[];
+  /** Begins the name of every delivery. No two openings may have the same. */
+  readonly run: string;
+  readonly clocks: Clocks;
+}
+
+/** What a save writes. */
+export interface Changes {
+  readonly place: number;
+  readonly put: readonly TaskRecord[];
+  readonly removed: readonly number[];
+}
+
+/**
+ * The deliveries of one consumer: a cursor over the history, and what it has passed that is not settled.
+ *
+ * What holds: every matching event after the place at which it was opened is handed out, one taker at a time, again
+ * and again until it is acknowledged or given up. With `order` `topic` or `all`, an event is handed out only after the
+ * ones before it, of its topic or of all topics, are settled. No more than `max_in_flight` are out.
+ */
+export class Deliveries {
+  readonly #log: EventLog;
+  readonly #clocks: Clocks;
+  readonly #lanes: Lanes;
+  /** Ids after the place that have a row: the cursor passes over them. */
+  #known = new Set<number>();
+  /** What was given up. */
+  readonly dead = new DeadTasks();
+  readonly #rows: Rows;
+  /** Out or waiting, in any order. */
+  readonly #open = new Set<Task>();
+  readonly #out: InFlight;
+  readonly #waiting = new DueQueue();
+  /** Due now, before the cursor moves on. */
+  #ready: Task[] = [];
+  /** Settled tasks whose lane is still looking for its next event. Until then they are not forgotten. */
+  #ending: Task[] = [];
+  #settings: ConsumerSettings;
+  #feed: Feed;
+  #savedPlace: number;
+  #settled = 0;
+  #isDirty = false;
+  #isUnfinished = false;
+  /** Gaps handed out for the first time. */
+  gaps = 0;
+  /** Why the last attempt failed. */
+  lastReason = "";
+
+  constructor({ log, settings, place, tasks, run, clocks }: DeliveriesOptions) {
+    this.#log = log;
+    this.#settings = settings;
+    this.#out = new InFlight(run);
+    this.#clocks = clocks;
+    this.#rows = new Rows(clocks);
+    this.#lanes = new Lanes(log);
+    this.#feed = new Feed(log, settings.topics, place);
+    this.#savedPlace = place;
+    for (const record of inLoadOrder(tasks)) this.#load(record);
+  }
+
+  get inFlight(): number {
+    return this.#out.size;
+  }
+
+  get retrying(): number {
+    return this.#open.size - this.#out.size - this.#ending.length;
+  }
+
+  /** Matching events that are neither settled nor given up. At least this many until `isLagExact`. */
+  get lag(): number {
+    return this.#open.size - this.#ending.length + this.#feed.unread.count;
+  }
+
+  get isLagExact(): boolean {
+    return this.#feed.unread.isExact;
+  }
+
+  /** Counts some more of the lag; returns whether it is exact now. */
+  countOn(): boolean {
+    return this.#feed.unread.countOn();
+  }
+
+  /** Everything up to this id is settled, or has a row once it is saved. */
+  get place(): number {
+    let first = this.#feed.passedTo + 1;
+    for (const task of this.#open) if (task.row === 0 && task.id < first) first = task.id;
+    return Math.max(first - 1, this.#savedPlace);
+  }
+
+  /** The place as it was saved last. */
+  get savedPlace(): number {
+    return this.#savedPlace;
+  }
+
+  /** The first id that is not settled; undefined if there is none. */
+  get oldestId(): number | undefined {
+    let oldest: number | undefined;
+    for (const { id } of this.#open) if (oldest === undefined || id < oldest) oldest = id;
+    return oldest;
+  }
+
+  /** Whether there is something to save. */
+  get isDirty(): boolean {
+    return this.#isDirty || this.#rows.isDirty;
+  }
+
+  /** Whether `take` stopped although there may be more, so that other work gets a turn. */
+  get isUnfinished(): boolean {
+    return this.#isUnfinished || this.#ending.length > 0;
+  }
+
+  /**
+   * When something is due next, in milliseconds of the monotonic clock; undefined if nothing is. What is due already
+   * waits for a taker only.
+   */
+  get nextDueMs(): number | undefined {
+    const { firstMs = Number.POSITIVE_INFINITY } = this.#out;
+    const { nextMs = 0 } = this.#waiting;
+    const retryMs = nextMs > this.#nowMs ? nextMs : Number.POSITIVE_INFINITY;
+    const dueMs = Math.min(firstMs + this.#settings.ackTimeoutMs, retryMs);
+    return dueMs === Number.POSITIVE_INFINITY ? undefined : dueMs;
+  }
+
+  /** A matching event was published. */
+  published(id: number): void {
+    this.#feed.published(id);
+  }
+
+  /** Hands out at most `max` deliveries, fewer if they are large; none if nothing is due. */
+  take(max: number): Delivery[] {
+    const taken: Delivery[] = [];
+    let characters = 0;
+    this.#isUnfinished = false;
+    while (taken.length < max && characters < MAX_TAKEN_CHARACTERS && this.#out.size < this.#settings.maxInFlight) {
+      const task = this.#next();
+      if (task === undefined) break;
+      const delivery = this.#handOut(task);
+      characters += delivery.event?.json.length ?? 0;
+      taken.push(delivery);
+    }
+    return taken;
+  }
+
+  /** Takes back the deliveries that were out for too long. */
+  expire(): void {
+    const expired = this.#out.takeUntil(this.#nowMs - this.#settings.ackTimeoutMs);
+    for (const task of expired) this.#fail(task, "it was not acknowledged in time", undefined);
+  }
+
+  /** The work is done. */
+  ack(deliveries: readonly string[]): Settled {
+    return this.#out.each(deliveries, (task) => this.#settle(task));
+  }
+
+  /** The attempt failed; the next one follows after `delayMs`, or by the schedule if that is undefined. */
+  nack(deliveries: readonly string[], reason: string, delayMs: number | undefined): Settled {
+    return this.#out.each(deliveries, (task) => this.#fail(task, reason, delayMs));
+  }
+
+  /** The work goes on: each may be out for another `ack_timeout` from now. */
+  extend(deliveries: readonly string[]): Settled {
+    return this.#out.each(deliveries, (task) => this.#out.extend(task, this.#nowMs));
+  }
+
+  /** Continues after the id `position`, and forgets what is out or waits. What was given up stays given up. */
+  moveTo(position: number): void {
+    for (const task of this.#open) this.#rows.drop(task);
+    this.#open.clear();
+    this.#out.clear();
+    this.#waiting.clear();
+    this.#lanes.clear();
+    this.#ready = [];
+    this.#ending = [];
+    this.#known = new Set(this.dead.page(position, MAX_DEAD).map(({ id }) => id));
+    this.#feed = new Feed(this.#log, this.#settings.topics, position);
+    this.#savedPlace = position;
+    this.#isDirty = true;
+  }
+
+  /**
+   * Changes the settings. Another pattern or order continues after the last id before everything that is not settled,
+   * so what was settled after that is delivered again.
+   */
+  change(settings: ConsumerSettings): void {
+    const { topics, order } = this.#settings;
+    const isAnother = topics.key !== settings.topics.key || order !== settings.order;
+    const position = Math.min(this.place, (this.oldestId ?? Number.POSITIVE_INFINITY) - 1);
+    this.#settings = settings;
+    if (isAnother) this.moveTo(position);
+    this.#isDirty = true;
+  }
+
+  /** Tries these again, or all of them, with all attempts; returns how many. */
+  retryDead(ids: ReadonlySet<number> | undefined): number {
+    const tasks = this.dead.take(ids);
+    for (const { deadAtMs: _, ...task } of tasks) {
+      const lane = this.#settings.order === "topic" ? task.lane : "";
+      const again = makeTask({ ...task, lane, laneFrom: 0, attempts: 0, atMs: this.#nowMs });
+      this.#open.add(again);
+      this.#rows.put(again);
+      if (lane === "" || !this.#lanes.queue(again, this.#feed.passedTo)) this.#ready.push(again);
+    }
+    return tasks.length;
+  }
+
+  /** Forgets these, or all of them; returns how many. */
+  removeDead(ids: ReadonlySet<number> | undefined): number {
+    const tasks = this.dead.take(ids);
+    for (const task of tasks) this.#rows.drop(task);
+    return tasks.length;
+  }
+
+  /** What has changed since the last call of `saved`. */
+  changes(): Changes {
+    for (const task of this.#open) if (task.row === 0 && this.#needsRow(task)) this.#rows.put(task);
+    return { place: this.place, ...this.#rows.changes() };
+  }
+
+  /** What `changes` returned last, with this place, survives a crash. */
+  saved(place: number): void {
+    this.#savedPlace = place;
+    this.#rows.saved();
+    this.#isDirty = false;
+  }
+
+  get #nowMs(): number {
+    return this.#clocks.monotonic();
+  }
+
+  #load(record: TaskRecord): void {
+    const { isDead, ...rest } = record;
+    const atMs = Math.max(0, record.atMs - this.#clocks.wall()) + this.#nowMs;
+    const lane = this.#settings.order === "topic" ? record.lane : "";
+    const task = makeTask({ ...rest, lane, atMs });
+    this.#rows.loaded(record);
+    if (record.id > this.#feed.passedTo) this.#known.add(record.id);
+    if (isDead) {
+      this.dead.add({ ...task, deadAtMs: record.atMs });
+      return;
+    }
+    const isBusy = lane !== "" && this.#lanes.has(lane);
+    if (isBusy && task.laneFrom > 0) {
+      // The head of its lane comes before it, and leads to it.
+      this.#rows.drop(task);
+      return;
+    }
+    this.#open.add(task);
+    if (isBusy) this.#lanes.queue(task, task.id);
+    else {
+      if (lane !== "") this.#lanes.open(lane, task.laneFrom === 0 ? task.id : task.laneFrom, task.laneFrom > 0);
+      this.#waiting.push(task);
+    }
+  }
+
+  #next(): Task | undefined {
+    if (this.#settings.order === "all" && this.#out.size > 0) return undefined;
+    const due = this.#waiting.popDue(this.#nowMs) ?? this.#ready.shift();
+    if (due !== undefined) return due;
+    if (this.#ending.length > 0) this.#searchOn();
+    return this.#ready.shift() ?? this.#advance();
+  }
+
+  /** The next event or gap after the cursor; undefined if nothing may be begun now. */
+  #advance(): Task | undefined {
+    if (this.#open.size >= MAX_OPEN || (this.#settings.order === "all" && this.#open.size > 0)) return undefined;
+    for (let passed = 0; passed < MAX_PASSED; passed++) {
+      const item = this.#feed.next();
+      if (item === "end") return undefined;
+      if (item === "later") passed += READ_STEPS;
+      else {
+        const task = this.#begin(item);
+        if (task) return task;
+      }
+    }
+    this.#isUnfinished = true;
+    return undefined;
+  }
+
+  /** Undefined if the event must wait for its lane. */
+  #begin(item: Item): Task | undefined {
+    if ("type" in item) {
+      if (item.type !== "gap") return undefined;
+      const { after, next } = item;
+      return this.#opened(makeTask({ id: after + 1, gap: { after, next } }));
+    }
+    if (this.#known.delete(item.id)) return undefined;
+    const isLaned = this.#settings.order === "topic";
+    if (isLaned && this.#lanes.has(item.topic)) {
+      this.#feed.unread.passed(item.id);
+      this.#lanes.park(item);
+      return undefined;
+    }
+    this.#feed.unread.begun(item.id);
+    if (isLaned) this.#lanes.open(item.topic, item.id, false);
+    const place = isLaned ? { lane: item.topic, laneFrom: item.id } : {};
+    return this.#opened(makeTask({ id: item.id, ...place, event: item }));
+  }
+
+  #opened(task: Task): Task {
+    this.#open.add(task);
+    return task;
+  }
+
+  #handOut(task: Task): Delivery {
+    const delivery = this.#out.add(task, this.#nowMs);
+    task.settledBefore = this.#settled;
+    const attempt = task.attempts + 1;
+    const content = contentOf(this.#log, task);
+    if ("gap" in content && attempt === 1) this.gaps++;
+    task.event = undefined;
+    return { delivery, attempt, ...content };
+  }
+
+  #settle(task: Task): void {
+    this.#settled++;
+    this.#isDirty = true;
+    this.#end(task);
+  }
+
+  #fail(task: Task, reason: string, delayMs: number | undefined): void {
+    task.attempts++;
+    task.reason = reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
+    task.delivery = "";
+    this.lastReason = task.reason;
+    this.#isDirty = true;
+    this.#rows.put(task);
+    if (task.attempts >= this.#settings.maxAttempts) this.#giveUp(task);
+    else {
+      task.atMs = this.#nowMs + (delayMs ?? retryDelayMs(this.#settings, task.attempts));
+      this.#waiting.push(task);
+    }
+  }
+
+  #giveUp(task: Task): void {
+    const dead = { ...task, deadAtMs: this.#clocks.wall() };
+    this.#rows.put(dead);
+    this.dead.add(dead);
+    // Its row leads nowhere: until the next one of the lane is found, another task stands for it.
+    task.row = 0;
+    this.#settled++;
+    this.#end(task);
+  }
+
+  /** The next event of its lane is due, if there is one. */
+  #end(task: Task): void {
+    const next = task.lane === "" ? "end" : this.#lanes.next(task.lane, this.#feed.passedTo);
+    if (next === "later") {
+      this.#ending.push(task);
+      return;
+    }
+    this.#open.delete(task);
+    this.#rows.drop(task);
+    if (next === "end") return;
+    if (next.row === 0 && next.gap === undefined) this.#feed.unread.begun(next.id);
+    this.#open.add(next);
+    this.#ready.push(next);
+  }
+
+  #searchOn(): void {
+    const ending = this.#ending;
+    this.#ending = [];
+    for (const task of ending) this.#end(task);
+  }
+
+  #needsRow({ id, delivery, settledBefore }: Task): boolean {
+    if (id <= this.#savedPlace) return true;
+    return delivery !== "" && this.#settled - settledBefore > this.#settings.maxInFlight + MAX_REPEATED;
+  }
+}
+
+/** The heads of lanes first, the earliest of a lane before the others. */
+function inLoadOrder(tasks: readonly TaskRecord[]): TaskRecord[] {
+  const key = ({ laneFrom }: TaskRecord) => (laneFrom === 0 ? Number.POSITIVE_INFINITY : laneFrom);
+  return [...tasks].sort((a, b) => (key(a) === key(b) ? a.row - b.row : key(a) - key(b)));
+}

@@ -1,0 +1,56 @@
+import type { DeliveredGap } from "../../protocol/consumer.ts";
+import type { Event } from "../event.ts";
+
+/** One event, or one gap, that is not settled: it is out, waits for another attempt, or was given up. */
+export interface Task {
+  /** The id of the event; the first missing id of a gap. */
+  readonly id: number;
+  /** If it is a gap, which one. */
+  readonly gap: DeliveredGap | undefined;
+  /** The topic of the event, if the order is by topic; otherwise empty. */
+  readonly lane: string;
+  /** The events of its lane after this id are due only after it; 0 if it has none. */
+  laneFrom: number;
+  /** Attempts that have failed. */
+  attempts: number;
+  /** When it was handed out, or is due, in milliseconds of the monotonic clock. */
+  atMs: number;
+  /** Why the last attempt failed. */
+  reason: string;
+  /** The attempt that is out; empty if none is. */
+  delivery: string;
+  /** Number of its row in the store; 0 if it has none. */
+  row: number;
+  /** How many tasks were settled when it was handed out. */
+  settledBefore: number;
+  /** Kept only until the first attempt. */
+  event: Event | undefined;
+}
+
+/** What is given to a taker: one attempt. */
+export type Delivery = { readonly delivery: string; readonly attempt: number } & (
+  | { readonly event: Event; readonly gap?: undefined }
+  | { readonly gap: DeliveredGap; readonly event?: undefined }
+);
+
+/** An event that was given up. */
+export interface DeadTask extends Task {
+  /** Milliseconds since 1970. */
+  readonly deadAtMs: number;
+}
+
+export function makeTask(task: Pick<Task, "id"> & Partial<Task>): Task {
+  return {
+    gap: undefined,
+    lane: "",
+    laneFrom: 0,
+    attempts: 0,
+    atMs: 0,
+    reason: "",
+    delivery: "",
+    row: 0,
+    settledBefore: 0,
+    event: undefined,
+    ...task,
+  };
+}

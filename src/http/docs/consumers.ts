@@ -1,0 +1,291 @@
+import type { ConsumerInfo, ConsumerSettings, DeadEvent, DeliveryMessage, Settled } from "../../protocol/consumer.ts";
+import { orderEvent } from "./examples.ts";
+import { type Content, content, contentOfMany, type Parameters, type Responses, schemaRef } from "./openapi.ts";
+import type { RouteDocs } from "./route.ts";
+
+export const billingSettings: ConsumerSettings & { since: string } = {
+  pattern: ["orders.*"],
+  since: "now",
+  order: "topic",
+  ack_timeout: "30s",
+  max_attempts: 10,
+  retry: ["1s", "10s", "1m", "10m"],
+  max_in_flight: 1000,
+};
+const { since: _, ...settings } = billingSettings;
+export const billing: ConsumerInfo = {
+  name: "billing",
+  ...settings,
+  place: 41,
+  lag: 3,
+  lag_is_exact: true,
+  in_flight: 2,
+  retrying: 1,
+  dead: 0,
+  oldest_unacked_at: "2026-11-23T14:30:00.123Z",
+  paused: false,
+  last_error: "the payment service is down",
+  gaps: 0,
+};
+
+/** The name in the path. */
+const consumerName: Parameters = [
+  {
+    name: "name",
+    in: "path",
+    required: true,
+    description: "The name of the consumer.",
+    schema: { type: "string", minLength: 1, maxLength: 64 },
+    example: "billing",
+  },
+];
+
+const theConsumer = {
+  description: "The consumer.",
+  content: content("application/json", schemaRef("Consumer"), billing),
+};
+const CHANGE_ERRORS = ["parameter_unknown", "not_found", "unavailable", "storage_full"] as const;
+
+export const listConsumersDocs: RouteDocs = {
+  operationId: "listConsumers",
+  tag: "Consume",
+  summary: "List the consumers",
+  description: "Their settings and state, sorted by name.",
+  answers: {
+    200: {
+      description: "The consumers; an empty array when there are none.",
+      content: content("application/json", schemaRef("ConsumerList"), [billing]),
+    },
+  },
+  errors: ["parameter_unknown", "unavailable"],
+};
+
+export const setConsumerDocs: RouteDocs = {
+  operationId: "setConsumer",
+  tag: "Consume",
+  summary: "Create a consumer, or change its settings",
+  description: `\
+A consumer is a name under which the server keeps a place. Each event that matches goes to one of those who take from it,
+and comes again until it is acknowledged: at least once, to one at a time.
+
+The body has all settings; an omitted one takes its default. A change keeps the place, and \`since\` counts only for a new
+consumer. After a change of \`pattern\` or \`order\`, events after the oldest one that is not acknowledged are delivered again.
+
+\`\`\`sh
+curl -X PUT http://127.0.0.1:9800/api/consumers/billing -d '{"pattern":["orders.*"]}'
+\`\`\``,
+  parameters: consumerName,
+  body: content("application/json", schemaRef("ConsumerSettings"), billingSettings),
+  answers: { 200: { ...theConsumer, description: "Changed." }, 201: { ...theConsumer, description: "Created." } },
+  errors: [
+    "json_invalid",
+    "pattern_invalid",
+    "parameter_invalid",
+    "payload_too_large",
+    "media_type_unsupported",
+    ...CHANGE_ERRORS.filter((code) => code !== "not_found"),
+  ],
+};
+
+export const consumerDocs: RouteDocs = {
+  operationId: "consumer",
+  tag: "Consume",
+  summary: "Get a consumer",
+  description: "Its settings and state.",
+  parameters: consumerName,
+  answers: { 200: theConsumer },
+  errors: ["parameter_unknown", "not_found", "unavailable"],
+};
+
+export const deleteConsumerDocs: RouteDocs = {
+  operationId: "deleteConsumer",
+  tag: "Consume",
+  summary: "Delete a consumer",
+  description: "Deletes its place, and what it has given up. The events stay in the history.",
+  parameters: consumerName,
+  answers: { 204: { description: "Deleted." } },
+  errors: CHANGE_ERRORS,
+};
+
+export const pauseConsumerDocs: RouteDocs = {
+  operationId: "pauseConsumer",
+  tag: "Consume",
+  summary: "Pause a consumer",
+  description: "It hands out nothing until it is resumed. What is out can still be acknowledged.",
+  parameters: consumerName,
+  answers: { 200: theConsumer },
+  errors: CHANGE_ERRORS,
+};
+
+export const resumeConsumerDocs: RouteDocs = {
+  operationId: "resumeConsumer",
+  tag: "Consume",
+  summary: "Resume a paused consumer",
+  description: "It continues at its place.",
+  parameters: consumerName,
+  answers: { 200: theConsumer },
+  errors: CHANGE_ERRORS,
+};
+
+export const seekConsumerDocs: RouteDocs = {
+  operationId: "seekConsumer",
+  tag: "Consume",
+  summary: "Move a consumer to another place",
+  description: `\
+It continues where a subscriber with this \`since\` would start, backwards or forwards. What is out or waits for another
+attempt is taken back. What was given up stays given up.`,
+  parameters: consumerName,
+  body: content("application/json", schemaRef("Seek"), { since: "10m" }),
+  answers: { 200: theConsumer },
+  errors: ["json_invalid", "parameter_invalid", "payload_too_large", "media_type_unsupported", ...CHANGE_ERRORS],
+};
+
+export const orderDelivery: DeliveryMessage = { delivery: "k3x9q2-1a", attempt: 1, event: orderEvent };
+const gapDelivery: DeliveryMessage = { delivery: "k3x9q2-1b", attempt: 1, gap: { after: 100, next: 251 } };
+export const settledExample: Settled = { done: 1, unknown: ["k3x9q2-17"] };
+export const deadOrder: DeadEvent = {
+  id: 42,
+  attempts: 10,
+  reason: "the payment service is down",
+  dead_at: "2026-11-23T15:02:11.000Z",
+  event: orderEvent,
+};
+
+const BODY_ERRORS = [
+  "json_invalid",
+  "parameter_invalid",
+  "parameter_unknown",
+  "not_found",
+  "payload_too_large",
+  "media_type_unsupported",
+] as const;
+
+export const takeDocs: RouteDocs = {
+  operationId: "take",
+  tag: "Consume",
+  summary: "Take deliveries",
+  description: `\
+Returns deliveries, oldest event first, and waits for the first one if \`wait\` is given. Each is yours until you
+acknowledge it, or until \`ack_timeout\` has passed: then it goes to the next one who takes. A response has about a megabyte
+at most.
+
+What retention has removed comes like an event, in its place, as a \`gap\`. Acknowledge it, too.
+
+\`\`\`sh
+curl -X POST 'http://127.0.0.1:9800/api/consumers/billing/take?max=10&wait=30s'
+\`\`\``,
+  parameters: consumerName,
+  answers: {
+    200: {
+      description: "The deliveries; an empty array when nothing came.",
+      content: contentOfMany("application/json", schemaRef("DeliveryList"), {
+        "an event": [orderDelivery],
+        "a gap": [gapDelivery],
+        nothing: [],
+      }),
+    },
+  },
+  errors: ["parameter_invalid", "parameter_unknown", "not_found"],
+};
+
+const settled: Responses = {
+  200: {
+    description: "How many were done. A delivery that was settled already, or was taken back, is unknown.",
+    content: content("application/json", schemaRef("Settled"), settledExample),
+  },
+};
+
+function deliveries(example: object = {}): Content {
+  return content("application/json", schemaRef("Deliveries"), { deliveries: ["k3x9q2-1a"], ...example });
+}
+
+export const ackDocs: RouteDocs = {
+  operationId: "ack",
+  tag: "Consume",
+  summary: "Acknowledge deliveries",
+  description: `\
+The work is done, and they do not come again. That is saved with the next publish, or within 200 milliseconds: a crash of
+the server before then delivers them again.`,
+  parameters: consumerName,
+  body: deliveries(),
+  answers: settled,
+  errors: BODY_ERRORS,
+};
+
+export const nackDocs: RouteDocs = {
+  operationId: "nack",
+  tag: "Consume",
+  summary: "Report that the work failed",
+  description: `\
+The next attempt follows after \`delay\`, or by the consumer's schedule \`retry\`. After \`max_attempts\` the event is given
+up: see \`GET /api/consumers/{name}/dead\`.`,
+  parameters: consumerName,
+  body: content("application/json", schemaRef("Nack"), {
+    deliveries: ["k3x9q2-1a"],
+    delay: "10s",
+    reason: "the payment service is down",
+  }),
+  answers: settled,
+  errors: BODY_ERRORS,
+};
+
+export const extendDocs: RouteDocs = {
+  operationId: "extend",
+  tag: "Consume",
+  summary: "Keep deliveries for longer",
+  description: "Each may be out for another `ack_timeout` from now.",
+  parameters: consumerName,
+  body: deliveries(),
+  answers: settled,
+  errors: BODY_ERRORS,
+};
+
+export const deadDocs: RouteDocs = {
+  operationId: "dead",
+  tag: "Consume",
+  summary: "List the events that were given up",
+  description: `\
+Sorted by id, with the number of attempts and why the last one failed. The header \`Link\` has the address of the next page,
+when there is one.`,
+  parameters: consumerName,
+  answers: {
+    200: {
+      description: "The events; an empty array when there are none.",
+      headers: {
+        Link: {
+          description: "The address of the next page, when there is one; relative to the address of the request.",
+          schema: { type: "string", example: '<dead?limit=100&after=42>; rel="next"' },
+        },
+      },
+      content: content("application/json", schemaRef("DeadList"), [deadOrder]),
+    },
+  },
+  errors: ["parameter_invalid", "parameter_unknown", "not_found", "unavailable"],
+};
+
+const done = {
+  200: { description: "How many.", content: content("application/json", schemaRef("Done"), { done: 1 }) },
+} satisfies Responses;
+const someIds = content("application/json", schemaRef("Ids"), { ids: [42] });
+
+export const retryDeadDocs: RouteDocs = {
+  operationId: "retryDead",
+  tag: "Consume",
+  summary: "Try again what was given up",
+  description: "With all attempts: the events with these ids, or all of them when `ids` is omitted.",
+  parameters: consumerName,
+  body: someIds,
+  answers: done,
+  errors: [...BODY_ERRORS, "unavailable", "storage_full"],
+};
+
+export const deleteDeadDocs: RouteDocs = {
+  operationId: "deleteDead",
+  tag: "Consume",
+  summary: "Forget what was given up",
+  description: "The events with these ids, or all of them when `ids` is omitted. They stay in the history.",
+  parameters: consumerName,
+  body: someIds,
+  answers: done,
+  errors: [...BODY_ERRORS, "unavailable", "storage_full"],
+};
