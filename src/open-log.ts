@@ -37,6 +37,8 @@ export interface OpenLogOptions {
   readonly ageClock: () => number;
   /** Called once when a write failed and its outcome is unknown. */
   readonly onFailure: () => void;
+  /** Called once with the copy that is to take the place of the history of a node that was away for too long. */
+  readonly onCopy: (path: string) => void;
 }
 
 /** Opens the history that the settings name. This is the only place of the service that knows which log it has. */
@@ -54,7 +56,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
       discard: () => history.discard(),
     };
   }
-  const cluster = openCluster(settings, history, config, options.logger);
+  const cluster = openCluster(settings, history, config, options);
   const { log } = cluster;
   const figures: LogFigures = {
     get queueDepth() {
@@ -107,14 +109,22 @@ function openHistory(
 function openCluster(
   settings: ClusterSettings,
   history: SqliteEventLog,
-  { host, allowAnonymous }: Config,
-  logger: Logger,
+  { db, host, allowAnonymous }: Config,
+  { logger, onCopy }: OpenLogOptions,
 ): Cluster {
+  const copyPath = `${db}.from-peer`;
   return new Cluster({
     settings,
     mirror: history,
     tokens: history.tokens,
     clock: Date.now,
+    makeCopy: (signal) => history.backup(signal),
+    copyPath,
+    onCopy: (from) => {
+      logger.warn({ from }, "restarting with the copy of another node");
+      onCopy(copyPath);
+    },
+    onNoCopy: (reason) => logger.warn({ reason }, "there is no copy of another node's history yet: trying again"),
     mayBeOpen: allowAnonymous || isLoopbackName(host),
     onUnreachable: (reason) => logger.warn({ reason }, "NATS cannot be reached: trying again"),
     onState: (following) => {

@@ -40,6 +40,11 @@ export interface ServiceOptions {
   readonly page?: PageFiles | undefined;
   /** Told once when the history failed and the process should end, for what it holds is not known any more. */
   readonly onFailure: () => void;
+  /**
+   * Told once, by a node of a cluster that was away for too long, to stop the service, restore this copy of another
+   * node's history and start the service again.
+   */
+  readonly onCopy?: (path: string) => void;
 }
 
 /** What the network edge uses besides the bus. */
@@ -80,14 +85,14 @@ export class Service {
   #stopped: Promise<void> | undefined;
 
   /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
-  constructor({ config, log, version, page, onFailure }: ServiceOptions) {
+  constructor({ config, log, version, page, onFailure, onCopy = () => {} }: ServiceOptions) {
     const jwt = jwtVerifierOf(config, log);
     this.#log = log;
     const tlsFiles = tlsFilesOf(config);
     const tls = tlsFiles && readTls(tlsFiles);
     const meter = new Meter((slow) => log.warn(slow, "slow"));
     const ageClock = new SteadyClock({ onStep: (byMs) => log.warn(clockStep(byMs)) }).read;
-    const opened = openLog(config, { logger: log, meter, ageClock, onFailure });
+    const opened = openLog(config, { logger: log, meter, ageClock, onFailure, onCopy });
     this.#bus = new Bus(opened.log, {
       clock: Date.now,
       ageClock,
@@ -104,7 +109,9 @@ export class Service {
       });
       const gate = new Gate({ tokens, jwt, clock: Date.now, onRefusal: (reason) => meter.authFailures.add(reason) });
       refuseOpenBind(config, gate.isOpen);
-      if (!gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
+      // The first token may still come from the cluster.
+      const isKnown = opened.cluster === undefined;
+      if (isKnown && !gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
       warnOfAnyAudience(config, log);
       this.#consumers = this.#openConsumers(opened);
       this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });

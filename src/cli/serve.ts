@@ -17,6 +17,7 @@ import { requireKnownHost } from "../listening.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
+import { replaceHistory } from "./replace-history.ts";
 
 /** How long stopping may take before the process ends anyway, in milliseconds. */
 const STOP_MS = 4500;
@@ -80,7 +81,9 @@ function serve({ config, passedOver }: Resolved, version: string): Promise<numbe
   const log = createLogger(config.logLevel, config.logFormat);
   if (passedOver.length > 0) log.debug({ variables: passedOver }, "ignoring variables that describe another container");
   return new Promise((end) => {
+    let isStopping = false;
     const stop = async (reason: string, exitCode: number) => {
+      isStopping = true;
       log.info({ reason }, "stopping");
       const stopped = service.stop().then(
         () => true,
@@ -93,12 +96,34 @@ function serve({ config, passedOver }: Resolved, version: string): Promise<numbe
       log.info({ clean: isClean }, "stopped");
       end(isClean ? exitCode : 1);
     };
-    const service = new Service({ config, log, version, page, onFailure: () => void stop("the history failed", 1) });
+    const replace = async (copy: string) => {
+      const port = Number(new URL(service.url).port);
+      await service.stop();
+      if (isStopping) return;
+      await replaceHistory(config.db, copy, log);
+      if (!isStopping) service = start(port);
+    };
+    const start = (port: number) =>
+      new Service({
+        config: { ...config, port },
+        log,
+        version,
+        page,
+        onFailure: () => void stop("the history failed", 1),
+        onCopy: (copy) => void replace(copy).catch((error) => failed(error, log, end)),
+      });
+    let service = start(config.port);
     process.on("SIGINT", () => void stop("SIGINT", 0));
     process.on("SIGTERM", () => void stop("SIGTERM", 0));
     process.on("SIGHUP", () => service.renewCertificate());
     announce(service, config, log, version);
   });
+}
+
+/** The next start finds the history, whichever it is, and tries again. */
+function failed(error: unknown, log: Logger, end: (exitCode: number) => void): void {
+  log.error({ err: error }, "restarting with the copy of another node failed");
+  end(1);
 }
 
 /** What a new user needs: the address, the documentation, and the file of the events. */

@@ -27,6 +27,13 @@ import type { EntryStream, Message, Sink, StreamState } from "./stream.ts";
 /** Events that one transaction adopts, unless a single entry has more: a commit blocks the loop. */
 const MAX_ADOPTED_EVENTS = 4096;
 
+/** The stream no longer has what this history needs next: only the copy of another node can bring it up to date. */
+export class NeedsCopy extends BusError {
+  constructor(why: string) {
+    super("unavailable", `${why}: this node starts again from the copy of another one`);
+  }
+}
+
 export interface ClusterLogOptions {
   readonly mirror: MirrorLog;
   readonly stream: EntryStream;
@@ -108,7 +115,7 @@ export class ClusterLog implements EventLog, Sink {
     if (place === undefined) {
       if (head > 0)
         throw new BusError("unavailable", "the file has a history of its own, which the cluster does not know");
-      if (first > 1) throw new BusError("unavailable", "the stream no longer has its first entries");
+      if (first > 1) throw new NeedsCopy("the stream no longer has its first entries");
       return;
     }
     if (place.createdS !== createdS || place.createdNs !== createdNs) {
@@ -121,10 +128,7 @@ export class ClusterLog implements EventLog, Sink {
       );
     }
     if (first > place.sequence + 1) {
-      throw new BusError(
-        "unavailable",
-        `the stream begins at entry ${first}, but this node needs entry ${place.sequence + 1}`,
-      );
+      throw new NeedsCopy(`the stream begins at entry ${first}, but this node needs entry ${place.sequence + 1}`);
     }
   }
 

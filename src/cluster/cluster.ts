@@ -1,24 +1,26 @@
 import { hostname } from "node:os";
-import type { TokenStore } from "../bus/access/token-record.ts";
-import type { MirrorLog } from "../bus/ports.ts";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { prepareStream } from "./checks.ts";
-import { ClusterLog } from "./cluster-log.ts";
+import { ClusterLog, type ClusterLogOptions, NeedsCopy } from "./cluster-log.ts";
 import { connectToNats } from "./connection.ts";
+import { Copies, type CopiesOptions, fetchCopy } from "./copies.ts";
+import { type Peer, Peers } from "./peers.ts";
 import type { ClusterSettings } from "./settings.ts";
 import { EntryStream, type Following } from "./stream.ts";
 
-export interface ClusterOptions {
+/** Time between two attempts to get a copy from another node, in milliseconds. */
+const FETCH_PAUSE_MS = 2000;
+
+export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node"> {
   readonly settings: ClusterSettings;
-  /** The history of this node. */
-  readonly mirror: MirrorLog;
-  /** The tokens in that history. */
-  readonly tokens: TokenStore;
-  /** Milliseconds since 1970. */
-  readonly clock: () => number;
-  /** How long a change may take, in milliseconds. Only tests change it. */
-  readonly budgetMs?: number | undefined;
-  /** Whether the bus may be open to all while no token was ever created. Default true. */
-  readonly mayBeOpen?: boolean | undefined;
+  /** Makes a copy of the mirror, for other nodes. */
+  readonly makeCopy: CopiesOptions["makeCopy"];
+  /** Where the copy of another node's history is written, when this one cannot follow the stream any more. */
+  readonly copyPath: string;
+  /** Called once with such a copy, which is to take the place of the history. The cluster does nothing more then. */
+  readonly onCopy: (from: string) => void;
+  /** Called with the reason of each attempt to get a copy that failed. */
+  readonly onNoCopy: (reason: string) => void;
   /** Called with the reason of each attempt to reach NATS that failed. */
   readonly onUnreachable: (reason: string) => void;
   /** Called when it begins or ceases to follow the stream. */
@@ -34,37 +36,83 @@ export interface ClusterStats {
   /** Entries that were not adopted yet, as far as is known. */
   readonly behind: number;
   readonly connected: boolean;
+  /** The nodes that were heard lately, and this one. */
+  readonly nodes: readonly Peer[];
 }
 
-/** One node of a cluster: its history, and the stream that it follows. */
+/** One node of a cluster: its history, the stream that it follows, and the other nodes. */
 export class Cluster {
   /** Names this run of this node. */
   readonly node = `${hostname().replaceAll(/[^\w-]/g, "-")}-${crypto.randomUUID().slice(0, 8)}`;
   readonly log: ClusterLog;
-  readonly #settings: ClusterSettings;
+  readonly #options: ClusterOptions;
   readonly #stream: EntryStream;
+  readonly #peers: Peers;
+  readonly #copies: Copies;
+  readonly #stopping = new AbortController();
+  #connection: NatsConnection | undefined;
+  #isFetching = false;
 
   /** Begins to follow the stream as soon as NATS can be reached. Ends when the log is closed. */
-  constructor({ settings, onUnreachable, onState, ...rest }: ClusterOptions) {
+  constructor(options: ClusterOptions) {
     const { node } = this;
-    this.#settings = settings;
+    const { settings, mirror, onUnreachable } = options;
+    const { name } = settings;
+    this.#options = options;
     this.#stream = new EntryStream({
-      name: settings.name,
+      name,
       connect: (signal) => connectToNats(settings, { node, onFailure: onUnreachable, signal }),
       prepare: (connection) =>
-        prepareStream(connection, { settings, mayCreate: rest.mirror.head === 0 && !rest.mirror.place }),
-      onState,
+        prepareStream(connection, { settings, mayCreate: mirror.head === 0 && mirror.place === undefined }),
+      onConnected: (connection) => this.#join(connection),
+      onState: (following) => this.#noteState(following),
     });
-    this.log = new ClusterLog({ ...rest, stream: this.#stream, node });
+    this.log = new ClusterLog({ ...options, stream: this.#stream, node });
+    this.#peers = new Peers({ name, self: () => ({ node, place: this.#place, behind: this.#stream.behind }) });
+    const place = () => (this.#stream.following.state === "following" ? this.#place : undefined);
+    this.#copies = new Copies({ name, node, place, makeCopy: options.makeCopy });
   }
 
   stats(): ClusterStats {
     return {
-      name: this.#settings.name,
+      name: this.#options.settings.name,
       node: this.node,
-      place: this.log.place?.sequence ?? 0,
+      place: this.#place,
       behind: this.#stream.behind,
-      connected: this.#stream.following.state !== "disconnected",
+      connected: this.#stream.isConnected,
+      nodes: this.#peers.list(),
     };
+  }
+
+  get #place(): number {
+    return this.log.place?.sequence ?? 0;
+  }
+
+  #join(connection: NatsConnection): void {
+    this.#connection = connection;
+    void connection.closed().then(() => this.#stopping.abort());
+    this.#peers.join(connection);
+    this.#copies.join(connection);
+  }
+
+  #noteState(following: Following): void {
+    this.#options.onState(following);
+    if (following.state !== "failed" || !(following.error instanceof NeedsCopy)) return;
+    if (this.#connection !== undefined && !this.#isFetching) void this.#fetch(this.#connection);
+  }
+
+  /** Goes on until there is a copy: nothing else helps. */
+  async #fetch(connection: NatsConnection): Promise<void> {
+    this.#isFetching = true;
+    const { settings, copyPath, onCopy, onNoCopy } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        return onCopy(await fetchCopy(connection, { name: settings.name, node: this.node, path: copyPath, signal }));
+      } catch (error) {
+        if (!signal.aborted) onNoCopy(error instanceof Error ? error.message : String(error));
+      }
+      await Bun.sleep(FETCH_PAUSE_MS);
+    }
   }
 }

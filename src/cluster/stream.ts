@@ -52,6 +52,8 @@ export interface EntryStreamOptions {
   readonly connect: (signal: AbortSignal) => Promise<NatsConnection>;
   /** Creates the stream if it is missing, and checks it. Rejects if it cannot be used. */
   readonly prepare: (connection: NatsConnection) => Promise<StreamInfo>;
+  /** Called once, with the first connection; it reconnects by itself. */
+  readonly onConnected?: (connection: NatsConnection) => void;
   /** Called when the state of the stream, as this node sees it, has changed. */
   readonly onState?: (state: Following) => void;
 }
@@ -100,6 +102,10 @@ export class EntryStream {
     });
   }
 
+  get isConnected(): boolean {
+    return this.#isConnected;
+  }
+
   get following(): Following {
     return this.#isConnected ? this.#following : { state: "disconnected" };
   }
@@ -140,6 +146,7 @@ export class EntryStream {
     const connection = await this.#options.connect(this.#stopping.signal);
     this.#connection = connection;
     this.#isConnected = true;
+    this.#options.onConnected?.(connection);
     void this.#watch(connection);
     let pauseMs = RETRY_MS;
     while (!this.#isStopped) {

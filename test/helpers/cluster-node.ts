@@ -17,9 +17,13 @@ export interface NodeOptions {
 /** A node of a cluster in this process, without its network edge. */
 export class ClusterNode implements AsyncDisposable {
   readonly cluster: Cluster;
+  /** Resolves with the path of the copy of another node's history, if this one needs it. */
+  readonly copied: Promise<string>;
 
   constructor({ url, name, path, clock = Date.now, budgetMs }: NodeOptions) {
     const mirror = new SqliteEventLog(path, { durability: "os", clock, isMirror: true });
+    const copied = Promise.withResolvers<string>();
+    this.copied = copied.promise;
     const rest = { monitors: [], token: undefined, credsFile: undefined, tls: undefined };
     this.cluster = new Cluster({
       settings: { servers: [url], name, replicas: 1, ...rest },
@@ -27,6 +31,10 @@ export class ClusterNode implements AsyncDisposable {
       tokens: mirror.tokens,
       clock,
       budgetMs,
+      makeCopy: (signal) => mirror.backup(signal),
+      copyPath: `${path}.from-peer`,
+      onCopy: () => copied.resolve(`${path}.from-peer`),
+      onNoCopy: () => {},
       onUnreachable: () => {},
       onState: () => {},
     });
