@@ -6,6 +6,7 @@ const LIFETIME_SECONDS = 3600;
 export interface Claim {
   readonly publish?: readonly string[];
   readonly subscribe?: readonly string[];
+  readonly admin?: boolean;
 }
 
 /** Makes tokens (HS256) of one secret, which the program takes with `--jwt-secret`. */

@@ -11,6 +11,8 @@ interface AskOptions {
 interface AskForOptions extends AskOptions {
   /** The paths are asked in turn for so long. */
   readonly seconds: number;
+  /** Connections that ask at once, each a part of the paths; default 1. */
+  readonly connections?: number;
 }
 
 interface Asked {
@@ -26,9 +28,15 @@ const commands = {
   },
 
   /** The same, until the time is over or all were asked. */
-  async askFor({ port, paths, seconds }: AskForOptions): Promise<Asked> {
+  async askFor({ port, paths, seconds, connections = 1 }: AskForOptions): Promise<Asked> {
     const endMs = performance.now() + seconds * 1000;
-    return askAll(port, paths, () => performance.now() < endMs);
+    const asked = await Promise.all(
+      Array.from({ length: connections }, (_, part) => {
+        const own = paths.filter((_, index) => index % connections === part);
+        return askAll(port, own, () => performance.now() < endMs);
+      }),
+    );
+    return { timesMs: asked.flatMap(({ timesMs }) => timesMs), events: asked.flatMap(({ events }) => events) };
   },
 };
 export type AskCommands = typeof commands;

@@ -33,6 +33,8 @@ export interface TopicMatcher {
   readonly isEverything?: boolean;
   /** As `ranges`, also by what the topics end with. MUST NOT change. Default: the ranges, with any end. */
   readonly shapes?: readonly TopicShape[];
+  /** Every matching topic contains one of these texts, none of which is empty. MUST NOT change. Default: unknown. */
+  readonly literals?: readonly string[] | undefined;
   /** Matching only compares text, so its results need not be cached. Default false. */
   readonly isPlain?: boolean;
 }

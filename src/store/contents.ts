@@ -19,6 +19,8 @@ export interface ContentsInternals {
   cachedSeries?: number;
   /** Maximum number of events in memory. */
   recentEvents?: number;
+  /** Maximum number of characters of the names of all series in memory. */
+  nameCharacters?: number;
   /** The clock by which searches end, in milliseconds since any moment. */
   searchClock?: () => number;
 }
@@ -40,7 +42,8 @@ export function readContents(database: Database, damage: Damage, internals: Cont
   const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
   series.load(expected);
   const allowance = new Allowance({ nowMs: internals.searchClock });
-  const history = new HistoryReader({ bounds, series, events, chains, allowance });
+  const { nameCharacters } = internals;
+  const history = new HistoryReader({ bounds, series, events, chains, allowance, nameCharacters });
   return {
     stored,
     bounds,

@@ -8,6 +8,7 @@ import type { SeriesTable } from "./events/series-table.ts";
 import type { Allowance } from "./search/allowance.ts";
 import { EventTimes } from "./search/event-times.ts";
 import { mergeOf } from "./search/merge.ts";
+import { NameTexts } from "./search/name-texts.ts";
 import type { Candidates, Merge, Search } from "./search/search.ts";
 import { Selection } from "./search/selection.ts";
 
@@ -36,6 +37,8 @@ export interface HistoryOptions {
   readonly events: EventTable;
   readonly chains: Chains;
   readonly allowance: Allowance;
+  /** Maximum number of characters of the names of all series in memory; only tests change it. */
+  readonly nameCharacters?: number | undefined;
 }
 
 /** What is kept of a query from one of its pages to the next. */
@@ -65,15 +68,17 @@ export class HistoryReader {
   readonly #events: EventTable;
   readonly #chains: Chains;
   readonly #times: EventTimes;
+  readonly #texts: NameTexts;
   readonly #allowance: Allowance;
   readonly #questions = new WeakMap<object, Question>();
 
-  constructor({ bounds, series, events, chains, allowance }: HistoryOptions) {
+  constructor({ bounds, series, events, chains, allowance, nameCharacters }: HistoryOptions) {
     this.#bounds = bounds;
     this.#series = series;
     this.#events = events;
     this.#chains = chains;
     this.#times = new EventTimes(bounds, events);
+    this.#texts = new NameTexts(series, nameCharacters);
     this.#allowance = allowance;
   }
 
@@ -159,7 +164,12 @@ export class HistoryReader {
     const key = filter.source === undefined ? (filter.topics ?? filter) : filter;
     const known = this.#questions.get(key);
     if (known) return known;
-    const question = { selection: new Selection(this.#series, filter), merge: undefined, walked: 0, met: 0 };
+    const question = {
+      selection: new Selection(this.#series, this.#texts, filter),
+      merge: undefined,
+      walked: 0,
+      met: 0,
+    };
     this.#questions.set(key, question);
     return question;
   }

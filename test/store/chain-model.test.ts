@@ -52,7 +52,10 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
     weight: 8,
     arbitrary: fc.record({
       kind: fc.constant("read"),
-      topics: fc.constantFrom(...["a", "a.1", "b", "b.2", "c", "once"].map(startingWith)),
+      topics: fc.constantFrom(
+        ...["a", "a.1", "b", "b.2", "c", "once"].map(startingWith),
+        ...[".1", ".2", "3", "nce"].map(containing),
+      ),
       at: fc.option(fc.double({ min: 0, max: 1, noNaN: true }), { nil: undefined }),
       limit: fc.integer({ min: 1, max: 6 }),
     }),
@@ -64,6 +67,7 @@ const someInternals = fc.record({
   endsInterval: fc.constantFrom(4, 16, 64),
   cachedSeries: fc.constantFrom(1, 3, 100),
   recentEvents: fc.constantFrom(1, 20, 1000),
+  nameCharacters: fc.constantFrom(0, 100, 100_000),
   searchClock: fc.constantFrom(0, 0.02, 0.3, 10).map((jumpMs) => {
     let nowMs = 0;
     return () => {
@@ -72,6 +76,15 @@ const someInternals = fc.record({
     };
   }),
 });
+
+/** Topics that only the names of all series lead to. */
+function containing(text: string): TopicMatcher {
+  return {
+    matches: (topic) => topic.includes(text),
+    ranges: EVERY_TOPIC,
+    literals: text === ".2" ? undefined : [text],
+  };
+}
 
 /** Then the search for a shorter failure ends, and the seed is printed. */
 const MAX_MS = 30_000;

@@ -39,6 +39,11 @@ export class Scope implements KeyedMatcher {
     this.isPlain = this.#set.isPlain;
   }
 
+  /** Not cached. */
+  get literals(): readonly string[] | undefined {
+    return this.#set.literals;
+  }
+
   matches(topic: string): boolean {
     return this.isEverything || this.#set.matches(topic);
   }
@@ -66,6 +71,9 @@ export function within(scope: Scope, asked: KeyedMatcher): KeyedMatcher {
     shapes,
     ranges: unionOf(shapes),
     isPlain: scope.isPlain && asked.isPlain,
+    get literals() {
+      return asked.literals ?? scope.literals;
+    },
     matches: (topic) => scope.matches(topic) && asked.matches(topic),
   };
 }

@@ -3,6 +3,9 @@ import { type Pattern, parsePattern } from "./pattern.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 
+/** About as many texts are looked for in the time that matching takes. */
+const MAX_LITERALS = 8;
+
 /** Matches any of some patterns. Two sets of the same patterns have the same key, in whatever order they were given. */
 export class PatternSet implements TopicMatcher {
   readonly key: string;
@@ -26,10 +29,25 @@ export class PatternSet implements TopicMatcher {
     return new PatternSet(texts.map(parsePattern));
   }
 
+  /** Not cached. */
+  get literals(): readonly string[] | undefined {
+    return literalsOf(this.#patterns);
+  }
+
   matches(topic: string): boolean {
     for (const pattern of this.#patterns) if (pattern.matches(topic)) return true;
     return false;
   }
+}
+
+/** Undefined if there are so many that looking for each takes longer than matching. */
+function literalsOf(patterns: readonly Pattern[]): readonly string[] | undefined {
+  const all = new Set<string>();
+  for (const { literals } of patterns) {
+    if (literals === undefined || all.size + literals.length > MAX_LITERALS) return undefined;
+    for (const literal of literals) all.add(literal);
+  }
+  return [...all];
 }
 
 function distinct(patterns: readonly Pattern[]): Pattern[] {

@@ -64,6 +64,12 @@ class ParsedPattern {
     return this.#plain !== undefined;
   }
 
+  /** The longest text that every match of each alternative contains; undefined if one has none. Not cached. */
+  get literals(): readonly string[] | undefined {
+    const literals = this.#plain ? this.#plain.map(textsOf).map(longest) : literalsOf(this.text);
+    return literals.includes("") ? undefined : literals;
+  }
+
   /** The literal prefix of each alternative. */
   get ranges(): readonly TopicRange[] {
     return unionOf(this.shapes);
@@ -77,6 +83,20 @@ class ParsedPattern {
     this.#matcher ??= matcherOf(this.text);
     return this.#matcher(topic);
   }
+}
+
+function textsOf({ prefix, middles, suffix }: PlainPattern): string[] {
+  return [prefix, ...middles, suffix];
+}
+
+function literalsOf(text: string): string[] {
+  const alternatives = expandBraces(parsePatternGrammar(text));
+  return alternatives.map((alternative) => longest(dividedAtGaps(alternative.map(certainCharacter))));
+}
+
+/** The last one if several are equally long, as many topics begin alike. */
+function longest(texts: readonly string[]): string {
+  return texts.reduce((longest, text) => (text.length >= longest.length ? text : longest), "");
 }
 
 /** What the grammar would return, for a text whose only special characters are stars, as in most patterns. */

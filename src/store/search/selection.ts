@@ -4,27 +4,36 @@ import type { Series } from "../events/series.ts";
 import type { SeriesNaming } from "../events/series-row.ts";
 import type { NameRange, SeriesTable } from "../events/series-table.ts";
 import type { IsSpent } from "./allowance.ts";
+import { type NameText, namesInBlock } from "./name-text.ts";
+import type { NameTexts } from "./name-texts.ts";
 
 /** Names that are read from the index at a time, and series that are examined between two looks at the clock. */
 const CHUNK_NAMES = 256;
 const CHUNK_SERIES = 8;
+/** Names read from ranges of the index before the text of all names is examined instead: it takes about as long. */
+const MAX_READ = 16_384;
 /** With more new series than this, a range of the index is examined again instead. */
 const MAX_NEW = 2048;
 /** Series that are remembered for one filter, 256 KiB. With more, a walk meets one of their events every few steps. */
 const MAX_SELECTED = 8192;
 
+/** In a text, names have no source: it is only examined if any source is wanted. */
+type Name = Omit<SeriesNaming, "source"> & Partial<SeriesNaming>;
+
 /**
  * The series that match a filter, found in calls of `advance` that each take a bounded time.
  *
- * In this order: first the series that existed at the start are examined, either all in memory or those in the matching
- * ranges of the name index; then those with ids from `nextId` on, which were created since; and before each call,
+ * In this order: first the series that existed at the start are examined, either all in memory, or those in the matching
+ * ranges of the name index, or the text of all names; then those with ids from `nextId` on, which were created since; and before each call,
  * removed series are dropped. `ids` is complete only after all of that, and only if the index can be trusted and there
  * are not too many. Otherwise searches must walk along the events.
  */
 export class Selection {
   readonly #table: SeriesTable;
+  readonly #texts: NameTexts;
   readonly #topics: TopicMatcher | undefined;
   readonly #source: string | undefined;
+  readonly #literals: readonly string[] | undefined;
   readonly #ids = new Set<number>();
   /** Iterates over the series in memory, while all of them are there. */
   #cached: IterableIterator<Series> | undefined;
@@ -33,17 +42,26 @@ export class Selection {
   #range = 0;
   #after: SeriesNaming | undefined;
   /** Names that were read and not examined yet. */
-  #names: SeriesNaming[] = [];
+  #names: Name[] = [];
+  /** There are too many names for a text. */
+  #hasFailedOnText = false;
+  /** Names of ranges that were read. */
+  #read = 0;
+  /** The text to examine instead of the index, while it is examined, and the number of its next block. */
+  #text: NameText | undefined;
+  #block = 0;
   /** Series from this id on have not been examined, except by the two iterations above. */
   #nextId = 0;
   /** The number of removals that `ids` already reflects. */
   #removals = 0;
   #isTooMany = false;
 
-  constructor(table: SeriesTable, { topics, source }: Filter) {
+  constructor(table: SeriesTable, texts: NameTexts, { topics, source }: Filter) {
     this.#table = table;
+    this.#texts = texts;
     this.#topics = topics;
     this.#source = source;
+    this.#literals = topics?.literals;
     this.#start();
   }
 
@@ -69,6 +87,7 @@ export class Selection {
       if (this.#isTooMany || this.#isDone) break;
       if (this.#cached) this.#advanceCached(this.#cached);
       else if (this.#names.length > 0) this.#examineNames();
+      else if (this.#text) this.#readText(this.#text, isSpent);
       else if (this.#range < this.#ranges.length) this.#readNames();
       else if (this.#nextId < this.#table.nextId) this.#catchUp();
       else break;
@@ -78,7 +97,8 @@ export class Selection {
   }
 
   get #isDone(): boolean {
-    const isOnTheWay = this.#cached !== undefined || this.#range < this.#ranges.length || this.#names.length > 0;
+    const isAtNames = this.#text !== undefined || this.#range < this.#ranges.length || this.#names.length > 0;
+    const isOnTheWay = this.#cached !== undefined || isAtNames;
     // A damaged index may have hidden some.
     return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
   }
@@ -86,6 +106,7 @@ export class Selection {
   #start(): void {
     this.#ids.clear();
     this.#names = [];
+    this.#text = undefined;
     this.#isTooMany = false;
     this.#nextId = this.#table.nextId;
     this.#removals = this.#table.removals;
@@ -95,6 +116,8 @@ export class Selection {
 
   /** Starts again if the removals are no longer remembered, or if there may no longer be too many matching series. */
   #followRemovals(): void {
+    // What is removed while the text is examined is dropped after that, as the text still has it.
+    if (this.#text) return;
     const { removals } = this.#table;
     if (removals === this.#removals || (this.#isTooMany && removals - this.#removals < MAX_SELECTED)) return;
     const removed = this.#isTooMany ? undefined : this.#table.removedSince(this.#removals);
@@ -123,6 +146,22 @@ export class Selection {
   }
 
   #startOnNames(): void {
+    this.#read = 0;
+    this.#startOnIndex();
+    if (!isNarrow(this.#topics)) this.#leaveIndex();
+  }
+
+  #startOnText(text: NameText): void {
+    this.#cached = undefined;
+    this.#names = [];
+    this.#ranges = [];
+    this.#text = text;
+    this.#block = 0;
+    this.#nextId = text.nextId;
+    this.#removals = text.removals;
+  }
+
+  #startOnIndex(): void {
     this.#cached = undefined;
     this.#names = [];
     this.#range = 0;
@@ -130,15 +169,43 @@ export class Selection {
     this.#ranges = rangesOf(this.#topics);
   }
 
+  #readText(text: NameText, isSpent: IsSpent): void {
+    const block = text.block(this.#block, isSpent);
+    if (block !== undefined) {
+      this.#names = namesInBlock(block, this.#literals);
+      this.#block++;
+    } else if (text.isComplete || text.isTooLarge) {
+      this.#text = undefined;
+      if (text.isTooLarge) this.#startAgainOnIndex();
+      else this.#followRemovals();
+    }
+  }
+
+  #startAgainOnIndex(): void {
+    this.#hasFailedOnText = true;
+    this.#ids.clear();
+    this.#nextId = this.#table.nextId;
+    this.#removals = this.#table.removals;
+    this.#startOnIndex();
+  }
+
   #readNames(): void {
     const range = this.#ranges[this.#range];
-    // The last one comes first, as names are taken from the end.
-    this.#names = range ? this.#table.namesIn(range, this.#after, this.#source, CHUNK_NAMES).reverse() : [];
-    this.#after = this.#names[0];
-    if (this.#names.length < CHUNK_NAMES) {
+    const names = range ? this.#table.namesIn(range, this.#after, this.#source, CHUNK_NAMES) : [];
+    this.#names = names;
+    this.#read += names.length;
+    this.#after = names.at(-1);
+    if (names.length < CHUNK_NAMES) {
       this.#range++;
       this.#after = undefined;
     }
+    if (this.#read > MAX_READ && this.#range < this.#ranges.length) this.#leaveIndex();
+  }
+
+  /** The ranges are wide: the text is examined sooner, from its beginning. */
+  #leaveIndex(): void {
+    const text = this.#source === undefined && !this.#hasFailedOnText ? this.#texts.current() : undefined;
+    if (text) this.#startOnText(text);
   }
 
   #examineNames(): void {
@@ -157,7 +224,7 @@ export class Selection {
     }
   }
 
-  #matches({ topic, source }: Omit<SeriesNaming, "id">): boolean {
+  #matches({ topic, source }: Pick<Name, "topic" | "source">): boolean {
     return (this.#source === undefined || source === this.#source) && this.#topics?.matches(topic) !== false;
   }
 
@@ -166,6 +233,7 @@ export class Selection {
     this.#ids.clear();
     this.#cached = undefined;
     this.#names = [];
+    this.#text = undefined;
   }
 }
 

@@ -1,0 +1,183 @@
+/**
+ * The longest that one turn of the server's event loop takes while it is asked questions of one kind, in CPU time of
+ * its thread, so that other processes on the same core do not count.
+ *
+ *     bun bench/holds.bench.ts --history FILE [--seconds N] [--only TEXT] [--json FILE]
+ *
+ * The history is one with a million topics, `site17.sensor3`; the file is changed. Questions come one after another on
+ * one connection, and then on twenty; each is another one than those before.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import pino from "pino";
+import type { HistoryQuery } from "../src/bus/bus.ts";
+import { readConfig } from "../src/config.ts";
+import { Service } from "../src/service.ts";
+import { TokenMaker } from "./lib/jwt.ts";
+import { Program } from "./lib/program.ts";
+import type { AskCommands } from "./load/ask.ts";
+import type { ConnectCommands } from "./load/connect.ts";
+
+const { values } = parseArgs({
+  options: {
+    history: { type: "string" },
+    seconds: { type: "string", default: "3" },
+    only: { type: "string", default: "" },
+    json: { type: "string" },
+  },
+});
+const SECONDS = Number(values.seconds);
+const SITES = 100_000;
+const SENSORS = 10;
+/** More than can be asked in the time. */
+const PATHS = 20_000;
+const CROWD = 20;
+const CONNECTS_A_SECOND = 20;
+const KEPT = 50;
+const tokens = new TokenMaker();
+
+const hourAgo = new Date(Date.now() - 3_600_000).toISOString();
+const patterns: Readonly<Record<string, () => string>> = {
+  literal: () => `site${below(SITES)}.sensor${below(SENSORS)}`,
+  prefix: () => `site${100 + below(900)}*`,
+  "leading star": () => `*${below(SITES)}.sensor${below(SENSORS)}`,
+  "star in the middle": () => `site*${below(SITES)}.*`,
+  class: () => `[a-t]*${below(SITES)}*`,
+  braces: () => `{site${below(SITES)},*${below(SITES)},x${below(10)}}*`,
+};
+const history = (query: string) => `/api/events/history?last=50&${query}`;
+const paths: Readonly<Record<string, () => string>> = {
+  ...Object.fromEntries(
+    Object.entries(patterns).map(([name, pattern]) => [`history, ${name}`, () => history(topicOf(pattern()))]),
+  ),
+  "history, source": () => history(`source=s${below(1e6)}`),
+  "history, prefix until a time": () => history(`${topicOf(`site${below(900)}*`)}&to=${timeBetween()}`),
+  "history, leading star until a time": () => history(`${topicOf(`*${below(SITES)}`)}&to=${timeBetween()}`),
+  "history, oldest first": () => history(`${topicOf(`*${below(SITES)}`)}&after=0`),
+  "topics, prefix": () => `/api/topics?limit=100&pattern=site${100 + below(900)}*`,
+  "topics, leading star": () => `/api/topics?limit=100&pattern=*${below(SITES)}`,
+  stats: () => "/api/stats?",
+};
+const subscriptions: Readonly<Record<string, () => string>> = {
+  "subscribe, last": () => `last=10&${patternOf()}`,
+  "subscribe, since": () => `since=${hourAgo}&${patternOf()}`,
+};
+
+const folder = mkdtempSync(join(tmpdir(), "holds-bench-"));
+const config = {
+  ...readConfig({}, {}),
+  port: 0,
+  db: values.history ?? "",
+  jwtSecret: tokens.secret,
+  maxHistory: 100_000_000,
+};
+const service = new Service({ config, log: pino({ level: "error" }), version: "0.0.0-bench", onFailure: () => {} });
+const port = Number(new URL(service.url).port);
+const admin = tokens.make({ admin: true });
+const times = await Promise.all([timeOfFirst({ order: "oldest" }), timeOfFirst({ order: "newest" })]);
+const monitor = watchLoop();
+const rows: { name: string; value: number; unit: string; served: number }[] = [];
+for (const [name, path] of Object.entries(paths)) {
+  await row(name, () => ask(1, path));
+  await row(`${name}, ${CROWD} at once`, () => ask(CROWD, path));
+}
+for (const [name, query] of Object.entries(subscriptions)) {
+  await row(name, () => connect(() => `${query()}&access_token=${admin}`));
+  await row(`${name}, scope`, () =>
+    connect(() => `${query()}&access_token=${tokens.make({ subscribe: [scopePattern()] })}`),
+  );
+}
+monitor.stop();
+await service.stop();
+rmSync(folder, { recursive: true });
+console.table(rows);
+if (values.json !== undefined) {
+  await Bun.write(values.json, `${JSON.stringify({ name: "holds", date: new Date().toISOString(), rows }, null, 2)}\n`);
+}
+process.exit();
+
+async function row(name: string, load: () => Promise<number>): Promise<void> {
+  if (!name.includes(values.only)) return;
+  monitor.reset();
+  const served = await load();
+  rows.push({ name, value: monitor.longestMs, unit: "ms", served });
+}
+
+async function ask(connections: number, path: () => string): Promise<number> {
+  const list = Array.from({ length: PATHS }, () => `${path()}&access_token=${admin}`);
+  const program = new Program<AskCommands>("ask", folder);
+  const { timesMs } = await program.ask("askFor", { port, paths: list, seconds: SECONDS, connections });
+  await program.stop();
+  return timesMs.length;
+}
+
+async function connect(query: () => string): Promise<number> {
+  const program = new Program<ConnectCommands>("connect", folder);
+  const list = Array.from({ length: CONNECTS_A_SECOND * SECONDS }, () => `/api/events/subscribe?${query()}`);
+  const load = { port, paths: list, rate: CONNECTS_A_SECOND, seconds: SECONDS, kept: KEPT };
+  const { connectsPerSecond } = await program.ask("connect", load);
+  await program.stop();
+  return Math.round(connectsPerSecond * SECONDS);
+}
+
+/** Measures every turn of the loop, by an immediate in each. */
+function watchLoop() {
+  let lastMs = cpuMs();
+  let longestMs = 0;
+  let isStopped = false;
+  const look = () => {
+    const nowMs = cpuMs();
+    longestMs = Math.max(longestMs, nowMs - lastMs);
+    lastMs = nowMs;
+    if (!isStopped) setImmediate(look);
+  };
+  look();
+  return {
+    get longestMs() {
+      return longestMs;
+    },
+    reset() {
+      longestMs = 0;
+      lastMs = cpuMs();
+    },
+    stop() {
+      isStopped = true;
+    },
+  };
+}
+
+function cpuMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
+async function timeOfFirst({ order }: Pick<HistoryQuery, "order">): Promise<number> {
+  for await (const { events } of service.bus.pages({ filter: {}, order, limit: 1 })) {
+    return Date.parse(events[0]?.created_at ?? "");
+  }
+  return Number.NaN;
+}
+
+function patternOf(): string {
+  return topicOf(scopePattern()).replace("topic=", "pattern=");
+}
+
+function scopePattern(): string {
+  const forms = Object.values(patterns);
+  return forms[below(forms.length)]?.() ?? "*";
+}
+
+function topicOf(pattern: string): string {
+  return `topic=${encodeURIComponent(pattern)}`;
+}
+
+function timeBetween(): string {
+  const [oldest, newest] = times;
+  return new Date(oldest + Math.random() * (newest - oldest)).toISOString();
+}
+
+function below(bound: number): number {
+  return Math.floor(Math.random() * bound);
+}
