@@ -38,7 +38,7 @@ export interface Followed {
   readonly seconds: number;
   /** After each second since the first connect, and at its end: readers that were live. */
   readonly live: readonly number[];
-  /** At the first connect, after each second, and at the end: events from the hindmost reader to the newest event. */
+  /** At the first connect, after each second, and at the end: events from the reader furthest behind to the newest event. */
   readonly lags: readonly number[];
   readonly eventsPerSecond: number;
   readonly generatorBusy: number;
@@ -121,8 +121,8 @@ class Sweep {
 
   async #lag(asking: HttpConnection): Promise<number> {
     const [newest] = idsOf((await asking.ask(NEWEST))?.toString());
-    const hindmost = this.#readers.reduce((least, { ids }) => Math.min(least, ids.lastId), Number.POSITIVE_INFINITY);
-    return (newest ?? 0) - hindmost;
+    const furthest = this.#readers.reduce((least, { ids }) => Math.min(least, ids.lastId), Number.POSITIVE_INFINITY);
+    return (newest ?? 0) - furthest;
   }
 }
 

@@ -85,7 +85,7 @@ function afterLoss(failuresBefore: number, event: ConnectionEvent & { kind: "los
 }
 
 /**
- * Milliseconds to wait after so many failures in a row (at least 1): anything up to a ceiling that doubles, so that
+ * Milliseconds to wait after this many failures in a row (at least 1): anything up to a ceiling that doubles, so that
  * the clients of a server that died do not come back in step. What the server asked for is waited in any case.
  */
 export function delayAfter(failures: number, random: number, askedMs = 0): number {

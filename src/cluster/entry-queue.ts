@@ -18,7 +18,7 @@ const HEADER_BYTES = 1024;
 const BUDGET_MS = 29_000;
 /** The same once the log is closing: stopping must be quick. */
 const CLOSING_BUDGET_MS = 3000;
-/** Time between two looks for changes whose time is over, in milliseconds. */
+/** Time between two searches for changes that have waited too long, in milliseconds. */
 const SWEEP_MS = 250;
 
 export interface EntryQueueOptions {

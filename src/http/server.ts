@@ -166,7 +166,7 @@ export class HttpServer {
 
   /** In a later turn, as a publish begins whether its turn has room or not. */
   async #refuseBody(error: unknown, request: Request): Promise<Response> {
-    // What never comes whole must not keep its refusal back.
+    // A body that never arrives completely must not delay the rejection.
     await discardBody(request).catch(() => {});
     const gone = (reason: unknown) => this.#app.fail(reason, request);
     return this.#turns.later(() => this.#app.fail(error, request), request).catch(gone);

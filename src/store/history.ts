@@ -28,7 +28,7 @@ const READS_PER_DOUBLING = 1.5;
 const LEAST_SHARE = 0.25;
 /** Series that are examined to estimate how common the events of all of them are. */
 const SAMPLE = 16;
-/** If walks have found fewer than one event in so many steps, the time is better used to find the series. */
+/** If walks have found fewer than one event in this many steps, the time is better used to find the series. */
 const RARE_STEPS = 128;
 
 export interface HistoryOptions {

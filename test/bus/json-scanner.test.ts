@@ -197,7 +197,7 @@ describe("any text", () => {
   });
 });
 
-/** The offset at which the whole text is refused, or undefined. */
+/** The offset at which the whole text is rejected, or undefined. */
 function faultOf(text: string): number | undefined {
   try {
     const end = skipSpace(text, scanJson(text, 0));

@@ -42,7 +42,7 @@ describe("since", () => {
     "2026-11-23",
     "2026-11-23T14:30:00",
     "14:30",
-  ])("%p is refused, and what is right is said", (text) => {
+  ])("%p is rejected, and the error says what is accepted", (text) => {
     const error = busErrorOf(() => parseSince(text));
     expect(error.code).toBe("parameter_invalid");
     expect(error.message).toContain("RFC 3339");
@@ -63,7 +63,7 @@ describe("an RFC 3339 time", () => {
     ["2026-11-23T13:30:00-01:00", half],
     ["2026-11-23T20:00:00+05:30", half],
     ["2026-11-23T14:30:00-00:00", half],
-    // What a `+` that nobody encoded becomes in a query.
+    // What a `+` becomes in a query if it is not encoded.
     ["2026-11-23T15:30:00 01:00", half],
     ["1970-01-01T00:00:00Z", 0],
     ["2024-02-29T00:00:00Z", Date.UTC(2024, 1, 29)],

@@ -86,7 +86,7 @@ describe("a subscriber", () => {
     { last: 10_001 },
     { last: 1.5 },
     { since: 1, last: 1 },
-  ])("with %p is refused", async (options) => {
+  ])("with %p is rejected", async (options) => {
     await using memory = openMemoryBus();
     expect(busErrorOf(() => memory.bus.subscribe("*", options)).code).toBe("parameter_invalid");
   });

@@ -54,7 +54,7 @@ class Promises {
   }
 }
 
-/** What was wrong after each of so many power failures at random moments of the run. */
+/** What was wrong after each of this many power failures at random moments of the run. */
 async function faultsOf(operations: readonly Operation[], losses: number): Promise<string[]> {
   const random = randomFrom(SEED);
   const moments = Array.from({ length: losses }, () => Math.floor(random() * operations.length)).sort((a, b) => a - b);

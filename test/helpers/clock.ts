@@ -6,7 +6,7 @@ export class FakeClock {
   /** What a log or a bus is given. */
   readonly read = (): number => this.nowMs;
 
-  /** Moves on by so many milliseconds; back, when they are negative. */
+  /** Moves on by this many milliseconds; back, if they are negative. */
   advance(byMs: number): void {
     this.nowMs += byMs;
   }

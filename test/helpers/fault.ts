@@ -25,7 +25,7 @@ export class FaultyConnection {
 
   /** The connection itself. */
   get database(): Database {
-    if (this.#database === undefined) throw new Error("nobody has connected yet");
+    if (this.#database === undefined) throw new Error("nothing has connected yet");
     return this.#database;
   }
 

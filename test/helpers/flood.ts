@@ -15,7 +15,7 @@ export class Flood implements Disposable {
     for (let client = 0; client < clients; client++) this.#ask();
   }
 
-  /** Resolves when so many more connections were answered. */
+  /** Resolves when this many more connections were answered. */
   async more(count: number): Promise<void> {
     const wanted = this.answered + count;
     while (this.answered < wanted) await Bun.sleep(1);

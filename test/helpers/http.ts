@@ -50,7 +50,7 @@ export function post(url: string, body: unknown, { type, key }: PublishRequest =
   return fetch(`${url}/api/events/publish`, { method: "POST", headers, body: bytes ?? text });
 }
 
-/** Publishes one event and returns it; fails the test when it is refused. */
+/** Publishes one event and returns it; fails the test if it is rejected. */
 export async function publish(url: string, topic: string, data?: unknown, source?: string): Promise<EventMessage> {
   return expectOk<EventMessage>(await post(url, { topic, data, source }));
 }

@@ -31,7 +31,7 @@ export function randomFrom(seed: number): () => number {
 
 /**
  * Publishers that go on until their server is gone, and remember what it has promised them: over several lives of a
- * server, whose history can then be held against the promises.
+ * server. The history can then be compared with the promises.
  */
 export class Load {
   readonly #random: () => number;
@@ -141,7 +141,7 @@ export class Load {
 
   #refuse(attempt: Attempt, problem: Problem): void {
     this.problems.push(problem.code);
-    // What is refused now may have been kept before, when its first answer was lost.
+    // What is rejected now may have been stored before, if the first response was lost.
     if (!this.#unknown.includes(attempt)) this.#refused.push(...attempt.data);
   }
 }

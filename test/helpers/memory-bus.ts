@@ -12,7 +12,7 @@ export async function publishCounted(bus: Bus, count: number, topic = "a"): Prom
   return Promise.all(Array.from({ length: count }, (_, index) => bus.publish(topic, index + 1)));
 }
 
-/** The next so many events; fails the test when the subscriber ends before. */
+/** The next events, this many; fails the test if the subscriber ends before that. */
 export async function take(subscriber: Subscriber, count: number): Promise<Event[]> {
   const events: Event[] = [];
   while (events.length < count) {

@@ -44,7 +44,7 @@ export class TcpProxy implements Disposable {
     return `http://127.0.0.1:${this.#listener.port}`;
   }
 
-  /** Connections there have been, refused ones included. */
+  /** Number of connections so far, including refused ones. */
   get connections(): number {
     return this.#connections;
   }
@@ -54,7 +54,7 @@ export class TcpProxy implements Disposable {
     for (const pair of [...this.#pairs]) this.#reset(pair);
   }
 
-  /** Passes on so many bytes more of what the server sends, to whom ever, then resets every connection; once. */
+  /** Passes on this many more bytes of what the server sends, on any connection, then resets every connection; once. */
   cutAfter(bytes: number): void {
     this.#bytesLeft = bytes;
   }

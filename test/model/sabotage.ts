@@ -226,7 +226,7 @@ function hastyLog(log: EventLog): EventLog {
   return altered(log, { read: (...question): Page => ({ ...log.read(...question), done: true }) });
 }
 
-/** A bus whose cursors move otherwise than they are told to. */
+/** A bus with cursors that do not move where they are told to. */
 function withCursor(move: (id: number, moveTo: (id: number) => void) => void): MakeBus {
   class MovingElsewhere extends Cursor {
     override moveTo(id: number): void {
@@ -236,7 +236,7 @@ function withCursor(move: (id: number, moveTo: (id: number) => void) => void): M
   return (log, options) => new BusOfCursors(log, options, MovingElsewhere);
 }
 
-/** A bus whose cursors report something else than what they found. */
+/** A bus with cursors that do not report what they found. */
 function withItems(change: (items: readonly Item[]) => readonly Item[]): MakeBus {
   class ReportingOtherwise extends Cursor {
     override take(limit: number) {

@@ -25,7 +25,7 @@ export type Via = "http" | "ndjson" | "frame" | "library";
 /** Where a subscriber starts the first time. Durations and times are by the model's own clock. */
 export type StartPlan =
   | { readonly kind: "live" | "now" | "all" }
-  /** After an id: this part of the way from 0 to the newest one. Beyond it `since` is refused. */
+  /** After an id: this part of the way from 0 to the newest one. Beyond it `since` is rejected. */
   | { readonly kind: "after"; readonly part: number }
   /** At the time of an event: this part of the way from the oldest to the newest one. */
   | { readonly kind: "time"; readonly part: number }

@@ -312,7 +312,7 @@ class FickleWaiting extends Waiting {
   }
 }
 
-/** Lets replays take long, a step in so many turns, so that much can happen to those who are behind. */
+/** Makes replays slow, one step in this many turns, so that much can happen to subscribers that are behind. */
 function slowTime(turns: number): SpareTime {
   const later = (callback: () => void, left = turns): void => {
     if (left === 0) callback();

@@ -132,7 +132,7 @@ export class Consumer {
     this.#takers.delete(taker);
   }
 
-  /** Hands out at once, if nobody waits, at most `max` deliveries. */
+  /** Hands out at once, if no one is waiting, at most `max` deliveries. */
   take(max: number): Delivery[] {
     if (this.#isPaused || this.#isClosed) return [];
     const taken = this.#deliveries.take(Math.min(max, MAX_PER_TURN));

@@ -174,17 +174,17 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   // Work: the cohorts that are behind.
 
   has(distance: Distance): boolean {
-    return this.#hindmost(distance) >= 0;
+    return this.#furthestBehind(distance) >= 0;
   }
 
   lag(distance: Distance): number | undefined {
-    const cohort = this.#behind[this.#hindmost(distance)];
+    const cohort = this.#behind[this.#furthestBehind(distance)];
     return cohort && this.#log.head - cohort.position;
   }
 
   /** Moves the cohort furthest behind one page ahead. */
   step(distance: Distance): void {
-    const index = this.#hindmost(distance);
+    const index = this.#furthestBehind(distance);
     const [cohort] = index < 0 ? [] : this.#behind.splice(index, 1);
     if (cohort === undefined) return;
     if (cohort.hasRoom) this.#advance(cohort);
@@ -354,7 +354,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   }
 
   /** The index of the cohort furthest behind at this distance; -1 if there is none. */
-  #hindmost(distance: Distance): number {
+  #furthestBehind(distance: Distance): number {
     const last = this.#behind.length - 1;
     // From this position on, the next event is read from memory.
     const nearFrom = this.#log.recentFrom - 1;

@@ -119,9 +119,9 @@ function doesFall(before: Lags, now: Lags, elapsedMs: number): boolean {
     const [from, to] = [before[distance], now[distance]];
     return from === undefined || to === undefined || falls(from, to);
   });
-  return each && falls(hindmost(before), hindmost(now));
+  return each && falls(furthest(before), furthest(now));
 }
 
-function hindmost({ near = 0, far = 0 }: Lags): number {
+function furthest({ near = 0, far = 0 }: Lags): number {
   return Math.max(near, far);
 }

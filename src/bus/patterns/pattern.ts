@@ -17,7 +17,7 @@ const MAX_REGEXP_CHARACTERS = 256;
 /** Each star is a group of its own, which takes about 7 µs to compile. */
 const MAX_REGEXP_STARS = 16;
 
-/** A text whose only special characters are stars. */
+/** A text without special characters other than stars. */
 const PLAIN_TEXT = /^[^?[{}\\]+$/;
 
 const STARS = /\*+/;
@@ -99,7 +99,7 @@ function longest(texts: readonly string[]): string {
   return texts.reduce((longest, text) => (text.length >= longest.length ? text : longest), "");
 }
 
-/** What the grammar would return, for a text whose only special characters are stars, as in most patterns. */
+/** What the grammar would return, for a text without special characters other than stars, as in most patterns. */
 function readPlain(text: string): PlainPattern {
   checkPatternText(text);
   return plainPatternOf(text.split(STARS));

@@ -20,7 +20,7 @@ export function CopyButton({
     const timer = setTimeout(() => setSaid(undefined), SAID_MS);
     return () => clearTimeout(timer);
   }, [said]);
-  const copy = async () => setSaid((await copyText(text())) ? "Copied" : "Not copied: the browser refused");
+  const copy = async () => setSaid((await copyText(text())) ? "Copied" : "Not copied: the browser does not allow it");
   return (
     <button type="button" class="copy" onClick={copy} title={title}>
       <span aria-live="polite">{said ?? label}</span>

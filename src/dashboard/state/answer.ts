@@ -11,7 +11,7 @@ export type Answer<T> =
 const RETRY_MS = 2000;
 
 /**
- * Asks the server, anew whenever one of `reasons` changes or there is another token, and again and again while it cannot
+ * Asks the server, again whenever one of `reasons` changes or there is another token, and again and again while it cannot
  * be reached. `again` asks once more; what was answered before stays until the next answer is there.
  */
 export function useAnswer<T>(

@@ -6,7 +6,7 @@ import { TopicRates, type WatchedTopic } from "./topic-rates.ts";
 
 /** Between two questions, in milliseconds. */
 const POLL_MS = 2000;
-/** After the server refused or did not answer. */
+/** After the server has rejected a request or has not responded. */
 const FAILED_POLL_MS = 30_000;
 /** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
 const LOAD_SHARE = 0.02;

@@ -6,7 +6,7 @@ import { type Members, sliceMembers } from "./members.ts";
 
 /** Deliveries that one call may name. */
 const MAX_DELIVERIES = 10_000;
-/** Room for so many names, or ids. */
+/** Room for this many names, or ids. */
 const MAX_BODY_BYTES = 1024 * 1024;
 const SETTINGS = ["pattern", "since", "order", "ack_timeout", "max_attempts", "retry", "max_in_flight"] as const;
 

@@ -5,7 +5,7 @@ import { nearest } from "../../text/nearest.ts";
 
 /**
  * Members of one object that are kept; the rest is only checked to be JSON. No message knows more than five names, so
- * that among this many there is an unknown one, and the message is refused whatever the rest is.
+ * that among this many there is an unknown one, and the message is rejected whatever the rest is.
  */
 const MAX_MEMBERS = 16;
 

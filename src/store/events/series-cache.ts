@@ -3,7 +3,7 @@ import { SeriesNames } from "./series-names.ts";
 
 /** Series kept in memory at first: 20 MB, at about 300 bytes each. */
 const FIRST_SERIES = 65_536;
-/** Maximum number of series kept, if so many are in use: 100,000 topics with three sources. */
+/** Maximum number of series kept, if that many are in use: 100,000 topics with three sources. */
 export const MAX_CACHED_SERIES = 320_000;
 /** Characters of the names of all of them. */
 const MAX_CHARACTERS = 32 * 1024 * 1024;

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { USER_VERSION_OFFSET } from "./wal.ts";
 import { stampIn } from "./wal-tie.ts";
 
-/** Bytes of the file that show whose it is: up to `user_version`, which holds the stamp of this opening. */
+/** Bytes of the file that identify it: up to `user_version`, which holds the stamp of this opening. */
 const HEADER_BYTES = USER_VERSION_OFFSET + 4;
 
 /**

@@ -337,7 +337,7 @@ describe("near and far", () => {
   });
 });
 
-/** A log of which these events are damaged, once there are so many. */
+/** A log in which these events are damaged, once it has this many. */
 function damagedLog(count: number, damaged: readonly number[]): EventLog {
   const log = new MemoryEventLog(() => 0);
   const read: EventLog["read"] = (filter, after, limit) => {

@@ -5,7 +5,7 @@ import type { NewToken } from "../../../src/protocol/token.ts";
 import { startService, type TestService, temporaryFolder } from "../../helpers/service.ts";
 import { TestSocket } from "../../helpers/socket.ts";
 
-/** A bus whose visible events are `a.x`, and whose others are what the case says; with the secret of who sees `a.*`. */
+/** A bus with visible events `a.x`, and others as the case says; with the secret of a token that may read `a.*`. */
 interface World extends AsyncDisposable {
   readonly service: TestService;
   readonly admin: string;

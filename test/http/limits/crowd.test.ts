@@ -37,7 +37,7 @@ describe("5,000 requests in one write", () => {
   const pipelined = [
     ["GET /healthz", requestText("GET /healthz", ["Host: x"])],
     ["GET /nothing", requestText("GET /n", ["Host: x"])],
-    ["a refused publish", requestText("POST /api/events/publish/a..b", ["Host: x"], "1")],
+    ["a rejected publish", requestText("POST /api/events/publish/a..b", ["Host: x"], "1")],
   ] as const;
   for (const [what, request] of pipelined) {
     test(`of ${what} are not all answered in one turn`, async () => {

@@ -10,7 +10,7 @@ function work(forMs: number): void {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Somebody who is behind, and needs so many steps. */
+/** A subscriber that is behind, and needs this many steps. */
 class Steps implements Work {
   done = 0;
   readonly #distance: Distance;

@@ -18,7 +18,7 @@ describe.each([
     ["999999999999", "give an id that you received"],
     ["1796022000", "write 2026-11-30T07:00:00Z"],
     ["1796022000123", "write 2026-11-30T07:00:00Z"],
-  ])("is refused, with a word of what was probably meant: %s", async (since, words) => {
+  ])("is rejected, with a hint at what was probably meant: %s", async (since, words) => {
     const problem = expectRawProblem(await ask(since), "parameter_invalid");
     expect(problem.parameter).toBe("since");
     expect(problem.detail).toContain(words);

@@ -17,7 +17,7 @@ import { TestSocket } from "../../helpers/socket.ts";
 
 const LIMITS = { maxBodyBytes: 1000, maxNdjsonBytes: 10_000, maxPatterns: 4, stallMs: 1000 };
 
-/** The routes over a history whose appends end as told; with what they reported. */
+/** The routes over a history in which appends end as given; with what they reported. */
 function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const log = new SqliteEventLog(":memory:");
   spyOn(log, "append").mockImplementation(failure);

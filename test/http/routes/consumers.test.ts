@@ -66,7 +66,7 @@ describe("/api/consumers", () => {
     [{ pattern: ["a"], max_in_flight: 100_001 }, "parameter_invalid"],
     [{ pattern: ["a"], since: 7 }, "parameter_invalid"],
     [{ patern: ["a"] }, "parameter_unknown"],
-  ] as const)("refuses to create one from %p", async (settings, code) => {
+  ] as const)("does not create one from %p", async (settings, code) => {
     await using service = await startService();
     await expectProblem(await ask(service, "PUT", "/c", settings), code);
     expect(await expectOk<ConsumerInfo[]>(await ask(service, "GET", ""))).toEqual([]);

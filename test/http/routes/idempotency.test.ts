@@ -6,7 +6,7 @@ import { sharedService, startService } from "../../helpers/service.ts";
 const service = sharedService();
 const REPLAYED = "idempotency-replayed";
 
-/** Publishes with a key of any bytes, which `fetch` would refuse. */
+/** Publishes with a key of any bytes, which `fetch` does not send. */
 function postRaw(key: string | Uint8Array, body = '{"topic":"a"}') {
   const bytes = typeof key === "string" ? Buffer.from(key) : key;
   const [before = "", after = ""] = requestText("POST /api/events/publish", ["Idempotency-Key: @"], body).split("@");

@@ -119,7 +119,7 @@ describe("pages of topics", () => {
     ["before=a", "parameter_unknown", "before"],
     ["last=5", "parameter_unknown", "last"],
     ["pattern=%5B", "pattern_invalid", "pattern"],
-  ] as const)("refuse %s", async (query, code, parameter) => {
+  ] as const)("reject %s", async (query, code, parameter) => {
     const problem = await expectProblem(await fetch(`${service.url}/api/topics?${query}`), code);
     expect(problem.parameter).toBe(parameter);
   });

@@ -5,7 +5,7 @@ import { until } from "../../helpers/inbox.ts";
 import { publishCounted, range } from "../../helpers/memory-bus.ts";
 import { type RawStreamOptions, StreamSubscriber } from "../../helpers/raw-stream.ts";
 
-/** The next so many things that a stream says: ids for events, the whole message for the rest. */
+/** The next items of a stream, this many: ids for events, the whole message for the rest. */
 async function partsOf(stream: StreamSubscriber, count: number): Promise<unknown[]> {
   const parts: unknown[] = [];
   while (parts.length < count) {

@@ -64,7 +64,7 @@ describe("the ref", () => {
     },
   );
 
-  test.each(["null", "true", "{}", "[1]", `"${"x".repeat(300)}"`])("%s is refused", async (ref) => {
+  test.each(["null", "true", "{}", "[1]", `"${"x".repeat(300)}"`])("%s is rejected", async (ref) => {
     await using edge = openEdge();
     using socket = await TestSocket.open(edge.url, "pattern=none");
     const answer = await socket.ask(`{"type":"ping","ref":${ref}}`);

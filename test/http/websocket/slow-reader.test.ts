@@ -14,14 +14,14 @@ import { RawSubscriber } from "../../helpers/raw-web-socket.ts";
 const MIB = 1024 * 1024;
 const KILOBYTE_TEXT = "x".repeat(1000);
 
-/** Publishes so many events of 1 KB each, a thousand a batch; the loop is free between two batches. */
+/** Publishes this many events of 1 KB each, a thousand a batch; the loop is free between two batches. */
 async function publishKilobytes(edge: Edge, count: number): Promise<void> {
   for (let done = 0; done < count; done += 1000) {
     await Promise.all(range(1, 1000).map(() => edge.bus.publish("flood", KILOBYTE_TEXT)));
   }
 }
 
-/** The next so many frames: ids for events, the whole message for the rest. */
+/** The next frames, this many: ids for events, the whole message for the rest. */
 async function framesOf(reader: { nextJson(): Promise<Record<string, unknown>> }, count: number): Promise<unknown[]> {
   const frames: unknown[] = [];
   while (frames.length < count) {

@@ -6,7 +6,7 @@ import { publishCounted, range } from "../../helpers/memory-bus.ts";
 import { HANDSHAKE, RawSubscriber } from "../../helpers/raw-web-socket.ts";
 import { TestSocket } from "../../helpers/socket.ts";
 
-/** The next so many frames: ids for events, the whole message for the rest. */
+/** The next frames, this many: ids for events, the whole message for the rest. */
 async function framesOf(socket: TestSocket, count: number): Promise<unknown[]> {
   const frames: unknown[] = [];
   while (frames.length < count) {
@@ -16,7 +16,7 @@ async function framesOf(socket: TestSocket, count: number): Promise<unknown[]> {
   return frames;
 }
 
-/** Resolves when the server knows so many sockets that are up to date. */
+/** Resolves when this many sockets are live on the server. */
 async function untilLive(edge: Edge, count: number): Promise<void> {
   while (edge.server.subscribers.websocket.live !== count) await new Promise((resolve) => setImmediate(resolve));
 }
