@@ -50,7 +50,7 @@ function parseToml(path: string): TomlTable {
   }
 }
 
-/** As they would stand on the command line; undefined when the type is wrong. */
+/** As they would be written on the command line; undefined if the type is wrong. */
 function textsOf({ unit, isRepeatable }: Setting<unknown>, value: TomlValue): readonly string[] | undefined {
   if (isRepeatable && Array.isArray(value)) {
     return value.every((one) => typeof one === "string") ? value : undefined;

@@ -24,7 +24,7 @@ import { nearest } from "./text/nearest.ts";
 
 /** The longest interval a timer of JavaScript can take, in milliseconds: 24.8 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** 100 years: an age beyond it is a slip. */
+/** 100 years: an age beyond it is a mistake. */
 const MAX_AGE_MS = 36_525 * 1440 * MINUTE_MS;
 
 /** Every setting there is: flags, environment, help and documentation come from here. */
@@ -146,7 +146,7 @@ export type Config = {
 };
 export type Key = keyof typeof settings;
 
-/** What was said on the command line: each flag's texts, in order. A switch has the text `true`. */
+/** The flags of the command line: the texts of each, in order. A switch has the text `true`. */
 export type Flags = Readonly<Partial<Record<string, readonly string[]>>>;
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -163,20 +163,20 @@ export function fileKey(setting: { readonly flag: string }): string {
   return setting.flag.slice(2);
 }
 
-/** What a configuration file says, by the setting's flag: each one's texts, in order. */
+/** The contents of a configuration file: the texts of each setting, in order, by its flag. */
 export interface FileValues {
   readonly path: string;
   readonly values: Flags;
 }
 
-/** Where a value comes from, the strongest first. */
+/** Where a value comes from, in descending order of precedence. */
 export type Origin = "flag" | "environment" | "file" | "default";
 
 /** The configuration, and where each value of it comes from. */
 export interface Resolved {
   readonly config: Config;
   readonly origins: Readonly<Record<Key, Origin>>;
-  /** Variables that were passed over, as they describe another container: see `LINK_NAME`. */
+  /** Variables that were ignored, as they describe another container: see `LINK_NAME`. */
   readonly passedOver: readonly string[];
 }
 
@@ -209,7 +209,7 @@ export function resolveConfig(flags: Flags, environment: Environment = process.e
   };
 }
 
-/** The path of the configuration file: the flag's, or that of `EVENTBUS_CONFIG`; undefined when neither names one. */
+/** The path of the configuration file: the flag's, or that of `EVENTBUS_CONFIG`; undefined if neither names one. */
 export function configPath(flags: Flags, environment: Environment = process.env): string | undefined {
   const given = flags[CONFIG_FLAG];
   if (given !== undefined && given.length > 1) throw invalid(`${CONFIG_FLAG} is given more than once`);
@@ -220,7 +220,7 @@ export function configPath(flags: Flags, environment: Environment = process.env)
 interface Given {
   readonly texts: readonly string[];
   readonly origin: Origin;
-  /** What an error calls the place. */
+  /** The name of the place in errors. */
   readonly where: string;
 }
 
@@ -255,12 +255,12 @@ export function environment(): Environment {
   return process.env;
 }
 
-/** The environment of this process, and more, for a process that it starts. */
+/** The environment for a child process: that of this process, and more. */
 export function childEnvironment(more: Readonly<Record<string, string>>): Record<string, string | undefined> {
   return { ...process.env, ...more };
 }
 
-/** Not settings: where the file is, and what the client commands read. */
+/** Variables that are not settings: the path of the file, and what the client commands read. */
 const OTHER_NAMES = [CONFIG_NAME, "EVENTBUS_URL", "EVENTBUS_TOKEN"];
 
 function refuseUnknown(environment: Environment): void {
@@ -273,11 +273,11 @@ function refuseUnknown(environment: Environment): void {
   }
 }
 
-/** What Docker's links and Kubernetes set in containers that stand beside one, or a Service, called `eventbus`. */
+/** Set by Docker's links and by Kubernetes in containers beside a container, or a Service, called `eventbus`. */
 const LINK_NAME = /^EVENTBUS_(?:SERVICE_.*|PORT_.*|ENV_.*|NAME)$/;
 const LINK_PORT = /^(?:tcp|udp|sctp):\/\//;
 
-/** Whether a variable describes another container, and is none of our settings though it looks like one. */
+/** Whether a variable describes another container, although it looks like a setting. */
 function isServiceLink(name: string, value: string | undefined): boolean {
   return LINK_NAME.test(name) || (name === "EVENTBUS_PORT" && value !== undefined && LINK_PORT.test(value));
 }

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 
 /**
- * File descriptors that connections leave alone: the history's files and its log, the listener, the standard streams, and
- * the connections that are taken between two looks. At the limit itself the runtime spins in trying to accept.
+ * File descriptors reserved for other uses: the files of the history, the listener, the standard streams, and
+ * the connections accepted between two checks. At the limit itself the runtime spins while trying to accept.
  */
 const RESERVED = 64;
-/** How long a look is good for, in milliseconds: it costs some microseconds. */
+/** How long a check stays valid, in milliseconds: it costs some microseconds. */
 const LOOK_AGAIN_MS = 50;
 
 /**
  * How many file descriptors this process may have open: the soft limit of Linux, which the runtime raises to the hard
- * one when it starts. Undefined where it cannot be told.
+ * one when it starts. Undefined if it is unknown.
  */
 export function descriptorLimit(): number | undefined {
   try {
@@ -21,7 +21,7 @@ export function descriptorLimit(): number | undefined {
   }
 }
 
-/** Looks, when it is asked, whether there are descriptors for more connections. */
+/** Checks, on request, whether there are descriptors for more connections. */
 export class DescriptorWatch {
   readonly #limit: number;
   #isCrowded = false;
@@ -47,10 +47,10 @@ export class DescriptorWatch {
 
 function openDescriptors(): number {
   try {
-    // Linux since 6.2 says it in the size of the folder, which before was 0.
+    // Since 6.2, Linux gives it as the size of the folder, which was 0 before.
     return statSync("/proc/self/fd").size || readdirSync("/proc/self/fd").length;
   } catch {
-    // At the limit even looking fails.
+    // At the limit even this check fails.
     return Number.POSITIVE_INFINITY;
   }
 }

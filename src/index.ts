@@ -19,7 +19,7 @@ export { SqliteEventLog } from "./store/event-log.ts";
 export interface OpenOptions extends Partial<BusOptions> {
   /** `fsync` (the default): an event is on disk when `publish` resolves. `os`: the operating system has it. */
   durability?: Durability;
-  /** Told once of each thing in the file that is found damaged. */
+  /** Called once for each damage that is found in the file. */
   onDamage?: (detail: string) => void;
   /** Called when the file was opened without its last commits, as after a power failure, or may be an older copy. */
   onWarning?: (detail: string) => void;
@@ -27,13 +27,13 @@ export interface OpenOptions extends Partial<BusOptions> {
 
 /** The event bus as a library: no server, no network. */
 export class Bus extends CoreBus {
-  /** A bus over a log of yours. `clock` is by default the system's. */
+  /** A bus over your own log. `clock` is by default that of the system. */
   constructor(log: EventLog, options: Partial<BusOptions> = {}) {
     super(log, { clock: Date.now, ...options });
   }
 
   /**
-   * Opens or makes the history file at `path` (`:memory:` keeps nothing) and a bus over it. Call `stop` at the end.
+   * Opens or creates the history file at `path` (`:memory:` keeps nothing), and a bus over it. Call `stop` at the end.
    *
    * Throws `unavailable` when the file is in use, is not an eventbus history, or has a newer schema.
    */

@@ -6,7 +6,7 @@ import type { Verification } from "./http/access/jwt.ts";
 import { outboundFetch } from "./proxy.ts";
 import { readFailure } from "./text/read-failure.ts";
 
-/** What says which JSON Web Tokens are accepted. At most one of the two for public keys. */
+/** The settings for JSON Web Tokens. At most one of the two for public keys may be given. */
 export interface JwtSettings {
   readonly jwtSecret: string | undefined;
   /** A PEM file. */
@@ -23,12 +23,12 @@ const MIN_SECRET_BYTES = 32;
 const MIN_RSA_BITS = 2048;
 /** Keys are fetched again when they are older, in milliseconds. */
 const MAX_KEY_AGE_MS = 10 * 60 * 1000;
-/** A token of an unknown key makes the keys be fetched again, but no more often than this, in milliseconds. */
+/** A token with an unknown key causes the keys to be fetched again, but no more often than this, in milliseconds. */
 const REFETCH_PAUSE_MS = 1000;
 const FETCH_TIMEOUT_MS = 5000;
 
 /**
- * The keys that the settings name; empty when no JSON Web Token is to be accepted. Reads files.
+ * The keys that the settings name; empty if no JSON Web Token should be accepted. Reads files.
  *
  * Throws `parameter_invalid` for a key that cannot be used, and for an issuer or an audience without a key.
  */

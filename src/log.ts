@@ -3,7 +3,7 @@ import pino, { type Logger } from "pino";
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type { Logger };
 
-/** What may wait for the reader of the log; beyond it lines are dropped. */
+/** Maximum output waiting for the reader of the log; beyond it, lines are dropped. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
 const LABELS: Readonly<Record<number, string>> = { 20: "debug", 30: "info", 40: "warn", 50: "error", 60: "fatal" };
@@ -16,7 +16,7 @@ export function createLogger(level: LogLevel, format: "text" | "json"): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, format === "json" ? json : people);
 }
 
-/** Drops what a reader that has stopped reading would let pile up. */
+/** Drops lines if the reader has stopped reading, as they would accumulate. */
 function write(line: string): void {
   if (process.stderr.writableLength < MAX_WAITING_BYTES) process.stderr.write(line);
 }

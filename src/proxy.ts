@@ -10,14 +10,14 @@ export interface NamedProxy {
 
 /**
  * As `fetch`, but a loopback address is never reached through a proxy, which would be given the token. Other addresses
- * are reached as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, or their lower-case forms, say.
+ * are reached as `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`, or their lower-case forms, require.
  */
 export function outboundFetch(url: string | URL, init?: RequestInit): Promise<Response> {
   // Bun obeys the variables for loopback too. `false` turns them off; its types do not know that.
   return fetch(url, isLoopback(url) ? ({ ...init, proxy: false } as RequestInit) : init);
 }
 
-/** The proxy through which {@link outboundFetch} reaches an address; undefined when there is none. */
+/** The proxy through which {@link outboundFetch} reaches an address; undefined if there is none. */
 export function proxyOf(url: string | URL): NamedProxy | undefined {
   if (!URL.canParse(url) || isLoopback(url) || isExempt(new URL(url).hostname)) return undefined;
   const scheme = new URL(url).protocol.slice(0, -1);

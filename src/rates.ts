@@ -1,10 +1,10 @@
 import type { Bus } from "./bus/bus.ts";
 import type { Histogram, Meter } from "./bus/meter.ts";
 
-/** Seconds that a rate is the mean of. */
+/** Seconds over which rates are averaged. */
 const WINDOW_S = 10;
 
-/** What the meter said at one moment. */
+/** The figures of the meter at one moment. */
 interface Snapshot {
   readonly head: number;
   readonly delivered: number;
@@ -14,7 +14,7 @@ interface Snapshot {
   readonly fsyncMs: readonly number[];
 }
 
-/** How much was done since the start, and lately. */
+/** Figures since the start, and of the last seconds. */
 export class Rates {
   readonly #bus: Bus;
   readonly #headAtStart: number;
@@ -35,7 +35,7 @@ export class Rates {
     return this.#bus.head - this.#headAtStart;
   }
 
-  /** Counts since the start; rates and quantiles of the last ten seconds, `null` when nothing was committed in them. */
+  /** Counts since the start; rates and quantiles of the last ten seconds, `null` if nothing was committed in them. */
   get stats() {
     const { meter } = this.#bus;
     const now = snapshotOf(this.#bus);
@@ -76,13 +76,13 @@ function deliveredOf({ delivered }: Meter): number {
   return delivered.websocket + delivered.stream + delivered.library;
 }
 
-/** Of what came since the counts were `earlier`. */
+/** The quantiles of the values added since the counts were `earlier`. */
 function quantiles(histogram: Histogram, earlier: readonly number[]) {
   const counts = histogram.counts.map((count, index) => count - (earlier[index] ?? 0));
   return { p50: quantile(histogram.bounds, counts, 0.5), p99: quantile(histogram.bounds, counts, 0.99) };
 }
 
-/** The bound below which this share lies; `null` when there is nothing. */
+/** The bound below which this share of the values is; `null` if there are none. */
 function quantile(bounds: readonly number[], counts: readonly number[], share: number): number | null {
   const wanted = counts.reduce((sum, count) => sum + count, 0) * share;
   if (wanted === 0) return null;

@@ -38,10 +38,10 @@ export interface ServiceOptions {
   readonly version: string;
   /** The dashboard at `/`; omitted: none. */
   readonly page?: PageFiles | undefined;
-  /** Told once when the history failed and the process should end, for what it holds is not known any more. */
+  /** Called once when the history failed and the process should end, as its state is no longer known. */
   readonly onFailure: () => void;
   /**
-   * Told once, by a node of a cluster that was away for too long, to stop the service, restore this copy of another
+   * Called once, by a node of a cluster that was away for too long, to stop the service, restore this copy of another
    * node's history and start the service again.
    */
   readonly onCopy?: (path: string) => void;
@@ -69,7 +69,7 @@ function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
   });
 }
 
-/** The whole service: history, bus, network. Starting is making one. */
+/** The whole service: history, bus and network. The constructor starts it. */
 export class Service {
   readonly #bus: Bus;
   readonly #consumers: Consumers | undefined;
@@ -84,7 +84,7 @@ export class Service {
   #isStopping = false;
   #stopped: Promise<void> | undefined;
 
-  /** Opens the history, then listens. Throws a `BusError` that says what to do when either cannot be. */
+  /** Opens the history, then listens. Throws a `BusError` that says what to do if either fails. */
   constructor({ config, log, version, page, onFailure, onCopy = () => {} }: ServiceOptions) {
     const jwt = jwtVerifierOf(config, log);
     this.#log = log;
@@ -131,13 +131,13 @@ export class Service {
     return this.#bus;
   }
 
-  /** Looks now whether the certificate was renewed, which it does by itself every few seconds. */
+  /** Checks now whether the certificate was renewed; it is checked every few seconds anyway. */
   renewCertificate(): void {
     this.#tls?.look();
   }
 
   /**
-   * Takes no more requests, commits and answers what was accepted, closes the subscribers with 1012, closes the
+   * Accepts no more requests, commits and acknowledges what was accepted, closes subscribers with 1012, and closes the
    * history. May be called twice.
    */
   stop(): Promise<void> {
@@ -290,7 +290,7 @@ export class Service {
   }
 }
 
-/** What follows when the clock was set. */
+/** The consequences of a change of the clock. */
 function clockStep(byMs: number): string {
   const seconds = Math.abs(Math.round(byMs / 1000));
   if (byMs > 0) return `the clock was set forward by ${seconds} s, or the machine slept: --max-age follows in an hour`;
@@ -321,7 +321,7 @@ function warnOfNoAdmin({ db }: Config, log: Logger): void {
   );
 }
 
-/** An authority makes tokens for others too, and with the same keys. */
+/** An authority issues tokens for other services too, with the same keys. */
 function warnOfAnyAudience({ jwksUrl, jwtAudience }: Config, log: Logger): void {
   if (jwksUrl === undefined || jwtAudience !== undefined) return;
   log.warn(

@@ -4,16 +4,16 @@ import { BusError } from "./bus/errors.ts";
 export interface Setting<T> {
   readonly flag: string;
   readonly help: string;
-  /** What the help shows as the value's place; none for a switch. */
+  /** The placeholder for the value in the help; none for a switch. */
   readonly unit?: string;
   readonly default: T;
-  /** What the help says of the default, when the value itself does not. */
+  /** The default as the help shows it, if that is not the value itself. */
   readonly defaultText?: string;
-  /** Given more than once, it takes all of them. */
+  /** It may be given more than once; all values count. */
   readonly isRepeatable?: boolean;
   /** Its value must not be shown. */
   readonly isSecret?: boolean;
-  /** Throws `BusError` with a detail that says what would be right. */
+  /** Throws a `BusError` with a detail that says what is accepted. */
   readonly parse: (text: string) => T;
 }
 
@@ -88,13 +88,13 @@ export function streamName(value: string): string {
   throw invalid("must be 1 to 64 letters, digits, - or _");
 }
 
-/** As a browser sends it: without the port that its scheme has anyway. Another text would never match. */
+/** As a browser sends it: without the default port of its scheme. Any other text would never match. */
 export function originOf(value: string): string {
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^\s/\\?#@*]+$/.test(value) || !URL.canParse(value)) {
     throw invalid("must be an origin such as https://app.example.com: scheme, host and port, no path and no *");
   }
   const { origin } = new URL(value);
-  // What a scheme that is not of the web has.
+  // The origin of a scheme that is not one of the web.
   return origin === "null" ? value : origin;
 }
 
@@ -173,7 +173,7 @@ export function size<D extends number | undefined>(
   return { flag, unit: "size", help, default: byDefault, defaultText: showSize(byDefault), parse };
 }
 
-/** Takes `off` beside what the setting takes. */
+/** Accepts `off` besides the values of the setting. */
 export function optional<T>(setting: Setting<T>): Setting<T | undefined> {
   return { ...setting, help: setting.help, parse: (value) => (value === "off" ? undefined : setting.parse(value)) };
 }

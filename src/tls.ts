@@ -13,7 +13,7 @@ export interface TlsFiles {
   readonly keyFile: string;
 }
 
-/** The files of the settings; undefined when neither is given. Throws `parameter_invalid` when one is missing. */
+/** The files of the settings; undefined if neither is given. Throws `parameter_invalid` if only one is. */
 export function tlsFilesOf(config: { tlsCert: string | undefined; tlsKey: string | undefined }): TlsFiles | undefined {
   const { tlsCert, tlsKey } = config;
   if (tlsCert === undefined && tlsKey === undefined) return undefined;
@@ -42,13 +42,13 @@ export function expiryMs({ cert }: TlsIdentity): number {
 }
 
 export interface TlsWatchHandler {
-  /** The files hold another pair that is good. When it throws, it is called again at the next look. */
+  /** The files contain another valid pair. If this throws, it is called again at the next check. */
   renew(identity: TlsIdentity): void;
-  /** The files cannot be used now; the pair that is in use stays. Told once for each reason. */
+  /** The files cannot be used now; the pair in use stays. Called once for each reason. */
   failed(error: unknown): void;
 }
 
-/** Reads the files again and again, as programs that renew certificates replace them in many ways. */
+/** Reads the files repeatedly, as programs that renew certificates replace them in many ways. */
 export class TlsWatch {
   readonly #files: TlsFiles;
   readonly #handler: TlsWatchHandler;
@@ -56,7 +56,7 @@ export class TlsWatch {
   #current: TlsIdentity;
   #lastFailure = "";
 
-  /** `current` is what is in use. */
+  /** `current` is the pair in use. */
   constructor(files: TlsFiles, current: TlsIdentity, handler: TlsWatchHandler) {
     this.#files = files;
     this.#current = current;
@@ -65,7 +65,7 @@ export class TlsWatch {
     this.#timer.unref();
   }
 
-  /** Looks now. */
+  /** Checks now. */
   look(): void {
     try {
       const identity = readTls(this.#files);

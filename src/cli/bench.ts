@@ -117,7 +117,7 @@ class Run {
     this.#isPublished = true;
   }
 
-  /** Whether all that was published has come to every subscriber. */
+  /** Whether every subscriber has received everything that was published. */
   async arrival(): Promise<boolean> {
     const isDue = () => this.#delivered >= this.#published * this.#flags.subscribers;
     const endMs = performance.now() + ARRIVAL_MS;

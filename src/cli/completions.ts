@@ -20,7 +20,7 @@ export function completionsCommand(): Command {
   });
 }
 
-/** A command, and all that can follow it. */
+/** A command, and everything that can follow it. */
 interface Place {
   /** The commands on the way to it: `""`, `"token"`, `"token create"`. */
   readonly path: string;
@@ -45,7 +45,7 @@ function placesOf(command: Command, path = ""): Place[] {
   ];
 }
 
-/** A bare `eventbus` takes the flags of `serve`, whose `--help` is there already. */
+/** `eventbus` without a command takes the flags of `serve`, which include `--help`. */
 function isFirstOfItsName(option: Option, index: number, all: readonly Option[]): boolean {
   return all.findIndex(({ long }) => long === option.long) === index;
 }
@@ -63,7 +63,7 @@ function wordsOf(place: Place): string[] {
   return [...place.commands.map((command) => command.name()), ...place.values, ...flagsOf(place)];
 }
 
-/** Shell code that sets a variable to the words which may follow: after a flag its values, otherwise the command's. */
+/** Shell code that sets a variable to the words that may follow: those of the command, or the values of a flag. */
 function cases(places: readonly Place[], variable: string): string {
   const values = places.flatMap(({ path, options }) =>
     options.flatMap((option) => {

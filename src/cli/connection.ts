@@ -3,7 +3,7 @@ import { connect, type EventBusClient, EventBusError } from "../client/index.ts"
 import { settings } from "../config.ts";
 import { type NamedProxy, outboundFetch, proxyOf } from "../proxy.ts";
 
-/** Where the server is, and how to speak to it: what every client command is given. */
+/** The options of every client command: the address of the server, and the token. */
 export interface ConnectionOptions {
   readonly url: string;
   readonly token?: string;
@@ -20,7 +20,7 @@ const IMPATIENT_MS = 30_000;
 /** A connection that could not be made; the message says why. */
 class ConnectFailure extends EventBusError {}
 
-/** How long to wait for a sign of a server, in milliseconds. */
+/** How long to wait for a response that shows that there is a server, in milliseconds. */
 const PROBE_MS = 3000;
 
 /** Gives a command the flags that name the server and the token. */
@@ -113,7 +113,7 @@ function remedyFor({ variable }: NamedProxy, url: string): string {
   return `it is set by ${variable}; to reach the server directly, add ${new URL(url).hostname} to NO_PROXY`;
 }
 
-/** A server that speaks HTTP where HTTPS was asked for, or the other way round. */
+/** A server that speaks HTTP although HTTPS was requested, or the reverse. */
 async function otherSchemeOf(url: string): Promise<{ what: string; remedy: string } | undefined> {
   const isTls = url.startsWith("https:");
   const other = url.replace(/^https?/, isTls ? "http" : "https");
@@ -122,7 +122,7 @@ async function otherSchemeOf(url: string): Promise<{ what: string; remedy: strin
   return { what: `the server at ${url} speaks ${spoken}, not ${asked}`, remedy: `use --url ${other}` };
 }
 
-/** A certificate that is not trusted is one all the same. */
+/** Even an untrusted certificate shows that there is a server. */
 async function speaks(url: string): Promise<boolean> {
   try {
     const init = { signal: AbortSignal.timeout(PROBE_MS), tls: { rejectUnauthorized: false } };
@@ -149,7 +149,7 @@ export function adviceOn(error: EventBusError): string {
   }
 }
 
-/** Whether the message is the client's own, and not the runtime's. */
+/** Whether the message is from the client, not from the runtime. */
 function isOurs({ cause }: EventBusError): boolean {
   return cause === undefined || cause instanceof EventBusError;
 }

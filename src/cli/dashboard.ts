@@ -2,14 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Below the server's root; apart from `/api`, and from whatever a proxy serves beside it. */
+/** Below the server's root; separate from `/api`, and from anything else that a proxy serves there. */
 const FOLDER = "dashboard";
 
 /**
  * Bundles the dashboard: from the path below the server's root to the content in base64.
  *
- * To be imported as a macro: then it runs when the program is compiled, and its result stands in the program; with
- * `bun src/main.ts` it runs each time. A process of its own, as a bundler that waits for a macro cannot bundle.
+ * Import it as a macro: then it runs when the program is compiled, and its result is part of the program; with
+ * `bun src/main.ts` it runs each time. It starts a process, as a bundler that waits for a macro cannot bundle.
  */
 export function bundleDashboard(): Record<string, string> {
   const folder = mkdtempSync(join(tmpdir(), "eventbus-dashboard-"));

@@ -26,7 +26,7 @@ Examples:
   $ eventbus history --from 1h
   $ eventbus history --from 2026-11-23T00:00:00Z --output table`;
 
-/** The command that asks for past events. */
+/** The command that prints past events. */
 export function historyCommand(): Command {
   const command = new Command("history")
     .description("print past events, newest first")
@@ -70,7 +70,7 @@ function cellsOf(event: ReceivedEvent): string[] {
 }
 
 /**
- * A duration as the time that it means now, so that all pages have the same bounds; an invalid one is left for the
+ * A duration as the time that it means now, so that all pages have the same bounds; an invalid one is left to the
  * server to reject.
  */
 function pinned(text: string | undefined): string | undefined {

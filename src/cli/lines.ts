@@ -1,22 +1,22 @@
 import { onLine } from "../protocol/problem.ts";
 
-/** The server takes as many lines in one body. */
+/** The server accepts this many lines in one body. */
 const MAX_LINES = 10_000;
-/** Characters in a batch: far below the 10 MiB that a server takes, and enough that a batch costs little by itself. */
+/** Characters in a batch: far below the 10 MiB that a server accepts, and enough to make the cost of a batch small. */
 const MAX_CHARACTERS = 1024 * 1024;
 /**
  * Maximum bytes of one line: more than any server accepts by default. A longer line is not an event, and must not fill
  * memory.
  */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
-/** What came so far is published when nothing more comes for so long, in milliseconds: `tail -f` is to be seen at once. */
+/** Pause in the input after which the lines so far are published, in milliseconds: `tail -f` should appear at once. */
 const IDLE_MS = 100;
 
 const LINE_FEED = 10;
 
 /** Lines to publish at once. */
 export interface LineBatch {
-  /** Every line, blank ones too, so that the lines of the body can be counted. */
+  /** Every line, including blank ones, so that lines of the body can be counted. */
   readonly text: string;
   /** Numbers of the lines in the input, from 1. */
   readonly firstLine: number;
@@ -24,7 +24,7 @@ export interface LineBatch {
 }
 
 export interface BatchOptions {
-  /** Lines to pass over. */
+  /** Lines to skip. */
   readonly skip: number;
   /** Creates an envelope from a line that is not blank; its errors are reported with the line number. */
   readonly toEnvelope?: ((line: string) => string) | undefined;
@@ -102,7 +102,7 @@ class Batch {
   }
 }
 
-/** The lines of every chunk that ends at least one, without their line feeds; of a line that is too long, its begin. */
+/** The lines of every chunk that ends at least one, without line feeds; of a line that is too long, its beginning. */
 async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array[]> {
   let rest: Uint8Array[] = [];
   let restBytes = 0;
@@ -124,7 +124,7 @@ async function* linesOf(input: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   if (restBytes > 0) yield [Buffer.concat(rest)];
 }
 
-/** The same, and undefined where nothing comes for a while. */
+/** The same, and undefined after each pause in the input. */
 async function* withIdle<T>(input: AsyncIterable<T>): AsyncGenerator<T | undefined> {
   const iterator = input[Symbol.asyncIterator]();
   let next = iterator.next();
@@ -138,7 +138,7 @@ async function* withIdle<T>(input: AsyncIterable<T>): AsyncGenerator<T | undefin
     const result = first ?? (await next);
     if (result.done) return;
     next = iterator.next();
-    // Reported where it is awaited.
+    // The error is reported where the promise is awaited.
     next.catch(() => {});
     yield result.value;
   }

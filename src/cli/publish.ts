@@ -26,7 +26,7 @@ interface PublishFlags extends ConnectionOptions {
   readonly key?: string;
 }
 
-/** How long standard input may be silent before the command says that it reads it, in milliseconds. */
+/** Silence on standard input after which the command reports that it is reading it, in milliseconds. */
 const HINT_MS = 2000;
 
 const EXAMPLES = `
@@ -93,13 +93,13 @@ async function publishOne(command: Commander, topic: string, given: string | und
   await print(`${event.json}\n`);
 }
 
-/** Whether standard input is something to read, and neither a terminal nor nothing. */
+/** Whether standard input is a pipe or a file, rather than a terminal or nothing. */
 function isPiped(): boolean {
   const stats = fstatSync(0);
   return stats.isFIFO() || stats.isFile() || stats.isSocket();
 }
 
-/** All of standard input. After a while without any, says that it is waited for. */
+/** All of standard input. After a while without input, reports that the command is waiting for it. */
 async function readInput(command: Commander): Promise<string> {
   const hint = setTimeout(() => say("waiting for data on standard input; to read nothing, pass DATA"), HINT_MS);
   try {
@@ -112,9 +112,9 @@ async function readInput(command: Commander): Promise<string> {
 }
 
 interface Lines {
-  /** Of the data; undefined if lines are envelopes. */
+  /** The topic of the data; undefined if lines are envelopes. */
   readonly topic: string | undefined;
-  /** Undefined is standard input. */
+  /** Undefined: standard input. */
   readonly file: string | undefined;
 }
 
@@ -162,7 +162,7 @@ function standardInput(topic: string | undefined): Readable {
   return process.stdin;
 }
 
-/** Throws when it cannot be read. */
+/** Throws if it cannot be read. */
 function contentsOf(file: string): Readable {
   try {
     const fd = openSync(file, "r");
@@ -176,7 +176,7 @@ function contentsOf(file: string): Readable {
   throw new BusError("not_found", `${file} is a folder`);
 }
 
-/** Turns a line of data into an envelope; the line must be one value, for it is put between others. */
+/** Turns a line of data into an envelope; the line must be a single value, as it is inserted between others. */
 function envelopeMaker(topic: string, source: string | undefined): (line: string) => string {
   const head = JSON.stringify({ topic, source }).slice(0, -1);
   return (line) => {
@@ -194,7 +194,7 @@ function isJson(text: string): boolean {
   }
 }
 
-/** Whether nothing was published for sure, and the whole command is to be given again. */
+/** Whether it is certain that nothing was published, so the whole command can be repeated. */
 function isRefused({ code, status = 0 }: EventBusError): boolean {
   return code === "unavailable" || (status >= 400 && status < 500);
 }
@@ -204,7 +204,7 @@ function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Publishes the batches of one run, one after the other, and keeps account of them. */
+/** Publishes the batches of one run, one after another, and counts them. */
 class LineRun {
   readonly #bus: EventBusClient;
   readonly #key: string;

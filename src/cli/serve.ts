@@ -65,7 +65,7 @@ function shownDefault(setting: { readonly default: unknown; readonly defaultText
   return setting.defaultText ?? String(setting.default);
 }
 
-/** Only what was said on the command line; the environment is the config's to read. */
+/** Only the flags of the command line; `config.ts` reads the environment. */
 function flagsOf(command: Command): Flags {
   const flags: Record<string, readonly string[]> = {};
   for (const option of command.options) {
@@ -120,7 +120,7 @@ function serve({ config, passedOver }: Resolved, version: string): Promise<numbe
   });
 }
 
-/** The next start finds the history, whichever it is, and tries again. */
+/** The next start finds the one history or the other, and tries again. */
 function failed(error: unknown, log: Logger, end: (exitCode: number) => void): void {
   log.error({ err: error }, "restarting with the copy of another node failed");
   end(1);
@@ -144,7 +144,7 @@ function announce({ url, bus }: Service, { db, logFormat }: Config, log: Logger,
   );
 }
 
-/** The message of a failed start: that of our own errors, and nothing more. */
+/** The message for a failed start; only that of our own errors is shown. */
 export function startFailure(error: unknown): string {
   return error instanceof BusError
     ? error.message

@@ -131,7 +131,7 @@ function withFlag(error: unknown): unknown {
 const errorCodes = Object.keys(problems) as ErrorCode[];
 
 /**
- * A server that was named is always used. A file that was named is used, unless a server has it open. Without either,
+ * A server that is given is always used. A file that is given is used, unless a server has it open. Without either,
  * it is the server at the default address, or, if there is none, the default file.
  */
 async function placeOf(command: Command): Promise<TokenPlace> {

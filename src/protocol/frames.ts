@@ -2,8 +2,9 @@ import type { EventMessage } from "./event.ts";
 import type { ErrorCode, ProblemMembers } from "./problem.ts";
 
 /**
- * Says, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. When
- * `next` is not above `after`, the id to resume from was never given here: the history is another one, and goes on.
+ * Reports, at its place in the stream, that retention removed the events between `after` and `next`, both exclusive. If
+ * `next` is not above `after`, the id to resume from was never assigned here: this is another history, and the stream
+ * continues.
  */
 export interface GapMessage {
   type: "gap";
@@ -11,7 +12,7 @@ export interface GapMessage {
   next: number;
 }
 
-/** Says that the replay which `since` or `last` asked for has reached the live events; `id` is the newest id then. */
+/** Reports that the replay requested by `since` or `last` has reached the live events; `id` is the newest id then. */
 export interface CaughtUpMessage {
   type: "caught_up";
   id: number;

@@ -1,5 +1,5 @@
 /**
- * Every way a request can fail, in the words both ends of the wire share.
+ * Every way in which a request can fail, in the words that both ends of the wire share.
  * A code never changes its meaning; clients branch on the code, people read the detail.
  */
 export type ErrorCode =
@@ -52,7 +52,7 @@ export const problems = {
   storage_full: { status: 507, title: "The storage is full" },
 } as const satisfies Record<ErrorCode, { status: number; title: string }>;
 
-/** What helps to mend a request; each member is documented where it is set. */
+/** Members that help to correct a request; each is documented where it is set. */
 export interface ProblemMembers {
   /** Offset of the fault, in UTF-16 code units from 0, in the text that was parsed. */
   position?: number;

@@ -3,7 +3,7 @@ import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
 import { BusError } from "../../bus/errors.ts";
 
-/** The reader of standard output is gone, as after `| head`: a reason to end, not a failure. */
+/** The reader of standard output is gone, as after `| head`. This ends the command, and is not a failure. */
 export class OutputClosedError extends Error {}
 
 let failure: Error | undefined;
@@ -29,7 +29,7 @@ export async function print(text: string): Promise<void> {
 export function outputClosing(): AbortSignal {
   const controller = new AbortController();
   if (isPipe()) {
-    // Opened again, so that what Bun does to the descriptor does not affect the pipe's other writers.
+    // Opened again, so that the flags that Bun sets do not affect the other writers of the pipe.
     const fd = openSync("/dev/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
     // A socket of Bun polls whatever descriptor it is given, and a pipe without a reader counts as closed. The types of
     // `connect` want an address, too.
@@ -46,7 +46,7 @@ function isPipe(): boolean {
   return process.platform !== "win32" && fstatSync(1).isFIFO();
 }
 
-/** Resolves when all that was printed has been handed on. */
+/** Resolves when everything that was printed has been passed on. */
 export function flushed(): Promise<void> {
   return new Promise((resolve) => {
     if (failure) resolve();

@@ -11,8 +11,8 @@ export class Table {
   }
 
   /**
-   * The next lines, the first time with the head. A column is as wide as its widest cell so far. Each line is cut to the
-   * terminal's width, and whole where it goes to a file. Control characters are replaced.
+   * The next lines, with the head the first time. A column is as wide as its widest cell so far. On a terminal, each
+   * line is cut to its width. Control characters are replaced.
    */
   text(rows: readonly (readonly string[])[]): string {
     const cells = [this.#head, ...rows].map((row) => row.map(harmless));

@@ -10,7 +10,7 @@ interface Light {
   readonly title?: string;
 }
 
-/** Whether the page hears from the server, in a few words. */
+/** The state of the connection to the server, in a few words. */
 export function ConnectionLight({
   tail,
   monitor,

@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { copyText } from "../text/clipboard.ts";
 
-/** How long it says that it has copied, in milliseconds. */
+/** How long "Copied" is shown, in milliseconds. */
 const SAID_MS = 1500;
 
-/** Copies a text, which is made when it is pressed. */
+/** Copies a text, which is made when the button is pressed. */
 export function CopyButton({
   label,
   text,

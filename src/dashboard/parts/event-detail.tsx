@@ -11,11 +11,11 @@ export interface EventDetailProps {
   readonly event: EventRow;
   readonly url: string;
   readonly hasToken: boolean;
-  /** Closes the panel; there is nothing to close when it is left out. */
+  /** Closes the panel; omitted if it cannot be closed. */
   readonly onClose?: (() => void) | undefined;
 }
 
-/** All of one event. */
+/** All details of one event. */
 export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps) {
   const { key, topic, source, createdAt, json } = event;
   const data = rawDataOf(json);

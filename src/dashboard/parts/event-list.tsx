@@ -11,23 +11,23 @@ const WIDE_ROW_PX = 28;
 const NARROW_ROW_PX = 48;
 /** A list narrower than this shows two lines a row, in CSS pixels. */
 const NARROW_PX = 620;
-/** Rows beyond those that can be seen, on either side: so that scrolling shows no white. */
+/** Rows rendered beyond the visible ones, on either side, so that scrolling shows no blank space. */
 const SPARE_ROWS = 8;
-/** What of the data is put into a row; more does not fit the widest screen. */
+/** Characters of the data in a row; more does not fit the widest screen. */
 const PREVIEW_LENGTH = 400;
 
 export interface EventListProps {
   readonly rows: RowSource;
   readonly label: string;
-  /** The key of the row whose details are shown. */
+  /** The key of the row that is shown in detail. */
   readonly selected: number | undefined;
   readonly onSelect: (row: Row) => void;
-  /** Stays at the end while rows are added there, until somebody scrolls away. */
+  /** Stays at the end while rows are added there, until the user scrolls away. */
   readonly isTail?: boolean;
 }
 
 /**
- * A list of any length, of which only what can be seen is in the document. Up, Down, Page Up, Page Down, Home and End
+ * A list of any length. Only the visible rows are in the document. Up, Down, Page Up, Page Down, Home and End
  * select.
  */
 export function EventList({ rows, label, selected, onSelect, isTail = false }: EventListProps) {
@@ -90,7 +90,7 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
   );
 }
 
-/** Where the list is scrolled to, and what keeps it there while rows come and go. */
+/** Where the list is scrolled to, and what keeps it there while rows are added and removed. */
 function useScrolling(list: { readonly current: HTMLDivElement | null }, rows: RowSource, isTail: boolean) {
   const [size, setSize] = useState({ width: 1000, height: 600 });
   const [scrollTop, setScrollTop] = useState(0);
@@ -115,7 +115,7 @@ function useScrolling(list: { readonly current: HTMLDivElement | null }, rows: R
     const lost = rows.dropped - dropped.current;
     dropped.current = rows.dropped;
     if (isTail && isAtEnd) list.current.scrollTop = list.current.scrollHeight;
-    // What is looked at stays where it is while rows leave above it.
+    // The visible rows stay where they are while rows above them are removed.
     else if (lost > 0) list.current.scrollTop -= lost * rowPx;
   });
   const jumpToEnd = () => {
@@ -164,7 +164,7 @@ function RowLine({ row, top, place, isSelected, onSelect }: RowLineProps) {
   );
 }
 
-/** Which row a key selects; undefined when it selects none. */
+/** The row that a key selects; undefined if it selects none. */
 function targetOf(
   key: string,
   selected: number,
@@ -191,7 +191,7 @@ function range(first: number, end: number): number[] {
   return Array.from({ length: Math.max(0, end - first) }, (_, index) => first + index);
 }
 
-/** Says that rows have left at the top, and where they are. */
+/** Reports that rows were removed at the top, and where they can be found. */
 export function DroppedNote({ rows, historyHref }: { readonly rows: RowSource; readonly historyHref: string }) {
   if (rows.dropped === 0) return null;
   return (

@@ -3,16 +3,16 @@ import { useMemo, useState } from "preact/hooks";
 import { count } from "../text/format.ts";
 import { treeOf } from "../text/json.ts";
 
-/** Members that are shown at once; as many more each time somebody asks. */
+/** Members shown at first, and how many are added on each request. */
 const PAGE_MEMBERS = 100;
-/** Down to this depth everything is open at first … */
+/** Down to this depth everything is expanded at first … */
 const OPEN_DEPTH = 2;
 /** … unless it is larger than this. */
 const OPEN_MEMBERS = 12;
 /** Longer text is shown as text: a tree of it would make the page slow. */
 const MAX_TREE_TEXT = 1024 * 1024;
 
-/** JSON as a tree that can be opened and closed. Names and values are shown as they were sent, to the letter. */
+/** JSON as a tree that can be opened and closed. Names and values are shown exactly as they were sent. */
 export function JsonTree({ text }: { readonly text: string }) {
   const tree = useMemo(() => (text.length > MAX_TREE_TEXT ? undefined : treeOf(text)), [text]);
   if (tree === undefined) return <pre class="json">{text}</pre>;
@@ -79,7 +79,7 @@ function Branch({ node, text, depth, name }: ValueProps) {
   );
 }
 
-/** What stands in an object is a property: a name and a value. */
+/** The children of an object are properties: a name and a value. */
 function Member({ node, text, depth }: ValueProps) {
   const [name, value] = node.type === "property" ? (node.children ?? []) : [undefined, node];
   if (value === undefined) return null;

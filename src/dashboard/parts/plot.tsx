@@ -20,13 +20,13 @@ export interface PlotProps {
   readonly span: readonly [number, number];
   readonly lines: readonly Line[];
   readonly format: (value: number) => string;
-  /** Steps that the axis may have; default 1, 2, 2.5, 5 and their tenfolds. */
+  /** Steps that the axis may have; default 1, 2, 2.5, 5 and these times powers of ten. */
   readonly steps?: readonly number[] | undefined;
 }
 
 /**
- * Curves over time. The values at the pointer, or the newest, stand above them in words. With the keyboard it is a slider
- * over the moments.
+ * Curves over time. The values at the pointer, or the newest ones, are shown above them as text. For the keyboard it is
+ * a slider over the moments.
  */
 export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -117,7 +117,7 @@ function optionsOf(
   return {
     width: box.clientWidth || 300,
     height: HEIGHT_PX,
-    // At the right half of a time has room.
+    // At the right edge there is room for half a label.
     padding: [8, 24, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
@@ -151,7 +151,7 @@ function timeOf(seconds: number): string {
   return parts.map((part) => String(part).padStart(2, "0")).join(":");
 }
 
-/** A canvas knows no custom properties. */
+/** A canvas cannot use custom properties of CSS. */
 function resolved(box: HTMLElement, name: string): string {
   const probe = document.createElement("i");
   probe.style.color = `var(${name})`;
@@ -161,7 +161,7 @@ function resolved(box: HTMLElement, name: string): string {
   return color;
 }
 
-/** Changes when the colours of the page do. */
+/** Changes when the colours of the page change. */
 function useLook(): number {
   const [look, setLook] = useState(0);
   useEffect(() => {

@@ -1,7 +1,7 @@
 const WIDTH = 120;
 const HEIGHT = 22;
 
-/** A small curve of values from 0 up, newest at the right. Says nothing that is not beside it in words. */
+/** A small curve of values from 0 up, newest at the right. Everything it shows is also beside it as text. */
 export function Sparkline({ values, slots }: { readonly values: readonly number[]; readonly slots: number }) {
   const top = Math.max(1e-9, ...values);
   const start = slots - values.length;

@@ -29,7 +29,7 @@ export function Loading({ what }: { readonly what: string }) {
   );
 }
 
-/** What went wrong, in the server's words if it has any; and a way to try again. */
+/** What went wrong, in the server's words if it sent any, and a button to try again. */
 export function Failure({ error, onRetry }: { readonly error: unknown; readonly onRetry?: () => void }) {
   return (
     <Notice title={isUnreachable(error) ? "The server does not respond" : "The request failed"} mood="bad">
@@ -43,12 +43,12 @@ export function Failure({ error, onRetry }: { readonly error: unknown; readonly 
   );
 }
 
-/** Above content that may no longer be true. */
+/** Shown above content that may be out of date. */
 export function StaleBanner({ error }: { readonly error: EventBusError }) {
   return <p class="banner">No response from the server: {sentence(error.message)} This is its last response.</p>;
 }
 
-/** A detail begins small, as it stands after a code or a name elsewhere. */
+/** Details begin with a lower-case letter, as elsewhere they follow a code or a name. */
 export function sentence(words: string): string {
   return `${words.slice(0, 1).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;
 }

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Session } from "../state/session.ts";
 import { useStores } from "../state/store.ts";
 
-/** Asks for a token as soon as the server wants one. */
+/** Asks for a token as soon as the server requires one. */
 export function TokenDialog({ session }: { readonly session: Session }) {
   useStores(session);
   const dialog = useRef<HTMLDialogElement>(null);
@@ -47,7 +47,7 @@ function useEntered(submit: SubmitEvent, session: Session): void {
   if (typeof token === "string" && token.trim() !== "") session.useToken(token.trim());
 }
 
-/** Forgets the token, or asks for it again after the question was put off. */
+/** Forgets the token, or asks for it again after the dialog was dismissed. */
 export function TokenButton({ session }: { readonly session: Session }) {
   useStores(session);
   if (session.wants !== undefined) {

@@ -1,6 +1,6 @@
 const HUES = 360;
 
-/** A topic, with a tick whose colour is that of all topics that begin with the same two segments. */
+/** A topic, with a tick in the colour of all topics that begin with the same two segments. */
 export function TopicName({ topic }: { readonly topic: string }) {
   const end = topic.indexOf(".");
   const [first, rest] = end === -1 ? [topic, ""] : [topic.slice(0, end), topic.slice(end)];
@@ -12,7 +12,7 @@ export function TopicName({ topic }: { readonly topic: string }) {
   );
 }
 
-/** The same for the same two segments, and spread over the circle by the golden ratio. */
+/** A hue: the same for the same two segments, distributed over the circle by the golden ratio. */
 function hueOf(topic: string): number {
   const kind = topic.split(".", 2).join(".");
   let hash = 7;

@@ -10,7 +10,7 @@ import { TopicName } from "./topic-name.tsx";
 const LINES = 150;
 
 const columns = {
-  // They come by name.
+  // They are sorted by name.
   topic: { name: "Topic", compare: () => 0 },
   count: { name: "Events", compare: (a: WatchedTopic, b: WatchedTopic) => b.count - a.count },
   last: { name: "Last event", compare: (a: WatchedTopic, b: WatchedTopic) => b.last_id - a.last_id },
@@ -18,13 +18,13 @@ const columns = {
 } as const;
 type Column = keyof typeof columns;
 
-/** By which column the lines are sorted. */
+/** The column by which the lines are sorted. */
 export interface Order {
   readonly column: Column;
   readonly isReversed: boolean;
 }
 
-/** The topics in this order; they must come by name. */
+/** The topics in this order. They MUST be sorted by name. */
 export function sorted(topics: readonly WatchedTopic[], { column, isReversed }: Order): readonly WatchedTopic[] {
   const inOrder = topics.toSorted(columns[column].compare);
   return isReversed ? inOrder.reverse() : inOrder;
@@ -34,11 +34,11 @@ interface TableProps {
   readonly topics: readonly WatchedTopic[];
   readonly order: Order;
   readonly onOrder: (order: Order) => void;
-  /** Shown until another answer is there. */
+  /** Shown until the next response arrives. */
   readonly isOld: boolean;
 }
 
-/** A line for each topic, more of them as one scrolls; the heads of the columns sort them. */
+/** A line for each topic, more of them on scrolling; the column headers sort them. */
 export function TopicTable({ topics, order, onOrder, isOld }: TableProps) {
   const [lines, setLines] = useState(LINES);
   const grow = ({ currentTarget: { scrollHeight, scrollTop, clientHeight } }: TargetedEvent<HTMLElement>) => {

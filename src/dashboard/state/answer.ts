@@ -7,12 +7,12 @@ export type Answer<T> =
   | { readonly kind: "there"; readonly value: T }
   | { readonly kind: "failed"; readonly error: unknown };
 
-/** Between two questions to a server that did not answer, in milliseconds. */
+/** Time between two requests to a server that does not respond, in milliseconds. */
 const RETRY_MS = 2000;
 
 /**
- * Asks the server, again whenever one of `reasons` changes or there is another token, and again and again while it cannot
- * be reached. `again` asks once more; what was answered before stays until the next answer is there.
+ * Asks the server: once, whenever one of `reasons` or the token changes, and repeatedly while the server cannot
+ * be reached. `again` asks once more. The last response stays until the next one arrives.
  */
 export function useAnswer<T>(
   session: Session,
@@ -44,7 +44,7 @@ export function useAnswer<T>(
   return [answer, again];
 }
 
-/** Nothing came back at all. */
+/** There was no response at all. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof EventBusError && error.status === undefined && error.code === "network";
 }

@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-/** Calls back when Escape is pressed, wherever in the page, while there is something to be closed. */
+/** Calls `close` when Escape is pressed anywhere in the page; undefined: nothing is open. */
 export function useEscape(close: (() => void) | undefined): void {
   useEffect(() => {
     if (close === undefined) return;

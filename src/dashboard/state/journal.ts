@@ -6,10 +6,10 @@ export interface Entry {
   readonly words: string;
 }
 
-/** Enough for a bad day; the oldest leave. */
+/** Enough for a bad day; the oldest are dropped. */
 const MAX_ENTRIES = 200;
 
-/** What happened to the connection, newest first. */
+/** The history of the connection, newest first. */
 export class Journal extends Store {
   #entries: readonly Entry[] = [];
 

@@ -9,13 +9,13 @@ const START_EVENTS = 200;
 
 export interface TailFilter {
   readonly pattern: string;
-  /** The source, exactly; empty takes every one. Servers filter by pattern only, so the page does it. */
+  /** The exact source; empty: any. Servers filter subscriptions by pattern only, so the page filters by source. */
   readonly source: string;
 }
 
 /**
- * The events that match, as they come. It is a cursor: pausing closes the connection and keeps the last id, resuming
- * reads on from history after it, only as fast as the page takes them.
+ * The matching events, as they arrive. It is a cursor: pausing closes the connection and keeps the last id; resuming
+ * reads from the history after it, only as fast as the page takes the events.
  */
 export class LiveTail extends Store {
   readonly rows = new TailRows();
@@ -50,7 +50,7 @@ export class LiveTail extends Store {
     return this.#isPaused;
   }
 
-  /** It reads what lies between the last event it showed and now. */
+  /** It is reading the events between the last one shown and now. */
   get isCatchingUp(): boolean {
     return this.#isCatchingUp;
   }
@@ -154,7 +154,7 @@ export class LiveTail extends Store {
   }
 }
 
-/** Says which events are missing, and why. */
+/** Reports which events are missing, and why. */
 export function gapWords(after: number, next: number): string {
   if (next <= after)
     return `event ${after} never existed here: the server has a different history, and continues with it.`;

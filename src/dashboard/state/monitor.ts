@@ -3,7 +3,7 @@ import type { Journal } from "./journal.ts";
 import type { Session } from "./session.ts";
 import { Store } from "./store.ts";
 
-/** Between two questions, in milliseconds. */
+/** Time between two requests, in milliseconds. */
 const POLL_MS = 2000;
 /** Wait after the server rejected a request, in milliseconds. */
 const REFUSED_POLL_MS = 30_000;
@@ -12,7 +12,7 @@ const MAX_SAMPLES = 1800;
 
 type Newer = "delivered" | "delivered_per_second" | "gaps" | "replays" | "evictions" | "commits" | "replay" | "waiting";
 
-/** What a server says of itself. An older one, behind the same address during an upgrade, says less. */
+/** The stats of a server. An older one, behind the same address during an upgrade, has fewer. */
 export type FullStats = Omit<Stats, Newer> & Partial<Pick<Stats, Newer>>;
 
 export interface Sample {
@@ -50,12 +50,12 @@ export class Monitor extends Store {
     return this.#error;
   }
 
-  /** The server says that this token may not know. */
+  /** The server responds that this token may not read them. */
   get isForbidden(): boolean {
     return this.#error?.status === 403;
   }
 
-  /** Nothing came back at all. */
+  /** There was no response at all. */
   get isUnreachable(): boolean {
     return this.#error !== undefined && this.#error.status === undefined;
   }

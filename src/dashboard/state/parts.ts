@@ -5,7 +5,7 @@ import { parseRoute } from "./route.ts";
 import { Session } from "./session.ts";
 import { TopicWatch } from "./topic-watch.ts";
 
-/** What the page knows for as long as it is open. */
+/** The state of the page, for as long as it is open. */
 export interface Parts {
   readonly session: Session;
   readonly journal: Journal;
@@ -14,7 +14,7 @@ export interface Parts {
   readonly topics: TopicWatch;
 }
 
-/** What a view is given: everything, and the filters of the address. */
+/** The properties of a view: all of the state, and the filters of the address. */
 export type ViewProps = Parts & { readonly query: Readonly<Record<string, string>> };
 
 /** Begins to ask the server. */
@@ -26,7 +26,7 @@ export function startParts(): Parts {
   const tail = new LiveTail(session, journal, { pattern, source });
   const monitor = new Monitor(session, journal);
   const topics = new TopicWatch(session);
-  // The server answers: no need to wait until those who found none try by themselves.
+  // The server responds again, so there is no need to wait for the next retry.
   monitor.onChange(() => {
     if (monitor.error !== undefined) return;
     const { connection } = tail;

@@ -3,7 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 export const views = ["live", "history", "topics", "publish", "health"] as const;
 export type View = (typeof views)[number] | "event";
 
-/** What the part of the address after `#` says: which view, and its filters. Never a token. */
+/** The part of the address after `#`: the view, and its filters. Never a token. */
 export interface Route {
   readonly view: View;
   /** The event, when that is the view. */
@@ -11,7 +11,7 @@ export interface Route {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** Reads `#/history?topic=orders.*`, `#/event/42`. What is not known is the live view. */
+/** Reads `#/history?topic=orders.*`, `#/event/42`. Anything unknown is the live view. */
 export function parseRoute(hash: string): Route {
   const [path = "", search = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
   const [name, rest] = splitOnce(path, "/");
@@ -38,7 +38,7 @@ export function go(hash: string): void {
   location.hash = hash;
 }
 
-/** Where the page is; shows the component again when that changes. */
+/** The current route; renders the component again when it changes. */
 export function useRoute(): Route {
   const [hash, setHash] = useState(location.hash);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** One line of a list. `key` is the event's id; a gap's lies before the event that follows it. */
+/** One line of a list. `key` is the event's id; that of a gap is before the key of the event that follows it. */
 export type Row = EventRow | GapRow;
 
 export interface EventRow {
@@ -22,21 +22,21 @@ export interface GapRow {
 /** Rows as a list shows them. */
 export interface RowSource {
   readonly length: number;
-  /** Rows that have left at the top. */
+  /** Rows removed at the top. */
   readonly dropped: number;
   at(index: number): Row | undefined;
-  /** -1 when there is none of this key. */
+  /** -1 if no row has this key. */
   indexOf(key: number): number;
 }
 
-/** More rows than anybody scrolls through; history has the others. */
+/** More rows than anyone scrolls through; the others are in the history. */
 const MAX_ROWS = 100_000;
 /** UTF-16 code units of all rows' texts: at two bytes each, 128 MiB. */
 const MAX_TEXT = 64 * 1024 * 1024;
-/** Rows that have left are cut off the array when there are this many. */
+/** Removed rows are cut off the array when there are this many. */
 const COMPACT_ROWS = 10_000;
 
-/** The newest rows, oldest first: what is beyond a limit leaves at the top. */
+/** The newest rows, oldest first: rows beyond a limit are removed at the top. */
 export class TailRows implements RowSource {
   readonly #limits: { readonly rows: number; readonly text: number };
   #rows: (Row | undefined)[] = [];
@@ -60,7 +60,7 @@ export class TailRows implements RowSource {
     return this.#rows[this.#first + index];
   }
 
-  /** Keys ascend, so it is found by halving. */
+  /** Found by halving, as keys ascend. */
   indexOf(key: number): number {
     let low = 0;
     let high = this.length - 1;
@@ -102,7 +102,7 @@ function textOf(row: Row | undefined): number {
   return row?.kind === "event" ? row.json.length : 0;
 }
 
-/** A page of history: rows in any order, none of which leaves. */
+/** A page of the history: rows in any order; none is removed. */
 export class PageRows implements RowSource {
   readonly #rows: readonly Row[];
   readonly dropped = 0;
@@ -124,7 +124,7 @@ export class PageRows implements RowSource {
   }
 }
 
-/** The row of an event; keeps its text, and not what was parsed of it. */
+/** The row of an event. It keeps the text, not the parsed value. */
 export function rowOf(event: {
   readonly id: number;
   readonly topic: string;

@@ -8,7 +8,7 @@ export interface Sent extends Draft {
 
 const SENT_KEY = "eventbus.sent";
 const MAX_SENT = 50;
-/** Of all of it, in UTF-16 code units: a browser gives a page about five million. */
+/** Limit for all of it, in UTF-16 code units: a browser gives a page about five million. */
 const MAX_TEXT = 1_000_000;
 
 /** Newest first. */
@@ -17,7 +17,7 @@ export function readSent(): readonly Sent[] {
   return Array.isArray(stored) ? stored.filter(isSent) : [];
 }
 
-/** Adds one; the oldest leave when there are too many, or they are too large. */
+/** Adds one; the oldest are dropped if there are too many, or if they are too large. */
 export function rememberSent(sent: Sent): readonly Sent[] {
   const all = [sent, ...readSent()].slice(0, MAX_SENT);
   while (JSON.stringify(all).length > MAX_TEXT) all.pop();

@@ -3,15 +3,15 @@ import { Store } from "./store.ts";
 
 /** The token stays in the tab: a page opened separately does not have it, and neither does the disk. */
 const TOKEN_KEY = "eventbus.token";
-/** How long one call may take, tries again included, in milliseconds. */
+/** Time limit of one call, retries included, in milliseconds. */
 const TIMEOUT_MS = 10_000;
 
-/** Who asks the server: the client, and the token if the server wants one. */
+/** The connection to the server: the client, and the token if the server requires one. */
 export class Session extends Store {
   #client = this.#connect();
   #wants: "token_missing" | "token_invalid" | undefined;
 
-  /** Changes with the token: ask for it each time. */
+  /** Changes with the token, so read it each time. */
   get client(): EventBusClient {
     return this.#client;
   }
@@ -25,12 +25,12 @@ export class Session extends Store {
     return sessionStorage.getItem(TOKEN_KEY) !== null;
   }
 
-  /** Why the server wants a token, when it does. */
+  /** Why the server requires a token, if it does. */
   get wants(): "token_missing" | "token_invalid" | undefined {
     return this.#wants;
   }
 
-  /** Goes on with this token; without one when it is undefined. */
+  /** Continues with this token; without one if it is undefined. */
   useToken(token: string | undefined): void {
     if (token === undefined) sessionStorage.removeItem(TOKEN_KEY);
     else sessionStorage.setItem(TOKEN_KEY, token);
@@ -40,7 +40,7 @@ export class Session extends Store {
     this.changed();
   }
 
-  /** Looks whether an error means that the server wants a token. */
+  /** Notes whether an error means that the server requires a token. */
   note(error: unknown): void {
     if (!(error instanceof EventBusError)) return;
     const { code } = error;

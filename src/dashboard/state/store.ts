@@ -4,7 +4,7 @@ import { useEffect, useReducer } from "preact/hooks";
 export class Store {
   readonly #listeners = new Set<() => void>();
 
-  /** Calls back after every change. The returned function ends that. */
+  /** Calls the listener after every change. The returned function ends that. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -15,7 +15,7 @@ export class Store {
   }
 }
 
-/** Shows the component again after the stores have changed, once a frame however often they do. */
+/** Renders the component again after the stores have changed, at most once per frame. */
 export function useStores(...stores: readonly Store[]): void {
   const [, show] = useReducer((count: number) => count + 1, 0);
   useEffect(() => {
@@ -27,7 +27,7 @@ export function useStores(...stores: readonly Store[]): void {
       });
     };
     const ends = stores.map((store) => store.onChange(request));
-    // What changed between the first showing and now.
+    // There may have been changes between the first rendering and now.
     request();
     return () => {
       cancelAnimationFrame(frame);

@@ -3,7 +3,7 @@ export type Theme = (typeof themes)[number];
 
 const THEME_KEY = "eventbus.theme";
 
-/** What was chosen in this browser; `auto` follows the device. */
+/** The choice made in this browser; `auto` follows the device. */
 export function chosenTheme(): Theme {
   const stored = localStorage.getItem(THEME_KEY);
   return themes.find((theme) => theme === stored) ?? "auto";
@@ -14,7 +14,7 @@ export function chooseTheme(theme: Theme): void {
   showTheme();
 }
 
-/** Makes the page look as was chosen. */
+/** Applies the choice to the page. */
 export function showTheme(): void {
   document.documentElement.dataset["theme"] = chosenTheme();
 }

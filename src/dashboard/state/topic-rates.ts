@@ -1,33 +1,33 @@
 import type { TopicSummary } from "../../client/index.ts";
 
-/** Answers that the curve shows: two minutes. */
+/** Responses that the curve shows: two minutes. */
 export const RATE_SLOTS = 60;
-/** Topics whose rates are remembered while they are out of view: five pages. */
+/** Topics that are not visible and keep their rates: five pages. */
 const MAX_REMEMBERED = 5000;
 
 export interface WatchedTopic extends TopicSummary {
-  /** Events a second between successive answers, oldest first. */
+  /** Events per second between successive responses, oldest first. */
   readonly rates: readonly number[];
 }
 
-/** What an answer said of a topic. */
+/** The figures of a topic in one response. */
 interface Seen {
   readonly count: number;
   readonly atMs: number;
-  /** Which answer it was. */
+  /** The number of the response. */
   readonly answer: number;
   readonly rates: readonly number[];
 }
 
-/** Makes rates out of the counts of successive answers, also of topics that were out of view for a while. */
+/** Computes rates from the counts of successive responses, also for topics that were not visible for a while. */
 export class TopicRates {
-  /** The topics seen last stand at the end. */
+  /** The topics seen last are at the end. */
   readonly #seen = new Map<string, Seen>();
   #answers = 0;
   #lastMs = 0;
 
   /**
-   * The topics of an answer with their rates. A topic that was not seen before counts from 0 on if `isUnknownNew`, and
+   * The topics of a response with their rates. A topic that was not seen before counts from 0 if `isUnknownNew`, and
    * has no rate yet otherwise.
    */
   take(found: readonly TopicSummary[], nowMs: number, isUnknownNew: boolean): WatchedTopic[] {
@@ -46,8 +46,8 @@ export class TopicRates {
   }
 
   /**
-   * While a topic was out of view its rate was, on average, what its count says now. A count that went down says nothing
-   * of the rate: retention removed more than was published.
+   * The rate of a topic while it was not visible is the mean that its count now implies. A count that has fallen implies
+   * no rate: retention removed more than was published.
    */
   #ratesAfter(before: Seen, count: number, nowMs: number): number[] {
     const rate = Math.max(0, count - before.count) / ((nowMs - before.atMs) / 1000);

@@ -4,20 +4,20 @@ import type { Session } from "./session.ts";
 import { Store } from "./store.ts";
 import { TopicRates, type WatchedTopic } from "./topic-rates.ts";
 
-/** Between two questions, in milliseconds. */
+/** Time between two requests, in milliseconds. */
 const POLL_MS = 2000;
 /** After the server has rejected a request or has not responded. */
 const FAILED_POLL_MS = 30_000;
-/** A server that takes long to answer is asked more rarely: it shall spend no more than this part of its time on it. */
+/** A slow server is asked less often, so that it spends at most this part of its time on these requests. */
 const LOAD_SHARE = 0.02;
-/** Topics on a page: all that are asked for and shown at a time, as more lines make the page slow. */
+/** Topics per page: as many as are requested and shown at a time. More lines make the page slow. */
 export const PAGE_TOPICS = 1000;
 
-/** Which topics are looked at. */
+/** Which topics are requested. */
 export interface TopicQuestion {
   /** A part of the topic, or a pattern of the whole topic; empty for all. */
   readonly find: string;
-  /** Only those whose name comes after this one; empty for the first page. */
+  /** Only names after this one; empty for the first page. */
   readonly after: string;
 }
 
@@ -26,11 +26,11 @@ export interface TopicAnswer {
   readonly question: TopicQuestion;
   /** By name. */
   readonly topics: readonly WatchedTopic[];
-  /** There are more after these. */
+  /** There are more topics after these. */
   readonly hasMore: boolean;
 }
 
-/** Asks for a page of topics from the moment somebody first wants to see one, so that the curves have no gaps. */
+/** Requests a page of topics from its first use on, so that the curves have no gaps. */
 export class TopicWatch extends Store {
   readonly #session: Session;
   readonly #rates = new TopicRates();
@@ -47,7 +47,7 @@ export class TopicWatch extends Store {
     session.onChange(() => void this.#ask());
   }
 
-  /** Undefined before the first answer; of the question before, until the next answer is there. */
+  /** Undefined before the first response. After a change of the request, the old page until the next one arrives. */
   get answer(): TopicAnswer | undefined {
     return this.#answer;
   }
@@ -56,12 +56,12 @@ export class TopicWatch extends Store {
     return this.#error;
   }
 
-  /** What is asked since `ask` has no answer yet; the answer and the error are of the question before. */
+  /** There is no response to the current request yet; the response and the error belong to the one before it. */
   get isAsking(): boolean {
     return this.#isAsking;
   }
 
-  /** Asks this from now on, at once if it is not what is asked already. */
+  /** Requests this from now on; at once if it differs from the current request. */
   ask(question: TopicQuestion): void {
     if (isSame(question, this.#question)) return;
     this.#question = question;
@@ -70,7 +70,7 @@ export class TopicWatch extends Store {
     this.changed();
   }
 
-  /** Asks at once, if the last question found no server and the next one is not under way. */
+  /** Asks at once, if the last request found no server and none is in progress. */
   retry(): void {
     if (isUnreachable(this.#error) && this.#timer !== undefined) void this.#ask();
   }
@@ -92,7 +92,7 @@ export class TopicWatch extends Store {
     } catch (error) {
       if (!(error instanceof EventBusError)) throw error;
       this.#session.note(error);
-      // Another poll goes on, with another question or another token.
+      // Another poll continues, with another request or another token.
       if (signal.aborted || error.code === "closed") return;
       this.#error = error;
     }
@@ -101,28 +101,28 @@ export class TopicWatch extends Store {
     this.changed();
   }
 
-  /** One topic more than a page has, if there is one. */
+  /** One topic more than a page has, if there are more. */
   async #page({ find, after }: TopicQuestion, signal: AbortSignal): Promise<readonly TopicSummary[]> {
     const options = { after: after || undefined, limit: PAGE_TOPICS + 1, signal };
     const { value } = await this.#session.client.topicPages(patternOf(find), options).next();
     return value ?? [];
   }
 
-  /** How long a failure took says nothing of the server's load: most of it is waiting for a server that is away. */
+  /** The duration of a failure is no measure of the server's load: most of it is waiting for a server that is away. */
   #pauseMs(tookMs: number): number {
     return this.#error === undefined ? Math.max(POLL_MS, tookMs / LOAD_SHARE) : FAILED_POLL_MS;
   }
 
   #take(question: TopicQuestion, found: readonly TopicSummary[]): void {
     const hasMore = found.length > PAGE_TOPICS;
-    // On a page that is followed by others, what is not known may have moved there from another page.
+    // If other pages follow this one, an unknown topic may have moved here from another page.
     const isUnknownNew = isSame(question, this.#answer?.question) && this.#answer?.hasMore === false;
     const topics = this.#rates.take(found.slice(0, PAGE_TOPICS), performance.now(), isUnknownNew);
     this.#answer = { question, topics, hasMore };
   }
 }
 
-/** What has no special character may stand anywhere in the topic. */
+/** A text without special characters may be anywhere in the topic. */
 function patternOf(find: string): string {
   if (find === "") return "*";
   return /[*?[\]{}\\]/.test(find) ? find : `*${find}*`;

@@ -1,4 +1,4 @@
-/** Copies, also in pages that came without TLS, where browsers have no clipboard API. False when it cannot. */
+/** Copies a text, also in pages without TLS, where browsers have no clipboard API. Returns false if it cannot. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -1,26 +1,26 @@
 import { survivesParsing } from "./json.ts";
 
-/** What one would publish. `data` is JSON text. */
+/** An event to publish. `data` is JSON text. */
 export interface Draft {
   readonly topic: string;
   readonly source: string;
   readonly data: string;
 }
 
-/** A longer one goes through standard input, in UTF-16 code units: Linux takes an argument of up to 128 KiB, a unit is up to 3 bytes. */
+/** Longer data, in UTF-16 code units, is passed on standard input: Linux accepts arguments of up to 128 KiB. */
 const MAX_ARGUMENT = 32 * 1024;
 
-/** The command that publishes it, for a POSIX shell. A token is named by its variable, never shown. */
+/** The command that publishes it, for a POSIX shell. It names the variable of the token, and never shows the token. */
 export function toCurl(url: string, draft: Draft, hasToken: boolean): string {
   const authorization = hasToken ? ` \\\n  -H "Authorization: Bearer $EVENTBUS_TOKEN"` : "";
   const head = `curl ${quoted(`${url}/api/events/publish`)}${authorization} \\\n  -H 'Content-Type: application/json'`;
   const body = `{"topic":${JSON.stringify(draft.topic)}${sourceMember(draft.source)},"data":${draft.data}}`;
-  // No line of JSON is the word that ends it.
+  // No line of JSON equals the word that ends the here-document.
   if (body.length > MAX_ARGUMENT) return `${head} \\\n  --data-binary @- <<'EVENT'\n${body}\nEVENT\n`;
   return `${head} \\\n  -d ${quoted(body)}`;
 }
 
-/** The same in TypeScript; in place of a token stands where to put it. */
+/** The same in TypeScript, with a placeholder for the token. */
 export function toTypeScript(url: string, draft: Draft, hasToken: boolean): string {
   const { topic, source, data } = draft;
   const options = hasToken ? ', { token: "ebt_…" }' : "";
@@ -40,7 +40,7 @@ function sourceMember(source: string): string {
   return source === "" ? "" : `,"source":${JSON.stringify(source)}`;
 }
 
-/** One word of a shell, to the letter. */
+/** One word of a shell, quoted so that it is taken literally. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

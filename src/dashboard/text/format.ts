@@ -12,13 +12,13 @@ export function dateAndClock(createdAt: string): string {
   return Number.isNaN(time.getTime()) ? createdAt : `${dateOf(time)} ${clock(createdAt)}`;
 }
 
-/** What an `<input type="datetime-local">` shows for an RFC 3339 time; empty when it is none. */
+/** What an `<input type="datetime-local">` shows for an RFC 3339 time; empty if it is not one. */
 export function toLocalInput(rfc3339: string | undefined): string {
   const time = new Date(rfc3339 ?? "");
   return Number.isNaN(time.getTime()) ? "" : `${dateOf(time)}T${clock(time.toISOString()).slice(0, 8)}`;
 }
 
-/** The other way: RFC 3339 in UTC; empty when nothing was chosen. */
+/** The reverse: RFC 3339 in UTC; empty if nothing was chosen. */
 export function fromLocalInput(local: string): string {
   const time = new Date(local);
   return Number.isNaN(time.getTime()) ? "" : time.toISOString();
@@ -41,7 +41,7 @@ export function counted(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** Two or three digits that mean something: `0.25`, `12.5`, `1,234`. */
+/** Two or three significant digits: `0.25`, `12.5`, `1,234`. */
 export function measure(value: number): string {
   if (value !== 0 && Math.abs(value) < 0.01) return value.toPrecision(1);
   const size = Math.abs(value);
@@ -68,7 +68,7 @@ const STEPS = [
   ["s", 1],
 ] as const;
 
-/** The two largest parts of a time: `3 d 4 h`, `12 s`. */
+/** The two largest units of a duration: `3 d 4 h`, `12 s`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   const at = STEPS.findIndex(([, size]) => whole >= size);

@@ -13,7 +13,7 @@ export interface Fault {
 /** RFC 8259 and nothing else: no comments, no commas at the end. */
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false };
 
-/** The tree of a JSON text, of offsets into it, so that what is shown of it is what stands in it. */
+/** The tree of a JSON text. Its nodes are offsets into the text, so values are shown exactly as they were sent. */
 export function treeOf(text: string): Node | undefined {
   try {
     return parseTree(text, [], STRICT);
@@ -23,7 +23,7 @@ export function treeOf(text: string): Node | undefined {
   }
 }
 
-/** The first fault of a JSON text; undefined when there is none. */
+/** The first fault of a JSON text; undefined if there is none. */
 export function faultOf(text: string): Fault | undefined {
   const errors: ParseError[] = [];
   try {
@@ -61,7 +61,7 @@ export function compact(text: string): string {
   }
 }
 
-/** Whether JavaScript's own values hold this JSON without a change: no big number, no `1.10`, no key twice. */
+/** Whether JavaScript's own values represent this JSON unchanged: no big number, no `1.10`, no duplicate key. */
 export function survivesParsing(text: string): boolean {
   return JSON.stringify(JSON.parse(text)) === compact(text);
 }

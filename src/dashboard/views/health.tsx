@@ -11,7 +11,7 @@ import { bytes, clock, count, duration, measure } from "../text/format.ts";
 
 const SPANS = { "5 min": 5, "15 min": 15, "1 h": 60 } as const;
 
-/** How the server is, from what it says of itself every two seconds. */
+/** The state of the server, as it reports it every two seconds. */
 export function HealthView({ monitor, journal }: Parts) {
   useStores(monitor, journal);
   return (
@@ -97,7 +97,7 @@ function Facts({ stats }: { readonly stats: FullStats }) {
   );
 }
 
-/** How many are behind, and how much of a busy server's time they get. */
+/** How many subscribers are behind, and which share of a busy server's time they get. */
 function behindWords({ near, far, share }: NonNullable<FullStats["replay"]>): string {
   if (near.subscribers + far.subscribers === 0) return "events: no subscriber is behind";
   return `events: ${count(near.subscribers)} near, ${count(far.subscribers)} far, share ${Math.round(share * 100)} %`;
@@ -135,7 +135,7 @@ interface PlotPlan {
 const perSecond = (value: number) => `${measure(value)}/s`;
 const milliseconds = (value: number) => `${measure(value)} ms`;
 
-/** Steps that are whole in KiB, MiB and so on. */
+/** Steps that are whole numbers of KiB, MiB and so on. */
 const POWERS_OF_TWO = Array.from({ length: 48 }, (_, power) => 2 ** power);
 
 /** 1, 2, 5, 10 … */
@@ -198,10 +198,10 @@ const plans: readonly PlotPlan[] = [
 
 const COLORS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"] as const;
 
-/** A pause between answers longer than this, in milliseconds, is a hole in the curves. */
+/** A pause between responses longer than this, in milliseconds, interrupts the curves. */
 const HOLE_MS = 12_000;
 
-/** A moment without an answer: `stats` is undefined. */
+/** A moment without a response has no `stats`. */
 type Moment = Omit<Sample, "stats"> & { readonly stats: FullStats | undefined };
 
 function withHoles(samples: readonly Sample[]): Moment[] {
@@ -231,7 +231,7 @@ function PlanPlot({
 }: { readonly plan: PlotPlan; readonly samples: readonly Moment[] } & Pick<PlotProps, "span">) {
   const { title, format, steps } = plan;
   const latest = samples.at(-1)?.stats;
-  // A rule that is off has no line; null elsewhere is what could not be measured yet.
+  // A rule that is off has no line; elsewhere null means that there is no measurement yet.
   const told = plan.lines.filter(([, read, isDashed]) => {
     const value = latest && read(latest);
     return value !== undefined && !(isDashed && value === null);

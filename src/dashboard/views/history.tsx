@@ -11,19 +11,19 @@ import { go, routeTo } from "../state/route.ts";
 import { type EventRow, PageRows, type Row, rowOf } from "../state/rows.ts";
 import { count, counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
 
-/** Events a page; one more is asked for, to know whether there is another page. */
+/** Events per page; one more is requested, to find out whether there is another page. */
 const PAGE_EVENTS = 200;
 
 type Query = Readonly<Record<string, string>>;
 
 interface Page {
   readonly rows: PageRows;
-  /** The query of the neighbouring pages; undefined when there is none. */
+  /** The queries of the neighbouring pages; undefined if there is none. */
   readonly older: Query | undefined;
   readonly newer: Query | undefined;
 }
 
-/** What history keeps, newest first, a page at a time. All that was asked stands in the address. */
+/** The events in the history, newest first, a page at a time. The whole query is part of the address. */
 export function HistoryView({ session, query }: ViewProps) {
   const { topic, source, from, to, before, after } = query;
   const [answer, again] = useAnswer(session, (signal) => load(session.client, query, signal), [
@@ -126,7 +126,7 @@ interface FailedProps {
   readonly onRetry: () => void;
 }
 
-/** Of the events on this page, retention may have removed the first ones meanwhile. */
+/** Retention may have removed the first events of this page meanwhile. */
 function Failed({ error, query, onRetry }: FailedProps) {
   const oldest = error instanceof EventBusError && error.code === "cursor_expired" ? error.problem?.oldest : undefined;
   if (oldest === undefined) return <Failure error={error} onRetry={onRetry} />;
@@ -165,7 +165,7 @@ async function load(
   const asked = { topic, source: source || undefined, from, to, before: idOf(before), after: idOf(after), signal };
   const found = await client.history({ ...asked, last: PAGE_EVENTS + 1 });
   const hasMore = found.length > PAGE_EVENTS;
-  // With `after` they come oldest first.
+  // With `after`, the oldest events come first.
   const events = after === undefined ? found.slice(0, PAGE_EVENTS) : found.slice(0, PAGE_EVENTS).toReversed();
   const [newest, oldest] = [events.at(0), events.at(-1)];
   const { before: _before, after: _after, ...filters } = query;
@@ -178,7 +178,7 @@ async function load(
   };
 }
 
-/** The server says what is wrong with an address that somebody wrote by hand. */
+/** The server reports what is wrong with an address that was edited by hand. */
 function idOf(text: string | undefined): number | undefined {
   return text === undefined ? undefined : Number(text);
 }

@@ -10,7 +10,7 @@ import { useStores } from "../state/store.ts";
 import { toCurl } from "../text/commands.ts";
 import { count, counted } from "../text/format.ts";
 
-/** The tail: events as they come, oldest at the top. */
+/** The tail: events as they arrive, oldest at the top. */
 export function LiveView({ tail, session, monitor, query }: ViewProps) {
   useStores(tail, monitor);
   const [selected, setSelected] = useState<EventRow | undefined>(undefined);
@@ -100,7 +100,7 @@ function PauseButton({ tail, newest }: Pick<Parts, "tail"> & { readonly newest: 
   );
 }
 
-/** Why there is nothing to be seen. */
+/** Explains why there is nothing to see. */
 function NoRows({ tail, session }: Pick<Parts, "tail" | "session">) {
   const { connection, filter } = tail;
   if (session.wants !== undefined) return <Notice title="The server requires a token" />;

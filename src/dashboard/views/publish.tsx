@@ -18,7 +18,7 @@ type Outcome =
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "failed"; readonly words: string };
 
-/** A form that publishes, and what it sent from this tab. */
+/** A form that publishes, and what was sent from this tab. */
 export function PublishView({ session }: ViewProps) {
   useStores(session);
   const [sent, setSent] = useState(readSent);

@@ -9,10 +9,10 @@ import { useStores } from "../state/store.ts";
 import { PAGE_TOPICS, type TopicAnswer, type TopicQuestion, type TopicWatch } from "../state/topic-watch.ts";
 import { count, counted } from "../text/format.ts";
 
-/** How long typing must rest before the server is asked, in milliseconds. */
+/** Pause in typing after which the server is asked, in milliseconds. */
 const REST_MS = 200;
 
-/** The topics that history keeps an event of, a page at a time. What is looked for stands in the address. */
+/** The topics with events in the history, a page at a time. The search is part of the address. */
 export function TopicsView({ topics: watch, query }: ViewProps) {
   useStores(watch);
   const { find = "", after = "" } = query;
@@ -57,7 +57,7 @@ interface FindProps {
   readonly mistake: EventBusError | undefined;
 }
 
-/** Changes the address when typing rests; the address wins when it changes by other means. */
+/** Changes the address when typing pauses; if the address changes by other means, it wins. */
 function FindField({ find, mistake }: FindProps) {
   const [text, setText] = useState(find);
   const sent = useRef(find);
@@ -102,7 +102,7 @@ interface FoundProps {
 function FoundTopics({ answer, isAsking }: FoundProps) {
   const { question, topics } = answer;
   const [chosen, setChosen] = useState<Order | undefined>(undefined);
-  // Pages are cut by name: only that order goes on from one to the next.
+  // Pages are ordered by name, so only that order continues from one page to the next.
   const order = chosen ?? { column: isPart(answer) ? "topic" : "last", isReversed: false };
   if (topics.length === 0) return <NothingFound question={question} />;
   return (

@@ -90,7 +90,7 @@ export function asyncApi({ version, address, query }: AsyncApiOptions) {
 /** `servers` for a client that has reached this one with this request. */
 export function serversFor(request: Request, { host, isSecure, prefix }: Sender): object {
   const protocol = (isSecure ?? request.url.startsWith("https:")) ? "wss" : "ws";
-  // One of them is enough.
+  // One of the two is enough.
   const security = Object.keys(asyncApiSchemes).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
   const server = { host: host ?? request.headers.get("host") ?? "", ...(prefix === "" ? {} : { pathname: prefix }) };
   return { this: { ...server, protocol, description: "This server, at the address that was requested.", security } };

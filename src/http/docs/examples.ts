@@ -44,7 +44,7 @@ export const clientFrames = {
   ping: { type: "ping", ref: 4 },
 } as const satisfies { [T in ClientFrame["type"]]: ClientFrame & { type: T } };
 
-/** What the server answers to them. */
+/** The responses of the server to them. */
 export const answerFrames = {
   published: { type: "ack", ref: 1, event: { ...orderEvent, data: { total: 25 } } },
   done: { type: "ack", ref: 2 },

@@ -35,7 +35,7 @@ function challenge(example: string): Headers[string] {
   return { description: "What a client needs (RFC 6750).", schema: { type: "string", example } };
 }
 
-/** One answer for each status that these codes, and those common to all routes, have; by status. */
+/** One response for each status of these codes and of those common to all routes, by status. */
 export function problemAnswers(codes: readonly ErrorCode[]): Responses {
   const known = errorCodes.filter((code) => codes.includes(code) || COMMON.includes(code));
   const byStatus = Map.groupBy(known, (code) => problems[code].status);

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../protocol/problem.ts";
 
-/** When a code occurs, and what to do about it. For people: the documentation page and docs/reference/errors.md. */
+/** When a code occurs, and what to do about it, for the documentation page and docs/reference/errors.md. */
 export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; readonly remedy: string }>> = {
   json_invalid: {
     meaning:

@@ -92,7 +92,7 @@ const tokenProperties = {
   },
 } satisfies Record<keyof TokenInfo, Schema>;
 
-/** Echoed from the frame that is answered. */
+/** Echoed from the frame of the client. */
 const ref: Schema = {
   description: "The reference that the client sent: a string or a number, at most 256 characters as JSON.",
   oneOf: [{ type: "string" }, { type: "number" }],
@@ -104,7 +104,7 @@ const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame | ClientFrame)
 
 const pattern: Schema = { type: "string", minLength: 1, maxLength: 256, description: "A pattern of topics." };
 
-/** A frame that has no other members than these, and its type and these in any case. */
+/** A frame with exactly these members and its type. */
 function frame(description: string, properties: Record<string, Schema>, required: readonly string[] = []): Schema {
   return { ...object(description, properties), required: ["type", ...required], additionalProperties: false };
 }
@@ -126,7 +126,7 @@ const share: Schema = {
   description: "Share of a busy event loop that near ones get, and far ones too.",
 };
 
-/** Every schema that more than one place needs, by its name. */
+/** Every schema that is used in more than one place, by its name. */
 export const schemas: Readonly<Record<string, Schema>> = {
   Event: object("One published event. It never changes.", eventProperties, orderEvent),
   EventList: { type: "array", items: schemaRef("Event"), description: "Events in the requested order." },

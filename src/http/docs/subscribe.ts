@@ -2,7 +2,7 @@ import { answerFrames, caughtUp, clientFrames, gap, orderEvent, toLines } from "
 import { content, contentOfMany, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
-/** What every subscriber may rely on. */
+/** The promise to every subscriber. */
 export const PROMISE = `\
 A subscriber receives every matching event once, in id order, from its start on, however slowly it reads. Only events
 that retention removed before they were read are missing, and a \`gap\` reports them in their place. Without \`since\`
