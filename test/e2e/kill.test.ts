@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import type { EventMessage } from "../../src/protocol/event.ts";
 import { Binary } from "../helpers/binary.ts";
-import { history } from "../helpers/http.ts";
+import { wholeHistory } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 
@@ -14,16 +13,6 @@ const MAX_EVENTS_A_LIFE = 1500;
 const PUBLISHERS = { single: 4, many: 2, keyed: 2 };
 /** Time for one life, far beyond what it takes, in milliseconds. */
 const LIFE_MS = 5000;
-
-/** The whole history, oldest first. */
-async function wholeHistory(url: string): Promise<EventMessage[]> {
-  const events: EventMessage[] = [];
-  for (let after = 0; ; after = events.at(-1)?.id ?? 0) {
-    const page = await history(url, `last=10000&after=${after}`);
-    events.push(...page);
-    if (page.length < 10_000) return events;
-  }
-}
 
 /** Lets as many servers live on one file as there are to be killed; looks at what some of them find there. */
 async function killAll(kills: number, args: readonly string[], look: (load: Load, url: string) => Promise<void>) {

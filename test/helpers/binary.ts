@@ -17,6 +17,8 @@ export interface BinaryOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** File descriptors it may have; default as many as this process. */
   readonly descriptors?: number;
+  /** What is started instead of the binary, before the arguments. */
+  readonly program?: readonly string[];
   /** Where it is started; an empty folder of its own when left out. */
   readonly folder?: string;
 }
@@ -51,6 +53,7 @@ export class Binary implements AsyncDisposable {
       options.env,
       undefined,
       options.descriptors,
+      options.program,
     );
   }
 
@@ -148,10 +151,11 @@ export function spawnBinary<Stdin extends "ignore" | "pipe" | Buffer = "ignore">
   env: Readonly<Record<string, string>> = {},
   stdin?: Stdin,
   descriptors?: number,
+  program: readonly string[] = [BINARY],
 ) {
   if (!existsSync(BINARY)) throw new Error(`${BINARY} is missing: build it with npm run build`);
   const limited = descriptors === undefined ? [] : ["sh", "-c", `ulimit -n ${descriptors}; exec "$0" "$@"`];
-  return Bun.spawn([...limited, BINARY, ...args], {
+  return Bun.spawn([...limited, ...program, ...args], {
     cwd: folder,
     env: { PATH: process.env["PATH"], ...env },
     stdin: stdin ?? "ignore",

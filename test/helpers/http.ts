@@ -69,6 +69,16 @@ export async function history(url: string, query = ""): Promise<EventMessage[]> 
   return expectOk<EventMessage[]>(await fetch(`${url}/api/events/history?${query}`));
 }
 
+/** The whole history, oldest first. */
+export async function wholeHistory(url: string): Promise<EventMessage[]> {
+  const events: EventMessage[] = [];
+  for (let after = 0; ; after = events.at(-1)?.id ?? 0) {
+    const page = await history(url, `last=10000&after=${after}`);
+    events.push(...page);
+    if (page.length < 10_000) return events;
+  }
+}
+
 /** The parsed body of an answer that must be 200. */
 export async function expectOk<T>(response: Response): Promise<T> {
   const body = await response.text();

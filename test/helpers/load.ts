@@ -123,7 +123,7 @@ export class Load {
       isGone = response === undefined || body === undefined || response.status === 503;
       if (response === undefined || body === undefined) this.#note(attempt);
       else if (response.ok) this.#accept(attempt, JSON.parse(body));
-      else this.#refuse(attempt, JSON.parse(body));
+      else this.#reject(attempt, JSON.parse(body));
     }
   }
 
@@ -139,8 +139,12 @@ export class Load {
     if (this.acknowledged >= this.#target) this.#reached();
   }
 
-  #refuse(attempt: Attempt, problem: Problem): void {
+  #reject(attempt: Attempt, problem: Problem): void {
     this.problems.push(problem.code);
+    if (problem.detail.includes("is unknown")) {
+      this.#note(attempt);
+      return;
+    }
     // What is rejected now may have been stored before, if the first response was lost.
     if (!this.#unknown.includes(attempt)) this.#refused.push(...attempt.data);
   }

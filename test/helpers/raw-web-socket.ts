@@ -111,6 +111,7 @@ export class RawSubscriber extends RawClient {
       },
       closed: () => {
         this.#inbox.close(new Error(`closed with ${closeCode}`));
+        this.#opened.reject(new Error("closed before it was open"));
         resolve(closeCode);
       },
     });

@@ -1,0 +1,97 @@
+import { expect, test } from "bun:test";
+import type { EventMessage } from "../../src/protocol/event.ts";
+import { Binary } from "../helpers/binary.ts";
+import { wholeHistory } from "../helpers/http.ts";
+import { Load, randomFrom } from "../helpers/load.ts";
+import { temporaryFolder } from "../helpers/service.ts";
+import { Following, type Transport } from "./lib/following.ts";
+import { report, rounds, SEED } from "./lib/rounds.ts";
+import { type Cheat, startServer } from "./lib/server.ts";
+
+const KILLS = rounds(15, 10_000);
+const TRANSPORTS: readonly Transport[] = ["websocket", "events", "lines"];
+const SUBSCRIBERS_EACH = 3;
+const PUBLISHERS = { single: 4, many: 2, keyed: 2 };
+/** Acknowledged events after which a server is killed, at the most. */
+const MAX_EVENTS_A_LIFE = 800;
+/** Time for one life, far beyond what it takes, in milliseconds. */
+const LIFE_MS = 5000;
+/** How long a subscriber may take to reach the newest event, in milliseconds. Not a promise. */
+const CATCH_UP_MS = 20_000;
+
+interface Options {
+  readonly kills: number;
+  readonly args: readonly string[];
+  readonly cheat?: Cheat;
+}
+
+/**
+ * Lets as many servers live on one file as there are to be killed, under publishers and subscribers of every transport
+ * that resume, with backups; then compares what was acknowledged, delivered and kept.
+ */
+async function killAll({ kills, args, cheat }: Options): Promise<{ load: Load; followings: readonly Following[] }> {
+  using folder = temporaryFolder();
+  const options = { folder: folder.path, args };
+  const random = randomFrom(SEED);
+  const load = new Load(random);
+  const followings = TRANSPORTS.flatMap((transport) =>
+    Array.from({ length: SUBSCRIBERS_EACH }, () => new Following(transport)),
+  );
+  for (let kill = 0; kill < kills; kill++) {
+    await using server = await startServer(options, cheat);
+    const reading = followings.map((following) => following.readFrom(server.url));
+    const copying = fetch(`${server.url}/api/backup`).then((response) => response.arrayBuffer());
+    copying.catch(() => {});
+    load.start(server.url, PUBLISHERS);
+    await load.untilAcknowledged(Math.floor(random() * MAX_EVENTS_A_LIFE));
+    await server.kill();
+    await Promise.all([load.ended(), ...reading]);
+  }
+  await using last = await Binary.start(options);
+  const events = await wholeHistory(last.url);
+  check(load, events);
+  await checkFollowings(followings, last.url, events);
+  return { load, followings };
+}
+
+function check(load: Load, events: readonly EventMessage[]): void {
+  if (events[0]?.id === 1) load.check(events);
+  else load.checkNewest(events);
+}
+
+/** Fails unless each has received every event up to the newest, once and in order, or a gap in its place. */
+async function checkFollowings(followings: readonly Following[], url: string, events: readonly EventMessage[]) {
+  const head = events.at(-1)?.id ?? 0;
+  const readings = followings.map((following) => following.readUpTo(head, url));
+  await Promise.race([Promise.all(readings), Bun.sleep(CATCH_UP_MS)]);
+  const kept = new Map(events.map(({ id, data }) => [id, data]));
+  for (const { transport, position, faults, received } of followings) {
+    const wrong = [...received].filter(([id, data]) => kept.has(id) && kept.get(id) !== data);
+    expect({ transport, position, faults, wrong }).toEqual({ transport, position: head, faults: [], wrong: [] });
+  }
+}
+
+for (const [what, args] of [
+  ["", ["--max-history", "off"]],
+  [" and pruning", ["--max-history", "500", "--prune-interval", "100ms"]],
+] as const) {
+  test(
+    `kill -9 ${KILLS} times under load${what} loses nothing, and every subscriber has every event once, in order`,
+    async () => {
+      const { load, followings } = await killAll({ kills: KILLS, args });
+      const delivered = followings.reduce((sum, { received }) => sum + received.size, 0);
+      const gaps = followings.reduce((sum, following) => sum + following.gaps, 0);
+      report(`kill -9${what}`, { kills: KILLS, acknowledged: load.acknowledged, delivered, gaps });
+      expect(load.problems).toEqual([]);
+    },
+    LIFE_MS * (KILLS + 1) + 60_000,
+  );
+}
+
+test("a server that answers before its commit is found out", async () => {
+  const error: unknown = await killAll({ kills: 6, args: ["--max-history", "off"], cheat: "late" }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(String(error)).toContain("expect(received)");
+}, 120_000);
