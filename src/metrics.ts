@@ -15,6 +15,20 @@ export interface MetricsOptions {
   /** Bytes that wait for readers. */
   readonly waitingBytes: () => number;
   readonly figures: LogFigures;
+  /** Figures of each consumer, by name. */
+  readonly consumers: () => readonly (readonly [name: string, figures: ConsumerFigures])[];
+}
+
+/** The figures of one consumer. */
+export interface ConsumerFigures {
+  readonly lag: number;
+  readonly inFlight: number;
+  readonly retrying: number;
+  readonly dead: number;
+  readonly isPaused: boolean;
+  readonly handedOut: number;
+  readonly acknowledged: number;
+  readonly failed: number;
 }
 
 type Labels = Readonly<Record<string, string>>;
@@ -25,7 +39,7 @@ export class Metrics {
   readonly #registry = new Registry();
   #text: Promise<string> | undefined;
 
-  constructor({ bus, published, subscribers, replay, waitingBytes, figures }: MetricsOptions) {
+  constructor({ bus, published, subscribers, replay, waitingBytes, figures, consumers }: MetricsOptions) {
     const { meter } = bus;
     this.#counter("published_events", "Events committed since the server started.", () => [[{}, published()]]);
     this.#counter("published_characters", "Characters of JSON in the events committed.", () => [
@@ -69,6 +83,7 @@ export class Metrics {
       }),
     );
     this.#addReplays({ subscribers, replay, waitingBytes });
+    this.#addConsumers(consumers);
     this.#addHistory(bus, figures);
     this.#addProcess();
   }
@@ -101,7 +116,11 @@ export class Metrics {
     }
   }
 
-  #addReplays({ subscribers, replay, waitingBytes }: Omit<MetricsOptions, "bus" | "figures" | "published">): void {
+  #addReplays({
+    subscribers,
+    replay,
+    waitingBytes,
+  }: Pick<MetricsOptions, "subscribers" | "replay" | "waitingBytes">): void {
     this.#gauge("subscribers", "Current subscribers, by transport and state.", () =>
       Object.entries(subscribers()).flatMap(([transport, { live, replay }]): Sample[] => [
         [{ transport, state: "live" }, live],
@@ -124,6 +143,51 @@ export class Metrics {
     this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", () => [
       [{}, waitingBytes()],
     ]);
+  }
+
+  #addConsumers(consumers: MetricsOptions["consumers"]): void {
+    const of = (read: (figures: ConsumerFigures) => number) => () =>
+      consumers().map(([consumer, figures]): Sample => [{ consumer }, read(figures)]);
+    this.#counter(
+      "consumer_deliveries",
+      "Deliveries handed out, retries included.",
+      of(({ handedOut }) => handedOut),
+    );
+    this.#counter(
+      "consumer_acknowledged",
+      "Deliveries acknowledged.",
+      of(({ acknowledged }) => acknowledged),
+    );
+    this.#counter(
+      "consumer_failed",
+      "Attempts that failed, or were not acknowledged in time.",
+      of(({ failed }) => failed),
+    );
+    this.#gauge(
+      "consumer_lag",
+      "Matching events that are neither acknowledged nor given up; at least this many while it is counted.",
+      of(({ lag }) => lag),
+    );
+    this.#gauge(
+      "consumer_in_flight",
+      "Deliveries that are out.",
+      of(({ inFlight }) => inFlight),
+    );
+    this.#gauge(
+      "consumer_retrying",
+      "Events that wait for another attempt.",
+      of(({ retrying }) => retrying),
+    );
+    this.#gauge(
+      "consumer_dead",
+      "Events that were given up.",
+      of(({ dead }) => dead),
+    );
+    this.#gauge(
+      "consumer_paused",
+      "1 while the consumer is paused.",
+      of(({ isPaused }) => Number(isPaused)),
+    );
   }
 
   #addHistory(bus: Bus, figures: LogFigures): void {
@@ -159,6 +223,7 @@ export class Metrics {
       labelNames: LABELS,
       registers: [this.#registry],
       collect: () => {
+        gauge.reset();
         for (const [labels, value] of read()) gauge.set(labels, value);
       },
     });
@@ -170,7 +235,7 @@ export class Metrics {
   }
 }
 
-const LABELS = ["transport", "state", "distance", "reason", "limit"];
+const LABELS = ["transport", "state", "distance", "reason", "limit", "consumer"];
 
 /** A histogram of prom-client whose numbers are kept elsewhere. */
 class ReadHistogram extends Histogram<string> {

@@ -239,6 +239,7 @@ export class Service {
       replay: () => this.#server.replay,
       waitingBytes: () => this.#server.waiting.bytes,
       figures,
+      consumers: () => this.#consumers?.all().map((one) => [one.name, one.figures]) ?? [],
     });
     return {
       metrics,

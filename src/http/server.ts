@@ -75,7 +75,13 @@ export class HttpServer {
     const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
     this.#options = options;
     this.#idleTimeoutS = idleTimeoutS;
-    this.#subscriptions = new Subscriptions(bus, limits, gate.guests, (request) => this.addressOf(request));
+    this.#subscriptions = new Subscriptions(
+      bus,
+      limits,
+      gate.guests,
+      (request) => this.addressOf(request),
+      options.consumers,
+    );
     this.#streams = new Streams(bus, limits, gate);
     this.#takes = new Takes(gate.guests);
     this.#app = createApp({
@@ -229,7 +235,7 @@ export class HttpServer {
   }
 
   #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
-    const admitted = this.#options.gate.admit(request, "subscribe");
+    const admitted = this.#options.gate.admit(request, "connect");
     const enter = (caller: Principal) => this.#subscriptions.upgrade(request, server, caller);
     return admitted instanceof Promise ? admitted.then(enter) : enter(admitted);
   }

@@ -1,3 +1,4 @@
+import type { DeliveryMessage, Settled } from "./consumer.ts";
 import type { EventMessage } from "./event.ts";
 import type { ErrorCode, ProblemMembers } from "./problem.ts";
 
@@ -29,11 +30,19 @@ export type ClientFrame =
   | { type: "publish"; ref?: Ref; topic: string; data?: unknown; source?: string }
   | { type: "subscribe"; ref?: Ref; pattern: string }
   | { type: "unsubscribe"; ref?: Ref; pattern: string }
+  | { type: "consume"; ref?: Ref; consumer: string; credit: number }
+  | { type: "ack"; ref?: Ref; deliveries: readonly string[] }
+  | { type: "nack"; ref?: Ref; deliveries: readonly string[]; delay?: string; reason?: string }
+  | { type: "extend"; ref?: Ref; deliveries: readonly string[] }
   | { type: "ping"; ref?: Ref };
+
+/** A delivery of a consumer that the client takes from. */
+export type DeliveryFrame = { type: "delivery"; consumer: string } & DeliveryMessage;
 
 /** WebSocket frames that respond to a client's frame, in the order of the frames. */
 export type AnswerFrame =
   | { type: "ack"; ref?: Ref; event?: EventMessage }
+  | ({ type: "settled"; ref?: Ref } & Settled)
   | { type: "pong"; ref?: Ref }
   | ({ type: "error"; ref?: Ref; code: ErrorCode; detail: string } & ProblemMembers);
 

@@ -4,10 +4,10 @@ import { type Scope, scopeOf } from "./scope.ts";
 import type { Grants } from "./token-record.ts";
 
 /**
- * The access that a call requires: none, to publish, to read events, to take from consumers, to read figures, or to
- * administer the server.
+ * The access that a call requires: none, to publish, to read events, to take from consumers, either of these two
+ * (`connect`), to read figures, or to administer the server.
  */
-export type Access = "public" | "publish" | "subscribe" | "consume" | "monitor" | "admin";
+export type Access = "public" | "publish" | "subscribe" | "consume" | "connect" | "monitor" | "admin";
 
 /** The caller and its permissions. The same object as long as the permission is the same. */
 export interface Principal {
@@ -48,6 +48,7 @@ const WANTED: Readonly<Record<Exclude<Access, "public">, readonly [missing: stri
   publish: ["the token may not publish to any topic", "--publish PATTERN"],
   subscribe: ["the token may not read events of any topic", "--subscribe PATTERN"],
   consume: ["the token may not take from any consumer", "--consume NAME"],
+  connect: ["the token may not read events of any topic, nor take from a consumer", "--subscribe PATTERN"],
   monitor: ["the token may not read metrics, stats and topics", "--monitor"],
   admin: ["the token is not an admin token", "--admin"],
 };
@@ -62,6 +63,7 @@ export function requireAccess(principal: Principal, access: Access): void {
 function allows(principal: Principal, access: Exclude<Access, "public">): boolean {
   if (access === "admin") return principal.isAdmin;
   if (access === "monitor") return principal.isMonitor;
+  if (access === "connect") return !(principal.subscribe.isNothing && principal.consume.isNothing);
   return !principal[access].isNothing;
 }
 

@@ -25,6 +25,8 @@ export interface Taker {
   readonly room: number;
   /** Gives it deliveries, at least one and no more than it has room for. Must not throw. */
   give(deliveries: readonly Delivery[]): void;
+  /** These deliveries were taken back: they are not the taker's any more, if they were. Default: not told. */
+  takenBack?(deliveries: readonly string[]): void;
 }
 
 export interface ConsumerOptions {
@@ -95,8 +97,9 @@ export class Consumer {
 
   /** Figures that cost nothing to read. `lag` is at least this, if it is not exact. */
   get figures() {
-    const { inFlight, retrying, lag, isLagExact, dead } = this.#deliveries;
-    return { inFlight, retrying, lag, isLagExact, dead: dead.size };
+    const { inFlight, retrying, lag, isLagExact, dead, handedOut, acknowledged, failed } = this.#deliveries;
+    const counts = { handedOut, acknowledged, failed };
+    return { inFlight, retrying, lag, isLagExact, dead: dead.size, isPaused: this.#isPaused, ...counts };
   }
 
   /** Settings and state. Counts some more of the lag; the event loop is free in between. */
@@ -157,7 +160,7 @@ export class Consumer {
 
   /** Takes back what was out for too long; happens by itself when it is due. */
   expire(): void {
-    this.#deliveries.expire();
+    this.#tell(this.#deliveries.expire());
     this.#noteFailures();
   }
 
@@ -188,7 +191,7 @@ export class Consumer {
 
   /** Continues after the id `position`; what is out is taken back. */
   seek(position: number): void {
-    this.#deliveries.moveTo(position);
+    this.#tell(this.#deliveries.moveTo(position));
     this.#change();
     this.wake();
   }
@@ -196,7 +199,7 @@ export class Consumer {
   /** Changes the settings; keeps its place. */
   set(settings: ConsumerSettings): void {
     this.#settings = settings;
-    this.#deliveries.change(settings);
+    this.#tell(this.#deliveries.change(settings));
     this.interest = this.#makeInterest();
     this.#change();
     this.wake();
@@ -248,6 +251,11 @@ export class Consumer {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.#takers.clear();
+  }
+
+  #tell(takenBack: readonly string[]): void {
+    if (takenBack.length === 0) return;
+    for (const taker of this.#takers) taker.takenBack?.(takenBack);
   }
 
   #makeInterest(): Interest {

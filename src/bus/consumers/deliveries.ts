@@ -8,7 +8,7 @@ import { Feed } from "./feed.ts";
 import { InFlight } from "./in-flight.ts";
 import { Lanes } from "./lanes.ts";
 import type { TaskRecord } from "./ports.ts";
-import { type Clocks, Rows } from "./rows.ts";
+import { type Changes, type Clocks, inLoadOrder, Rows } from "./rows.ts";
 import { type ConsumerSettings, retryDelayMs } from "./settings.ts";
 import { type Delivery, makeTask, type Task } from "./task.ts";
 
@@ -39,13 +39,6 @@ export interface DeliveriesOptions {
   /** Begins the name of every delivery. No two openings may have the same. */
   readonly run: string;
   readonly clocks: Clocks;
-}
-
-/** What a save writes. */
-export interface Changes {
-  readonly place: number;
-  readonly put: readonly TaskRecord[];
-  readonly removed: readonly number[];
 }
 
 /**
@@ -80,6 +73,10 @@ export class Deliveries {
   #isUnfinished = false;
   /** Gaps handed out for the first time. */
   gaps = 0;
+  /** Attempts since it was opened: all of them, those that were acknowledged, and those that failed. */
+  handedOut = 0;
+  acknowledged = 0;
+  failed = 0;
   /** Why the last attempt failed. */
   lastReason = "";
 
@@ -178,10 +175,12 @@ export class Deliveries {
     return taken;
   }
 
-  /** Takes back the deliveries that were out for too long. */
-  expire(): void {
+  /** Takes back, and returns, the deliveries that were out for too long. */
+  expire(): string[] {
     const expired = this.#out.takeUntil(this.#nowMs - this.#settings.ackTimeoutMs);
+    const names = expired.map(({ delivery }) => delivery);
     for (const task of expired) this.#fail(task, "it was not acknowledged in time", undefined);
+    return names;
   }
 
   /** The work is done. */
@@ -199,8 +198,12 @@ export class Deliveries {
     return this.#out.each(deliveries, (task) => this.#out.extend(task, this.#nowMs));
   }
 
-  /** Continues after the id `position`, and forgets what is out or waits. What was given up stays given up. */
-  moveTo(position: number): void {
+  /**
+   * Continues after the id `position`, and forgets what is out or waits. What was given up stays given up. Returns the
+   * deliveries that were taken back.
+   */
+  moveTo(position: number): string[] {
+    const takenBack = this.#out.names();
     for (const task of this.#open) this.#rows.drop(task);
     this.#open.clear();
     this.#out.clear();
@@ -212,19 +215,20 @@ export class Deliveries {
     this.#feed = new Feed(this.#log, this.#settings.topics, position);
     this.#savedPlace = position;
     this.#isDirty = true;
+    return takenBack;
   }
 
   /**
    * Changes the settings. Another pattern or order continues after the last id before everything that is not settled,
-   * so what was settled after that is delivered again.
+   * so what was settled after that is delivered again. Returns the deliveries that were taken back.
    */
-  change(settings: ConsumerSettings): void {
+  change(settings: ConsumerSettings): string[] {
     const { topics, order } = this.#settings;
     const isAnother = topics.key !== settings.topics.key || order !== settings.order;
     const position = Math.min(this.place, (this.oldestId ?? Number.POSITIVE_INFINITY) - 1);
     this.#settings = settings;
-    if (isAnother) this.moveTo(position);
     this.#isDirty = true;
+    return isAnother ? this.moveTo(position) : [];
   }
 
   /** Tries these again, or all of them, with all attempts; returns how many. */
@@ -340,6 +344,7 @@ export class Deliveries {
 
   #handOut(task: Task): Delivery {
     const delivery = this.#out.add(task, this.#nowMs);
+    this.handedOut++;
     task.settledBefore = this.#settled;
     const attempt = task.attempts + 1;
     const content = contentOf(this.#log, task);
@@ -349,6 +354,7 @@ export class Deliveries {
   }
 
   #settle(task: Task): void {
+    this.acknowledged++;
     this.#settled++;
     this.#isDirty = true;
     this.#end(task);
@@ -356,6 +362,7 @@ export class Deliveries {
 
   #fail(task: Task, reason: string, delayMs: number | undefined): void {
     task.attempts++;
+    this.failed++;
     task.reason = reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
     task.delivery = "";
     this.lastReason = task.reason;
@@ -403,10 +410,4 @@ export class Deliveries {
     if (id <= this.#savedPlace) return true;
     return delivery !== "" && this.#settled - settledBefore > this.#settings.maxInFlight + MAX_REPEATED;
   }
-}
-
-/** The heads of lanes first, the earliest of a lane before the others. */
-function inLoadOrder(tasks: readonly TaskRecord[]): TaskRecord[] {
-  const key = ({ laneFrom }: TaskRecord) => (laneFrom === 0 ? Number.POSITIVE_INFINITY : laneFrom);
-  return [...tasks].sort((a, b) => (key(a) === key(b) ? a.row - b.row : key(a) - key(b)));
 }

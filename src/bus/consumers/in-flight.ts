@@ -16,6 +16,11 @@ export class InFlight {
     return this.#tasks.size;
   }
 
+  /** Every delivery that is out. */
+  names(): string[] {
+    return [...this.#tasks.keys()];
+  }
+
   /** When the first one was handed out or extended; undefined if none is out. */
   get firstMs(): number | undefined {
     const [first] = this.#tasks.values();

@@ -9,6 +9,13 @@ export interface Clocks {
   readonly monotonic: () => number;
 }
 
+/** What a save writes. */
+export interface Changes {
+  readonly place: number;
+  readonly put: readonly TaskRecord[];
+  readonly removed: readonly number[];
+}
+
 /** Which rows of a consumer must be written, and which must go, with the next save. */
 export class Rows {
   readonly #clocks: Clocks;
@@ -43,7 +50,7 @@ export class Rows {
   }
 
   /** What has changed since the last call of `saved`. */
-  changes(): { readonly put: readonly TaskRecord[]; readonly removed: readonly number[] } {
+  changes(): Omit<Changes, "place"> {
     return { put: [...this.#changed.values()].map((task) => this.#recordOf(task)), removed: this.#removed };
   }
 
@@ -64,4 +71,10 @@ export class Rows {
     const { wall, monotonic } = this.#clocks;
     return delivery === "" ? Math.round(wall() + atMs - monotonic()) : wall();
   }
+}
+
+/** The heads of lanes first, the earliest of a lane before the others. */
+export function inLoadOrder(tasks: readonly TaskRecord[]): TaskRecord[] {
+  const key = ({ laneFrom }: TaskRecord) => (laneFrom === 0 ? Number.POSITIVE_INFINITY : laneFrom);
+  return [...tasks].sort((a, b) => (key(a) === key(b) ? a.row - b.row : key(a) - key(b)));
 }

@@ -1,6 +1,6 @@
 import { closeCode } from "../../protocol/frames.ts";
 import type { Sender } from "../access/proxies.ts";
-import { answerFrames, caughtUp, clientFrames, gap, orderEvent } from "./examples.ts";
+import { answerFrames, caughtUp, clientFrames, deliveryFrame, gap, orderEvent } from "./examples.ts";
 import { accessTokenParameter, asyncApiSchemes, type Schema } from "./openapi.ts";
 import { schemas } from "./schemas.ts";
 import { PROMISE } from "./subscribe.ts";
@@ -27,7 +27,13 @@ const messages = {
   published: message("Published", "The event is on disk.", answerFrames.published),
   subscribe: message("SubscribeFrame", "Subscribe to one more pattern.", clientFrames.subscribe),
   unsubscribe: message("UnsubscribeFrame", "Unsubscribe from a pattern.", clientFrames.unsubscribe),
-  done: message("Ack", "A subscribe or an unsubscribe is in effect from here on.", answerFrames.done),
+  done: message("Ack", "A subscribe, an unsubscribe or a consume is in effect from here on.", answerFrames.done),
+  consume: message("ConsumeFrame", "Take from a consumer.", clientFrames.consume),
+  delivery: message("DeliveryFrame", "One attempt to deliver one event, or one gap.", deliveryFrame),
+  ack: message("AckFrame", "Acknowledge deliveries.", clientFrames.ack),
+  nack: message("NackFrame", "Report that the work failed.", clientFrames.nack),
+  extend: message("ExtendFrame", "Keep deliveries for longer.", clientFrames.extend),
+  settled: message("SettledFrame", "What became of the deliveries.", answerFrames.settled),
   ping: message("PingFrame", "Check that the server responds.", clientFrames.ping),
   pong: message("Pong", "The response to a ping.", answerFrames.pong),
   refused: message("ErrorFrame", "The frame was rejected, and why. The connection stays open.", answerFrames.error),
@@ -48,6 +54,16 @@ const operations = {
   publish: asked("publish", "Publish an event", "published"),
   subscribe: asked("subscribe", "Add a pattern to the subscription", "done"),
   unsubscribe: asked("unsubscribe", "Remove a pattern from the subscription", "done"),
+  consume: asked("consume", "Take from a consumer, as many deliveries at a time as there is credit", "done"),
+  work: {
+    action: "send",
+    channel: { $ref: `#/channels/${CHANNEL}` },
+    summary: "Deliver the work of consumers",
+    messages: messageRefs("delivery"),
+  },
+  ack: asked("ack", "Acknowledge deliveries; answered if it has a `ref`, or if some are unknown", "settled"),
+  nack: asked("nack", "Report that the work failed; answered as `ack`", "settled"),
+  extend: asked("extend", "Keep deliveries for longer; answered as `ack`", "settled"),
   ping: asked("ping", "Respond to a ping", "pong"),
 };
 

@@ -1,4 +1,4 @@
-import { type ConsumerInfo, type ConsumerSettings, ORDERS } from "../../protocol/consumer.ts";
+import { type ConsumerInfo, type ConsumerSettings, ORDERS, type Settled } from "../../protocol/consumer.ts";
 import { billing, billingSettings, deadOrder, orderDelivery, settledExample } from "./consumers.ts";
 import { count, countOf, createdAt, eventId, object, patterns, type Schema, schemaRef } from "./openapi.ts";
 
@@ -63,13 +63,46 @@ const consumerProperties = {
 } satisfies Record<keyof ConsumerInfo, Schema>;
 
 const deliveryName: Schema = { type: "string", description: "Names this attempt, to acknowledge it." };
-const deliveryNames: Schema = { type: "array", maxItems: 10_000, items: deliveryName, description: "Some deliveries." };
+/** Deliveries that are named. */
+export const deliveryNames: Schema = {
+  type: "array",
+  maxItems: 10_000,
+  items: deliveryName,
+  description: "Some deliveries.",
+};
 
 /** An object with only these members, all of them optional but some. */
 function body(description: string, properties: Record<string, Schema>, required: readonly string[], example: unknown) {
   const schema: Schema = { type: "object", description, properties, additionalProperties: false, example };
   return required.length === 0 ? schema : { ...schema, required: [...required] };
 }
+
+/** The members of a delivery. */
+export const deliveryProperties = {
+  delivery: deliveryName,
+  attempt: { ...count, minimum: 1, description: "1 for the first." },
+  event: schemaRef("Event"),
+  gap: object("Events that are missing, between these ids.", {
+    after: countOf("The last event before the gap."),
+    next: countOf("The first event after it."),
+  }),
+} satisfies Record<string, Schema>;
+
+/** Those of a report that the work failed. */
+export const nackProperties = {
+  deliveries: deliveryNames,
+  delay: duration("How long to wait before the next attempt. Default: by the schedule of the consumer."),
+  reason: {
+    type: "string",
+    description: "Why. It is shown with events that were given up; 500 characters are kept.",
+  },
+} satisfies Record<string, Schema>;
+
+/** What became of deliveries. */
+export const settledProperties = {
+  done: countOf("How many were done."),
+  unknown: { type: "array", items: deliveryName, description: "Those that were settled already, or taken back." },
+} satisfies Record<keyof Settled, Schema>;
 
 /** The schemas of consumers, by name. */
 export const consumerSchemas: Readonly<Record<string, Schema>> = {
@@ -86,40 +119,13 @@ export const consumerSchemas: Readonly<Record<string, Schema>> = {
     type: "object",
     description: "One attempt to deliver one event, or one gap.",
     required: ["delivery", "attempt"],
-    properties: {
-      delivery: deliveryName,
-      attempt: { ...count, minimum: 1, description: "1 for the first." },
-      event: schemaRef("Event"),
-      gap: object("Events that are missing, between these ids.", {
-        after: countOf("The last event before the gap."),
-        next: countOf("The first event after it."),
-      }),
-    },
+    properties: deliveryProperties,
     example: orderDelivery,
   },
   DeliveryList: { type: "array", items: schemaRef("Delivery"), description: "Deliveries, oldest event first." },
   Deliveries: body("Some deliveries.", { deliveries: deliveryNames }, ["deliveries"], { deliveries: ["k3x9q2-1a"] }),
-  Nack: body(
-    "Deliveries that failed.",
-    {
-      deliveries: deliveryNames,
-      delay: duration("How long to wait before the next attempt. Default: by the schedule of the consumer."),
-      reason: {
-        type: "string",
-        description: "Why. It is shown with events that were given up; 500 characters are kept.",
-      },
-    },
-    ["deliveries"],
-    { deliveries: ["k3x9q2-1a"], delay: "10s" },
-  ),
-  Settled: object(
-    "What became of the deliveries.",
-    {
-      done: countOf("How many were done."),
-      unknown: { type: "array", items: deliveryName, description: "Those that were settled already, or taken back." },
-    },
-    settledExample,
-  ),
+  Nack: body("Deliveries that failed.", nackProperties, ["deliveries"], { deliveries: ["k3x9q2-1a"], delay: "10s" }),
+  Settled: object("What became of the deliveries.", settledProperties, settledExample),
   DeadEvent: object(
     "An event that was given up.",
     {

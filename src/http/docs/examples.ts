@@ -1,5 +1,5 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
-import type { AnswerFrame, CaughtUpMessage, ClientFrame, GapMessage } from "../../protocol/frames.ts";
+import type { AnswerFrame, CaughtUpMessage, ClientFrame, DeliveryFrame, GapMessage } from "../../protocol/frames.ts";
 
 /** An order, as a shop publishes it. */
 export const order = {
@@ -41,13 +41,26 @@ export const clientFrames = {
   publish: { type: "publish", ref: 1, ...orderEnvelope, data: { total: 25 } },
   subscribe: { type: "subscribe", ref: 2, pattern: "github.*" },
   unsubscribe: { type: "unsubscribe", ref: 3, pattern: "github.*" },
+  consume: { type: "consume", ref: 6, consumer: "billing", credit: 100 },
+  ack: { type: "ack", ref: 7, deliveries: ["k3x9q2-1a"] },
+  nack: { type: "nack", ref: 8, deliveries: ["k3x9q2-1a"], delay: "10s", reason: "the payment service is down" },
+  extend: { type: "extend", ref: 9, deliveries: ["k3x9q2-1a"] },
   ping: { type: "ping", ref: 4 },
 } as const satisfies { [T in ClientFrame["type"]]: ClientFrame & { type: T } };
+
+export const deliveryFrame: DeliveryFrame = {
+  type: "delivery",
+  consumer: "billing",
+  delivery: "k3x9q2-1a",
+  attempt: 1,
+  event: orderEvent,
+};
 
 /** The responses of the server to them. */
 export const answerFrames = {
   published: { type: "ack", ref: 1, event: { ...orderEvent, data: { total: 25 } } },
   done: { type: "ack", ref: 2 },
+  settled: { type: "settled", ref: 7, done: 0, unknown: ["k3x9q2-1a"] },
   pong: { type: "pong", ref: 4 },
   error: { type: "error", ref: 5, code: "topic_invalid", detail: 'an event needs a topic: {"topic":"a.b"}' },
 } as const satisfies Record<string, AnswerFrame>;

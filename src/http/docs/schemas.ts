@@ -1,8 +1,14 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
-import type { AnswerFrame, CaughtUpMessage, ClientFrame, GapMessage } from "../../protocol/frames.ts";
+import type { AnswerFrame, CaughtUpMessage, ClientFrame, DeliveryFrame, GapMessage } from "../../protocol/frames.ts";
 import { type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
 import type { TokenInfo } from "../../protocol/token.ts";
-import { consumerSchemas } from "./consumer-schemas.ts";
+import {
+  consumerSchemas,
+  deliveryNames,
+  deliveryProperties,
+  nackProperties,
+  settledProperties,
+} from "./consumer-schemas.ts";
 import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
 import { count, countOf, createdAt, eventId, object, patterns, type Schema, schemaRef } from "./openapi.ts";
 import { errorCodes } from "./problems.ts";
@@ -97,7 +103,13 @@ const ref: Schema = {
   description: "The reference that the client sent: a string or a number, at most 256 characters as JSON.",
   oneOf: [{ type: "string" }, { type: "number" }],
 };
-const typeOf = (type: (GapMessage | CaughtUpMessage | AnswerFrame | ClientFrame)["type"]): Schema => ({
+const credit: Schema = {
+  type: "integer",
+  minimum: 0,
+  maximum: 10_000,
+  description: "How many of its deliveries may be out on this connection; with 0, no more are delivered.",
+};
+const typeOf = (type: (GapMessage | CaughtUpMessage | DeliveryFrame | AnswerFrame | ClientFrame)["type"]): Schema => ({
   type: "string",
   enum: [type],
 });
@@ -251,6 +263,32 @@ export const schemas: Readonly<Record<string, Schema>> = {
     "Unsubscribes from a pattern. It is not an error if there was no such subscription.",
     { type: typeOf("unsubscribe"), ref, pattern },
     ["pattern"],
+  ),
+  ConsumeFrame: frame(
+    "Takes from a consumer, from the acknowledgement on. Another one for the same consumer changes the credit.",
+    { type: typeOf("consume"), ref, consumer: { type: "string", description: "Its name." }, credit },
+    ["consumer", "credit"],
+  ),
+  DeliveryFrame: frame(
+    "One attempt to deliver one event, or one gap. It takes a credit until it is acknowledged or taken back.",
+    {
+      type: typeOf("delivery"),
+      consumer: { type: "string", description: "The name of the consumer." },
+      ...deliveryProperties,
+    },
+    ["consumer", "delivery", "attempt"],
+  ),
+  AckFrame: frame("The work is done.", { type: typeOf("ack"), ref, deliveries: deliveryNames }, ["deliveries"]),
+  NackFrame: frame("The work failed.", { type: typeOf("nack"), ref, ...nackProperties }, ["deliveries"]),
+  ExtendFrame: frame(
+    "The work goes on: each may be out for another `ack_timeout` from now.",
+    { type: typeOf("extend"), ref, deliveries: deliveryNames },
+    ["deliveries"],
+  ),
+  SettledFrame: frame(
+    "What became of deliveries. Sent if the frame had a `ref`, or if some are unknown.",
+    { type: typeOf("settled"), ref, ...settledProperties },
+    ["done", "unknown"],
   ),
   PingFrame: frame("Requests a pong.", { type: typeOf("ping"), ref }),
   Problem: {

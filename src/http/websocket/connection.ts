@@ -13,6 +13,7 @@ import { type ControlMessage, closeCode } from "../../protocol/frames.ts";
 import type { Guest } from "../access/guests.ts";
 import type { AttendedTime } from "../limits/attended-time.ts";
 import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
+import { Consuming, type TakingSocket } from "./consuming.ts";
 import { FrameAnswers } from "./frame-answers.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { ChannelSocket, SocketChannel } from "./socket-channel.ts";
@@ -40,7 +41,7 @@ export interface ConnectionOptions {
 }
 
 /** One WebSocket subscriber. It receives events by Bun's native publish, together with others at the same position. */
-export class Connection implements Member, ChannelSocket, Guest {
+export class Connection implements Member, ChannelSocket, Guest, TakingSocket {
   /** The caller. Its scope limits everything that it receives and publishes. */
   readonly principal: Principal;
   /** Counts an event that the client publishes; throws `rate_limited`. Undefined: no limit. */
@@ -50,6 +51,8 @@ export class Connection implements Member, ChannelSocket, Guest {
     hasRoom: () => this.#hasRoomFor(this.#tuning.maxWaitingBytes),
     send: (texts) => this.#sendTogether(texts),
   });
+  /** What it takes from consumers. */
+  readonly consuming = new Consuming(this);
   readonly #follower: Follower<Connection>;
   readonly #tuning: Tuning;
   readonly #waiting: Waiting;
@@ -163,6 +166,7 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#stalledSinceMs = undefined;
     this.heard();
     this.answers.resume();
+    this.consuming.wake();
     this.#follower.wake();
     this.#closeWhenSent();
   }
@@ -185,12 +189,19 @@ export class Connection implements Member, ChannelSocket, Guest {
     this.#socket?.terminate();
   }
 
-  /** The socket is closed. */
-  closed(): void {
+  /** The socket is closed, by itself or because the server stops. */
+  closed(isStopping: boolean): void {
     this.#follower.close();
+    this.consuming.close(isStopping);
     this.#socket = undefined;
     this.#account.set(0);
     this.answers.resume();
+  }
+
+  /** Sends deliveries of consumers. */
+  deliver(texts: readonly string[]): void {
+    for (const text of texts) this.#sentCharacters += text.length;
+    this.#sendTogether(texts);
   }
 
   enter(channel: SocketChannel): void {

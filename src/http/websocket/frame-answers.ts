@@ -50,7 +50,7 @@ export class FrameAnswers {
   }
 
   /**
-   * Sends the response to the next frame once it is known and all earlier ones were sent. The promise MUST NOT reject.
+   * Sends the response to the next frame, unless it is empty, once it is known and all earlier ones were sent. The promise MUST NOT reject.
    */
   add(answer: string | Promise<string>, frameBytes: number): void {
     const slot: Slot = { text: typeof answer === "string" ? answer : undefined, frameBytes };
@@ -91,14 +91,16 @@ export class FrameAnswers {
   #sendSome(): void {
     const texts: string[] = [];
     let characters = 0;
+    let answered = 0;
     for (const { text, frameBytes } of this.#slots) {
       if (text === undefined || characters >= MAX_CHARACTERS_AT_ONCE) break;
-      texts.push(text);
+      if (text !== "") texts.push(text);
+      answered++;
       characters += text.length;
       this.#frames--;
       this.#bytes -= frameBytes;
     }
-    this.#slots = this.#slots.slice(texts.length);
-    this.#socket.send(texts);
+    this.#slots = this.#slots.slice(answered);
+    if (texts.length > 0) this.#socket.send(texts);
   }
 }

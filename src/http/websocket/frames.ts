@@ -1,5 +1,6 @@
 import { requirePublish } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
+import type { Consumers } from "../../bus/consumers/consumers.ts";
 import { BusError } from "../../bus/errors.ts";
 import { parsePattern } from "../../bus/patterns/pattern.ts";
 import type { Appended } from "../../bus/ports.ts";
@@ -9,21 +10,42 @@ import { readDraft } from "../request/envelope.ts";
 import { type Members, sliceMembers } from "../request/members.ts";
 import { asBusError } from "../response/problem.ts";
 import type { Connection } from "./connection.ts";
+import { ack, consume, extend, nack } from "./consumer-frames.ts";
 
 export interface FrameContext {
   readonly bus: Bus;
   readonly connection: Connection;
+  /** Undefined: there are none. */
+  readonly consumers: Consumers | undefined;
   readonly maxPatterns: number;
   readonly onLimit?: OnLimit | undefined;
 }
 
-/** Handles one kind of frame; `ref` is the member as JSON text with its comma, or nothing. */
+/**
+ * Handles one kind of frame; `ref` is the member as JSON text with its comma, or nothing. An empty text is not sent.
+ */
 type FrameHandler = (members: Members, ref: string, context: FrameContext) => string | Promise<string>;
 
 const frames: Readonly<Record<string, { readonly members: readonly string[]; readonly handle: FrameHandler }>> = {
   publish: { members: ["type", "ref", "topic", "data", "source"], handle: publish },
   subscribe: { members: ["type", "ref", "pattern"], handle: subscribe },
   unsubscribe: { members: ["type", "ref", "pattern"], handle: unsubscribe },
+  consume: {
+    members: ["type", "ref", "consumer", "credit"],
+    handle: (members, ref, { connection, consumers }) => consume(members, ref, connection, consumers),
+  },
+  ack: {
+    members: ["type", "ref", "deliveries"],
+    handle: (members, ref, { connection }) => ack(members, ref, connection),
+  },
+  nack: {
+    members: ["type", "ref", "deliveries", "delay", "reason"],
+    handle: (members, ref, { connection }) => nack(members, ref, connection),
+  },
+  extend: {
+    members: ["type", "ref", "deliveries"],
+    handle: (members, ref, { connection }) => extend(members, ref, connection),
+  },
   ping: { members: ["type", "ref"], handle: (_, ref) => `{"type":"pong"${ref}}` },
 };
 

@@ -1,6 +1,7 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Principal } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
+import type { Consumers } from "../../bus/consumers/consumers.ts";
 import type { BehindAt } from "../../bus/delivery/behind.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import { BusError } from "../../bus/errors.ts";
@@ -68,20 +69,23 @@ export class Subscriptions {
   readonly #pingMs: number;
   /** The time by which peers are judged. The sweep reads it often enough. */
   readonly #time = new AttendedTime();
+  readonly #consumers: Consumers | undefined;
   readonly #addressOf: (request: Request) => string | undefined;
   readonly #sweep: ReturnType<typeof setInterval>;
   #cutting: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
 
-  /** `addressOf` returns the client's address; undefined when it is unknown. */
+  /** `addressOf` returns the client's address; undefined when it is unknown. Without `consumers` there are none. */
   constructor(
     bus: Bus,
     limits: SubscriberLimits,
     guests: Guests,
     addressOf: (request: Request) => string | undefined = () => undefined,
+    consumers?: Consumers,
   ) {
     this.#bus = bus;
     this.#addressOf = addressOf;
+    this.#consumers = consumers;
     this.#guests = guests;
     this.#limits = limits;
     this.websocket = this.#handlers();
@@ -190,7 +194,7 @@ export class Subscriptions {
         this.#connections.delete(socket.data);
         this.#guests.delete(socket.data.principal, socket.data);
         this.#limits.slots.free();
-        socket.data.closed();
+        socket.data.closed(this.#isClosed);
         if (this.#connections.size === 0) clearTimeout(this.#cutting);
       },
       maxPayloadLength: MAX_FRAME_BYTES,
@@ -242,7 +246,13 @@ export class Subscriptions {
     if (connection.isEnded) return;
     const frame = typeof message === "string" ? message : undefined;
     const { maxPatterns, onLimit } = this.#limits;
-    const answer = answerFrame(frame, { bus: this.#bus, connection, maxPatterns, onLimit });
+    const answer = answerFrame(frame, {
+      bus: this.#bus,
+      connection,
+      consumers: this.#consumers,
+      maxPatterns,
+      onLimit,
+    });
     connection.answers.add(answer, message.length);
   }
 }

@@ -106,14 +106,19 @@ describe("the AsyncAPI document", () => {
 });
 
 describe("a frame of the server is as the AsyncAPI document says", () => {
-  test.each(["publish", "subscribe", "unsubscribe", "ping"])("the answer to the example of %s", async (name) => {
-    using socket = await TestSocket.open(service.url, "pattern=none");
-    const answer = await socket.ask(example(name));
-    const [good = ""] = namesOf(document.operations[name]?.reply?.messages);
-    expect(kindsOf(answer)).toEqual([good]);
-    expect(Object.keys(answer)).toEqual(Object.keys(example(good)));
-    expect(answer["ref"]).toBe(example(name)["ref"]);
-  });
+  test.each(["publish", "subscribe", "unsubscribe", "consume", "ack", "nack", "extend", "ping"])(
+    "the answer to the example of %s",
+    async (name) => {
+      const settings = { method: "PUT", body: JSON.stringify({ pattern: ["none"] }) };
+      await fetch(`${service.url}/api/consumers/billing`, settings);
+      using socket = await TestSocket.open(service.url, "pattern=none");
+      const answer = await socket.ask(example(name));
+      const [good = ""] = namesOf(document.operations[name]?.reply?.messages);
+      expect(kindsOf(answer)).toEqual([good]);
+      expect(Object.keys(answer)).toEqual(Object.keys(example(good)));
+      expect(answer["ref"]).toBe(example(name)["ref"]);
+    },
+  );
 
   test.each([
     '{"type":"publish"}',

@@ -1,0 +1,116 @@
+import { type Principal, requireConsume } from "../../bus/access/principal.ts";
+import type { Consumer, Taker } from "../../bus/consumers/consumer.ts";
+import type { Consumers } from "../../bus/consumers/consumers.ts";
+import type { Delivery } from "../../bus/consumers/task.ts";
+import type { Settled } from "../../protocol/consumer.ts";
+import { deliveryMembers } from "../response/delivery.ts";
+
+/** The socket that takes. */
+export interface TakingSocket {
+  readonly principal: Principal;
+  readonly hasRoom: boolean;
+  /** Sends the texts as frames, together. */
+  deliver(texts: readonly string[]): void;
+}
+
+/** What one WebSocket takes from consumers: from each as many deliveries as it has credit for. */
+export class Consuming {
+  readonly #socket: TakingSocket;
+  readonly #takers = new Map<string, SocketTaker>();
+
+  constructor(socket: TakingSocket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * From now on at most `credit` deliveries of this consumer are out here; with 0, no more are delivered. Throws
+   * `scope_insufficient` or `not_found`.
+   */
+  consume(consumers: Consumers, name: string, credit: number): void {
+    requireConsume(this.#socket.principal, name);
+    const consumer = consumers.get(name);
+    const known = this.#takers.get(name);
+    if (known?.consumer === consumer) {
+      known.setCredit(credit);
+      return;
+    }
+    known?.leave();
+    const taker = new SocketTaker(consumer, this.#socket);
+    this.#takers.set(name, taker);
+    taker.setCredit(credit);
+    consumer.addTaker(taker);
+  }
+
+  /** Settles deliveries of this socket, whatever consumer they are of; the others are unknown. */
+  settle(deliveries: readonly string[], work: (consumer: Consumer, deliveries: readonly string[]) => Settled): Settled {
+    let done = 0;
+    let unknown = deliveries;
+    for (const taker of this.#takers.values()) {
+      const own = unknown.filter((delivery) => taker.out.has(delivery));
+      if (own.length === 0) continue;
+      const settled = work(taker.consumer, own);
+      done += settled.done;
+      unknown = [...unknown.filter((delivery) => !taker.out.has(delivery)), ...settled.unknown];
+    }
+    return { done, unknown };
+  }
+
+  /** As `settle`; each delivery gives its credit back. */
+  finish(deliveries: readonly string[], work: (consumer: Consumer, deliveries: readonly string[]) => Settled): Settled {
+    const settled = this.settle(deliveries, work);
+    for (const taker of this.#takers.values()) taker.takenBack(deliveries);
+    return settled;
+  }
+
+  /** The socket has room again. */
+  wake(): void {
+    for (const { consumer } of this.#takers.values()) consumer.wake();
+  }
+
+  /** The socket is closed: what is out here comes again at once. If the server stops, it comes after the next start. */
+  close(isStopping: boolean): void {
+    for (const taker of this.#takers.values()) {
+      taker.leave();
+      if (!isStopping && taker.out.size > 0)
+        taker.consumer.nack([...taker.out], "the worker's connection was closed", 0);
+    }
+    this.#takers.clear();
+  }
+}
+
+class SocketTaker implements Taker {
+  readonly consumer: Consumer;
+  /** Deliveries that are out here. */
+  readonly out = new Set<string>();
+  readonly #socket: TakingSocket;
+  readonly #head: string;
+  #credit = 0;
+
+  constructor(consumer: Consumer, socket: TakingSocket) {
+    this.consumer = consumer;
+    this.#socket = socket;
+    this.#head = `{"type":"delivery","consumer":"${consumer.name}",`;
+  }
+
+  get room(): number {
+    return this.#socket.hasRoom ? this.#credit - this.out.size : 0;
+  }
+
+  setCredit(credit: number): void {
+    this.#credit = credit;
+    this.consumer.wake();
+  }
+
+  give(deliveries: readonly Delivery[]): void {
+    for (const { delivery } of deliveries) this.out.add(delivery);
+    this.#socket.deliver(deliveries.map((one) => `${this.#head}${deliveryMembers(one)}}`));
+  }
+
+  takenBack(deliveries: readonly string[]): void {
+    for (const delivery of deliveries) this.out.delete(delivery);
+  }
+
+  leave(): void {
+    this.consumer.removeTaker(this);
+  }
+}
