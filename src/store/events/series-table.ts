@@ -1,6 +1,7 @@
 import type { Database, Statement } from "bun:sqlite";
 import { parseTopic, type Topic } from "../../bus/topic.ts";
 import type { Damage } from "../file/damage.ts";
+import { paced } from "../file/pace.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
 import { Series } from "./series.ts";
 import { MAX_CACHED_SERIES, SeriesCache } from "./series-cache.ts";
@@ -8,8 +9,9 @@ import { ENDS_PER_ROW, endsRowOf, type SeriesNaming, seriesChecksumOf } from "./
 
 /** Maximum number of rows to read and verify while the history is opened. With more series, they are read on demand. */
 const MAX_LOADED_AT_OPENING = 10_000;
-/** Rows that are verified at a time: about a millisecond. */
-const VERIFIED_ROWS = 300;
+/** Rows that are verified at a time; how many it is between these bounds follows the time that the last ones took. */
+const MIN_VERIFIED = 16;
+const MAX_VERIFIED = 512;
 
 /** Removals that are remembered, so that selections can follow; a selection further behind starts again. */
 const MAX_REMOVED = 65_536;
@@ -69,6 +71,7 @@ export class SeriesTable {
   #removedBefore = 0;
   #nextId: number;
   #verifiedTo = 0;
+  #verifiedAtATime = MIN_VERIFIED;
   /** The newest series in the file when it was opened. */
   readonly #lastStoredId: number;
   /** Higher ids that are not assigned: that of a damaged row, or of a series whose row is missing. */
@@ -231,12 +234,15 @@ export class SeriesTable {
   /** Verifies some more of the rows that the file had when it was opened; returns false if none are left. */
   verifyNext(expected: ExpectedSeries): boolean {
     if (this.#verifiedTo >= this.#lastStoredId) return false;
-    const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, VERIFIED_ROWS) as SeriesRow[]);
+    const startMs = performance.now();
+    const limit = this.#verifiedAtATime;
+    const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, limit) as SeriesRow[]);
     if (!this.#isReadable) return false;
     for (const row of rows) this.#verify(row);
     const [lastRead = 0] = rows.at(-1) ?? [];
-    const isEnd = rows.length < VERIFIED_ROWS || lastRead > this.#lastStoredId;
+    const isEnd = rows.length < limit || lastRead > this.#lastStoredId;
     this.#advance(rows, isEnd ? this.#lastStoredId : lastRead, expected);
+    this.#verifiedAtATime = paced(limit, startMs, [MIN_VERIFIED, MAX_VERIFIED]);
     return true;
   }
 
