@@ -1,5 +1,5 @@
 import { formatTime } from "../bus/event.ts";
-import type { TopicPage, TopicQuery } from "../bus/ports.ts";
+import type { TopicMatcher, TopicPage, TopicQuery } from "../bus/ports.ts";
 import type { TopicSummary } from "../protocol/event.ts";
 import { BrokenChain, type Chains } from "./events/chains.ts";
 import type { SeriesNaming } from "./events/series-row.ts";
@@ -9,8 +9,9 @@ import { rangesOf } from "./search/selection.ts";
 
 /** Maximum number of names that one call reads from the index. */
 const MAX_NAMES = 16_384;
-/** Names that are read at a time. */
+/** Names that are read at a time, and those of which SQLite returns only some: a third of a millisecond. */
 const CHUNK_NAMES = 128;
+const FILTERED_NAMES = 2048;
 /** Names that do not match between two looks at the clock. */
 const NAMES_PER_LOOK = 8;
 /** Topics with more series than one call can count. Their partial sums are remembered for the next call. */
@@ -50,7 +51,7 @@ export class TopicList {
 
   page({ topics, after = "", limit }: TopicQuery): TopicPage {
     this.#allowance.begin();
-    const names = new NameWalk(this.#series, rangesOf(topics).sort(byStart), after);
+    const names = new NameWalk(this.#series, topics, after);
     const found: TopicSummary[] = [];
     let end = after;
     let sum: Sum | undefined;
@@ -63,7 +64,7 @@ export class TopicList {
         end = sum.topic;
         sum = undefined;
       }
-      if (!name) return { topics: found, end, done: names.isAtEnd };
+      if (!name) return { topics: found, end: names.passed ?? end, done: names.isAtEnd };
       if (found.length === limit) return { topics: found, end, done: false };
       if (topics?.matches(name.topic) === false) {
         end = name.topic;
@@ -110,21 +111,27 @@ export class TopicList {
   }
 }
 
-/** Walks along the names of some ranges, as far as one call may. */
+/** Walks along the names of the ranges of some topics, as far as one call may. Passes over names that cannot match. */
 class NameWalk {
   readonly #series: SeriesTable;
   readonly #ranges: readonly NameRange[];
+  /** Every matching topic contains it; undefined if no such text is known. */
+  readonly #literal: string | undefined;
   #range = 0;
   #position: SeriesNaming | undefined;
   #chunk: SeriesNaming[] = [];
+  /** The last name that is passed with the chunk. */
+  #chunkEnd: SeriesNaming | undefined;
   /** The chunk is the last one of its range. */
   #isLastChunk = false;
   #left = MAX_NAMES;
 
   /** Starts after a topic. */
-  constructor(series: SeriesTable, ranges: readonly NameRange[], after: string) {
+  constructor(series: SeriesTable, topics: TopicMatcher | undefined, after: string) {
     this.#series = series;
-    this.#ranges = ranges;
+    this.#ranges = rangesOf(topics).sort(byStart);
+    const [literal, ...others] = topics?.literals ?? [];
+    this.#literal = others.length === 0 ? literal : undefined;
     // No topic contains this character, so this is after every series of the topic.
     this.#position = after === "" ? undefined : { id: 0, topic: `${after}\0`, source: "" };
   }
@@ -134,12 +141,18 @@ class NameWalk {
     return this.#range === this.#ranges.length;
   }
 
+  /** The topic up to which all names were passed, once `next` has returned undefined; undefined if there are no more. */
+  get passed(): string | undefined {
+    return this.#chunkEnd?.topic;
+  }
+
   next(): SeriesNaming | undefined {
     while (this.#chunk.length === 0 && this.#left > 0) {
       if (this.#isLastChunk) this.#range++;
       const range = this.#ranges[this.#range];
       this.#isLastChunk = false;
       if (range === undefined) return undefined;
+      this.#position = this.#chunkEnd ?? this.#position;
       this.#read(range);
     }
     const name = this.#chunk.shift();
@@ -150,16 +163,31 @@ class NameWalk {
   /** Continues after this name, which is in the same range. */
   passTo(name: SeriesNaming): void {
     this.#chunk = [];
+    this.#chunkEnd = name;
     this.#isLastChunk = false;
     this.#position = name;
   }
 
   #read(range: NameRange): void {
-    const size = Math.min(CHUNK_NAMES, this.#left);
     const isWithin = this.#position !== undefined && compare(this.#position.topic, range.from) >= 0;
-    this.#chunk = this.#series.namesIn(range, isWithin ? this.#position : undefined, undefined, size);
-    this.#left -= Math.max(this.#chunk.length, 1);
-    this.#isLastChunk = this.#chunk.length < size;
+    const after = isWithin ? this.#position : undefined;
+    if (this.#literal === undefined) this.#readAll(range, after);
+    else this.#readWith(this.#literal, range, after);
+    // The last chunk of a range is free: where a call ends, there is a name to go on after.
+    if (!this.#isLastChunk) this.#left -= this.#literal === undefined ? CHUNK_NAMES : FILTERED_NAMES;
+  }
+
+  #readAll(range: NameRange, after: SeriesNaming | undefined): void {
+    this.#chunk = this.#series.namesIn(range, after, undefined, CHUNK_NAMES);
+    this.#isLastChunk = this.#chunk.length < CHUNK_NAMES;
+    this.#chunkEnd = this.#chunk.at(-1);
+  }
+
+  #readWith(literal: string, range: NameRange, after: SeriesNaming | undefined): void {
+    const { names, last } = this.#series.namesWith(literal, range, after, FILTERED_NAMES);
+    this.#chunk = names;
+    this.#isLastChunk = last === undefined;
+    this.#chunkEnd = last;
   }
 }
 

@@ -60,6 +60,8 @@ export class SeriesTable {
   readonly #byId: Statement;
   readonly #byName: Statement;
   readonly #byTopic: Statement;
+  readonly #nthByTopic: Statement;
+  readonly #containing: Statement;
   readonly #bySource: Statement;
   readonly #rows: Statement;
   readonly #unindexed: Statement;
@@ -90,6 +92,14 @@ export class SeriesTable {
     this.#byTopic = database.prepare(
       `select id, topic, source from series indexed by series_by_topic
         where (topic, source) >= (?, ?) and topic < ? order by topic, source limit ?`,
+    );
+    this.#nthByTopic = database.prepare(
+      `select id, topic, source from series indexed by series_by_topic
+        where (topic, source) >= (?, ?) and topic < ? order by topic, source limit 1 offset ?`,
+    );
+    this.#containing = database.prepare(
+      `select id, topic, source from series indexed by series_by_topic
+        where (topic, source) >= (?, ?) and (topic, source) < (?, ?) and instr(topic, ?) order by topic, source`,
     );
     this.#bySource = database.prepare(
       `select id, topic, source from series indexed by series_by_source
@@ -223,6 +233,27 @@ export class SeriesTable {
       source === undefined
         ? this.#byTopic.values(after?.topic ?? range.from, after ? textAfter(after.source) : "", below, limit)
         : this.#bySource.values(source, after ? textAfter(after.topic) : range.from, below, limit);
+    return this.#namings(read);
+  }
+
+  /**
+   * Of the next `limit` names of a range after `after`, those whose topics contain a text, and the last of all of them;
+   * undefined if there are fewer.
+   */
+  namesWith(
+    text: string,
+    range: NameRange,
+    after: SeriesNaming | undefined,
+    limit: number,
+  ): { readonly names: SeriesNaming[]; readonly last: SeriesNaming | undefined } {
+    const below = range.below ?? ABOVE_EVERY_TEXT;
+    const from = [after?.topic ?? range.from, after ? textAfter(after.source) : ""];
+    const [last] = this.#namings(() => this.#nthByTopic.values(...from, below, limit - 1));
+    const to = last ? [last.topic, textAfter(last.source)] : [below, ""];
+    return { names: this.#namings(() => this.#containing.values(...from, ...to, text)), last };
+  }
+
+  #namings(read: () => unknown[][]): SeriesNaming[] {
     const names: SeriesNaming[] = [];
     for (const [id, topic, source] of this.#reading(() => read() as [number, unknown, unknown][])) {
       if (typeof topic === "string" && typeof source === "string") names.push({ id, topic, source });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { draft, idsOf, range, readAll, readAllBack } from "../../contract/log-driver.ts";
+import { draft, idsOf, range, readAll, readAllBack, topicsOf } from "../../contract/log-driver.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 
 const TOPICS = range(1, 6000).map((id) => `site${id % 700}.sensor${id}.ü${id % 3}`);
@@ -28,6 +28,8 @@ describe("patterns that no range of the index contains", () => {
         const wanted = range(log.floor, topics.length).filter((id) => matcher.matches(topics[id - 1] ?? ""));
         expect(idsOf(readAll(log, { topics: matcher }))).toEqual(wanted);
         expect(idsOf(readAllBack(log, { topics: matcher }))).toEqual(wanted.toReversed());
+        const names = [...new Set(wanted.map((id) => topics[id - 1] ?? ""))].sort();
+        expect(topicsOf(log, { topics: matcher }, 7).map(({ topic }) => topic)).toEqual(names);
       }
       const more = range(1, 300).map((id) => `${generation}.sensor1${id}7.ü1`);
       topics.push(...more);
