@@ -3,6 +3,7 @@ import type { Scope } from "./access/scope.ts";
 import { Cursor } from "./cursor.ts";
 import type { Member } from "./delivery/cohort.ts";
 import { type EdgeOptions, Groups } from "./delivery/groups.ts";
+import { Sweep } from "./delivery/sweep.ts";
 import { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest/interest.ts";
@@ -100,6 +101,7 @@ export class Bus {
   /** Average size of an event in the last page of history; the next page is sized by it. */
   #eventCharacters = TYPICAL_CHARACTERS;
   readonly #interests = new InterestTable();
+  readonly #sweep: Sweep;
   readonly #subscribers = new Set<Subscriber>();
   #pruneTimer: ReturnType<typeof setInterval> | undefined;
   #stopping: Promise<void> | undefined;
@@ -113,6 +115,7 @@ export class Bus {
     this.#ageClock = options.ageClock ?? options.clock;
     this.#onPruneError = options.onPruneError ?? (() => {});
     this.#nextTurn = options.nextTurn ?? nextTurn;
+    this.#sweep = new Sweep({ log, pageEvents: this.tuning.pageEvents });
     log.onCommit((batch) => {
       for (const { json } of batch) this.meter.publishedCharacters += json.length;
       this.#interests.deliver(batch);
@@ -203,6 +206,7 @@ export class Bus {
         remove: (interest) => this.removeInterest(interest),
       },
       replays,
+      sweep: this.#sweep,
       tuning: this.tuning,
       meter: this.meter,
       count: (events, characters) => this.meter.deliver(transport, events, characters),

@@ -1,7 +1,7 @@
 import type { ControlMessage } from "../protocol/frames.ts";
 import type { Event } from "./event.ts";
 import { Meter } from "./meter.ts";
-import type { EventLog, TopicMatcher } from "./ports.ts";
+import type { EventLog, Page, TopicMatcher } from "./ports.ts";
 
 /** What a cursor passes: events, and the messages to report between them. */
 export type Item = Event | ControlMessage;
@@ -44,9 +44,22 @@ export class Cursor {
   /** The next items, at most `limit` events. Reports a gap in its place. */
   take(limit: number): Taken {
     const gap = this.#passGap();
-    const page = this.#log.read({ topics: this.topics }, this.#position, limit);
-    this.#position = Math.max(this.#position, page.end);
-    return { items: [...gap, ...this.#itemsOf(page.events, page.damaged)], isAtEnd: page.done };
+    return this.#pass(gap, this.#log.read({ topics: this.topics }, this.#position, limit));
+  }
+
+  /**
+   * The next items, of a page that was read without a filter, from here or from before, and has no damaged events.
+   * `matching` are those of its events that are wanted.
+   */
+  takeOf({ end, done }: Page, matching: readonly Event[]): Taken {
+    const gap = this.#passGap();
+    const from = this.#position;
+    return this.#pass(gap, { events: matching.filter(({ id }) => id > from), damaged: [], end, done });
+  }
+
+  #pass(gap: readonly Item[], { events, damaged, end, done }: Page): Taken {
+    this.#position = Math.max(this.#position, end);
+    return { items: [...gap, ...this.#itemsOf(events, damaged)], isAtEnd: done };
   }
 
   /** If retention has passed the cursor, continues from the oldest event that is kept. */

@@ -4,6 +4,7 @@ import { Bus, type BusOptions } from "../../src/bus/bus.ts";
 import { Cursor, type Item } from "../../src/bus/cursor.ts";
 import { Cohort } from "../../src/bus/delivery/cohort.ts";
 import { Follower } from "../../src/bus/delivery/follower.ts";
+import { Group } from "../../src/bus/delivery/group.ts";
 import { Event } from "../../src/bus/event.ts";
 import type { Interest } from "../../src/bus/interest/interest.ts";
 import { InterestBucket } from "../../src/bus/interest/interest-bucket.ts";
@@ -80,6 +81,51 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
     if (isSeventh(item) && !cohort.isLive) deliver(item);
     return deliver(item);
   }),
+  "who shares a slice misses an event now and then": replaced(
+    Group.prototype,
+    "share",
+    (share) => (distance, slice, matching) => {
+      share(
+        distance,
+        slice,
+        matching.filter((event) => !isSeventh(event)),
+      );
+    },
+  ),
+  "who shares a slice gets an event twice now and then": replaced(
+    Group.prototype,
+    "share",
+    (share) => (distance, slice, matching) => {
+      share(
+        distance,
+        slice,
+        matching.flatMap((event) => (isSeventh(event) ? [event, event] : [event])),
+      );
+    },
+  ),
+  "who shares a slice is served again from the same place": replaced(
+    Cursor.prototype,
+    "takeOf",
+    (takeOf, cursor) => (page, matching) => {
+      const { position } = cursor;
+      const taken = takeOf(page, matching);
+      cursor.moveTo(position);
+      return taken;
+    },
+  ),
+  "who shares a slice joins it an event too late": replaced(
+    Cursor.prototype,
+    "takeOf",
+    (takeOf, cursor) => (page, matching) => {
+      cursor.moveTo(cursor.position + 1);
+      return takeOf(page, matching);
+    },
+  ),
+  "who shares a slice gets what came before its place, too": replaced(
+    Cursor.prototype,
+    "takeOf",
+    (takeOf) => (page, matching) => ({ ...takeOf(page, matching), items: matching }),
+  ),
   "a gap begins before the place where its member stood": replaced(
     Cohort.prototype,
     "deliver",

@@ -87,9 +87,10 @@ export class Follower<M extends Member> implements Work {
     return distance === "far" && this.#state === "begun" && isSearching;
   }
 
-  step(): void {
+  step(): readonly Work[] {
     const position = this.#search.step(this.#groups.tuning.pageEvents);
     if (position !== undefined) this.#start(position);
+    return [this];
   }
 
   lag(): undefined {

@@ -1,5 +1,5 @@
 import type { KeyedMatcher } from "../access/scope.ts";
-import { firstIdOf, type Item, lastIdOf } from "../cursor.ts";
+import { firstIdOf, type Item, lastIdOf, type Taken } from "../cursor.ts";
 import { Event } from "../event.ts";
 import type { Interest } from "../interest/interest.ts";
 import type { Meter } from "../meter.ts";
@@ -8,13 +8,10 @@ import type { EventLog, TopicMatcher } from "../ports.ts";
 import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
 import type { Cohort, Member, Seat } from "./cohort.ts";
-import type { Arrivals, Distance, Replays, Work } from "./replays.ts";
+import { CohortLine, unite } from "./cohort-line.ts";
+import { type Arrivals, type Distance, type Replays, STEP_DELIVERIES } from "./replays.ts";
+import { Finds, type Place, type Sharer, type Slice, type Sweep } from "./sweep.ts";
 
-/**
- * Deliveries of one step; one event for a thousand members counts as a thousand. About five milliseconds of work.
- * Smaller steps would cost more, as Bun combines up to 32 published messages for a socket.
- */
-const STEP_DELIVERIES = 32_768;
 /** Cost of moving a member to another cohort, in deliveries: Bun subscribes and unsubscribes in three microseconds. */
 const MOVE_DELIVERIES = 16;
 
@@ -26,6 +23,7 @@ export interface GroupOptions<M extends Member> {
   readonly openCohort: (topics: TopicMatcher, position: number) => Cohort<M>;
   readonly interests: { add(interest: Interest): void; remove(interest: Interest): void };
   readonly replays: Replays;
+  readonly sweep: Sweep;
   readonly tuning: Tuning;
   readonly meter: Meter;
 }
@@ -67,18 +65,20 @@ export interface Wish {
  * that is full leaves its cohort and continues alone after the last event that was delivered to it, as soon as it has
  * room; so it never delays the others.
  */
-export class Group<M extends Member> implements Interest, Work, Arrivals {
+export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   readonly topics: KeyedMatcher;
+  readonly finds = new Finds();
   readonly #log: EventLog;
   readonly #openCohort: GroupOptions<M>["openCohort"];
   readonly #interests: GroupOptions<M>["interests"];
   readonly #replays: Replays;
+  readonly #sweep: Sweep;
   readonly #tuning: Tuning;
   readonly #meter: Meter;
   readonly #newest: NewestInScope | undefined;
   readonly #filter: (Filter & { readonly onEnd: FilterEnd }) | undefined;
-  /** Cohorts that can continue, in descending order of position: the one furthest behind is last. */
-  readonly #behind: Cohort<M>[] = [];
+  /** Cohorts that can continue. */
+  readonly #behind = new CohortLine<M>();
   /** Cohorts of members that have no room now, or have not begun. */
   readonly #stalled = new Set<Cohort<M>>();
   /** Cohorts of members that have joined and not begun. */
@@ -93,6 +93,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
     this.#openCohort = options.openCohort;
     this.#interests = options.interests;
     this.#replays = options.replays;
+    this.#sweep = options.sweep;
     this.#tuning = options.tuning;
     this.#meter = options.meter;
     this.topics = topics;
@@ -101,7 +102,7 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   }
 
   get isEmpty(): boolean {
-    return this.#live === undefined && this.#behind.length === 0 && this.#stalled.size === 0;
+    return this.#live === undefined && this.#behind.isEmpty && this.#stalled.size === 0;
   }
 
   /** The member continues after this id; it is live at once if that is the newest one. */
@@ -174,28 +175,62 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   // Work: the cohorts that are behind.
 
   has(distance: Distance): boolean {
-    return this.#furthestBehind(distance) >= 0;
+    return this.#furthestBehind(distance) !== undefined;
   }
 
   lag(distance: Distance): number | undefined {
-    const cohort = this.#behind[this.#furthestBehind(distance)];
+    const cohort = this.#furthestBehind(distance);
     return cohort && this.#log.head - cohort.position;
   }
 
-  /** Moves the cohort furthest behind one page ahead. */
-  step(distance: Distance): void {
-    const index = this.#furthestBehind(distance);
-    const [cohort] = index < 0 ? [] : this.#behind.splice(index, 1);
-    if (cohort === undefined) return;
-    if (cohort.hasRoom) this.#advance(cohort);
-    else this.#stalled.add(cohort);
+  /** Moves the cohort furthest behind one page ahead, or shares a slice with other groups. */
+  step(distance: Distance): readonly Sharer[] {
+    const served = this.#sweep.step(this, distance);
+    if (served.length > 0) return served;
+    const cohort = this.#takeFurthestBehind(distance);
+    if (cohort) this.#advance(cohort, cohort.position, this.#page(cohort));
+    return [this];
   }
 
-  #advance(start: Cohort<M>): void {
+  rest(): void {
+    this.#sweep.remove(this);
+  }
+
+  placeAt(distance: Distance): Place | undefined {
+    const cohort = this.#furthestBehind(distance);
+    return cohort && { position: cohort.position, members: cohort.size };
+  }
+
+  share(distance: Distance, { start, page }: Slice, matching: readonly Event[]): void {
+    const position = this.#furthestBehind(distance)?.position;
+    const from = Math.max(position ?? 0, this.#log.floor - 1);
+    // A member that has joined meanwhile may be further behind.
+    if (position === undefined || from < start || from >= page.end) return;
+    const cohort = this.#takeFurthestBehind(distance);
+    if (cohort) this.#advance(cohort, position, cohort.cursor.takeOf(page, matching));
+  }
+
+  /** Takes out the cohort furthest behind, if it can take more now. */
+  #takeFurthestBehind(distance: Distance): Cohort<M> | undefined {
+    const cohort = this.#furthestBehind(distance);
+    if (cohort === undefined) return undefined;
+    this.#behind.remove(cohort);
+    if (cohort.hasRoom) return cohort;
+    this.#stalled.add(cohort);
+    return undefined;
+  }
+
+  #page({ cursor, size }: Cohort<M>): Taken {
+    const { position } = cursor;
+    const taken = cursor.take(Math.max(1, Math.min(this.#tuning.pageEvents, Math.floor(STEP_DELIVERIES / size))));
+    this.finds.add(taken.items.length, cursor.position - position);
+    return taken;
+  }
+
+  /** Delivers what a cohort has taken after `position`. */
+  #advance(start: Cohort<M>, position: number, { items, isAtEnd }: Taken): void {
     let cohort = start;
-    let passed = cohort.position;
-    const limit = Math.max(1, Math.min(this.#tuning.pageEvents, Math.floor(STEP_DELIVERIES / cohort.size)));
-    const { items, isAtEnd } = cohort.cursor.take(limit);
+    let passed = position;
     const end = cohort.position;
     this.#done = 0;
     for (const item of items) {
@@ -231,10 +266,9 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
    */
   #meet(cohort: Cohort<M>, from: number, to: number, gap?: Gap): Cohort<M> {
     let joined = cohort;
-    let index = this.#indexOf(from - 1) - 1;
-    for (let next = this.#behind[index]; next && next.position <= to; next = this.#behind[--index]) {
-      if (this.#done > STEP_DELIVERIES) break;
-      this.#behind.splice(index, 1);
+    while (this.#done <= STEP_DELIVERIES) {
+      const next = this.#behind.takeBetween(from, to);
+      if (next === undefined) break;
       if (gap) this.#tell(next, { ...gap, after: next.position });
       this.#done += MOVE_DELIVERIES * Math.min(joined.size, next.size);
       joined = unite(joined, next);
@@ -323,10 +357,8 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
   }
 
   #insert(cohort: Cohort<M>): void {
-    const index = this.#indexOf(cohort.position);
-    const same = this.#behind[index];
-    if (same?.position === cohort.position) this.#behind[index] = unite(same, cohort);
-    else this.#behind.splice(index, 0, cohort);
+    this.#behind.add(cohort);
+    this.#sweep.add(this);
     this.#replays.add(this);
   }
 
@@ -335,42 +367,14 @@ export class Group<M extends Member> implements Interest, Work, Arrivals {
       cohort.isLive = false;
       this.#live = undefined;
       this.#interests.remove(this);
-    } else if (!this.#stalled.delete(cohort)) {
-      const index = this.#behind.indexOf(cohort);
-      if (index >= 0) this.#behind.splice(index, 1);
-    }
+    } else if (!this.#stalled.delete(cohort)) this.#behind.remove(cohort);
   }
 
-  /** The index of the first cohort at this id or before it. */
-  #indexOf(position: number): number {
-    let low = 0;
-    let high = this.#behind.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#behind[middle]?.position ?? 0) > position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** The index of the cohort furthest behind at this distance; -1 if there is none. */
-  #furthestBehind(distance: Distance): number {
-    const last = this.#behind.length - 1;
-    // From this position on, the next event is read from memory.
-    const nearFrom = this.#log.recentFrom - 1;
-    if (distance === "far") return (this.#behind[last]?.position ?? nearFrom) < nearFrom ? last : -1;
-    return this.#indexOf(nearFrom - 1) - 1;
+  #furthestBehind(distance: Distance): Cohort<M> | undefined {
+    return this.#behind.furthestBehind(distance, this.#log.recentFrom);
   }
 }
 
 function isGap(item: Item): item is Gap {
   return "type" in item && item.type === "gap";
-}
-
-/** The smaller cohort joins the larger one, which takes the greater of the two positions. */
-function unite<M extends Member>(a: Cohort<M>, b: Cohort<M>): Cohort<M> {
-  const [large, small] = a.size < b.size ? [b, a] : [a, b];
-  large.cursor.moveTo(Math.max(a.position, b.position));
-  large.absorb(small);
-  return large;
 }

@@ -45,7 +45,7 @@ export class Groups<M extends Member> {
   readonly #alone = new Set<Group<M>>();
 
   constructor(options: GroupsOptions<M>) {
-    const { log, clock, openCursor, openChannel, interests, replays, tuning, meter, count } = options;
+    const { log, clock, openCursor, openChannel, interests, replays, sweep, tuning, meter, count } = options;
     this.log = log;
     this.clock = clock;
     this.replays = replays;
@@ -59,7 +59,7 @@ export class Groups<M extends Member> {
         checkCharacters: tuning.checkCharacters,
         count,
       });
-    this.#groupOptions = { log, openCohort, interests, replays, tuning, meter };
+    this.#groupOptions = { log, openCohort, interests, replays, sweep, tuning, meter };
   }
 
   /**

@@ -5,17 +5,25 @@
 export type Distance = "near" | "far";
 export const DISTANCES: readonly Distance[] = ["near", "far"];
 
+/**
+ * Deliveries of one step; one event for a thousand members counts as a thousand. About five milliseconds of work.
+ * Smaller steps would cost more, as Bun combines up to 32 published messages for a socket.
+ */
+export const STEP_DELIVERIES = 32_768;
+
 /** Work in bounded steps: for some subscribers that are behind, or for one that searches for its start. */
 export interface Work {
   /** Whether a step would do anything. */
   has(distance: Distance): boolean;
-  /** Does about a millisecond of work, or one page. */
-  step(distance: Distance): void;
+  /** Does about a millisecond of work, or one page. Returns the work that was done: its own, or some of others with it. */
+  step(distance: Distance): readonly Work[];
   /**
    * Events between the newest and the subscriber furthest behind of those that can take more; undefined if there are
    * none.
    */
   lag(distance: Distance): number | undefined;
+  /** There is nothing more to do at any distance. */
+  rest?(): void;
 }
 
 /** Work that members join: members that join at about the same time begin together. */
@@ -83,10 +91,15 @@ export class Replays {
   step(distance: Distance): boolean {
     const [work] = this.#queues[distance];
     if (work === undefined) return false;
-    this.#queues[distance].delete(work);
-    if (work.has(distance)) work.step(distance);
-    this.add(work);
+    const done = work.has(distance) ? work.step(distance) : [work];
+    for (const one of done) this.#requeue(one, distance);
     return true;
+  }
+
+  #requeue(work: Work, distance: Distance): void {
+    this.#queues[distance].delete(work);
+    this.add(work);
+    if (!DISTANCES.some((each) => this.#queues[each].has(work))) work.rest?.();
   }
 
   /**

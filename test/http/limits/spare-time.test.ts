@@ -29,9 +29,10 @@ class Steps implements Work {
     return distance === this.#distance && this.done < this.#count;
   }
 
-  step(): void {
+  step(): readonly Work[] {
     this.done++;
     work(this.#stepMs);
+    return [this];
   }
 
   lag(): number {
