@@ -43,7 +43,7 @@ describe("the audit of the packages", () => {
     expect(verdictOf(JSON.stringify({ vulnerabilities: {} }))).toEqual({ faults: [] });
   });
 
-  test("takes no answer for a good one when there is none", () => {
+  test("takes no response for a good one when there is none", () => {
     expect(verdictOf('{"message":"405 Method Not Allowed"}')).toEqual({ notAudited: "405 Method Not Allowed" });
     expect(verdictOf("")).toEqual({ notAudited: "npm answers with what is no JSON" });
   });

@@ -30,7 +30,7 @@ function expectPage(name: string, title: string, head: readonly string[], lines:
   expect(readFileSync(path, "utf8")).toBe(page);
 }
 
-describe("the reference says what the code says", () => {
+describe("the reference matches the code", () => {
   test("of the configuration", () => {
     const lines = rows.map((setting) => [
       `\`${setting.flag}\``,

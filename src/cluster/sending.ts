@@ -61,7 +61,7 @@ export class Sending {
     this.#isOver = true;
   }
 
-  /** Ends the attempts; returns the error for those who are waiting. */
+  /** Ends the attempts; returns the error for the waiting callers. */
   giveUp(): NotSent {
     this.#isOver = true;
     return this.#failure("unavailable", LATE);

@@ -162,7 +162,7 @@ describe("history by a range of time", () => {
 });
 
 describe("pruning", () => {
-  test("applies the rules that the bus was opened with, and says how many events it removed", async () => {
+  test("applies the rules that the bus was opened with, and returns how many events it removed", async () => {
     await using memory = openMemoryBus({ maxHistory: 3 });
     await publishCounted(memory.bus, 10);
     expect(await memory.bus.prune()).toBe(7);

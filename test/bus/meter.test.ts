@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Histogram, Meter, type SlowOperation } from "../../src/bus/meter.ts";
 
 describe("a histogram", () => {
-  test("counts a value at a bound below it, and what is above all bounds apart", () => {
+  test("counts a value at a bound below it, and values above all bounds separately", () => {
     const histogram = new Histogram([1, 2, 4]);
     for (const value of [0, 1, 1.5, 2, 4, 5]) histogram.observe(value);
     expect(histogram).toMatchObject({ counts: [2, 2, 1, 1], sum: 13.5 });

@@ -12,7 +12,7 @@ async function recordOf(bus: Bus, count: number, options: { since?: number | str
 }
 
 describe("a subscriber", () => {
-  test("gets what is published from now on under topics that match, and nothing else", async () => {
+  test("gets what is published from now on to matching topics, and nothing else", async () => {
     await using memory = openMemoryBus();
     await memory.bus.publish("a.before", 1);
     const subscriber = memory.bus.subscribe("a.*");
@@ -64,7 +64,7 @@ describe("a subscriber", () => {
     expect(await takeIds(memory.bus.subscribe("*", { since }), 3)).toEqual([3, 4, 5]);
   });
 
-  test("starts with all, with the last ones, or with what comes next", async () => {
+  test("starts with all events, with the last ones, or with the next one", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 5);
     const all = memory.bus.subscribe("*", { since: "all" });
@@ -137,7 +137,7 @@ describe("a subscriber with a slow loop", () => {
     expect(await takeIds(subscriber, 6)).toEqual([2, 3, 4, 5, 6, 20]);
   });
 
-  test("does not keep anybody else waiting while it reads history", async () => {
+  test("does not delay other work while it reads the history", async () => {
     await using memory = openMemoryBus({ tuning: { pageEvents: 10 } });
     await publishCounted(memory.bus, 1000);
     const subscriber = memory.bus.subscribe("*", { since: "all" });
@@ -147,7 +147,7 @@ describe("a subscriber with a slow loop", () => {
     expect(await replay).toBe("replay");
   });
 
-  test("catches up though more is published in each turn than a page holds", async () => {
+  test("catches up although more is published in each turn than fits a page", async () => {
     await using memory = openMemoryBus({ tuning: { pageEvents: 10 } });
     await publishCounted(memory.bus, 1000);
     let isCaughtUp = false;
@@ -168,7 +168,7 @@ describe("a subscriber with a slow loop", () => {
     await reading;
   });
 
-  test("does not keep anybody waiting while nothing matches", async () => {
+  test("does not delay other work while nothing matches", async () => {
     await using memory = openMemoryBus();
     for (const _ of range(1, 30)) await publishCounted(memory.bus, 1000);
     await memory.bus.publish("rare", 1);

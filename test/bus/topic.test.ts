@@ -86,7 +86,7 @@ describe("parseSource", () => {
     expect(parseSource(undefined)).toBe("");
   });
 
-  test("rejects what is no string, is too long or holds a lone surrogate", () => {
+  test("rejects what is not a string, is too long or contains a lone surrogate", () => {
     for (const source of [null, 1, {}, "a".repeat(256), `${"日".repeat(85)}a`, "a\uD83D"]) {
       const error = errorOf(() => parseSource(source));
       expect([error.code, error.members]).toEqual(["parameter_invalid", { parameter: "source" }]);

@@ -1,4 +1,4 @@
-// What somebody else's program looks like: it uses everything that `eventbus/client` exports. The test copies it into a
+// The program of a user: it uses everything that `eventbus/client` exports. The test copies it into a
 // project of its own, where the import is `eventbus/client`.
 import {
   type Addresses,

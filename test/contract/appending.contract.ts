@@ -73,7 +73,7 @@ export function describeAppending(bench: Bench): void {
       expect(order[0]).toStartWith("commit 1,2");
     });
 
-    test("finds in the history what it is handed", async () => {
+    test("finds in the history what it received", async () => {
       const seen: number[][] = [];
       bench.log.onCommit(
         (batch) => void seen.push([bench.log.head, idsOf(readAll(bench.log)).length, batch.at(-1)?.id ?? 0]),

@@ -41,7 +41,7 @@ export function describeLifetime(bench: Bench): void {
       expect(bench.log.floor).toBe(5);
     });
 
-    test("removes nothing without rules, or with rules that hold", async () => {
+    test("removes nothing without rules, or with rules that are met", async () => {
       await bench.appendFive();
       expect(await bench.log.prune({}, bench.clock.nowMs)).toBe(0);
       const wide = { maxHistory: 5, maxAgeMs: 5 * MINUTE_MS, maxBytes: 100_000_000 };

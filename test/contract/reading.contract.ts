@@ -76,7 +76,7 @@ export function describeReading(bench: Bench): void {
       expect(Math.max(...one.map(({ events }) => events.length))).toBe(1);
     });
 
-    test("say where they ended when they stop early", async () => {
+    test("return where they ended when they stop early", async () => {
       await bench.appendFive();
       const page = bench.log.read({}, 0, 2);
       expect([page.end, page.done]).toEqual([2, false]);
@@ -168,7 +168,7 @@ export function describeReading(bench: Bench): void {
       expect(topicsOf(bench.log).map(({ topic }) => topic)).toEqual(["a.z"]);
     });
 
-    test("starts the count of a topic again that comes back", async () => {
+    test("starts the count of a topic again if it returns", async () => {
       await bench.log.append(drafts(3));
       await bench.log.prune({ maxHistory: 0 }, bench.clock.nowMs);
       expect(topicsOf(bench.log)).toEqual([]);

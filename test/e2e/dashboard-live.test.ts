@@ -76,7 +76,7 @@ describeWith("chromium", "the live view", (chromium) => {
     expect(record.complaints).toEqual([]);
   });
 
-  test("stays where somebody reads while events come, and goes to the newest when asked", async () => {
+  test("stays where the user reads while events arrive, and goes to the newest on request", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 200);
     await using dashboard = await openDashboard(browser, server.url);

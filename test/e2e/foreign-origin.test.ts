@@ -8,7 +8,7 @@ import { startService, type TestService } from "../helpers/service.ts";
 /** Bringing up a browser takes its time on a small machine. */
 setDefaultTimeout(60_000);
 
-/** What only somebody who may read can know. */
+/** What only a permitted reader can know. */
 const SECRET = "kept from foreign pages";
 /** A name that the browser finds at 127.0.0.1, as one that an attacker has rebound. */
 const REBOUND = "rebind.example";

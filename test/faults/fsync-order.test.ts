@@ -53,7 +53,7 @@ describeWith("strace", "the order of system calls", (strace) => {
     expect(early).toBe(0);
   }, 240_000);
 
-  test("shows answers before the fsync when there is none", async () => {
+  test("detects responses before the fsync if there is no fsync", async () => {
     const { early } = countAnswers(await trace(strace, ["--durability", "os"]));
     expect(early).toBeGreaterThan(100);
   }, 240_000);

@@ -100,7 +100,7 @@ describe("nothing is found at", () => {
 });
 
 describe("the address for WebSockets", () => {
-  test("says how to connect when it is asked without an upgrade", async () => {
+  test("explains how to connect when it is called without an upgrade", async () => {
     const response = await fetch(`${service.url}/api/events/subscribe`);
     expect(response.headers.get("upgrade")).toBe("websocket");
     expect((await expectProblem(response, "upgrade_required")).detail).toContain("ws://");

@@ -15,7 +15,7 @@ function serve(bus: Bus, options?: ServeSubscribeOptions) {
 }
 
 describe("serveSubscribe", () => {
-  test("makes a server of one's own serve subscriptions, at any path", async () => {
+  test("makes the user's own server serve subscriptions, at any path", async () => {
     await using memory = openMemoryBus();
     await using own = serve(memory.bus);
     using socket = await TestSocket.open(own.url, "pattern=a.*");
@@ -40,7 +40,7 @@ describe("serveSubscribe", () => {
     expect(await socket.ask({ type: "publish", topic: "a" })).toMatchObject({ type: "ack", event: { id: 1 } });
   });
 
-  test("answers what is wrong with a request before the upgrade", async () => {
+  test("reports what is wrong with a request before the upgrade", async () => {
     await using memory = openMemoryBus();
     await using own = serve(memory.bus, { maxPatterns: 1 });
     await expectProblem(await fetch(`${own.url}/?pattern=%5B`), "pattern_invalid");

@@ -68,7 +68,7 @@ describe("a client", () => {
     });
   }
 
-  test("that does not wait for its answer publishes all the same", async () => {
+  test("that does not wait for its response still publishes", async () => {
     const head = service.bus.head;
     using connection = await RawConnection.open(service.url);
     connection.write(request("impatient"));
@@ -191,7 +191,7 @@ describe("a server that stops", () => {
     expect(service.bus.head).toBe(1);
   });
 
-  test("rejects the publish that comes now", async () => {
+  test("rejects the current publish", async () => {
     await using service = await startService();
     using connection = await RawConnection.open(service.url);
     connection.write(request("late").slice(0, 20));

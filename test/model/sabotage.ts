@@ -54,7 +54,7 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
     absorb(other);
     cohort.flush = flush;
   }),
-  "cohorts that meet leave somebody out": replaced(Cohort.prototype, "absorb", (absorb) => (other) => {
+  "cohorts that meet leave a member out": replaced(Cohort.prototype, "absorb", (absorb) => (other) => {
     const [seat] = other.seats;
     if (seat && other.size > 1) other.remove(seat);
     absorb(other);
@@ -207,7 +207,7 @@ class LateJoiner extends Bus {
   }
 }
 
-/** Hands every seventh event over to those who are live as often as it is told. */
+/** Delivers every seventh event to live members as often as given. */
 class Forgetful extends Bus {
   readonly #times: number;
   readonly #wrapped = new Map<Interest, Interest>();

@@ -51,7 +51,7 @@ export class TokenBook {
   /** Changes are made one after another: each is checked against what the one before it has left. */
   #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
-  /** Whether those who need no token have been told that they do now. */
+  /** Whether callers without a token were notified that they now need one. */
   #isClosed: boolean;
 
   constructor(store: TokenStore, { clock, hasOtherAdmins, onChange = () => {} }: TokenBookOptions) {

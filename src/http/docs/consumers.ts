@@ -65,7 +65,7 @@ export const setConsumerDocs: RouteDocs = {
   tag: "Consume",
   summary: "Create a consumer, or change its settings",
   description: `\
-A consumer is a name under which the server keeps a place. Each event that matches goes to one of those who take from it,
+A consumer is a name under which the server keeps a place. Each matching event goes to one of the clients that take from it,
 and comes again until it is acknowledged: at least once, to one at a time.
 
 The body has all settings; an omitted one takes its default. A change keeps the place, and \`since\` counts only for a new

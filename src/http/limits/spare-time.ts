@@ -11,7 +11,7 @@ const IDLE_MS = 0.05;
  */
 const QUIET_MS = 0.3;
 
-/** How long those who begin soon after another one wait for more to come, in milliseconds: some dozens do after a restart. */
+/** How long members that begin soon after another one wait for more, in milliseconds: after a restart, dozens arrive. */
 const GATHER_MS = 20;
 
 export interface SpareTimeOptions {

@@ -10,7 +10,7 @@ const pattern = fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => 
 const patterns = fc.array(pattern, { minLength: 1, maxLength: 3 });
 
 describe("what is asked within a scope", () => {
-  test("is what both match, and nothing else, however often it is asked", () => {
+  test("is what both match, and nothing else, however often it is requested", () => {
     fc.assert(
       fc.property(patterns, patterns, fc.array(topic, { minLength: 1 }), (allowed, asked, topics) => {
         const set = PatternSet.parse(asked);

@@ -56,7 +56,7 @@ interface Expected {
   isGone: boolean;
 }
 
-test("whatever happens, each gets every event that it wants once, in order, but for gaps that are reported", async () => {
+test("whatever happens, each member gets every matching event once, in order, except for reported gaps", async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(step, { maxLength: 60 }),
@@ -118,7 +118,7 @@ function positionOf(start: Start, { log }: Delivery, topics: readonly string[], 
   return (wanted.length < start.count ? log.floor : (wanted.at(-start.count) ?? 0)) - 1;
 }
 
-/** The first thing that is wrong with what somebody was sent. */
+/** The first fault in what a member was sent. */
 function breachOf(
   { member, topics, position, gapFrom, isReplay, isGone }: Expected,
   published: readonly string[],

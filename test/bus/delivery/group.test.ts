@@ -10,7 +10,7 @@ const after = (id: number) => ({ kind: "after", id }) as const;
 const caughtUp = (id: number) => ({ type: "caught_up", id }) as const;
 
 describe("a subscriber that starts with the next event", () => {
-  test("is live at once, and is handed what is published", async () => {
+  test("is live at once, and receives what is published", async () => {
     const delivery = new Delivery();
     await delivery.publish(2);
     const { member, follower } = delivery.follow({ kind: "live" });
@@ -106,7 +106,7 @@ describe("subscribers with the same request", () => {
   });
 });
 
-describe("subscribers who come soon after another one", () => {
+describe("subscribers that arrive soon after another one", () => {
   test("wait for one another, and are swept together, while the first one begins at once", async () => {
     const windows: (() => void)[] = [];
     const delivery = new Delivery({ gather: (done) => void windows.push(done) });
@@ -255,7 +255,7 @@ describe("changing what is wanted", () => {
     wants: ({ topic, id }: { topic: string; id: number }) => topic === "a" || id > after,
   });
 
-  test("while behind brings nothing of what is new from before, and all from then on", async () => {
+  test("while behind delivers nothing newly wanted from before, and everything from then on", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 2 } });
     for (const _ of range(1, 5)) {
       await delivery.publish(1, "a");
@@ -325,7 +325,7 @@ describe("leaving", () => {
 });
 
 describe("near and far", () => {
-  test("get steps of their own, so that neither holds up the other", async () => {
+  test("get steps of their own, so that neither delays the other", async () => {
     const log = new MemoryEventLog(() => 0);
     Object.defineProperty(log, "recentFrom", { value: 51 });
     const delivery = new Delivery({ log, tuning: { pageEvents: 10 } });

@@ -4,7 +4,7 @@ import { Credit, type Lags, Share } from "../../../src/bus/delivery/share.ts";
 const far = (lag: number): Lags => ({ near: undefined, far: lag });
 const near = (lag: number): Lags => ({ near: lag, far: undefined });
 
-/** A share after some tenths of a second, in each of which somebody waited, with these lags at the end of each. */
+/** A share after some tenths of a second, in each of which a reader was waiting, with these lags at the end of each. */
 function shareAfter(lags: readonly Lags[], share = new Share(), startMs = 1000): Share {
   share.set(startMs, () => lags[0] ?? far(0));
   for (const [index, one] of lags.entries()) share.set(startMs + (index + 1) * 100, () => one);

@@ -42,7 +42,7 @@ describe("an interest table", () => {
     expect(told).toEqual([]);
   });
 
-  test("knows of an interest that comes after its topic was first seen, and forgets one that goes", () => {
+  test("finds an interest that is added after its topic was first seen, and forgets a removed one", () => {
     const table = new InterestTable();
     const { interest, told } = interestIn("a");
     table.deliver(batchOf("a"));
@@ -81,7 +81,7 @@ describe("an interest table", () => {
     expect(asked).toEqual(["a", "b"]);
   });
 
-  test("hands nothing of a batch to an interest that comes while it is delivered", () => {
+  test("delivers nothing of a batch to an interest that is added while it is delivered", () => {
     const table = new InterestTable();
     const { interest, told } = interestIn("*");
     table.add({ topics: PatternSet.parse(["*"]), deliver: () => table.add(interest) });

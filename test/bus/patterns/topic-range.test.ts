@@ -33,7 +33,7 @@ describe("the ranges of a pattern", () => {
     expect(textsOf(parsePattern(pattern).ranges)).toEqual(expected);
   });
 
-  test("hold every topic that Go's path.Match finds to match", () => {
+  test("contain every topic that Go's path.Match matches", () => {
     const rows = readFileSync(join(import.meta.dir, "../../vectors/path-match.jsonl"), "utf8")
       .trim()
       .split("\n");

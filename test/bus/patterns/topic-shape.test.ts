@@ -52,7 +52,7 @@ describe("the shapes of a pattern", () => {
     expect(missed).toEqual([]);
   });
 
-  test("say, with the texts between them, all of a pattern of text and stars", () => {
+  test("describe, with the texts between them, all of a pattern of text and stars", () => {
     for (const text of ["a", "*", "a.*", "*.a", "a*b*", "{a,*b}*", "\\*[a]"])
       expect(parsePattern(text).isPlain).toBe(true);
     for (const text of ["?", "a*b?", "[ab]", "{a,b?}", "[^a]*"]) expect(parsePattern(text).isPlain).toBe(false);
@@ -65,7 +65,7 @@ describe("shapes", () => {
     expect(textsOf(unionOfShapes(shapes("*.x", "*.y.x", "*.x")))).toEqual(["*.x"]);
   });
 
-  test("intersect in what both say", () => {
+  test("intersect in the topics of both", () => {
     const both = intersectionOfShapes(shapes("user.17.*", "a", "b.*", "c*d"), shapes("user.*x", "b.c", "a", "d", "*d"));
     expect(textsOf(both)).toEqual(["a", "b.*d", "b.c", "c*d", "user.17.*d", "user.17.*x"]);
   });
@@ -77,7 +77,7 @@ describe("shapes", () => {
     expect(textsOf(shapesWithin("user.17.*", "user.18.*"))).toEqual([]);
   });
 
-  test("are exact where one end, or the whole topic, says all", () => {
+  test("are exact if one end, or the whole topic, decides", () => {
     const isExact = (scope: string, asked: string) => {
       return within(scopeOf([scope]), PatternSet.parse([asked])).shapes.map((shape) => shape.isExact);
     };

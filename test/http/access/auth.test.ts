@@ -66,7 +66,7 @@ describe("with no token", () => {
     await expectOk(await get(service.url, "/api/stats", "ebt_nothing"));
   });
 
-  test("every route says who may call it, and from the first token on keeps to it", async () => {
+  test("every route declares who may call it, and enforces it from the first token on", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const document = (await (await fetch(`${service.url}/swagger/json`)).json()) as OpenApi;

@@ -122,7 +122,7 @@ describe("a server on loopback", () => {
     },
   );
 
-  test("believes a browser about what is its own, behind a proxy that rewrites the Host", async () => {
+  test("accepts what a browser calls its own origin, behind a proxy that rewrites the Host", async () => {
     const from = (site: string) => ["Host: 127.0.0.1:9800", "Origin: http://bus.test:8080", `Sec-Fetch-Site: ${site}`];
     expect((await exchange(service.url, requestText(TARGET, from("same-origin"))))?.status).toBe(200);
     const other = ["Host: bus.test", "Origin: http://bus.test:8080", "Sec-Fetch-Site: same-site"];

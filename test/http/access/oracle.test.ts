@@ -177,7 +177,7 @@ describe("with hidden events and with none", () => {
     }
   });
 
-  test.each(REPLAYS)("nothing but these ids differs for who subscribes with %j", async (query) => {
+  test.each(REPLAYS)("nothing but these ids differs for a subscriber with %j", async (query) => {
     await using some = await worldOf(HIDDEN[0] ?? []);
     await using none = await worldOf(NONE);
     const [one, two] = await Promise.all([some, none].map((world) => hear(world, query)));
@@ -227,7 +227,7 @@ describe("a replay of which retention has removed everything that may be seen", 
     expect(await socket.nextJson()).toEqual({ type: "caught_up", id: 4 });
   });
 
-  test("says nothing that leads back before the gap, wherever it begins", async () => {
+  test("sends no id from before the gap, wherever it begins", async () => {
     await using world = await worldOf(HIDDEN[0] ?? [], 1);
     await world.service.bus.prune();
     for (const since of ["4", "now", "all"]) {

@@ -92,7 +92,7 @@ describe("a server behind a trusted proxy", () => {
     );
   });
 
-  test("still rejects a name that was rebound to it, whatever it says was forwarded", async () => {
+  test("still rejects a name that was rebound to it, whatever it claims was forwarded", async () => {
     const headers = ["Host: evil.example:9800", "X-Forwarded-Host: localhost", "Origin: http://localhost"];
     const answer = await exchange(service.url, requestText("GET /api/events/history", headers));
     expectRawProblem(answer, "origin_forbidden");

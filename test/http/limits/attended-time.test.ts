@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { AttendedTime } from "../../../src/http/limits/attended-time.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 
-test("the clock stands still while the process is absent, and goes on afterwards", () => {
+test("the clock stops while the process is suspended, and continues afterwards", () => {
   const clock = new FakeClock();
   const time = new AttendedTime(clock.read);
   const startMs = time.nowMs;

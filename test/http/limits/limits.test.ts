@@ -143,7 +143,7 @@ describe("the rate of publishing with tokens", () => {
     return fetch(`${url}/api/events/publish/a`, { method: "POST", headers, body: "1" });
   }
 
-  test("is one's own over HTTP, though the address is the same", async () => {
+  test("is separate for each token over HTTP, although the address is the same", async () => {
     const { edge, first, second } = await openWithTokens();
     await using _ = edge;
     const answers = await Promise.all(Array.from({ length: 20 }, () => send(edge.url, first)));
@@ -151,7 +151,7 @@ describe("the rate of publishing with tokens", () => {
     await expectOk(await send(edge.url, second));
   });
 
-  test("is one's own over WebSockets, though the address is the same", async () => {
+  test("is separate for each token over WebSockets, although the address is the same", async () => {
     const { edge, first, second } = await openWithTokens();
     await using _ = edge;
     using busy = await TestSocket.open(edge.url, "pattern=none", first);
@@ -205,7 +205,7 @@ describe("a request head", () => {
   });
 });
 
-test("a request that arrives too slowly is disconnected, wherever it has come to, and a body is counted", async () => {
+test("a request that arrives too slowly is disconnected, however far it has come, and a body is counted", async () => {
   const { edge, struck } = openLimited({ idleTimeoutS: 5 });
   await using _ = edge;
   const requests = [

@@ -48,7 +48,7 @@ describe("a publisher", () => {
   });
 });
 
-test("publishers who were silent for a second are forgotten", () => {
+test("publishers that were silent for a second are forgotten", () => {
   const { rates, clock } = ratesAt(1);
   for (let index = 0; index < 1000; index++) rates.take(`a${index}`, 1);
   expect(rates.size).toBe(1000);

@@ -13,7 +13,7 @@ describe("Waiting", () => {
     expect(waiting.limitBytes).toBe(1000);
   });
 
-  test("readers who all fill up to their limit stay under the bound together", () => {
+  test("readers that all reach their limit stay under the bound together", () => {
     const waiting = new Waiting(1_000_000);
     const accounts = Array.from({ length: 4000 }, () => new WaitingAccount(waiting));
     for (const account of accounts) account.set(waiting.limitBytes);

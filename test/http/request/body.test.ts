@@ -142,7 +142,7 @@ describe("a body within the limit", () => {
 });
 
 describe("a body over the limit", () => {
-  test("is rejected by its Content-Length, before it comes", async () => {
+  test("is rejected by its Content-Length, before it arrives", async () => {
     const answer = await exchange(service.url, requestText(PUBLISH, ["Content-Length: 1025"]));
     expect(expectRawProblem(answer, "payload_too_large").limit).toBe(1024);
   });

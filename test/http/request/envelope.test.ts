@@ -118,7 +118,7 @@ describe("an envelope", () => {
     }
   });
 
-  test("may hold data as deep as the limit, and no deeper", () => {
+  test("may contain data as deep as the limit, and no deeper", () => {
     const holding = (depth: number) => `{"topic":"a","data":${"[".repeat(depth)}${"]".repeat(depth)}}`;
     expect(parseEnvelope(holding(512)).data).toHaveLength(1024);
     expect(busErrorOf(() => parseEnvelope(holding(513))).members).toEqual({ position: 20 + 512, limit: 512 });

@@ -81,7 +81,7 @@ interface Stats {
 }
 
 describe("GET /api/stats", () => {
-  test("tells what is kept and what was published", async () => {
+  test("reports what is kept and what was published", async () => {
     await using service = await startService({ maxHistory: 2, maxAge: 60_000 });
     await publishMany(service.url, Array(5).fill({ topic: "a" }));
     await prune(service.url);

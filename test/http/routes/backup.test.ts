@@ -43,7 +43,7 @@ describe("GET /api/backup", () => {
     }
   });
 
-  test("is the doing of the client when it leaves before there is an answer", async () => {
+  test("is attributed to the client if it leaves before there is a response", async () => {
     await using service = await startService({ maxBody: 2 ** 20 });
     for (let round = 0; round < 5; round++) await publishMany(service.url, LARGE);
     const metrics = async () => (await fetch(`${service.url}/metrics`)).text();
@@ -58,7 +58,7 @@ describe("GET /api/backup", () => {
     expect(status).toBe("499");
   });
 
-  test("leaves no file behind, be it read or not", async () => {
+  test("leaves no file behind, whether it is read or not", async () => {
     using folder = new TempFolder();
     await using service = await startService({ db: folder.file() });
     await publishMany(service.url, LARGE);

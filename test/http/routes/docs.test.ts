@@ -50,12 +50,12 @@ describe("the OpenAPI document", () => {
     expect(JSON.stringify(document)).not.toContain("Development documentation");
   });
 
-  test("has every route that there is, and no other", () => {
+  test("has every route of the server, and no other", () => {
     const documented = calls.map(({ method, path }) => `${method} ${path}`);
     expect(documented.toSorted()).toEqual(routes().toSorted());
   });
 
-  test("says of every call what it is and does", () => {
+  test("describes every call", () => {
     const tags = document.tags.map(({ name }) => name);
     for (const { operation } of calls) {
       expect(operation.summary?.length).toBeGreaterThan(5);
@@ -182,7 +182,7 @@ async function expectAsDocumented(url: string, { status, call, address, init }: 
   expect(Object.keys(documented?.headers ?? {})).toEqual(expect.arrayContaining(told));
 }
 
-describe("the example of a problem is what the server says", () => {
+describe("the example of a problem is what the server sends", () => {
   test.each<[code: ErrorCode, address: string, init: RequestInit]>([
     ["json_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders.created","data":}' }],
     ["topic_invalid", "/api/events/publish", { method: "POST", body: '{"topic":"orders..created"}' }],

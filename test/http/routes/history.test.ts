@@ -41,7 +41,7 @@ async function walk(url: string, query: string): Promise<number[][]> {
 }
 
 describe("history", () => {
-  test("answers with an empty array when there is nothing", async () => {
+  test("returns an empty array if there is nothing", async () => {
     await using empty = await startService();
     const response = await fetch(`${empty.url}/api/events/history`);
     expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");
@@ -53,13 +53,13 @@ describe("history", () => {
     expect(await history(service.url, "topic=nobody.*")).toEqual([]);
   });
 
-  test("answers with the newest 50, newest first, unless told otherwise", async () => {
+  test("returns the newest 50, newest first, by default", async () => {
     await using one = await startService();
     await publishMany(one.url, Array(60).fill({ topic: "a" }));
     expect((await history(one.url)).map(({ id }) => id)).toEqual(Array.from({ length: 50 }, (_, index) => 60 - index));
   });
 
-  test("answers with all that there is when there is less than asked for", async () => {
+  test("returns everything if there is less than requested", async () => {
     expect(await history(service.url, "last=10000")).toEqual(events.toReversed());
   });
 });
@@ -171,7 +171,7 @@ describe("paging by Link", () => {
     expect(second.map(({ id }) => id)).toEqual([10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
   });
 
-  test("keeps a pattern that no header may hold as it is", async () => {
+  test("keeps a pattern that no header may contain unchanged", async () => {
     await using one = await startService();
     await publishMany(one.url, Array(3).fill({ topic: 'a">b' }));
     const pages = await walk(one.url, `last=1&topic=${encodeURIComponent('[a]">\\b')}`);
@@ -292,7 +292,7 @@ describe("history after an event that is followed by a gap", () => {
 describe("history too large to be held", () => {
   const data = "x".repeat(1_000_000);
 
-  test("comes whole, with its Link", async () => {
+  test("arrives completely, with its Link", async () => {
     await using one = await startService();
     for (let index = 0; index < 12; index++) await publish(one.url, "large", data);
     const response = await fetch(`${one.url}/api/events/history?last=11`);
@@ -310,7 +310,7 @@ describe("history too large to be held", () => {
 });
 
 describe("GET /api/events/{id}", () => {
-  test("answers with the event as it was answered when it was published", async () => {
+  test("returns the event exactly as its publisher received it", async () => {
     const event = events[4];
     const response = await fetch(`${service.url}/api/events/5`);
     expect(response.headers.get("content-type")).toBe("application/json; charset=utf-8");
@@ -323,7 +323,7 @@ describe("GET /api/events/{id}", () => {
     });
   }
 
-  test("says which event is the oldest when an older one is asked for", async () => {
+  test("names the oldest event when an older one is requested", async () => {
     await using small = await startService({ maxHistory: 2 });
     await publishMany(small.url, Array(5).fill({ topic: "a" }));
     await small.bus.prune();
@@ -332,7 +332,7 @@ describe("GET /api/events/{id}", () => {
     expect((await fetch(`${small.url}/api/events/4`)).status).toBe(200);
   });
 
-  test("says what is the oldest to come when all were pruned", async () => {
+  test("names the next id as the oldest when all were pruned", async () => {
     await using aged = await startService({ maxAge: 1 });
     await publish(aged.url, "a");
     await nextMillisecond();

@@ -20,7 +20,7 @@ describe("a publish with an Idempotency-Key", () => {
     await expectOk(response);
   });
 
-  test("is answered with the first event when it is repeated", async () => {
+  test("returns the first event when it is repeated", async () => {
     const envelope = { topic: "a", data: { total: 1 }, source: "s" };
     const first = await (await post(service.url, envelope, { key: "again" })).text();
     const head = service.bus.head;

@@ -37,7 +37,7 @@ describe("POST /api/events/publish", () => {
     expect(second.created_at >= first.created_at).toBe(true);
   });
 
-  test("takes what is omitted as null data and an empty source", async () => {
+  test("reads omitted members as null data and an empty source", async () => {
     expect(await publish(service.url, "a")).toMatchObject({ data: null, source: "" });
   });
 
@@ -103,7 +103,7 @@ describe("POST /api/events/publish/{topic}", () => {
     });
   }
 
-  test("tells who sends words as JSON how to send words", async () => {
+  test("explains to a client that sends text as JSON how to send text", async () => {
     const problem = await expectProblem(await postTo("a", `hello ${MARKER}`), "json_invalid");
     expect(problem.detail).toEndWith("to send text, use Content-Type: text/plain");
   });

@@ -14,7 +14,7 @@ function ask(service: TestService, method: string, path = "", body?: unknown, se
 }
 
 describe("/api/tokens", () => {
-  test("makes, lists and revokes tokens; a secret is told once", async () => {
+  test("creates, lists and revokes tokens; a secret is returned once", async () => {
     await using service = await startService();
     const made = await ask(service, "POST", "", root);
     expect(made.status).toBe(201);

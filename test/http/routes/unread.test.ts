@@ -99,7 +99,7 @@ describe("a long answer", () => {
     });
   }
 
-  test("as lines leaves nothing behind either", async () => {
+  test("as lines leaves nothing behind", async () => {
     await using one = await setUp({ events: 200, characters: 10_000 });
     const text = await (await fetch(`${one.history}?last=200`, LINES)).text();
     expect(
@@ -113,7 +113,7 @@ describe("a long answer", () => {
     expect(one.waiting.bytes).toBe(0);
   });
 
-  test("of topics leaves nothing behind either", async () => {
+  test("of topics leaves nothing behind", async () => {
     await using one = await setUp({ events: 0, characters: 0 });
     const topics = Array.from({ length: 3000 }, (_, index) => `topic.${String(index).padStart(5, "0")}`);
     await Promise.all(topics.map((topic) => one.bus.publish(topic, null)));

@@ -29,14 +29,14 @@ describe("a stream of server-sent events", () => {
     });
   });
 
-  test("says each event with its id and, as data, the text that the publisher was answered with", async () => {
+  test("sends each event with its id and, as data, the text that the publisher received", async () => {
     await using edge = openEdge();
     using stream = await open(edge);
     const answer = await fetch(`${edge.url}/api/events/publish/a`, { method: "POST", body: '{"n":1.10}' });
     expect((await stream.next()).text).toBe(`id: 1\ndata: ${await answer.text()}`);
   });
 
-  test("names what is no event, so that `onmessage` sees events only", async () => {
+  test("names messages that are not events, so that `onmessage` sees only events", async () => {
     await using edge = openEdge({ maxHistory: 1 });
     await publishCounted(edge.bus, 3);
     await edge.bus.prune();
@@ -46,7 +46,7 @@ describe("a stream of server-sent events", () => {
     expect((await stream.next()).text).toBe('event: caught_up\ndata: {"type":"caught_up","id":3}');
   });
 
-  test("says that it is there while nothing happens, with the id to resume from", async () => {
+  test("sends a keep-alive while nothing happens, with the id to resume from", async () => {
     await using edge = openEdge({ tuning: { keepAliveMs: 1 } });
     await publishCounted(edge.bus, 3, "other");
     using stream = await open(edge, { query: "pattern=a" });
@@ -66,7 +66,7 @@ describe("a stream of server-sent events", () => {
     await stopped;
   });
 
-  test("comes to a browser's EventSource, or whoever reads it by the book", async () => {
+  test("can be read by a browser's EventSource, and by any other conforming reader", async () => {
     await using edge = openEdge();
     await publishCounted(edge.bus, 2);
     const response = await fetch(`${edge.url}/api/events/stream?since=0`);
@@ -89,7 +89,7 @@ describe("a stream of JSON lines", () => {
     expect(await stream.nextJson()).toEqual({ ...event });
   });
 
-  test("says gaps and the end of the replay by lines with a type", async () => {
+  test("reports gaps and the end of the replay by lines with a type", async () => {
     await using edge = openEdge({ maxHistory: 1 });
     await publishCounted(edge.bus, 3);
     await edge.bus.prune();
@@ -97,7 +97,7 @@ describe("a stream of JSON lines", () => {
     expect(await partsOf(stream, 3)).toEqual([{ type: "gap", after: 0, next: 3 }, 3, { type: "caught_up", id: 3 }]);
   });
 
-  test("says that it is there by empty lines", async () => {
+  test("sends empty lines as keep-alives", async () => {
     await using edge = openEdge({ tuning: { keepAliveMs: 1 } });
     using stream = await open(edge, { isLines });
     for (const _ of range(1, 3)) expect((await stream.nextPart()).text).toBe("");
@@ -151,7 +151,7 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
     expect(await partsOf(stream, 1)).toEqual([6]);
   });
 
-  test("resumes by the header, which wins over all that the query says", async () => {
+  test("resumes by the header, which wins over the whole query", async () => {
     await using edge = openEdge();
     await publishCounted(edge.bus, 5);
     const headers = ["Last-Event-ID: 4"];
@@ -240,7 +240,7 @@ describe("a stream is rejected", () => {
 });
 
 describe("a client of a stream", () => {
-  test("that leaves costs nothing any more at once, and its place is free", async () => {
+  test("that leaves costs nothing from then on, and its place is free", async () => {
     await using edge = openEdge({ maxConnections: 1 });
     for (const _ of range(1, 5)) {
       using stream = await open(edge);

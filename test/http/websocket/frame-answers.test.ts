@@ -50,7 +50,7 @@ describe("answers to frames", () => {
     expect(writes).toEqual([[...known.keys()].map(String).concat("pong")]);
   });
 
-  test("wait while the peer takes nothing, and continue when it does", async () => {
+  test("wait while the peer reads nothing, and continue when it does", async () => {
     const { answers, socket, writes } = notingSocket();
     socket.hasRoom = () => false;
     addKnown(answers, "a");

@@ -148,7 +148,7 @@ describe("subscribe and unsubscribe", () => {
 });
 
 describe("answers", () => {
-  test("come in the order of the frames, however long each takes", async () => {
+  test("arrive in the order of the frames, however long each takes", async () => {
     await using edge = openEdge();
     using socket = await TestSocket.open(edge.url, "pattern=none");
     const kinds = ['"publish","topic":"a"', '"ping"', '"subscribe","pattern":"none2"', '"nonsense"', '"publish"'];
@@ -158,7 +158,7 @@ describe("answers", () => {
     expect(refs).toEqual(range(1, 500));
   });
 
-  test("come in the midst of a long replay, when the client takes its time", async () => {
+  test("arrive in the middle of a long replay to a slow client", async () => {
     await using edge = openEdge();
     const data = "x".repeat(10_000);
     for (const _ of range(1, 20)) await Promise.all(range(1, 100).map(() => edge.bus.publish("a", data)));

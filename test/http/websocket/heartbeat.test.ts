@@ -14,7 +14,7 @@ test("a peer that responds stays, one that is silent for two intervals is discon
   expect(heartbeat.next(3500, 0)).toBe("cut");
 });
 
-test("a slow reader has time to come to the ping, whatever is sent after it", () => {
+test("a slow reader has time to reach the ping, whatever is sent after it", () => {
   const heartbeat = new Heartbeat(1000, 0);
   heartbeat.heard(0, 5000);
   expect(heartbeat.next(1000, 9000)).toBe("ping");

@@ -31,7 +31,7 @@ async function framesOf(reader: { nextJson(): Promise<Record<string, unknown>> }
   return frames;
 }
 
-describe("a WebSocket that reads far slower than events come", () => {
+describe("a WebSocket that reads far more slowly than events arrive", () => {
   test("gets every event, in order, once, while others are up to date", async () => {
     await using edge = openEdge();
     using slow = await RawSubscriber.open(edge.url);
@@ -48,7 +48,7 @@ describe("a WebSocket that reads far slower than events come", () => {
     expect(await framesOf(slow, 19_000)).toEqual(range(1001, 20_000));
   }, 30_000);
 
-  test("is served from history meanwhile, and live again when it has caught up", async () => {
+  test("is served from the history meanwhile, and is live again when it has caught up", async () => {
     await using edge = openEdge();
     using slow = await RawSubscriber.open(edge.url);
     slow.pause();
@@ -85,7 +85,7 @@ describe("a WebSocket that reads far slower than events come", () => {
 });
 
 describe("a WebSocket that stops reading", () => {
-  test("is closed when it has taken nothing for the stated time, and resumes where it stood", async () => {
+  test("is closed when it has read nothing for the configured time, and resumes where it was", async () => {
     await using edge = openEdge({ stallMs: 300 });
     using stuck = await RawSubscriber.open(edge.url);
     stuck.pause();
@@ -133,7 +133,7 @@ describe("events of 1 MiB", () => {
   const data = "x".repeat(MIB - 200);
   const lengthOf = async (reader: RawSubscriber) => (await reader.next()).length;
 
-  test("all come to sockets that read, while one that does not is served later, and holds a bounded part", async () => {
+  test("all arrive at sockets that read; one that does not is served later, with bounded memory", async () => {
     await using edge = openEdge();
     using stuck = await RawSubscriber.open(edge.url);
     using quick = await RawSubscriber.open(edge.url);
@@ -148,7 +148,7 @@ describe("events of 1 MiB", () => {
     expect(await framesOf(stuck, 50)).toEqual(range(1, 50));
   }, 30_000);
 
-  test("in one batch come to all, in order, once", async () => {
+  test("in one batch arrive at all sockets, in order, once", async () => {
     await using edge = openEdge();
     const readers = await Promise.all(range(1, 5).map(() => RawSubscriber.open(edge.url)));
     const records = Promise.all(readers.map((reader) => framesOf(reader, 50)));
@@ -234,7 +234,7 @@ describe("the memory of the server", () => {
       const others = await Promise.all(range(2, READERS).map(() => open(server.url)));
       for (const one of [reader, ...others]) one.pause();
       await flood(server.url);
-      // What is garbage goes; what waits for those who do not read stays.
+      // Garbage is collected; output waiting for sockets that do not read stays.
       await until(() => (server.rssMiB() - quietMiB) / READERS < 2, "memory under 2 MiB for each reader");
       reader.resume();
       expect(await framesOf(reader, 10_000)).toEqual(range(FLOOD_EVENTS * 2 + 1, FLOOD_EVENTS * 2 + 10_000));

@@ -5,7 +5,7 @@ import { RawSubscriber } from "../../helpers/raw-web-socket.ts";
 
 /** What cohorts rely on: Bun keeps the order of all that one socket is sent, whichever way. */
 describe.each([10, 1000, 16_000, 17_000, 300_000])("messages of %d characters", (size) => {
-  test("published and sent to a socket that changes its channels come in order, each once", async () => {
+  test("published and sent to a socket that changes its channels arrive in order, each once", async () => {
     await using world = await World.open(2);
     const [first, second] = world.peers;
     const [x, y, z] = [world.channel(), world.channel(), world.channel()];
@@ -58,7 +58,7 @@ describe.each([10, 1000, 16_000, 17_000, 300_000])("messages of %d characters", 
   }, 30_000);
 });
 
-test("what a socket does not take waits in it once it is settled", async () => {
+test("what a socket does not accept is waiting in it once it is settled", async () => {
   await using world = await World.open(1);
   const [peer, reader] = [world.peers[0], world.readers[0]];
   if (!peer || !reader) throw new Error("it is connected");

@@ -103,7 +103,7 @@ describe("a WebSocket", () => {
     expect((await socket.closed).code).toBe(1012);
   });
 
-  test("gets 1012 when the server stops, also when it is slow and much waits for it", async () => {
+  test("gets 1012 when the server stops, even if it is slow and has much output waiting", async () => {
     await using edge = openEdge();
     using slow = await RawSubscriber.open(edge.url);
     slow.pause();

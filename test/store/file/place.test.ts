@@ -59,7 +59,7 @@ describe("a history whose file", () => {
     expect(log.close()).rejects.toThrow("was removed while it was open");
   });
 
-  test("was moved goes on when it is back", async () => {
+  test("was moved continues when it is back", async () => {
     renameSync(path, folder.file("elsewhere.db"));
     await expectRefusal("was moved while it was open");
     renameSync(folder.file("elsewhere.db"), path);
