@@ -4,14 +4,23 @@ import { ThemeButton } from "./parts/theme-button.tsx";
 import { TokenButton, TokenDialog } from "./parts/token.tsx";
 import { type Parts, startParts } from "./state/parts.ts";
 import { type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
+import { useStores } from "./state/store.ts";
 import { HealthView } from "./views/health.tsx";
 import { HistoryView } from "./views/history.tsx";
 import { LiveView } from "./views/live.tsx";
 import { PublishView } from "./views/publish.tsx";
 import { SingleEventView } from "./views/single-event.tsx";
+import { TokensView } from "./views/tokens.tsx";
 import { TopicsView } from "./views/topics.tsx";
 
-const NAMES = { live: "Live", history: "History", topics: "Topics", publish: "Publish", health: "Health" } as const;
+const NAMES = {
+  live: "Live",
+  history: "History",
+  topics: "Topics",
+  publish: "Publish",
+  tokens: "Tokens",
+  health: "Health",
+} as const;
 
 /** The page: a bar with the views, the state of the connection, and the view that the address names. */
 export function App() {
@@ -33,10 +42,11 @@ export function App() {
         </a>
         <nav aria-label="Views">
           {views.map((view) => (
-            <a key={view} href={routeTo(view)} aria-current={view === current ? "page" : undefined}>
-              {NAMES[view]}
-            </a>
+            <ViewLink key={view} view={view} isCurrent={view === current} tail={parts.tail} />
           ))}
+          <a class="docs" href="swagger">
+            API
+          </a>
         </nav>
         <div class="status">
           <ConnectionLight tail={parts.tail} monitor={parts.monitor} session={parts.session} />
@@ -59,9 +69,28 @@ function CurrentView({ parts, route }: { readonly parts: Parts; readonly route: 
     event: () => <SingleEventView {...parts} id={route.id ?? 0} />,
     topics: () => <TopicsView {...parts} query={route.query} />,
     publish: () => <PublishView {...parts} query={route.query} />,
+    tokens: () => <TokensView {...parts} query={route.query} />,
     health: () => <HealthView {...parts} />,
   };
   return shown[route.view]();
+}
+
+interface ViewLinkProps {
+  readonly view: Exclude<View, "event">;
+  readonly isCurrent: boolean;
+  readonly tail: Parts["tail"];
+}
+
+/** To the live view it leads with the filter that is in use, which goes on while another view is shown. */
+function ViewLink({ view, isCurrent, tail }: ViewLinkProps) {
+  useStores(tail);
+  const { pattern, source } = tail.filter;
+  const query = view === "live" ? { pattern: pattern === "*" ? "" : pattern, source } : {};
+  return (
+    <a href={routeTo(view, query)} aria-current={isCurrent ? "page" : undefined}>
+      {NAMES[view]}
+    </a>
+  );
 }
 
 function skipToView(click: Event): void {

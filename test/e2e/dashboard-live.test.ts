@@ -91,6 +91,51 @@ describeWith("chromium", "the live view", (chromium) => {
     await untilShown(page, 500);
   });
 
+  test("holds still while an event is open; the address names it, and Back and a reload keep to it", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 300);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 300);
+    await page.locator("#row-295").click();
+    const detail = page.getByRole("article", { name: "Event 295" });
+    await detail.waitFor();
+    expect(new URL(page.url()).hash).toBe("#/live?event=295");
+    const shown = await shownIds(page);
+    await publishNumbers(server.url, 500);
+    await untilRows(page, "700 rows");
+    expect(await shownIds(page)).toEqual(expect.arrayContaining(shown));
+    await page.reload();
+    await detail.waitFor();
+    expect(await page.evaluate(() => location.hash)).toBe("#/live?event=295");
+    await page.goBack();
+    await detail.waitFor({ state: "detached" });
+    await page.goForward();
+    await detail.waitFor();
+    await page.keyboard.press("Escape");
+    await detail.waitFor({ state: "detached" });
+    await untilShown(page, 800);
+  });
+
+  test("keeps its filter while another view is shown, and Back leads from one filter to the one before", async () => {
+    await using server = await ServerProcess.start();
+    await publish(server.url, "a.x", 1);
+    await publish(server.url, "b.x", 2);
+    await using dashboard = await openDashboard(browser, server.url);
+    const { page } = dashboard;
+    await untilShown(page, 2);
+    await page.getByLabel("Pattern").fill("a.*");
+    await page.getByLabel("Pattern").press("Enter");
+    await untilRows(page, "1 row");
+    const views = page.getByRole("navigation", { name: "Views" });
+    await views.getByRole("link", { name: "Publish" }).click();
+    await views.getByRole("link", { name: "Live" }).click();
+    await untilShown(page, 1);
+    expect(await page.getByLabel("Pattern").inputValue()).toBe("a.*");
+    for (let step = 0; step < 3; step++) await page.goBack();
+    await untilRows(page, "2 rows");
+  });
+
   test("filters by pattern and source, and the address says so", async () => {
     await using server = await ServerProcess.start();
     await using dashboard = await openDashboard(browser, server.url, "#/live?pattern=a.*&source=shop");
@@ -103,7 +148,9 @@ describeWith("chromium", "the live view", (chromium) => {
     expect(await shownIds(page)).toEqual([3]);
     await page.getByLabel("Pattern").fill("[a");
     await page.getByLabel("Pattern").press("Enter");
-    await page.getByRole("alert").waitFor();
+    await page.getByText("A [ must be closed by a ]").waitFor();
+    await page.getByRole("heading", { name: "Correct the pattern" }).waitFor();
+    expect(await page.getByText("Stopped").count()).toBe(0);
     expect(new URL(page.url()).hash).toBe("#/live?pattern=%5Ba&source=shop");
     await page.getByLabel("Pattern").fill("b.*");
     await page.getByLabel("Pattern").press("Enter");

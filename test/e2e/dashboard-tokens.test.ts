@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium } from "../helpers/browser.ts";
+import { launchChromium, violations } from "../helpers/browser.ts";
 import { openDashboard, shownIds } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -81,6 +81,8 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await page.getByRole("heading", { name: "Topics require a monitor token" }).waitFor();
     await page.getByRole("link", { name: "Health" }).click();
     await page.getByRole("heading", { name: "Health requires a monitor token" }).waitFor();
+    await page.getByRole("link", { name: "Tokens" }).click();
+    await page.getByText("eventbus token create NAME --admin").waitFor();
     for (const [view, list] of [
       ["Live", "Live events"],
       ["History", "Events, newest first"],
@@ -94,6 +96,58 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await page.getByRole("status").getByText("token").waitFor();
   });
 });
+
+describeWith("chromium", "the view of tokens", (chromium) => {
+  test("makes the first one and uses it, makes others, shows each secret once, and revokes", async () => {
+    await using server = await ServerProcess.start();
+    const browser = await launchChromium(chromium);
+    try {
+      await using dashboard = await openDashboard(browser, server.url, "#/tokens");
+      const { page, record } = dashboard;
+      await page.getByRole("heading", { name: "There are no tokens" }).waitFor();
+      await make(page, "root");
+      const root = await secretOf(page, "root");
+      await page.getByRole("row", { name: "root everything never" }).waitFor();
+      await make(page, "shop", "orders.* prices.*");
+      const shop = await secretOf(page, "shop");
+      await page.getByRole("row", { name: "shop publish orders.* prices.* never" }).waitFor();
+      expect(await violations(page)).toEqual([]);
+      expect((await fetch(`${server.url}/api/stats`, { headers: { Authorization: `Bearer ${root}` } })).status).toBe(
+        200,
+      );
+      await make(page, "bad", "[");
+      await page.getByText("must be closed by a ]").waitFor();
+      await page.reload();
+      await page.getByRole("row", { name: "shop" }).waitFor();
+      expect(await page.content()).not.toContain(shop);
+      await page.getByRole("button", { name: "Revoke shop" }).click();
+      await page.getByRole("button", { name: "Revoke now shop" }).click();
+      await page.getByRole("row", { name: "shop" }).waitFor({ state: "detached" });
+      await page.getByRole("button", { name: "Revoke root" }).click();
+      await page.getByRole("button", { name: "Revoke now root" }).click();
+      await page.getByText("This is the last valid admin token").waitFor();
+      expect(record.requests.filter((address) => address.includes(root) || address.includes(shop))).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+async function make(page: Page, name: string, publish?: string): Promise<void> {
+  const form = page.getByRole("form", { name: "Make a token" });
+  await form.getByLabel("Name").fill(name);
+  if (publish !== undefined) await form.getByLabel("Publish to").fill(publish);
+  await form.getByRole("button", { name: "Make" }).click();
+}
+
+async function secretOf(page: Page, name: string): Promise<string> {
+  return (
+    (await page
+      .getByRole("region", { name: `Secret of ${name}` })
+      .locator("pre")
+      .textContent()) ?? ""
+  );
+}
 
 async function enter(page: Page, token: string): Promise<void> {
   await page.getByRole("dialog").getByLabel("Token").fill(token);

@@ -135,6 +135,12 @@ describeWith("chromium", "the views", (chromium) => {
       await tabTo(page, ".twist:has-text('lines')");
       await page.keyboard.press("Enter");
       await page.getByText("1 ]").waitFor();
+      await tabTo(page, "button:text-is('Collapse')");
+      await page.keyboard.press("Enter");
+      await page.locator(".twist[aria-expanded=true]").nth(1).waitFor({ state: "detached" });
+      await tabTo(page, "button:text-is('Raw')");
+      await page.keyboard.press("Enter");
+      await page.locator("pre.json").waitFor();
     });
 
     test("history is searched", async () => {
@@ -211,6 +217,65 @@ describeWith("chromium", "the views", (chromium) => {
       await page.reload();
       await page.getByRole("region", { name: "Sent from this tab" }).getByRole("link", { name: "#1" }).waitFor();
     });
+  });
+
+  test("history shows a range, says at its field what is wrong with one, and names the open event in the address", async () => {
+    await using own = await ServerProcess.start();
+    await publishNumbers(own.url, 5);
+    await using dashboard = await openDashboard(browser, own.url, "#/history", { timezoneId: "Asia/Tokyo" });
+    const { page } = dashboard;
+    await page.locator("#row-5").waitFor();
+    await page.getByText("Time, Asia/Tokyo").waitFor();
+    await page.getByLabel("When").selectOption("Last hour");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.locator("#row-5").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/history?from=1h");
+    await page.locator("#row-3").click();
+    const detail = page.getByRole("article", { name: "Event 3" });
+    const { created_at } = JSON.parse(await textOf(`${own.url}/api/events/3`)) as { created_at: string };
+    await detail.getByText(created_at, { exact: true }).waitFor();
+    await detail.getByText("Asia/Tokyo").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/history?from=1h&event=3");
+    await page.reload();
+    await detail.waitFor();
+    await page.getByLabel("When").selectOption("Between …");
+    await page.getByLabel("From").fill("2026-01-02T00:00:00");
+    await page.getByLabel("To", { exact: true }).fill("2026-01-01T00:00:00");
+    await page.getByRole("button", { name: "Search" }).click();
+    await page.getByText("From must not be after to.").waitFor();
+    expect(await page.getByLabel("From").getAttribute("aria-invalid")).toBe("true");
+  });
+
+  test("an event is opened again in the form that publishes", async () => {
+    await using own = await ServerProcess.start();
+    await publish(own.url, "a.b", { n: 1 }, "shop");
+    await using dashboard = await openDashboard(browser, own.url, "#/event/1");
+    const { page } = dashboard;
+    await page.getByRole("link", { name: "Publish again" }).click();
+    await page.getByRole("button", { name: "Publish", exact: true }).waitFor();
+    expect(await page.getByLabel("Topic").inputValue()).toBe("a.b");
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("Published as").waitFor();
+    expect(JSON.parse(await textOf(`${own.url}/api/events/2`))).toMatchObject({ data: { n: 1 }, source: "shop" });
+  });
+
+  test("a publish that gets no answer can be cancelled, and is not made up for later", async () => {
+    await using own = await ServerProcess.start();
+    await using dashboard = await openDashboard(browser, own.url, "#/publish");
+    const { page } = dashboard;
+    await page.getByRole("button", { name: "Publish", exact: true }).waitFor();
+    await own.stop();
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("No answer yet: still trying").waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText("Cancelled.").waitFor();
+    await page.getByRole("button", { name: "Publish", exact: true }).click();
+    await page.getByText("No answer yet: still trying").waitFor();
+    await page.getByRole("link", { name: "Live" }).click();
+    await own.start();
+    await page.getByRole("status").getByText("Connected").waitFor();
+    const { id } = await publish(own.url, "marker");
+    expect(id).toBe(1);
   });
 
   test("history has pages, each with an address", async () => {

@@ -61,6 +61,8 @@ function lightOf(tail: LiveTail, monitor: Monitor, session: Session): Light {
     case "offline":
       return { mood: "bad", words: "No network", title: state.error.message };
     case "ended":
+      // The field says so.
+      if (state.error?.code === "pattern_invalid") return { mood: "wait", words: "Check the pattern" };
       return { mood: "bad", words: "Stopped", title: state.error?.message ?? "" };
   }
 }

@@ -2,7 +2,7 @@ import { rawDataOf } from "../../client/received-event.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
 import type { EventRow } from "../state/rows.ts";
 import { toCurl } from "../text/commands.ts";
-import { dateAndClock } from "../text/format.ts";
+import { dateAndClock, zone } from "../text/format.ts";
 import { CopyButton } from "./copy-button.tsx";
 import { JsonTree } from "./json-tree.tsx";
 import { TopicName } from "./topic-name.tsx";
@@ -37,8 +37,16 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
       </header>
       <dl class="facts">
         <dt>Created</dt>
-        <dd title={createdAt}>
-          <time dateTime={createdAt}>{dateAndClock(createdAt)}</time>
+        <dd>
+          <time dateTime={createdAt}>{createdAt}</time>
+          {zone !== "UTC" && (
+            <>
+              {" "}
+              <small>
+                {dateAndClock(createdAt)} {zone}
+              </small>
+            </>
+          )}
         </dd>
         <dt>Source</dt>
         <dd>{source === "" ? <i>none</i> : <a href={routeTo("history", { source })}>{source}</a>}</dd>
@@ -54,6 +62,9 @@ export function EventDetail({ event, url, hasToken, onClose }: EventDetailProps)
           text={() => toCurl(url, { topic, source, data }, hasToken)}
           title="A command that publishes a new event with the same topic, source and data"
         />
+        <a class="button" href={routeTo("publish", { from: key })} title="Opens the form with this event in it">
+          Publish again …
+        </a>
       </div>
       <JsonTree key={key} text={data} />
     </article>

@@ -2,7 +2,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { rawDataOf } from "../../client/received-event.ts";
 import { gapWords } from "../state/live-tail.ts";
 import type { Row, RowSource } from "../state/rows.ts";
-import { clock, count } from "../text/format.ts";
+import { clock, count, dateAndClock, zone } from "../text/format.ts";
 import { sentence } from "./states.tsx";
 import { TopicName } from "./topic-name.tsx";
 
@@ -22,7 +22,7 @@ export interface EventListProps {
   /** The key of the row that is shown in detail. */
   readonly selected: number | undefined;
   readonly onSelect: (row: Row) => void;
-  /** Stays at the end while rows are added there, until the user scrolls away. */
+  /** Stays at the end while rows are added there, until the user scrolls away or selects a row. */
   readonly isTail?: boolean;
 }
 
@@ -32,7 +32,8 @@ export interface EventListProps {
  */
 export function EventList({ rows, label, selected, onSelect, isTail = false }: EventListProps) {
   const list = useRef<HTMLDivElement>(null);
-  const { size, scrollTop, rowPx, isAtEnd, follow, jumpToEnd } = useScrolling(list, rows, isTail);
+  const isHeld = selected !== undefined;
+  const { size, scrollTop, rowPx, isAtEnd, follow, jumpToEnd } = useScrolling(list, rows, isTail && !isHeld);
   const first = Math.max(0, Math.floor(scrollTop / rowPx) - SPARE_ROWS);
   const last = Math.min(rows.length, Math.ceil((scrollTop + size.height) / rowPx) + SPARE_ROWS);
   const selectedIndex = selected === undefined ? -1 : rows.indexOf(selected);
@@ -55,9 +56,23 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
     key.preventDefault();
     select(target);
   };
+  const shown = useRef<number | undefined>(undefined);
+  useLayoutEffect(() => {
+    if (selectedIndex === -1 || list.current === null || shown.current === selected) return;
+    shown.current = selected;
+    reveal(list.current, selectedIndex * rowPx, rowPx);
+  });
+  const hasMoreBelow = rows.length * rowPx > scrollTop + size.height + rowPx / 2;
   const isShown = selectedIndex >= first && selectedIndex < last;
   return (
     <div class={`list ${rowPx === NARROW_ROW_PX ? "narrow" : "wide"}`}>
+      <div class="heads" aria-hidden="true">
+        <span class="id">Id</span>
+        <span>Time, {zone}</span>
+        <span>Topic</span>
+        <span>Source</span>
+        <span>Data</span>
+      </div>
       <div
         class="rows"
         ref={list}
@@ -73,6 +88,7 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
             <RowLine
               key={rows.at(index)?.key}
               row={rows.at(index)}
+              isNarrow={rowPx === NARROW_ROW_PX}
               top={index * rowPx}
               place={{ index, length: rows.length }}
               isSelected={index === selectedIndex}
@@ -81,7 +97,7 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
           ))}
         </div>
       </div>
-      {isTail && !isAtEnd && (
+      {isTail && (isHeld ? hasMoreBelow : !isAtEnd) && (
         <button type="button" class="jump" onClick={jumpToEnd}>
           Newest ↓
         </button>
@@ -94,7 +110,7 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
 function useScrolling(list: { readonly current: HTMLDivElement | null }, rows: RowSource, isTail: boolean) {
   const [size, setSize] = useState({ width: 1000, height: 600 });
   const [scrollTop, setScrollTop] = useState(0);
-  const [isAtEnd, setIsAtEnd] = useState(isTail);
+  const [isAtEnd, setIsAtEnd] = useState(true);
   const dropped = useRef(rows.dropped);
   const rowPx = size.width < NARROW_PX ? NARROW_ROW_PX : WIDE_ROW_PX;
   useLayoutEffect(() => {
@@ -129,13 +145,15 @@ function useScrolling(list: { readonly current: HTMLDivElement | null }, rows: R
 
 interface RowLineProps {
   readonly row: Row | undefined;
+  /** There is no room for a date, which the title of the time has. */
+  readonly isNarrow: boolean;
   readonly top: number;
   readonly place: { readonly index: number; readonly length: number };
   readonly isSelected: boolean;
   readonly onSelect: () => void;
 }
 
-function RowLine({ row, top, place, isSelected, onSelect }: RowLineProps) {
+function RowLine({ row, isNarrow, top, place, isSelected, onSelect }: RowLineProps) {
   if (row === undefined) return null;
   const common = {
     role: "option" as const,
@@ -156,7 +174,9 @@ function RowLine({ row, top, place, isSelected, onSelect }: RowLineProps) {
   return (
     <div {...common} class="row">
       <span class="id">{row.key}</span>
-      <time dateTime={row.createdAt}>{clock(row.createdAt)}</time>
+      <time dateTime={row.createdAt} title={row.createdAt}>
+        {isNarrow ? clock(row.createdAt) : dateAndClock(row.createdAt)}
+      </time>
       <TopicName topic={row.topic} />
       <span class="source">{row.source}</span>
       <span class="data">{rawDataOf(row.json).slice(0, PREVIEW_LENGTH)}</span>

@@ -9,17 +9,49 @@ const PAGE_MEMBERS = 100;
 const OPEN_DEPTH = 2;
 /** … unless it is larger than this. */
 const OPEN_MEMBERS = 12;
+/** What of a closed branch is shown; more does not fit beside its name. */
+const PREVIEW_LENGTH = 80;
 /** Longer text is shown as text: a tree of it would make the page slow. */
 const MAX_TREE_TEXT = 1024 * 1024;
 
 /** JSON as a tree that can be opened and closed. Names and values are shown exactly as they were sent. */
 export function JsonTree({ text }: { readonly text: string }) {
   const tree = useMemo(() => (text.length > MAX_TREE_TEXT ? undefined : treeOf(text)), [text]);
+  const [isRaw, setIsRaw] = useState(false);
+  // A new key lets every branch begin anew, all of them open or none.
+  const [opening, setOpening] = useState<{ readonly key: number; readonly isOpen: boolean | undefined }>({
+    key: 0,
+    isOpen: undefined,
+  });
   if (tree === undefined) return <pre class="json">{text}</pre>;
+  const openAll = (isOpen: boolean) => setOpening({ key: opening.key + 1, isOpen });
   return (
-    <div class="json">
-      <Value node={tree} text={text} depth={0} />
-    </div>
+    <>
+      {tree.children !== undefined && (
+        <div class="buttons small">
+          {!isRaw && (
+            <>
+              <button type="button" class="choice" onClick={() => openAll(true)}>
+                Expand all
+              </button>
+              <button type="button" class="choice" onClick={() => openAll(false)}>
+                Collapse
+              </button>
+            </>
+          )}
+          <button type="button" class="choice" aria-pressed={isRaw} onClick={() => setIsRaw(!isRaw)}>
+            Raw
+          </button>
+        </div>
+      )}
+      {isRaw ? (
+        <pre class="json">{text}</pre>
+      ) : (
+        <div class="json" key={opening.key}>
+          <Value node={tree} text={text} depth={0} isAllOpen={opening.isOpen} />
+        </div>
+      )}
+    </>
   );
 }
 
@@ -27,8 +59,10 @@ interface ValueProps {
   readonly node: Node;
   readonly text: string;
   readonly depth: number;
-  /** The member's name as it was sent, quotes included. */
+  /** The member's name as it was sent, quotes included; in an array its index. */
   readonly name?: string | undefined;
+  /** How branches begin; undefined: those near the root open, unless they are large. */
+  readonly isAllOpen: boolean | undefined;
 }
 
 function Value(props: ValueProps) {
@@ -43,9 +77,11 @@ function Value(props: ValueProps) {
   );
 }
 
-function Branch({ node, text, depth, name }: ValueProps) {
+function Branch({ node, text, depth, name, isAllOpen }: ValueProps) {
   const members = node.children ?? [];
-  const [isOpen, setIsOpen] = useState(depth === 0 || (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS));
+  const [isOpen, setIsOpen] = useState(
+    depth === 0 || (isAllOpen ?? (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS)),
+  );
   const [limit, setLimit] = useState(PAGE_MEMBERS);
   const [open, close] = node.type === "object" ? ["{", "}"] : ["[", "]"];
   return (
@@ -56,15 +92,22 @@ function Branch({ node, text, depth, name }: ValueProps) {
         {!isOpen && (
           <span class="folded">
             {" "}
-            {count(members.length)} {close}
+            {count(members.length)} {close} <span class="preview">{previewOf(node, text)}</span>
           </span>
         )}
       </button>
       {isOpen && (
         <>
           <div class="members">
-            {members.slice(0, limit).map((member) => (
-              <Member key={member.offset} node={member} text={text} depth={depth + 1} />
+            {members.slice(0, limit).map((member, index) => (
+              <Member
+                key={member.offset}
+                node={member}
+                text={text}
+                depth={depth + 1}
+                name={String(index)}
+                isAllOpen={isAllOpen}
+              />
             ))}
             {members.length > limit && (
               <button type="button" class="more" onClick={() => setLimit(limit + PAGE_MEMBERS)}>
@@ -80,20 +123,25 @@ function Branch({ node, text, depth, name }: ValueProps) {
 }
 
 /** The children of an object are properties: a name and a value. */
-function Member({ node, text, depth }: ValueProps) {
+function Member({ node, name: index, ...rest }: ValueProps) {
   const [name, value] = node.type === "property" ? (node.children ?? []) : [undefined, node];
   if (value === undefined) return null;
-  return <Value node={value} text={text} depth={depth} name={name && textOf(name, text)} />;
+  return <Value {...rest} node={value} name={name ? textOf(name, rest.text) : index} />;
 }
 
 function Name({ name }: { readonly name: string | undefined }) {
   if (name === undefined) return null;
   return (
     <>
-      <span class="name">{name.slice(1, -1)}</span>
+      {name.startsWith('"') ? <span class="name">{name.slice(1, -1)}</span> : <span class="index">{name}</span>}
       <span class="colon">: </span>
     </>
   );
+}
+
+/** The beginning of a branch that is closed. */
+function previewOf(node: Node, text: string): string {
+  return textOf(node, text).slice(0, PREVIEW_LENGTH).replace(/\s+/g, " ");
 }
 
 function textOf({ offset, length }: Node, text: string): string {

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-export const views = ["live", "history", "topics", "publish", "health"] as const;
+export const views = ["live", "history", "topics", "publish", "tokens", "health"] as const;
 export type View = (typeof views)[number] | "event";
 
 /** The part of the address after `#`: the view, and its filters. Never a token. */

@@ -12,6 +12,9 @@ export function dateAndClock(createdAt: string): string {
   return Number.isNaN(time.getTime()) ? createdAt : `${dateOf(time)} ${clock(createdAt)}`;
 }
 
+/** The reader's time zone, by its name: it has daylight saving time or not as the time that it stands beside has. */
+export const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 /** What an `<input type="datetime-local">` shows for an RFC 3339 time; empty if it is not one. */
 export function toLocalInput(rfc3339: string | undefined): string {
   const time = new Date(rfc3339 ?? "");

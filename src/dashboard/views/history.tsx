@@ -1,15 +1,16 @@
 import { useRef, useState } from "preact/hooks";
 import { EventBusError, type HistoryQuery } from "../../client/index.ts";
-import { EventDetail } from "../parts/event-detail.tsx";
 import { EventList } from "../parts/event-list.tsx";
 import { PageLink } from "../parts/page-link.tsx";
-import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { SelectedEvent } from "../parts/selected-event.tsx";
+import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
 import { useAnswer } from "../state/answer.ts";
 import { useEscape } from "../state/escape.ts";
 import type { ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
-import { type EventRow, PageRows, type Row, rowOf } from "../state/rows.ts";
-import { count, counted, dateAndClock, fromLocalInput, toLocalInput } from "../text/format.ts";
+import { PageRows, rowOf } from "../state/rows.ts";
+import { useSelection } from "../state/selection.ts";
+import { count, counted, dateAndClock, fromLocalInput, toLocalInput, zone } from "../text/format.ts";
 
 /** Events per page; one more is requested, to find out whether there is another page. */
 const PAGE_EVENTS = 200;
@@ -34,45 +35,82 @@ export function HistoryView({ session, query }: ViewProps) {
     before,
     after,
   ]);
-  const [selected, setSelected] = useState<EventRow | undefined>(undefined);
   const view = useRef<HTMLElement>(null);
+  const page = answer.kind === "there" ? answer.value : undefined;
+  const selection = useSelection("history", { session, query }, page?.rows);
   const close = () => {
-    setSelected(undefined);
+    selection.select(undefined);
     view.current?.querySelector<HTMLElement>(".rows")?.focus();
   };
-  useEscape(selected && close);
-  const select = (row: Row) => {
-    if (row.kind === "event") setSelected(row);
-  };
-  const page = answer.kind === "there" ? answer.value : undefined;
+  useEscape(selection.id === undefined ? undefined : close);
+  const mistake = answer.kind === "failed" ? mistakeIn(answer.error) : undefined;
+  const { event: _event, ...filters } = query;
   return (
     <section class="view history" ref={view}>
       <h1 class="offscreen">History</h1>
       <div class="tools">
-        <HistoryFilterForm key={JSON.stringify(query)} query={query} onSame={again} />
+        <HistoryFilterForm key={JSON.stringify(filters)} query={filters} mistake={mistake} onSame={again} />
       </div>
-      {page !== undefined && page.rows.length > 0 && <Pager page={page} query={query} />}
-      <div class={`split ${selected ? "open" : ""}`}>
+      {page !== undefined && page.rows.length > 0 && <Pager page={page} query={filters} />}
+      <div class={`split ${selection.id === undefined ? "" : "open"}`}>
         {answer.kind === "loading" && <Loading what="history" />}
-        {answer.kind === "failed" && <Failed error={answer.error} query={query} onRetry={again} />}
-        {page?.rows.length === 0 && <NothingFound query={query} />}
+        {mistake && <Notice title="Correct the search" />}
+        {answer.kind === "failed" && !mistake && <Failed error={answer.error} query={filters} onRetry={again} />}
+        {page?.rows.length === 0 && <NothingFound query={filters} />}
         {page !== undefined && page.rows.length > 0 && (
-          <EventList rows={page.rows} label="Events, newest first" selected={selected?.key} onSelect={select} />
+          <EventList
+            rows={page.rows}
+            label="Events, newest first"
+            selected={selection.id}
+            onSelect={selection.select}
+          />
         )}
-        {selected && <EventDetail event={selected} url={session.url} hasToken={session.hasToken} onClose={close} />}
+        <SelectedEvent selection={selection} session={session} onClose={close} />
       </div>
     </section>
   );
 }
 
-function HistoryFilterForm({ query, onSame }: { readonly query: Query; readonly onSame: () => void }) {
+/** A slip in the search, and the field that has it. */
+interface Mistake {
+  readonly field: string | undefined;
+  readonly words: string;
+}
+
+function mistakeIn(error: unknown): Mistake | undefined {
+  if (!(error instanceof EventBusError) || error.status !== 400) return undefined;
+  const words = sentence(error.message.replace(/^the query parameter \w+:? /, ""));
+  return { field: error.problem?.parameter, words };
+}
+
+/** Ranges that count back from now, as the API takes them in `from`. */
+const RANGES = {
+  "": "Any time",
+  "15m": "Last 15 minutes",
+  "1h": "Last hour",
+  "24h": "Last 24 hours",
+  "7d": "Last 7 days",
+};
+const BETWEEN = "between";
+
+interface FormProps {
+  readonly query: Query;
+  readonly mistake: Mistake | undefined;
+  readonly onSame: () => void;
+}
+
+function HistoryFilterForm({ query, mistake, onSame }: FormProps) {
+  const { from = "", to } = query;
+  const [range, setRange] = useState(to === undefined && from in RANGES ? from : BETWEEN);
+  const isBetween = range === BETWEEN;
+  const isWrong = (field: string) => mistake?.field === field;
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
     const form = new FormData(event.currentTarget);
     const text = (name: string) => String(form.get(name) ?? "").trim();
-    const asked = { topic: text("topic"), source: text("source") };
-    const hash = routeTo("history", { ...asked, from: fromLocalInput(text("from")), to: fromLocalInput(text("to")) });
+    const times = isBetween ? { from: fromLocalInput(text("from")), to: fromLocalInput(text("to")) } : { from: range };
+    const hash = routeTo("history", { topic: text("topic"), source: text("source"), ...times });
     if (hash === location.hash) onSame();
     else go(hash);
   };
@@ -81,23 +119,66 @@ function HistoryFilterForm({ query, onSame }: { readonly query: Query; readonly 
       <form class="filters" onSubmit={submit} aria-label="Search history">
         <label class="grow">
           Pattern
-          <input name="topic" defaultValue={query["topic"]} placeholder="*" spellcheck={false} autocomplete="off" />
+          <input
+            name="topic"
+            defaultValue={query["topic"]}
+            placeholder="*"
+            aria-invalid={isWrong("topic")}
+            aria-describedby="mistake"
+            spellcheck={false}
+            autocomplete="off"
+          />
         </label>
         <label>
           Source
           <input name="source" defaultValue={query["source"]} placeholder="any" spellcheck={false} autocomplete="off" />
         </label>
-        <label class="time">
-          From
-          <input name="from" type="datetime-local" step="1" defaultValue={toLocalInput(query["from"])} />
+        <label>
+          When
+          <select value={range} onChange={({ currentTarget }) => setRange(currentTarget.value)}>
+            {Object.entries(RANGES).map(([value, words]) => (
+              <option key={value} value={value}>
+                {words}
+              </option>
+            ))}
+            <option value={BETWEEN}>Between …</option>
+          </select>
         </label>
-        <label class="time">
-          To
-          <input name="to" type="datetime-local" step="1" defaultValue={toLocalInput(query["to"])} />
-        </label>
+        {isBetween && (
+          <>
+            <TimeField name="from" value={from} isWrong={isWrong("from")} />
+            <TimeField name="to" value={to} isWrong={isWrong("to")} />
+            <span class="hint">{zone}</span>
+          </>
+        )}
         <button type="submit">Search</button>
+        <span id="mistake" class="wrong" role="status">
+          {mistake?.words}
+        </span>
       </form>
     </search>
+  );
+}
+
+interface TimeFieldProps {
+  readonly name: "from" | "to";
+  readonly value: string | undefined;
+  readonly isWrong: boolean;
+}
+
+function TimeField({ name, value, isWrong }: TimeFieldProps) {
+  return (
+    <label class="time">
+      {name === "from" ? "From" : "To"}
+      <input
+        name={name}
+        type="datetime-local"
+        step="1"
+        defaultValue={toLocalInput(value)}
+        aria-invalid={isWrong}
+        aria-describedby="mistake"
+      />
+    </label>
   );
 }
 
@@ -109,7 +190,7 @@ function Pager({ page, query }: { readonly page: Page; readonly query: Query }) 
       <span>{counted(page.rows.length, "event")}</span>
       {first?.kind === "event" && last?.kind === "event" && (
         <span class="span">
-          {dateAndClock(last.createdAt).slice(0, 19)} to {dateAndClock(first.createdAt).slice(0, 19)}
+          {dateAndClock(last.createdAt).slice(0, 19)} to {dateAndClock(first.createdAt).slice(0, 19)} {zone}
         </span>
       )}
       <span class="fill" />

@@ -1,32 +1,31 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import { EventDetail } from "../parts/event-detail.tsx";
+import { useEffect, useRef } from "preact/hooks";
+import { EventBusError } from "../../client/index.ts";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
-import { Failure, Loading, Notice } from "../parts/states.tsx";
+import { SelectedEvent } from "../parts/selected-event.tsx";
+import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
 import { useEscape } from "../state/escape.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
-import type { EventRow, Row } from "../state/rows.ts";
+import { useSelection } from "../state/selection.ts";
 import { useStores } from "../state/store.ts";
 import { toCurl } from "../text/commands.ts";
 import { count, counted } from "../text/format.ts";
 
-/** The tail: events as they arrive, oldest at the top. */
+/**
+ * The tail: events as they arrive, oldest at the top. The address says what is shown, and which event is open; while one is
+ * open, the list holds still.
+ */
 export function LiveView({ tail, session, monitor, query }: ViewProps) {
   useStores(tail, monitor);
-  const [selected, setSelected] = useState<EventRow | undefined>(undefined);
   const view = useRef<HTMLElement>(null);
-  const { pattern, source } = query;
-  useEffect(() => {
-    if (pattern !== undefined || source !== undefined) tail.show({ pattern: pattern || "*", source: source ?? "" });
-  }, [pattern, source]);
-  const select = (row: Row) => {
-    if (row.kind === "event") setSelected(row);
-  };
+  const { pattern = "*", source = "" } = query;
+  useEffect(() => tail.show({ pattern, source }), [pattern, source]);
+  const selection = useSelection("live", { session, query }, tail.rows);
   const close = () => {
-    setSelected(undefined);
+    selection.select(undefined);
     view.current?.querySelector<HTMLElement>(".rows")?.focus();
   };
-  useEscape(selected && close);
+  useEscape(selection.id === undefined ? undefined : close);
   return (
     <section class="view live" ref={view}>
       <h1 class="offscreen">Live events</h1>
@@ -36,26 +35,26 @@ export function LiveView({ tail, session, monitor, query }: ViewProps) {
         <span class="summary">{counted(tail.rows.length, "row")}</span>
       </div>
       <DroppedNote rows={tail.rows} historyHref={routeTo("history", { topic: tail.filter.pattern })} />
-      <div class={`split ${selected ? "open" : ""}`}>
+      <div class={`split ${selection.id === undefined ? "" : "open"}`}>
         {tail.rows.length > 0 ? (
-          <EventList rows={tail.rows} label="Live events" selected={selected?.key} onSelect={select} isTail />
+          <EventList rows={tail.rows} label="Live events" selected={selection.id} onSelect={selection.select} isTail />
         ) : (
           <NoRows tail={tail} session={session} />
         )}
-        {selected && <EventDetail event={selected} url={session.url} hasToken={session.hasToken} onClose={close} />}
+        <SelectedEvent selection={selection} session={session} onClose={close} />
       </div>
     </section>
   );
 }
 
 function TailFilterForm({ tail }: Pick<Parts, "tail">) {
+  const mistake = mistakeIn(tail);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
     const form = new FormData(event.currentTarget);
-    const filter = { pattern: String(form.get("pattern")).trim() || "*", source: String(form.get("source")).trim() };
-    tail.show(filter);
-    go(routeTo("live", filter));
+    const [pattern, source] = [String(form.get("pattern")).trim(), String(form.get("source")).trim()];
+    go(routeTo("live", { pattern: pattern === "*" ? "" : pattern, source }));
   };
   return (
     <search class="search">
@@ -66,6 +65,8 @@ function TailFilterForm({ tail }: Pick<Parts, "tail">) {
             name="pattern"
             defaultValue={tail.filter.pattern}
             placeholder="*"
+            aria-invalid={mistake !== undefined}
+            aria-describedby="mistake"
             spellcheck={false}
             autocomplete="off"
           />
@@ -81,6 +82,9 @@ function TailFilterForm({ tail }: Pick<Parts, "tail">) {
           />
         </label>
         <button type="submit">Filter</button>
+        <span id="mistake" class="wrong" role="status">
+          {mistake}
+        </span>
       </form>
     </search>
   );
@@ -100,10 +104,27 @@ function PauseButton({ tail, newest }: Pick<Parts, "tail"> & { readonly newest: 
   );
 }
 
+/** What is wrong with the pattern; undefined when nothing is. */
+function mistakeIn({ connection }: Parts["tail"]): string | undefined {
+  const error = connection.kind === "ended" ? connection.error : undefined;
+  if (!(error instanceof EventBusError) || error.code !== "pattern_invalid") return undefined;
+  return sentence(error.message.replace(/^the query parameter \w+:? /, ""));
+}
+
 /** Explains why there is nothing to see. */
 function NoRows({ tail, session }: Pick<Parts, "tail" | "session">) {
   const { connection, filter } = tail;
   if (session.wants !== undefined) return <Notice title="The server requires a token" />;
+  if (mistakeIn(tail) !== undefined) {
+    return (
+      <Notice title="Correct the pattern">
+        <p>
+          <code>*</code> stands for any characters, <code>?</code> for one, <code>[a-z]</code> for one of a class,{" "}
+          <code>{"{a,b}"}</code> for either.
+        </p>
+      </Notice>
+    );
+  }
   if (tail.isPaused) {
     return (
       <Notice title="Paused">

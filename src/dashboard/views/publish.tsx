@@ -1,10 +1,13 @@
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { EventBusError } from "../../client/index.ts";
+import { rawDataOf } from "../../client/received-event.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { sentence } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
+import { useAnswer } from "../state/answer.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
 import { routeToEvent } from "../state/route.ts";
+import { rowOf } from "../state/rows.ts";
 import { forgetSent, readSent, rememberSent, type Sent } from "../state/sent.ts";
 import { useStores } from "../state/store.ts";
 import { type Draft, toCurl, toTypeScript } from "../text/commands.ts";
@@ -13,30 +16,53 @@ import { type Fault, faultOf } from "../text/json.ts";
 
 const EXAMPLE: Draft = { topic: "orders.created", source: "dashboard", data: '{\n  "total": 25\n}' };
 
+/** After this long without an answer the page says so, in milliseconds. */
+const SLOW_MS = 2000;
+
 type Outcome =
-  | { readonly kind: "sending" }
+  | { readonly kind: "sending"; readonly isSlow: boolean; readonly cancel: () => void }
   | { readonly kind: "sent"; readonly sent: Sent }
   | { readonly kind: "failed"; readonly words: string };
 
 /** A form that publishes, and what was sent from this tab. */
-export function PublishView({ session }: ViewProps) {
+export function PublishView({ session, query }: ViewProps) {
   useStores(session);
   const [sent, setSent] = useState(readSent);
   const [draft, setDraft] = useState<Draft>(() => sent[0] ?? EXAMPLE);
   const [outcome, setOutcome] = useState<Outcome | undefined>(undefined);
   const fault = faultOf(draft.data);
+  const again = Number(query["from"] ?? 0);
+  const [source] = useAnswer(
+    session,
+    async (signal) => (again > 0 ? rowOf(await session.client.event(again, { signal })) : undefined),
+    [again],
+  );
+  useEffect(() => {
+    const row = source.kind === "there" ? source.value : undefined;
+    if (row !== undefined) setDraft({ topic: row.topic, source: row.source, data: rawDataOf(row.json) });
+  }, [source]);
+  const running = useRef<AbortController | undefined>(undefined);
+  // Who leaves does not expect an event to be published later.
+  useEffect(() => () => running.current?.abort(), []);
   const publish = async () => {
     if (fault !== undefined || draft.topic === "" || outcome?.kind === "sending") return;
-    setOutcome({ kind: "sending" });
+    const sending = new AbortController();
+    const { signal } = sending;
+    running.current = sending;
+    const begun = (isSlow: boolean) => setOutcome({ kind: "sending", isSlow, cancel: () => sending.abort() });
+    begun(false);
+    const slow = setTimeout(() => begun(true), SLOW_MS);
     try {
       const { topic, source, data } = draft;
-      const { id, created_at } = await session.client.publishRaw(topic, data, { source });
+      const { id, created_at } = await session.client.publishRaw(topic, data, { source, signal });
       const one = { topic, source, data, id, createdAt: created_at };
       setSent(rememberSent(one));
       setOutcome({ kind: "sent", sent: one });
     } catch (error) {
       session.note(error);
-      setOutcome({ kind: "failed", words: failureWords(error) });
+      setOutcome({ kind: "failed", words: signal.aborted ? CANCELLED : failureWords(error) });
+    } finally {
+      clearTimeout(slow);
     }
   };
   return (
@@ -140,7 +166,14 @@ function PublishForm({ draft, fault, outcome, onChange, onPublish }: FormProps) 
 function OutcomeLine({ outcome }: Pick<FormProps, "outcome">) {
   return (
     <p class="outcome" role="status">
-      {outcome?.kind === "sending" && "Publishing …"}
+      {outcome?.kind === "sending" && (
+        <>
+          {outcome.isSlow ? "No answer yet: still trying …" : "Publishing …"}{" "}
+          <button type="button" class="quiet" onClick={outcome.cancel}>
+            Cancel
+          </button>
+        </>
+      )}
       {outcome?.kind === "failed" && <span class="wrong">{outcome.words}</span>}
       {outcome?.kind === "sent" && (
         <span class="fine">
@@ -215,6 +248,8 @@ function SentList({ sent, onUse, onForget }: SentProps) {
     </section>
   );
 }
+
+const CANCELLED = "Cancelled. If the server had received it already, it was published: see Live.";
 
 function failureWords(error: unknown): string {
   if (error instanceof EventBusError && error.code === "network") {

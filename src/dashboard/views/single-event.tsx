@@ -1,6 +1,6 @@
-import { EventBusError } from "../../client/index.ts";
 import { EventDetail } from "../parts/event-detail.tsx";
-import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
+import { MissingEvent } from "../parts/missing-event.tsx";
+import { Loading } from "../parts/states.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { Parts } from "../state/parts.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
@@ -19,34 +19,8 @@ export function SingleEventView({ session, id }: Parts & { readonly id: number }
         <a href={routeToEvent(id + 1)}>#{id + 1} →</a>
       </nav>
       {answer.kind === "loading" && <Loading what={`event ${id}`} />}
-      {answer.kind === "failed" && <Missing error={answer.error} id={id} onRetry={again} />}
+      {answer.kind === "failed" && <MissingEvent error={answer.error} id={id} onRetry={again} />}
       {answer.kind === "there" && <EventDetail event={answer.value} url={session.url} hasToken={session.hasToken} />}
     </section>
-  );
-}
-
-function Missing({
-  error,
-  id,
-  onRetry,
-}: {
-  readonly error: unknown;
-  readonly id: number;
-  readonly onRetry: () => void;
-}) {
-  if (!(error instanceof EventBusError) || (error.status !== 404 && error.status !== 410)) {
-    return <Failure error={error} onRetry={onRetry} />;
-  }
-  const oldest = error.problem?.oldest;
-  return (
-    <Notice title={error.status === 410 ? `Event ${id} is no longer kept` : `There is no event ${id}`}>
-      {oldest === undefined ? (
-        <p>{sentence(error.message)}</p>
-      ) : (
-        <p>
-          Retention has removed it. The oldest that is still kept is <a href={routeToEvent(oldest)}>#{oldest}</a>.
-        </p>
-      )}
-    </Notice>
   );
 }
