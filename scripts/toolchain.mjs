@@ -82,6 +82,8 @@ export async function compile(file, target) {
     "--bytecode",
     "--sourcemap=inline", // stacks in the log name the files of src/
     '--define=process.env.NODE_ENV="production"',
+    `--define=EVENTBUS_COMMIT=${JSON.stringify(commit())}`,
+    `--define=EVENTBUS_TARGET=${JSON.stringify(target?.replace("bun-", "") ?? `${process.platform}-${process.arch}`)}`,
     ...(target ? [`--target=${target}`] : []),
   ];
   const args = ["build", ...flags, "src/main.ts", "--outfile", fresh];
@@ -90,6 +92,12 @@ export async function compile(file, target) {
   if (exitCode === 0) renameSync(existsSync(fresh) ? fresh : `${fresh}.exe`, file);
   rmSync(folder, { recursive: true, force: true });
   endUnlessDone(exitCode);
+}
+
+/** The commit that is built, or what the environment says of it; empty outside of a clone. */
+function commit() {
+  const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
+  return process.env.BUILD_COMMIT || (stdout?.trim() ?? "");
 }
 
 /**

@@ -7,6 +7,7 @@ import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
 import { completionsCommand } from "./cli/completions.ts";
 import { reportFailure } from "./cli/failure.ts";
+import { healthcheckCommand } from "./cli/healthcheck.ts";
 import { historyCommand } from "./cli/history.ts";
 import { publishCommand } from "./cli/publish.ts";
 import { restoreCommand } from "./cli/restore.ts";
@@ -15,6 +16,7 @@ import { subscribeCommand } from "./cli/subscribe.ts";
 import { flushed } from "./cli/terminal/output.ts";
 import { tokenCommand } from "./cli/token.ts";
 import { pruneCommand, topicsCommand } from "./cli/topics.ts";
+import { versionCommand } from "./cli/version.ts";
 import { nearest } from "./text/nearest.ts";
 
 if (import.meta.main) {
@@ -42,6 +44,7 @@ export function createProgram(): Command {
     pruneCommand(),
     tokenCommand(),
     checkCommand(),
+    healthcheckCommand(),
     backupCommand(),
     restoreCommand(),
     benchCommand(),
@@ -58,10 +61,6 @@ export function createProgram(): Command {
 function inherit(command: Command, parent: Command): void {
   command.copyInheritedSettings(parent);
   for (const below of command.commands) inherit(below, command);
-}
-
-function versionCommand(): Command {
-  return new Command("version").description("print the version").action(() => console.log(packageJson.version));
 }
 
 async function run(argv: readonly string[]): Promise<void> {

@@ -93,6 +93,42 @@ describe("deploy/compose.yaml", () => {
   });
 });
 
+describe("deploy/kubernetes.yaml", () => {
+  const documents = [Bun.YAML.parse(read("kubernetes.yaml"))].flat() as { kind: string; spec: PodOwner }[];
+  const pod = documents.find(({ kind }) => kind === "StatefulSet")?.spec.template?.spec;
+
+  test("starts the program with commands, flags and variables that it has, on a volume that is its own", () => {
+    const [first, server] = [pod?.initContainers?.[0], pod?.containers?.[0]];
+    expect(first?.args.slice(0, 2)).toEqual(["token", "create"]);
+    expect(server?.args).toEqual(["serve"]);
+    expect(server?.env.map(({ name }) => name).filter((name) => !variables.includes(name))).toEqual([]);
+    const group = readFileSync(join(FOLDER, "../Dockerfile"), "utf8").match(/^USER \d+:(\d+)$/m)?.[1];
+    expect(String(pod?.securityContext.fsGroup)).toBe(group ?? "");
+  });
+
+  describeWith("kubernetes-validate", "for Kubernetes", (kubernetesValidate) => {
+    test("is what its schemas allow", () => {
+      const { exitCode, stdout } = Bun.spawnSync([kubernetesValidate, "--strict", join(FOLDER, "kubernetes.yaml")]);
+      expect({ exitCode, stdout: stdout.toString() }).toMatchObject({ exitCode: 0 });
+    });
+  });
+});
+
+interface PodOwner {
+  readonly template?: { readonly spec: PodSpec };
+}
+
+interface PodSpec {
+  readonly securityContext: { readonly fsGroup: number };
+  readonly initContainers?: readonly Container[];
+  readonly containers?: readonly Container[];
+}
+
+interface Container {
+  readonly args: readonly string[];
+  readonly env: readonly { readonly name: string }[];
+}
+
 function read(name: string): string {
   return readFileSync(join(FOLDER, name), "utf8");
 }

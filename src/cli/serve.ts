@@ -1,23 +1,14 @@
 import { resolve } from "node:path";
-import { Command, Option } from "commander";
+import { Command } from "commander";
 import { BusError } from "../bus/errors.ts";
-import {
-  CONFIG_FLAG,
-  type Config,
-  configPath,
-  environmentName,
-  type Flags,
-  type Resolved,
-  resolveConfig,
-  settings,
-} from "../config.ts";
-import { readConfigFile } from "../config-file.ts";
+import type { Config, Resolved } from "../config.ts";
 import { printConfig } from "../config-print.ts";
 import { requireKnownHost } from "../listening.ts";
 import { createLogger, type Logger } from "../log.ts";
 import { Service } from "../service.ts";
 import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
 import { replaceHistory } from "./replace-history.ts";
+import { settingsOf, withSettings } from "./settings.ts";
 
 /** How long stopping may take before the process ends anyway, in milliseconds. */
 const STOP_MS = 4500;
@@ -27,54 +18,16 @@ const page = bundleDashboard();
 
 /** The command that runs the service until it is stopped. */
 export function serveCommand(version: string): Command {
-  const command = new Command("serve").description("run the service (the default command)");
-  for (const setting of Object.values(settings)) {
-    const value = setting.unit === undefined ? "" : ` <${setting.unit}>`;
-    const option = new Option(`${setting.flag}${value}`, `${setting.help} (default: ${shownDefault(setting)})`);
-    option.env(environmentName(setting));
-    if (value !== "") option.argParser(collect);
-    command.addOption(option);
-  }
-  command.addOption(
-    new Option(
-      `${CONFIG_FLAG} <file>`,
-      "settings file in TOML, with the names of the flags; flags and environment override it",
-    )
-      .env(environmentName({ flag: CONFIG_FLAG }))
-      .argParser(collect),
-  );
+  const command = withSettings(new Command("serve").description("run the service (the default command)"));
   command.option("--print-config", "print every setting and where it comes from, and exit");
   return command.action(async () => {
-    const flags = flagsOf(command);
-    const path = configPath(flags);
-    const resolved = resolveConfig(flags, undefined, path === undefined ? undefined : readConfigFile(path));
-    if (flags["--print-config"]) process.stdout.write(printConfig(resolved));
+    const resolved = settingsOf(command);
+    if (command.opts()["printConfig"]) process.stdout.write(printConfig(resolved));
     else {
       await requireKnownHost(resolved.config.host, resolved.config.port);
       process.exitCode = await serve(resolved, version);
     }
   });
-}
-
-/** Keeps all given values, so that a repeated flag can be detected. */
-function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
-  return [...(earlier ?? []), text];
-}
-
-function shownDefault(setting: { readonly default: unknown; readonly defaultText?: string }): string {
-  return setting.defaultText ?? String(setting.default);
-}
-
-/** Only the flags of the command line; `config.ts` reads the environment. */
-function flagsOf(command: Command): Flags {
-  const flags: Record<string, readonly string[]> = {};
-  for (const option of command.options) {
-    const name = option.attributeName();
-    if (command.getOptionValueSource(name) !== "cli" || option.long == null) continue;
-    const value: unknown = command.getOptionValue(name);
-    flags[option.long] = Array.isArray(value) ? value.map(String) : [String(value)];
-  }
-  return flags;
 }
 
 function serve({ config, passedOver }: Resolved, version: string): Promise<number> {

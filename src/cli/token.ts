@@ -28,6 +28,7 @@ interface CreateOptions {
   readonly admin?: boolean;
   readonly monitor?: boolean;
   readonly expires?: Date;
+  readonly ifNone?: boolean;
 }
 
 /** Where tokens are managed: a running server, or the file that no server uses. */
@@ -56,9 +57,15 @@ function createCommand(): Command {
     .addOption(patterns("--consume", "names of the consumers that it may take from; repeatable"))
     .option("--admin", "allow it everything, and to manage tokens; the first token must be an admin token")
     .option("--monitor", "allow it to read metrics, stats and topics, but no events")
-    .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry));
-  return withPlace(command).action(async (name: string, options: CreateOptions) => {
-    const { secret, expires_at } = await at(command, (place) => place.create(name, options));
+    .addOption(new Option("--expires <when>", "a duration such as 30d, or an RFC 3339 time").argParser(parseExpiry))
+    .option("--if-none", "do nothing, successfully, if there is a token already");
+  return withPlace(command).action(async (name: string, { ifNone = false, ...options }: CreateOptions) => {
+    const made = await at(command, async (place) => {
+      if (ifNone && (await place.list()).length > 0) return undefined;
+      return place.create(name, options);
+    });
+    if (made === undefined) return void process.stderr.write("there is a token already: none was created\n");
+    const { secret, expires_at } = made;
     process.stdout.write(`${secret}\n`);
     const until = expires_at === null ? "until it is revoked" : `until ${expires_at}`;
     process.stderr.write(`token ${name} is valid ${until}; this is the only time it is shown\n`);

@@ -44,6 +44,9 @@ describe("eventbus token, in the file,", () => {
       const { exitCode } = await runBinary(["token", "create", "a", "--admin", "--db", db, ...wrong]);
       expect({ wrong, exitCode }).toEqual({ wrong, exitCode: 2 });
     }
+    const only = ["token", "create", "first", "--admin", "--if-none", "--db", db];
+    expect((await runBinary(only)).stdout).toStartWith("ebt_");
+    expect(await runBinary(only)).toMatchObject({ exitCode: 0, stdout: "" });
     const none = await runBinary(["token", "list", "--db", join(folder.path, "none.db")]);
     expect(none.exitCode).toBe(1);
   });

@@ -15,6 +15,7 @@ const programs = {
   "nats-server": { names: [natsServer], get: "node scripts/nats-server.mjs" },
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
   haproxy: { names: ["haproxy"], get: "apt-get install haproxy" },
+  "kubernetes-validate": { names: ["kubernetes-validate"], get: "pip install kubernetes-validate" },
   nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
@@ -50,7 +51,7 @@ export function testWith(
 
 /** Where the program is; undefined when it is not there. */
 export function programPath(program: Program): string | undefined {
-  const named = process.env[`${program.toUpperCase().replace("-", "_")}_PATH`];
+  const named = process.env[`${program.toUpperCase().replaceAll("-", "_")}_PATH`];
   const PATH = `${process.env["PATH"]}:/usr/local/bin:/usr/sbin`;
   const candidates = named ? [named] : programs[program].names;
   return candidates.map((name) => Bun.which(name, { PATH })).find((path) => path !== null);
