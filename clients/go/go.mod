@@ -1,0 +1,3 @@
+module eventbus.example/client
+
+go 1.22
