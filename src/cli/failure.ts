@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { EventBusError } from "../client/index.ts";
 import { adviceOn } from "./connection.ts";
-import { startFailure } from "./serve.ts";
+import { startFailure } from "./server/serve.ts";
 import { OutputClosedError } from "./terminal/output.ts";
 
 /** Exit codes: 0 ok, 1 failed, 2 wrong usage. */

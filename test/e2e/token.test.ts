@@ -70,7 +70,7 @@ describe("eventbus token, through a running server,", () => {
     );
     const list = await runBinary(["token", "list", ...at]);
     expect(list.stdout).toMatch(
-      /^NAME +PUBLISH +SUBSCRIBE +ROLE +EXPIRES\nroot +\* +- +admin +never\nshop +orders\.\* +\* +monitor +20/,
+      /^NAME +PUBLISH +SUBSCRIBE +CONSUME +ROLE +EXPIRES\nroot +\* +- +- +admin +never\nshop +orders\.\* +\* +- +monitor +20/,
     );
     expect(list.stdout).not.toContain("ebt_");
     const env = { EVENTBUS_URL: binary.url, EVENTBUS_TOKEN: root };

@@ -59,7 +59,7 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
         <select value={isFirst ? "admin" : role} onChange={({ currentTarget }) => setRole(currentTarget.value)}>
           {!isFirst && (
             <>
-              <option value="patterns">publish and read by patterns</option>
+              <option value="patterns">publish, read and take by patterns</option>
               <option value="monitor">read figures and topics, no events</option>
             </>
           )}
@@ -70,6 +70,7 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
         <>
           <PatternsField name="publish" words="Publish to" isWrong={isWrong("publish")} />
           <PatternsField name="subscribe" words="Read events of" isWrong={isWrong("subscribe")} />
+          <PatternsField name="consume" words="Take from consumers" isWrong={isWrong("consume")} />
         </>
       )}
       <label>
@@ -95,7 +96,7 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
 }
 
 interface PatternsFieldProps {
-  readonly name: "publish" | "subscribe";
+  readonly name: "publish" | "subscribe" | "consume";
   readonly words: string;
   readonly isWrong: boolean;
 }
@@ -124,6 +125,7 @@ function optionsIn(form: HTMLFormElement, role: string) {
   return {
     publish: patternsIn(data.get("publish")),
     subscribe: patternsIn(data.get("subscribe")),
+    consume: patternsIn(data.get("consume")),
     admin: role === "admin",
     monitor: role === "monitor",
     ...(days === 0 ? {} : { expiresAt: new Date(Date.now() + days * DAY_MS) }),

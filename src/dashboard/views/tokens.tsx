@@ -156,12 +156,13 @@ function TokenLine({ token, onRevoke }: { readonly token: TokenInfo; readonly on
   );
 }
 
-function Permissions({ publish, subscribe, admin, monitor }: TokenInfo) {
+function Permissions({ publish, subscribe, consume, admin, monitor }: TokenInfo) {
   if (admin) return <>everything</>;
   return (
     <ul>
       {publish.length > 0 && <Patterns verb="publish" patterns={publish} />}
       {subscribe.length > 0 && <Patterns verb="read" patterns={subscribe} />}
+      {consume.length > 0 && <Patterns verb="take from" patterns={consume} />}
       {monitor && <li>read figures and topics</li>}
     </ul>
   );

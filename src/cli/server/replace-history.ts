@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
-import type { Logger } from "../log.ts";
-import { restoreFile } from "../store/copy/restore.ts";
+import type { Logger } from "../../log.ts";
+import { restoreFile } from "../../store/copy/restore.ts";
 
 /**
  * Puts the copy of another node in the place of a history that no service uses; the copy is checked first, and removed

@@ -7,8 +7,8 @@ import {
   type Resolved,
   resolveConfig,
   settings,
-} from "../config.ts";
-import { readConfigFile } from "../config-file.ts";
+} from "../../config.ts";
+import { readConfigFile } from "../../config-file.ts";
 
 /** Gives a command the flag of every setting. */
 export function withSettings(command: Command): Command {

@@ -1,8 +1,8 @@
 import { isIP } from "node:net";
 import { Command } from "commander";
-import { BusError } from "../bus/errors.ts";
-import type { Config } from "../config.ts";
-import { outboundFetch } from "../proxy.ts";
+import { BusError } from "../../bus/errors.ts";
+import type { Config } from "../../config.ts";
+import { outboundFetch } from "../../proxy.ts";
 import { settingsOf, withSettings } from "./settings.ts";
 
 /** Less than the three seconds that the image gives to its health check. */

@@ -17,7 +17,7 @@ export function bundleDashboard(): Record<string, string> {
     const { exitCode, stderr } = Bun.spawnSync([
       process.execPath,
       "build",
-      join(import.meta.dir, "../dashboard/index.html"),
+      join(import.meta.dir, "../../dashboard/index.html"),
       "--production",
       "--target=browser",
       "--entry-naming=[name].[ext]",

@@ -1,11 +1,11 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
-import { BusError } from "../bus/errors.ts";
-import type { Config, Resolved } from "../config.ts";
-import { printConfig } from "../config-print.ts";
-import { requireKnownHost } from "../listening.ts";
-import { createLogger, type Logger } from "../log.ts";
-import { Service } from "../service.ts";
+import { BusError } from "../../bus/errors.ts";
+import type { Config, Resolved } from "../../config.ts";
+import { printConfig } from "../../config-print.ts";
+import { requireKnownHost } from "../../listening.ts";
+import { createLogger, type Logger } from "../../log.ts";
+import { Service } from "../../service.ts";
 import { bundleDashboard } from "./dashboard.ts" with { type: "macro" };
 import { replaceHistory } from "./replace-history.ts";
 import { settingsOf, withSettings } from "./settings.ts";
