@@ -4,6 +4,7 @@ import type { Behind } from "./bus/delivery/behind.ts";
 import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
 import type { LogFigures } from "./bus/ports.ts";
+import type { Cluster, ClusterStats } from "./cluster/cluster.ts";
 
 /** Values besides those of the bus, read when metrics are requested. */
 export interface MetricsOptions {
@@ -17,6 +18,8 @@ export interface MetricsOptions {
   readonly figures: LogFigures;
   /** Figures of each consumer, by name. */
   readonly consumers: () => readonly (readonly [name: string, figures: ConsumerFigures])[];
+  /** Undefined for a single node. */
+  readonly cluster: Pick<Cluster, "stats" | "ackSeconds"> | undefined;
 }
 
 /** The figures of one consumer. */
@@ -39,7 +42,7 @@ export class Metrics {
   readonly #registry = new Registry();
   #text: Promise<string> | undefined;
 
-  constructor({ bus, published, subscribers, replay, waitingBytes, figures, consumers }: MetricsOptions) {
+  constructor({ bus, published, subscribers, replay, waitingBytes, figures, consumers, cluster }: MetricsOptions) {
     const { meter } = bus;
     this.#counter("published_events", "Events committed since the server started.", () => [[{}, published()]]);
     this.#counter("published_characters", "Characters of JSON in the events committed.", () => [
@@ -85,6 +88,7 @@ export class Metrics {
     this.#addReplays({ subscribers, replay, waitingBytes });
     this.#addConsumers(consumers);
     this.#addHistory(bus, figures);
+    this.#addCluster(cluster);
     this.#addProcess();
   }
 
@@ -201,6 +205,40 @@ export class Metrics {
     this.#gauge("ready", "1 when the history is intact and accepts publishes.", () => [
       [{}, bus.health().state === "ok" ? 1 : 0],
     ]);
+  }
+
+  /** Without a cluster, these have no values. */
+  #addCluster(cluster: MetricsOptions["cluster"]): void {
+    const read = (value: (stats: ClusterStats) => number) => (): Sample[] =>
+      cluster === undefined ? [] : [[{}, value(cluster.stats())]];
+    this.#gauge(
+      "cluster_connected",
+      "1 while a node of a cluster is connected to NATS.",
+      read(({ connected }) => Number(connected)),
+    );
+    this.#gauge(
+      "cluster_place",
+      "The last entry of the stream that this node has adopted.",
+      read(({ place }) => place),
+    );
+    this.#gauge(
+      "cluster_behind_entries",
+      "Entries of the stream that this node has not adopted yet, as far as it knows.",
+      read(({ behind }) => behind),
+    );
+    this.#gauge(
+      "cluster_nodes",
+      "Nodes of the cluster that were heard in the last seconds, this one included.",
+      read(({ nodes }) => nodes.length),
+    );
+    this.#counter(
+      "cluster_reconnects",
+      "Connections to NATS that were lost and made again.",
+      read(({ reconnects }) => reconnects),
+    );
+    this.#histogram("cluster_ack_duration_seconds", "Time until the stream has taken an entry of this node.", () =>
+      cluster === undefined ? [] : [[{}, cluster.ackSeconds]],
+    );
   }
 
   #counter(name: string, help: string, read: () => readonly Sample[]): void {

@@ -2,7 +2,7 @@ import type { TokenStore } from "./bus/access/token-record.ts";
 import type { ConsumerStore } from "./bus/consumers/ports.ts";
 import type { Meter } from "./bus/meter.ts";
 import type { EventLog, LogFigures } from "./bus/ports.ts";
-import { Cluster, type ClusterStats } from "./cluster/cluster.ts";
+import { Cluster } from "./cluster/cluster.ts";
 import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
 import type { Config } from "./config.ts";
 import { isLoopbackName } from "./http/access/host.ts";
@@ -27,7 +27,7 @@ export interface OpenLog {
   /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
   readonly discard: () => Promise<void>;
   /** Omitted for a single node. */
-  readonly cluster?: () => ClusterStats;
+  readonly cluster?: Pick<Cluster, "stats" | "ackSeconds">;
 }
 
 export interface OpenLogOptions {
@@ -73,7 +73,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
     await log.leave();
     await history.discard();
   };
-  return { log, tokens: log.tokens, consumers: undefined, figures, makeCopy, discard, cluster: () => cluster.stats() };
+  return { log, tokens: log.tokens, consumers: undefined, figures, makeCopy, discard, cluster };
 }
 
 function openHistory(

@@ -240,6 +240,7 @@ export class Service {
       waitingBytes: () => this.#server.waiting.bytes,
       figures,
       consumers: () => this.#consumers?.all().map((one) => [one.name, one.figures]) ?? [],
+      cluster,
     });
     return {
       metrics,
@@ -258,7 +259,7 @@ export class Service {
           max_bytes: config.maxBytes ?? null,
           prune_interval_ms: config.pruneInterval,
         },
-        ...(cluster && { cluster: cluster() }),
+        ...(cluster && { cluster: cluster.stats() }),
       }),
       notReady: () => this.#notReady(),
     };
@@ -287,7 +288,8 @@ export class Service {
     if (this.#isStopping) return new BusError("shutting_down", "the server is shutting down");
     const health = this.#bus.health();
     if (health.state === "ok") return undefined;
-    return new BusError(health.state === "full" ? "storage_full" : "unavailable", health.detail);
+    const { state, detail } = health;
+    return new BusError(state === "full" ? "storage_full" : "unavailable", detail, { members: { state } });
   }
 }
 

@@ -7,7 +7,9 @@ const SLOW_COMMIT_MS = 250;
 const SLOW_SLICE_MS = 40;
 
 /** Seconds: from the duration of a write to memory to that of a failing disk. */
-const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const SECONDS = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
 const EVENTS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
 /** Milliseconds, each a tenth above the last, so that the error of a quantile is at most a tenth: 10 µs to 15 s. */
 const FINE_MS = Array.from({ length: 150 }, (_, index) => 0.01 * 1.1 ** index);

@@ -62,4 +62,23 @@ export interface Stats {
     max_bytes: number | null;
     prune_interval_ms: number;
   };
+  /** The cluster that the server is a node of; omitted for a single node. */
+  cluster?: ClusterStats;
+}
+
+/** What a node knows of its cluster. Entries are numbered by their place in the stream of NATS. */
+export interface ClusterStats {
+  name: string;
+  node: string;
+  /** The last entry that this node has adopted. */
+  place: number;
+  /** Entries that it has not adopted yet, as far as it knows. */
+  behind: number;
+  connected: boolean;
+  /** Entries of this node that the stream has taken since the start. */
+  acknowledged: number;
+  /** How often the connection to NATS was lost and made again. */
+  reconnects: number;
+  /** The nodes that were heard lately, this one included. */
+  nodes: { node: string; place: number; behind: number }[];
 }

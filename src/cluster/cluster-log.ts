@@ -45,6 +45,8 @@ export interface ClusterLogOptions {
   readonly clock: () => number;
   /** How long a change may take, in milliseconds. Only tests change it. */
   readonly budgetMs?: number | undefined;
+  /** Called when an entry of this node is in the stream, with the time since it was sent, in milliseconds. */
+  readonly onStored?: ((ms: number) => void) | undefined;
   /** Whether the bus may be open to all while no token was ever created. Default true. */
   readonly mayBeOpen?: boolean | undefined;
 }
@@ -64,7 +66,7 @@ export class ClusterLog implements EventLog, Sink {
   #leaving: Promise<void> | undefined;
 
   constructor(options: ClusterLogOptions) {
-    const { mirror, stream, tokens, node, clock, budgetMs, mayBeOpen = true } = options;
+    const { mirror, stream, tokens, node, clock, budgetMs, onStored, mayBeOpen = true } = options;
     this.#mirror = mirror;
     this.#stream = stream;
     this.#queue = new EntryQueue({
@@ -73,6 +75,7 @@ export class ClusterLog implements EventLog, Sink {
       publish: (id, bytes, deadlineMs) => stream.publish(id, bytes, deadlineMs),
       maxPayload: () => stream.maxPayload,
       budgetMs,
+      onStored,
     });
     // Until all entries were adopted, any of them may bring the first token.
     const mayBeUsed = () => !(mayBeOpen && stream.hasCaughtUp);

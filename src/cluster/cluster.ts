@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
+import { Histogram, SECONDS } from "../bus/meter.ts";
 import { prepareStream } from "./checks.ts";
 import { ClusterLog, type ClusterLogOptions, NeedsCopy } from "./cluster-log.ts";
 import { connectToNats } from "./connection.ts";
@@ -36,6 +37,10 @@ export interface ClusterStats {
   /** Entries that were not adopted yet, as far as is known. */
   readonly behind: number;
   readonly connected: boolean;
+  /** Entries of this node that the stream has taken, since the start. */
+  readonly acknowledged: number;
+  /** How often the connection to NATS was lost and made again. */
+  readonly reconnects: number;
   /** The nodes that were heard lately, and this one. */
   readonly nodes: readonly Peer[];
 }
@@ -50,6 +55,10 @@ export class Cluster {
   readonly #peers: Peers;
   readonly #copies: Copies;
   readonly #stopping = new AbortController();
+  /** Time until the stream has taken an entry, in seconds. */
+  readonly ackSeconds = new Histogram(SECONDS);
+  #acknowledged = 0;
+  #reconnects = 0;
   #connection: NatsConnection | undefined;
   #isFetching = false;
 
@@ -67,7 +76,11 @@ export class Cluster {
       onConnected: (connection) => this.#join(connection),
       onState: (following) => this.#noteState(following),
     });
-    this.log = new ClusterLog({ ...options, stream: this.#stream, node });
+    const onStored = (ms: number) => {
+      this.#acknowledged++;
+      this.ackSeconds.observe(ms / 1000);
+    };
+    this.log = new ClusterLog({ ...options, stream: this.#stream, node, onStored });
     this.#peers = new Peers({ name, self: () => ({ node, place: this.#place, behind: this.#stream.behind }) });
     const place = () => (this.#stream.following.state === "following" ? this.#place : undefined);
     this.#copies = new Copies({ name, node, place, makeCopy: options.makeCopy });
@@ -80,6 +93,8 @@ export class Cluster {
       place: this.#place,
       behind: this.#stream.behind,
       connected: this.#stream.isConnected,
+      acknowledged: this.#acknowledged,
+      reconnects: this.#reconnects,
       nodes: this.#peers.list(),
     };
   }
@@ -91,8 +106,13 @@ export class Cluster {
   #join(connection: NatsConnection): void {
     this.#connection = connection;
     void connection.closed().then(() => this.#stopping.abort());
+    void this.#countReconnects(connection);
     this.#peers.join(connection);
     this.#copies.join(connection);
+  }
+
+  async #countReconnects(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) if (type === "reconnect") this.#reconnects++;
   }
 
   #noteState(following: Following): void {

@@ -31,6 +31,8 @@ export interface EntryQueueOptions {
   readonly maxPayload: () => number | undefined;
   /** How long a change may take, in milliseconds. Only tests change it. */
   readonly budgetMs?: number | undefined;
+  /** Called when an entry is in the stream, with the time since it was sent, in milliseconds. */
+  readonly onStored?: ((ms: number) => void) | undefined;
 }
 
 interface Waiting {
@@ -158,8 +160,10 @@ export class EntryQueue {
       resolve();
     };
     this.#sent.set(number, { group, sending, seen: onSeen });
+    const sentMs = performance.now();
     try {
       await Promise.race([sending.done, seen]);
+      this.#options.onStored?.(performance.now() - sentMs);
     } catch (error) {
       this.#sent.delete(number);
       for (const { answer } of group) answer.reject(error);

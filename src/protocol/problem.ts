@@ -62,6 +62,8 @@ export interface ProblemMembers {
   limit?: number;
   /** Id of the oldest event that is still kept. */
   oldest?: number;
+  /** Why a server is not ready: the state of its history, such as `full`, `behind` or `disconnected`. */
+  state?: string;
   /** The parameter or member at fault. */
   parameter?: string;
 }

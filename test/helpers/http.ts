@@ -8,7 +8,19 @@ export const MARKER = "kX7-do-not-echo-me";
 
 /** What only the inside of the server knows: stack lines, names of source files. */
 const INSIDE = /\n\s*at |\.ts\b|node:|\/src\/|SQLITE|Error:/;
-const MEMBERS = ["type", "title", "status", "detail", "code", "position", "line", "limit", "oldest", "parameter"];
+const MEMBERS = [
+  "type",
+  "title",
+  "status",
+  "detail",
+  "code",
+  "position",
+  "line",
+  "limit",
+  "oldest",
+  "parameter",
+  "state",
+];
 
 /** Checks that the answer is this problem, whole and discreet, and returns it. */
 export async function expectProblem(response: Response, code: ErrorCode): Promise<Problem> {

@@ -59,6 +59,10 @@ const helpingMembers = {
   line: { ...count, description: "The line of the NDJSON body with the error, from 1." },
   limit: { ...count, description: "The limit that was exceeded, in the unit that the detail names." },
   oldest: { ...count, description: "The id of the oldest event kept." },
+  state: {
+    type: "string",
+    description: "Why the server is not ready, such as `full`, `behind` or `disconnected` (a node of a cluster).",
+  },
   parameter: { type: "string", description: "The parameter, header or member with the error." },
 } satisfies Record<keyof ProblemMembers, Schema>;
 
@@ -138,6 +142,21 @@ const share: Schema = {
   description: "Share of a busy event loop that near ones get, and far ones too.",
 };
 
+const nodeSchema: Record<string, Schema> = {
+  node: { type: "string", description: "Names one run of a node." },
+  place: countOf("The last entry of the stream that it has adopted."),
+  behind: countOf("Entries that it has not adopted yet, as far as it knows."),
+};
+
+const clusterSchema: Schema = object("The cluster, if the server is a node of one.", {
+  name: { type: "string", description: "Name of the cluster, and of its stream." },
+  ...nodeSchema,
+  connected: { type: "boolean", description: "Whether it is connected to NATS." },
+  acknowledged: countOf("Entries of this node that the stream has taken since the start."),
+  reconnects: countOf("How often the connection to NATS was lost and made again."),
+  nodes: { type: "array", items: object("A node that was heard lately.", nodeSchema), description: "All nodes." },
+});
+
 /** Every schema that is used in more than one place, by its name. */
 export const schemas: Readonly<Record<string, Schema>> = {
   Event: object("One published event. It never changes.", eventProperties, orderEvent),
@@ -158,57 +177,60 @@ export const schemas: Readonly<Record<string, Schema>> = {
   Topic: object("A topic with events in the history.", topicProperties, topicSummaries[0]),
   TopicList: { type: "array", items: schemaRef("Topic"), description: "Topics by name." },
   Pruned: object("The result of pruning.", { pruned: countOf("Number of events removed.") }),
-  Stats: object(
-    "The state of the service.",
-    {
-      version: { type: "string", description: "Version of the server." },
-      uptime_seconds: countOf("Since the server started."),
-      events: object("The events in the history.", {
-        count: countOf("Number of ids from the first to the last."),
-        first_id: countOf("Oldest event kept; one more than `last_id` when there is none."),
-        last_id: countOf("Newest event ever published; 0 before the first."),
-      }),
-      published: countOf("Events published since the server started."),
-      published_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
-      delivered: countOf("Events delivered to subscribers since the server started, counted once per subscriber."),
-      delivered_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
-      gaps: countOf("Gaps reported to subscribers."),
-      replays: countOf("Subscriptions that started in the past."),
-      evictions: countOf("Slow subscribers moved from live delivery to replay."),
-      commits: object(
-        "Transactions. Everything but `count` covers the last ten seconds; `null` when there were none.",
-        {
-          count: countOf("Since the server started."),
-          per_second: { type: "number", minimum: 0, description: "Mean." },
-          events_per_commit: { type: "number", minimum: 0, nullable: true, description: "Mean." },
-          commit_ms: quantilesOf("Duration of a transaction, in milliseconds."),
-          fsync_ms: quantilesOf(
-            "Duration of its COMMIT statement, in which SQLite waits for the disk, in milliseconds.",
-          ),
-        },
-      ),
-      subscribers: object("The connected subscribers.", { websocket: subscribers, stream: subscribers }),
-      replay: object("Subscribers that are behind: near ones are served from memory, far ones from disk.", {
-        near: replay,
-        far: replay,
-        share,
-      }),
-      waiting: object("Output waiting in the server for readers.", {
-        bytes: countOf("Bytes waiting."),
-        max_bytes: countOf("Upper bound, `--max-waiting`."),
-      }),
-      storage: object("The history on disk.", {
-        used_bytes: countOf("Bytes used by events and their indexes."),
-        file_bytes: countOf("Bytes allocated on disk, including space that can be reused."),
-      }),
-      retention: object("The rules by which old events are removed. `null` means that the rule is off.", {
-        max_history: limitOf("Maximum number of events to keep."),
-        max_age_ms: limitOf("Age at which an event is removed, in milliseconds."),
-        max_bytes: limitOf("Maximum size of the history, in bytes."),
-        prune_interval_ms: countOf("How often the rules are applied, in milliseconds."),
-      }),
-    },
-    stats,
+  Stats: withOptional(
+    { cluster: clusterSchema },
+    object(
+      "The state of the service.",
+      {
+        version: { type: "string", description: "Version of the server." },
+        uptime_seconds: countOf("Since the server started."),
+        events: object("The events in the history.", {
+          count: countOf("Number of ids from the first to the last."),
+          first_id: countOf("Oldest event kept; one more than `last_id` when there is none."),
+          last_id: countOf("Newest event ever published; 0 before the first."),
+        }),
+        published: countOf("Events published since the server started."),
+        published_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
+        delivered: countOf("Events delivered to subscribers since the server started, counted once per subscriber."),
+        delivered_per_second: { type: "number", minimum: 0, description: "Mean over the last ten seconds." },
+        gaps: countOf("Gaps reported to subscribers."),
+        replays: countOf("Subscriptions that started in the past."),
+        evictions: countOf("Slow subscribers moved from live delivery to replay."),
+        commits: object(
+          "Transactions. Everything but `count` covers the last ten seconds; `null` when there were none.",
+          {
+            count: countOf("Since the server started."),
+            per_second: { type: "number", minimum: 0, description: "Mean." },
+            events_per_commit: { type: "number", minimum: 0, nullable: true, description: "Mean." },
+            commit_ms: quantilesOf("Duration of a transaction, in milliseconds."),
+            fsync_ms: quantilesOf(
+              "Duration of its COMMIT statement, in which SQLite waits for the disk, in milliseconds.",
+            ),
+          },
+        ),
+        subscribers: object("The connected subscribers.", { websocket: subscribers, stream: subscribers }),
+        replay: object("Subscribers that are behind: near ones are served from memory, far ones from disk.", {
+          near: replay,
+          far: replay,
+          share,
+        }),
+        waiting: object("Output waiting in the server for readers.", {
+          bytes: countOf("Bytes waiting."),
+          max_bytes: countOf("Upper bound, `--max-waiting`."),
+        }),
+        storage: object("The history on disk.", {
+          used_bytes: countOf("Bytes used by events and their indexes."),
+          file_bytes: countOf("Bytes allocated on disk, including space that can be reused."),
+        }),
+        retention: object("The rules by which old events are removed. `null` means that the rule is off.", {
+          max_history: limitOf("Maximum number of events to keep."),
+          max_age_ms: limitOf("Age at which an event is removed, in milliseconds."),
+          max_bytes: limitOf("Maximum size of the history, in bytes."),
+          prune_interval_ms: countOf("How often the rules are applied, in milliseconds."),
+        }),
+      },
+      stats,
+    ),
   ),
   ...consumerSchemas,
   TokenInfo: object("A named token, without its secret.", tokenProperties, shopToken),
@@ -309,4 +331,8 @@ function codeTable(): string {
 function quantilesOf(description: string): Schema {
   const quantile = (share: string): Schema => ({ type: "number", minimum: 0, nullable: true, description: share });
   return object(description, { p50: quantile("50th percentile."), p99: quantile("99th percentile.") });
+}
+
+function withOptional(properties: Record<string, Schema>, schema: Schema): Schema {
+  return "properties" in schema ? { ...schema, properties: { ...schema.properties, ...properties } } : schema;
 }

@@ -72,6 +72,8 @@ function ready(service: ServiceState, gate: Gate): Response {
   const reason = service.notReady();
   if (reason === undefined) return json({ status: "ready" });
   return problemResponse(
-    gate.isOpen ? reason : new BusError(reason.code, "the server cannot accept publishes: see its log"),
+    gate.isOpen
+      ? reason
+      : new BusError(reason.code, "the server cannot accept publishes: see its log", { members: reason.members }),
   );
 }
