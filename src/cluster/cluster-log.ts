@@ -22,6 +22,7 @@ import type {
 } from "../bus/ports.ts";
 import { decodeEntry, EntryError } from "./codec.ts";
 import { EntryQueue } from "./entry-queue.ts";
+import { NotSent } from "./sending.ts";
 import type { EntryStream, Message, Sink, StreamState } from "./stream.ts";
 
 /** Events that one transaction adopts, unless a single entry has more: a commit blocks the loop. */
@@ -78,8 +79,8 @@ export class ClusterLog implements EventLog, Sink {
       onStored,
     });
     // Until all entries were adopted, any of them may bring the first token.
-    const mayBeUsed = () => !(mayBeOpen && stream.hasCaughtUp);
-    this.tokens = new ClusterTokens(tokens, mayBeUsed, (change) => this.#change(change));
+    const isComplete = () => stream.hasCaughtUp;
+    this.tokens = new ClusterTokens(tokens, { mayBeOpen, isComplete }, (change) => this.#change(change));
     void mirror.ready().then(() => {
       if (!this.#leaving) stream.follow(this);
     });
@@ -179,6 +180,8 @@ export class ClusterLog implements EventLog, Sink {
 
   #change(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
     if (this.#leaving) return Promise.reject(new BusError("shutting_down", "the history is closed"));
+    const { following } = this.#stream;
+    if (following.state === "failed") return Promise.reject(new NotSent("unavailable", following.error.message, true));
     return this.#queue.add(change, isAbandoned);
   }
 
@@ -240,15 +243,22 @@ export class ClusterLog implements EventLog, Sink {
   }
 }
 
+/** What decides whether a node without a token is open to all. */
+interface TokenRule {
+  readonly mayBeOpen: boolean;
+  /** Whether the entries up to that of the start were adopted. */
+  readonly isComplete: () => boolean;
+}
+
 /** Tokens that are stored on every node, by entries of the stream. */
 class ClusterTokens implements TokenStore {
   readonly #mirror: TokenStore;
-  readonly #mayBeUsed: () => boolean;
+  readonly #rule: TokenRule;
   readonly #change: (change: Change) => Promise<Adopted>;
 
-  constructor(mirror: TokenStore, mayBeUsed: () => boolean, change: (change: Change) => Promise<Adopted>) {
+  constructor(mirror: TokenStore, rule: TokenRule, change: (change: Change) => Promise<Adopted>) {
     this.#mirror = mirror;
-    this.#mayBeUsed = mayBeUsed;
+    this.#rule = rule;
     this.#change = change;
   }
 
@@ -257,7 +267,11 @@ class ClusterTokens implements TokenStore {
   }
 
   get isUsed(): boolean {
-    return this.#mirror.isUsed || this.#mayBeUsed();
+    return this.#mirror.isUsed || !this.#rule.mayBeOpen || !this.isComplete;
+  }
+
+  get isComplete(): boolean {
+    return this.#rule.isComplete();
   }
 
   onChange(listener: Parameters<TokenStore["onChange"]>[0]): void {

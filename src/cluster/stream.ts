@@ -15,6 +15,8 @@ const MAX_ENTRIES_UNDER_WAY = 64;
 /** Time before another attempt to follow the stream, in milliseconds; after each that failed twice as long, to a limit. */
 const RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
+/** While it follows, a node looks at the stream this often, in milliseconds. */
+const LOOK_MS = 5000;
 /** Entries that a node may be behind and still count as up to date: those that are just being adopted. */
 const MAX_BEHIND_READY = 1000;
 /** A consumer that its node has left is removed by the server after this time, in nanoseconds. */
@@ -138,8 +140,9 @@ export class EntryStream {
     await this.#running;
   }
 
+  /** Only while the stream is known to be the one that this node has adopted from: another must not get an entry. */
   get #usable(): NatsConnection | undefined {
-    return this.#isConnected ? this.#connection : undefined;
+    return this.following.state === "following" ? this.#connection : undefined;
   }
 
   async #run(sink: Sink): Promise<void> {
@@ -205,13 +208,24 @@ export class EntryStream {
     void messages.closed().then(() => end());
     this.#set({ state: "following" });
     this.#tookTo(next - 1);
+    const look = setInterval(() => void this.#look(connection, state).catch(fail), LOOK_MS);
     try {
       await ended;
     } finally {
+      clearInterval(look);
       intake.close();
       await messages.close();
       void consumer.delete().catch(() => {});
     }
+  }
+
+  /**
+   * Rejects when the stream cannot be used any more. The consumer does not notice: it may be on a server that is cut off
+   * from the others.
+   */
+  async #look(connection: NatsConnection, before: StreamState): Promise<void> {
+    const { createdS, createdNs } = stateOf(await this.#options.prepare(connection));
+    if (createdS !== before.createdS || createdNs !== before.createdNs) this.#endSession();
   }
 
   #tookTo(sequence: number): void {

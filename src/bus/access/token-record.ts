@@ -35,6 +35,8 @@ export interface TokenStore {
   all(): readonly TokenRecord[];
   /** Whether there is a token, or may have been one that was lost: then nothing may be open. */
   readonly isUsed: boolean;
+  /** False while tokens may exist that are not known here yet: then none is rejected for good. Omitted: true. */
+  readonly isComplete?: boolean;
   /** Calls the listener with every change once it is stored, whoever made it, before `add` or `remove` resolves. */
   onChange(listener: (change: TokenChange) => void): void;
   /**

@@ -70,6 +70,11 @@ export class TokenBook {
     return !this.#store.isUsed;
   }
 
+  /** False while tokens may exist that are not known yet. */
+  get isComplete(): boolean {
+    return this.#store.isComplete ?? true;
+  }
+
   /** Whether there is a valid admin token now. */
   get hasAdmin(): boolean {
     return this.#admins().length > 0;

@@ -60,7 +60,8 @@ export class Gate implements Callers {
 
   /**
    * Identifies the caller of the request, if it has this kind of access. Throws, or rejects with, `token_missing`,
-   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`.
+   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`, also while the tokens
+   * are not all known yet.
    */
   admit(request: Request, access: Access): Principal | Promise<Principal> {
     if (access === "public" || this.isOpen) return anybody;
@@ -93,12 +94,20 @@ export class Gate implements Callers {
 
   #identify(request: Request): Principal | Promise<Principal> {
     const secret = secretOf(request);
-    if (secret === undefined) throw tokenMissing();
+    if (secret === undefined) throw this.#tokens.isComplete ? tokenMissing() : notKnownYet();
     if (this.#jwt !== undefined && !secret.startsWith(SECRET_PREFIX)) return this.#jwt.verify(secret);
     const principal = this.#tokens.find(secret);
     if (principal) return principal;
+    if (!this.#tokens.isComplete) throw notKnownYet();
     throw new BusError("token_invalid", "the token is not known: it may have been revoked");
   }
+}
+
+function notKnownYet(): BusError {
+  return new BusError(
+    "unavailable",
+    "this node does not know all tokens of its cluster yet: try again, or another node",
+  );
 }
 
 function tokenMissing(): BusError {
