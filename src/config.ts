@@ -27,6 +27,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** 100 years: an age beyond it is a mistake. */
 const MAX_AGE_MS = 36_525 * 1440 * MINUTE_MS;
 
+/** An NDJSON body may be this many times as large as one event. */
+export const NDJSON_FACTOR = 10;
+
 /** Every setting there is: flags, environment, help and documentation come from here. */
 export const settings = {
   host: text(

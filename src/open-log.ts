@@ -4,10 +4,11 @@ import type { Meter } from "./bus/meter.ts";
 import type { EventLog, LogFigures } from "./bus/ports.ts";
 import { Cluster } from "./cluster/cluster.ts";
 import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
-import type { Config } from "./config.ts";
+import { type Config, NDJSON_FACTOR } from "./config.ts";
 import { isLoopbackName } from "./http/access/host.ts";
 import type { MakeCopy } from "./http/routes/backup.ts";
 import type { Logger } from "./log.ts";
+import { outboundFetch } from "./proxy.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
 /** Between two lines in the log about forgotten keys. */
@@ -109,12 +110,16 @@ function openHistory(
 function openCluster(
   settings: ClusterSettings,
   history: SqliteEventLog,
-  { db, host, allowAnonymous }: Config,
+  { db, host, allowAnonymous, durability, maxBody }: Config,
   { logger, onCopy }: OpenLogOptions,
 ): Cluster {
   const copyPath = `${db}.from-peer`;
   return new Cluster({
     settings,
+    mustSync: durability === "fsync",
+    largestBodyBytes: maxBody * NDJSON_FACTOR,
+    fetch: outboundFetch,
+    onWarning: (detail) => logger.warn({ detail }, "the cluster"),
     mirror: history,
     tokens: history.tokens,
     clock: Date.now,

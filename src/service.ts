@@ -3,7 +3,7 @@ import { Bus } from "./bus/bus.ts";
 import { Consumers } from "./bus/consumers/consumers.ts";
 import { BusError } from "./bus/errors.ts";
 import { Meter } from "./bus/meter.ts";
-import type { Config } from "./config.ts";
+import { type Config, NDJSON_FACTOR } from "./config.ts";
 import { DescriptorWatch, descriptorLimit } from "./descriptors.ts";
 import { Gate } from "./http/access/gate.ts";
 import { isLoopbackName } from "./http/access/host.ts";
@@ -28,9 +28,6 @@ import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
-
-/** An NDJSON body may be this many times as large as one event. */
-const NDJSON_FACTOR = 10;
 
 export interface ServiceOptions {
   readonly config: Config;

@@ -38,6 +38,15 @@ export async function prepareStream(
   throw unfit(`the stream ${settings.name} of NATS does not fit: ${differences.join("; ")}`);
 }
 
+/** What a user should know about a server that can be used; undefined: nothing. */
+export function payloadWarning(info: ServerInfo | undefined, largestBodyBytes: number): string | undefined {
+  if (info === undefined || info.max_payload > largestBodyBytes) return undefined;
+  return (
+    `NATS takes at most ${info.max_payload} bytes at a time, less than the ${largestBodyBytes} of an NDJSON body: ` +
+    "larger ones are rejected with 413; set max_payload: 16MB in its configuration"
+  );
+}
+
 function requireVersion(info: ServerInfo | undefined): void {
   const [, major = "", minor = ""] = /^(\d+)\.(\d+)\./.exec(info?.version ?? "") ?? [];
   if (info === undefined || Number(major) > OLDEST.major) return;

@@ -1,19 +1,28 @@
 import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { Histogram, SECONDS } from "../bus/meter.ts";
-import { prepareStream } from "./checks.ts";
+import { payloadWarning, prepareStream } from "./checks.ts";
 import { ClusterLog, type ClusterLogOptions, NeedsCopy } from "./cluster-log.ts";
 import { connectToNats } from "./connection.ts";
 import { Copies, type CopiesOptions, fetchCopy } from "./copies.ts";
 import { type Peer, Peers } from "./peers.ts";
 import type { ClusterSettings } from "./settings.ts";
 import { EntryStream, type Following } from "./stream.ts";
+import { type Fetch, SyncCheck } from "./sync-check.ts";
 
 /** Time between two attempts to get a copy from another node, in milliseconds. */
 const FETCH_PAUSE_MS = 2000;
 
 export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node"> {
   readonly settings: ClusterSettings;
+  /** Whether an acknowledgement promises that the event is on disk. */
+  readonly mustSync: boolean;
+  /** The largest body that the server takes, in bytes. */
+  readonly largestBodyBytes: number;
+  /** For the monitoring ports of NATS. */
+  readonly fetch: Fetch;
+  /** Called, once for each, with what is not right and does not prevent anything. */
+  readonly onWarning: (detail: string) => void;
   /** Makes a copy of the mirror, for other nodes. */
   readonly makeCopy: CopiesOptions["makeCopy"];
   /** Where the copy of another node's history is written, when this one cannot follow the stream any more. */
@@ -61,18 +70,24 @@ export class Cluster {
   #reconnects = 0;
   #connection: NatsConnection | undefined;
   #isFetching = false;
+  readonly #warned = new Set<string>();
 
   /** Begins to follow the stream as soon as NATS can be reached. Ends when the log is closed. */
   constructor(options: ClusterOptions) {
     const { node } = this;
-    const { settings, mirror, onUnreachable } = options;
+    const { settings, mirror, onUnreachable, mustSync, fetch } = options;
     const { name } = settings;
     this.#options = options;
+    const onWarning = (detail: string) => this.#warn(detail);
+    const sync = new SyncCheck({ monitors: settings.monitors, mustSync, fetch, onWarning });
     this.#stream = new EntryStream({
       name,
       connect: (signal) => connectToNats(settings, { node, onFailure: onUnreachable, signal }),
-      prepare: (connection) =>
-        prepareStream(connection, { settings, mayCreate: mirror.head === 0 && mirror.place === undefined }),
+      prepare: async (connection) => {
+        await sync.require();
+        const mayCreate = mirror.head === 0 && mirror.place === undefined;
+        return prepareStream(connection, { settings, mayCreate });
+      },
       onConnected: (connection) => this.#join(connection),
       onState: (following) => this.#noteState(following),
     });
@@ -105,10 +120,17 @@ export class Cluster {
 
   #join(connection: NatsConnection): void {
     this.#connection = connection;
+    this.#warn(payloadWarning(connection.info, this.#options.largestBodyBytes));
     void connection.closed().then(() => this.#stopping.abort());
     void this.#countReconnects(connection);
     this.#peers.join(connection);
     this.#copies.join(connection);
+  }
+
+  #warn(detail: string | undefined): void {
+    if (detail === undefined || this.#warned.has(detail)) return;
+    this.#warned.add(detail);
+    this.#options.onWarning(detail);
   }
 
   async #countReconnects(connection: NatsConnection): Promise<void> {

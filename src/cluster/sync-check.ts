@@ -1,5 +1,12 @@
+import { BusError } from "../bus/errors.ts";
+
 /** How long a monitoring port may take, in milliseconds. */
 const ANSWER_MS = 3000;
+/** Between two checks, in milliseconds: a server may be restarted with another configuration. */
+const CHECK_AGAIN_MS = 60_000;
+
+/** As the platform's, for monitoring ports. */
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Whether a NATS server has written to disk what it acknowledges. */
 export type SyncState =
@@ -8,18 +15,67 @@ export type SyncState =
   | { readonly url: string; readonly state: "seldom"; readonly interval: string }
   | { readonly url: string; readonly state: "unknown"; readonly why: string };
 
+export interface SyncCheckOptions {
+  /** URLs of monitoring ports. */
+  readonly monitors: readonly string[];
+  /** Whether an acknowledgement promises that the event is on disk. */
+  readonly mustSync: boolean;
+  readonly fetch: Fetch;
+  /** Called when it cannot be seen. */
+  readonly onWarning: (detail: string) => void;
+}
+
+/** Verifies, once a minute at most, that the servers sync before they acknowledge. */
+export class SyncCheck {
+  readonly #options: SyncCheckOptions;
+  #nextMs = 0;
+  #failure: BusError | undefined;
+
+  constructor(options: SyncCheckOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `unavailable` if a server is known not to. */
+  async require(): Promise<void> {
+    if (this.#options.mustSync && performance.now() >= this.#nextMs) await this.#check();
+    if (this.#failure) throw this.#failure;
+  }
+
+  async #check(): Promise<void> {
+    const { monitors, fetch, onWarning } = this.#options;
+    this.#nextMs = performance.now() + CHECK_AGAIN_MS;
+    if (monitors.length === 0) {
+      onWarning(
+        "without --cluster-monitor it is unknown whether NATS syncs before it acknowledges: give the addresses of its " +
+          "monitoring ports, and set sync_interval: always",
+      );
+    }
+    const states = await syncStates(monitors, fetch);
+    this.#failure = undefined;
+    for (const one of states) {
+      if (one.state === "seldom") this.#failure = syncsSeldom(one);
+      if (one.state === "unknown")
+        onWarning(`it is unknown whether NATS at ${one.url} syncs before it acknowledges: ${one.why}`);
+    }
+    // Who mends it should not have to wait.
+    if (this.#failure) this.#nextMs = 0;
+  }
+}
+
+function syncsSeldom({ url, interval }: SyncState & { readonly state: "seldom" }): BusError {
+  return new BusError(
+    "unavailable",
+    `NATS at ${url} acknowledges before it syncs (it syncs every ${interval}): set sync_interval: always in its ` +
+      "jetstream {}, or start with --durability os, where a power failure may lose acknowledged events",
+  );
+}
+
 /** Asks each monitoring port when its server syncs: JetStream itself does not report it. */
-export function syncStates(
-  urls: readonly string[],
-  fetch: (url: string, init: RequestInit) => Promise<Response>,
-): Promise<readonly SyncState[]> {
+export function syncStates(urls: readonly string[], fetch: Fetch): Promise<readonly SyncState[]> {
   return Promise.all(urls.map((url) => syncState(url, fetch)));
 }
 
-async function syncState(
-  url: string,
-  fetch: (url: string, init: RequestInit) => Promise<Response>,
-): Promise<SyncState> {
+async function syncState(url: string, fetch: Fetch): Promise<SyncState> {
   try {
     const response = await fetch(`${url}/jsz?config=true`, { signal: AbortSignal.timeout(ANSWER_MS) });
     if (!response.ok) return { url, state: "unknown", why: `it responds with ${response.status}` };

@@ -27,6 +27,10 @@ export class ClusterNode implements AsyncDisposable {
     const rest = { monitors: [], token: undefined, credsFile: undefined, tls: undefined };
     this.cluster = new Cluster({
       settings: { servers: [url], name, replicas: 1, ...rest },
+      mustSync: false,
+      largestBodyBytes: 0,
+      fetch,
+      onWarning: () => {},
       mirror,
       tokens: mirror.tokens,
       clock,
