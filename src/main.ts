@@ -10,6 +10,7 @@ import { reportFailure } from "./cli/failure.ts";
 import { historyCommand } from "./cli/history.ts";
 import { publishCommand } from "./cli/publish.ts";
 import { restoreCommand } from "./cli/restore.ts";
+import { clusterCommand } from "./cli/server/cluster.ts";
 import { healthcheckCommand } from "./cli/server/healthcheck.ts";
 import { serveCommand } from "./cli/server/serve.ts";
 import { subscribeCommand } from "./cli/subscribe.ts";
@@ -43,6 +44,7 @@ export function createProgram(): Command {
     topicsCommand(),
     pruneCommand(),
     tokenCommand(),
+    clusterCommand(),
     checkCommand(),
     healthcheckCommand(),
     backupCommand(),

@@ -185,7 +185,9 @@ export type Change =
   | { readonly kind: "addToken"; readonly record: TokenRecord }
   | { readonly kind: "removeToken"; readonly name: string }
   /** Removes the events up to this id, the oldest first. */
-  | { readonly kind: "prune"; readonly upTo: number };
+  | { readonly kind: "prune"; readonly upTo: number }
+  /** The history that was there before the first entry: its newest id, and a hash of that event. Changes nothing. */
+  | { readonly kind: "origin"; readonly head: number; readonly hash: string };
 
 /** Changes that belong together: every node adopts all of them at the same place, or none. */
 export interface Entry {

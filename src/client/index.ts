@@ -20,7 +20,7 @@ export type {
 } from "./options.ts";
 export type { ReceivedEvent } from "./received-event.ts";
 export type { ConnectionState } from "./reconnect.ts";
-export type { Stats, SubscriberCounts } from "./stats.ts";
+export type { ClusterStats, Stats, SubscriberCounts } from "./stats.ts";
 export type { Gap, SubscribeOptions, Subscription } from "./subscription.ts";
 export type { EventBusClient };
 

@@ -148,12 +148,19 @@ export class ClusterLog implements EventLog, Sink {
     };
     for (const [index, { sequence, bytes }] of messages.entries()) {
       const entry = decoded(bytes, sequence);
+      this.#requireOrigin(entry);
       const count = eventsOf(entry);
       if (batch.length > 0 && events + count > MAX_ADOPTED_EVENTS) adopt(sequence - 1);
       batch.push(entry);
       events += count;
       if (index === messages.length - 1) adopt(sequence);
     }
+  }
+
+  /** The cluster may have begun with the history of a single node, which its first entry names. */
+  #requireOrigin({ changes }: Entry): void {
+    const isMissing = changes.some((change) => change.kind === "origin" && change.head !== this.#mirror.head);
+    if (isMissing) throw new NeedsCopy("the cluster began with a history that this node does not have");
   }
 
   health(): Health {

@@ -56,7 +56,8 @@ type Brief =
   | { readonly append: number; readonly key?: string }
   | { readonly addToken: Omit<TokenRecord, "expiresMs"> & { readonly expiresMs?: number | undefined } }
   | { readonly removeToken: string }
-  | { readonly prune: number };
+  | { readonly prune: number }
+  | { readonly origin: number; readonly hash: string };
 
 function briefOf(change: Change): Brief {
   switch (change.kind) {
@@ -70,6 +71,8 @@ function briefOf(change: Change): Brief {
       return { removeToken: change.name };
     case "prune":
       return { prune: change.upTo };
+    case "origin":
+      return { origin: change.head, hash: change.hash };
   }
 }
 
@@ -89,7 +92,7 @@ function parse(text: string): Entry {
 }
 
 function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Change {
-  const { append, key, addToken, removeToken, prune } = brief;
+  const { append, key, addToken, removeToken, prune, origin, hash } = brief;
   if (append !== undefined) {
     return {
       kind: "append",
@@ -100,6 +103,7 @@ function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Cha
   if (addToken !== undefined) return { kind: "addToken", record: recordOf(objectOf(addToken)) };
   if (removeToken !== undefined) return { kind: "removeToken", name: textOf(removeToken) };
   if (prune !== undefined) return { kind: "prune", upTo: wholeOf(prune) };
+  if (origin !== undefined) return { kind: "origin", head: wholeOf(origin), hash: textOf(hash) };
   throw new Error("it has a change of an unknown kind");
 }
 

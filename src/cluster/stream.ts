@@ -329,7 +329,7 @@ class Intake {
   }
 }
 
-function stateOf({ created, state }: StreamInfo): StreamState {
+export function stateOf({ created, state }: StreamInfo): StreamState {
   const [, whole = "", fraction = ""] = /^(.*?)(?:\.(\d+))?Z$/.exec(created) ?? [];
   return {
     createdS: Date.parse(`${whole}Z`) / 1000,

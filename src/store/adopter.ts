@@ -105,6 +105,8 @@ export class Adopter {
         return { isChanged: this.#tokens.insert(change.record) };
       case "removeToken":
         return { isChanged: this.#tokens.delete(change.name) };
+      case "origin":
+        return { isChanged: false };
       case "prune":
         return { pruned: this.#prune(Math.min(change.upTo, batch.head)) };
     }

@@ -31,6 +31,7 @@ const aChange: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ kind: fc.constant("addToken" as const), record: aRecord }),
   fc.record({ kind: fc.constant("removeToken" as const), name: fc.string() }),
   fc.record({ kind: fc.constant("prune" as const), upTo: fc.nat() }),
+  fc.record({ kind: fc.constant("origin" as const), head: fc.nat(), hash: fc.string() }),
 );
 const anEntry: fc.Arbitrary<Entry> = fc.record({
   node: fc.string(),
