@@ -53,7 +53,7 @@ const reserved = [
   { what: "SQLite", where: /^store\//, pattern: /["']bun:sqlite["']/ },
   {
     what: "the log on SQLite",
-    where: /^(?:store\/|open-log\.ts|index\.ts|cli\/token\.ts)/,
+    where: /^(?:store\/|open-log\.ts|index\.ts|cli\/token\.ts|cli\/server\/cluster\.ts)/,
     pattern: /\bSqliteEventLog\b/,
   },
   { what: "NATS", where: /^cluster\//, pattern: /["']@nats-io\/[^"']*["']/ },
