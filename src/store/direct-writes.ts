@@ -1,6 +1,8 @@
 import { shuttingDown } from "./committer.ts";
 import type { WriteHealth } from "./disk/write-health.ts";
 import type { Bounds } from "./events/bounds.ts";
+import type { SeriesEnds } from "./events/series-ends.ts";
+import type { Damage } from "./file/damage.ts";
 import type { Meta } from "./file/meta.ts";
 import type { Transactor } from "./file/transactor.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
@@ -8,7 +10,9 @@ import type { IdempotencyKeys } from "./keys/idempotency.ts";
 export interface DirectWritesOptions {
   readonly transactor: Transactor;
   readonly health: WriteHealth;
+  readonly damage: Damage;
   readonly bounds: Bounds;
+  readonly ends: SeriesEnds;
   readonly keys: IdempotencyKeys;
   readonly meta: Meta;
   /** The head that is saved in the file. */
@@ -19,16 +23,20 @@ export interface DirectWritesOptions {
 export class DirectWrites {
   readonly #transactor: Transactor;
   readonly #health: WriteHealth;
+  readonly #damage: Damage;
   readonly #bounds: Bounds;
+  readonly #ends: SeriesEnds;
   readonly #keys: IdempotencyKeys;
   readonly #meta: Meta;
   readonly #savedHead: number;
   #isStopping = false;
 
-  constructor({ transactor, health, bounds, keys, meta, savedHead }: DirectWritesOptions) {
+  constructor({ transactor, health, damage, bounds, ends, keys, meta, savedHead }: DirectWritesOptions) {
     this.#transactor = transactor;
     this.#health = health;
+    this.#damage = damage;
     this.#bounds = bounds;
+    this.#ends = ends;
     this.#keys = keys;
     this.#meta = meta;
     this.#savedHead = savedHead;
@@ -51,14 +59,20 @@ export class DirectWrites {
   }
 
   /**
-   * Saves the newest id, so that its event cannot be lost undetected and its id is not reused; after `stop`, too.
-   * Failures are reported.
+   * Saves the newest id, so that its event cannot be lost undetected and its id is not reused, and the ends of the
+   * series, so that the next opening is fast; after `stop`, too. Nothing may be appended after that. Failures are
+   * reported.
    */
   saveHead(): void {
     const { head } = this.#bounds;
-    if (head === this.#savedHead || this.#health.current.state !== "ok") return;
+    // A damaged event may be of any series, whose end would then pass over it.
+    const areEndsDue = this.#ends.isBehind(head) && !this.#damage.isFound;
+    if ((head === this.#savedHead && !areEndsDue) || this.#health.current.state !== "ok") return;
     try {
-      this.#commit(() => this.#meta.set("head", head));
+      this.#commit(() => {
+        this.#meta.set("head", head);
+        if (areEndsDue) this.#ends.writeAll(head);
+      });
     } catch {}
   }
 

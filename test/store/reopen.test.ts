@@ -1,9 +1,10 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { formatTime } from "../../src/bus/event.ts";
-import { SqliteEventLog } from "../../src/store/event-log.ts";
+import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
 import { draft, drafts, idsOf, range, rawDraft, readAll, startingWith, topicsOf } from "../contract/log-driver.ts";
 import { FakeClock } from "../helpers/clock.ts";
+import { FaultyConnection } from "../helpers/fault.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 let folder: TempFolder;
@@ -21,8 +22,8 @@ afterEach(async () => {
   folder[Symbol.dispose]();
 });
 
-function open(): SqliteEventLog {
-  return new SqliteEventLog(folder.file(), { clock: clock.read });
+function open(internals: LogInternals = {}): SqliteEventLog {
+  return new SqliteEventLog(folder.file(), { clock: clock.read }, { searchClock: () => 0, ...internals });
 }
 
 async function reopen(): Promise<void> {
@@ -54,6 +55,18 @@ describe("a history that is opened again", () => {
     await reopen();
     const { events } = await log.append(drafts(1));
     expect(events[0]?.created_at).toBe(formatTime(atMs));
+  });
+
+  test("reads no events to open, after it was closed properly", async () => {
+    await log.append(range(1, 500).map((id) => draft(`t.${id % 7}`)));
+    await log.prune({ maxHistory: 400 }, clock.nowMs);
+    await log.close();
+    const connection = new FaultyConnection();
+    log = open({ connect: connection.connect });
+    expect(connection.statements.filter((sql) => sql.includes("from event "))).toEqual([]);
+    expect(topicsOf(log).map(({ count, last_id }) => [count, last_id])).toHaveLength(7);
+    expect((await log.append([draft("t.3")])).events[0]?.id).toBe(501);
+    expect(idsOf(readAll(log, { topics: startingWith("t.3") })).slice(-2)).toEqual([500, 501]);
   });
 
   test("remembers its idempotency keys", async () => {

@@ -125,6 +125,20 @@ export class SeriesEnds {
     this.#changed = new Set();
   }
 
+  /** Whether opening would have to read the heads of events. */
+  isBehind(head: number): boolean {
+    return this.#endsTo < head;
+  }
+
+  /**
+   * Writes all rows that have changed, in the open transaction, so that opening need not read the heads of events up to
+   * `head`, the newest one. Nothing may be appended after that.
+   */
+  writeAll(head: number): void {
+    for (const firstId of new Set([...(this.#due?.rows ?? []), ...this.#changed])) this.#write(this.#row(firstId));
+    this.#meta.set("ends_to", head);
+  }
+
   #write({ firstId, ends }: EndsRow): void {
     const bytes = new Uint8Array(ends.buffer);
     if (isEmpty(ends)) this.#delete.run(firstId);

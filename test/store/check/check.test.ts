@@ -147,7 +147,7 @@ describe("the check", () => {
     [
       "missing ends of series",
       "delete from series_end",
-      ["series 1: its stored end is 0, and its last event up to there is 46"],
+      ["series 1: its stored end is 0, and its last event up to there is 49"],
     ],
     [
       "a series without an event",
@@ -194,8 +194,8 @@ describe("the check", () => {
 
   test.each<[string, number, number, string]>([
     ["too early", 3, 45, "series 3: its stored end is 45, and its last event up to there is 48"],
-    ["of another series", 1, 48, "series 1: its stored end is 48, and its last event up to there is 46"],
-    ["of none", 1, 51, "series 1: its stored end is 51, and its last event up to there is 46"],
+    ["of another series", 1, 48, "series 1: its stored end is 48, and its last event up to there is 49"],
+    ["of none", 1, 51, "series 1: its stored end is 51, and its last event up to there is 49"],
   ])("names a stored end that is %s", async (_, seriesId, end, expected) => {
     setEnd(seriesId, end);
     expect(await findings()).toEqual([expected]);

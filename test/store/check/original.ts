@@ -1,16 +1,21 @@
+import { Database } from "bun:sqlite";
 import { BusError } from "../../../src/bus/errors.ts";
 import type { Event } from "../../../src/bus/event.ts";
 import type { Draft, EventLog, Filter, Page, TopicMatcher } from "../../../src/bus/ports.ts";
 import type { TopicSummary } from "../../../src/protocol/event.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { draft, drafts, idsOf, range, startingWith, topicsOf, walk } from "../../contract/log-driver.ts";
+import { Meta } from "../../../src/store/file/meta.ts";
+import { draft, drafts, idsOf, range, readAll, startingWith, topicsOf, walk } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 import { someConsumers } from "../some-consumers.ts";
 
 const FIRST = 21;
 const LAST = 300;
 const KEY = "k140";
+
+/** Events up to which ends were stored before the history was closed, as after a kill. */
+const ENDS_TO = 288;
 
 /** Every way to ask, so that no index can lose an event quietly. */
 const filters: readonly Filter[] = [
@@ -71,11 +76,12 @@ export class Original {
     await log.prune({ maxHistory: LAST - FIRST + 1 }, clock.nowMs);
     const original = new Original(log, repeated);
     await log.close();
+    forgetLastEnds(path);
     return original;
   }
 
   private constructor(log: EventLog, repeated: readonly Draft[]) {
-    this.#events = new Map(log.read({}, 0, 1000).events.map((event) => [event.id, event]));
+    this.#events = new Map(readAll(log).map((event) => [event.id, event]));
     this.#expected = filters.map((filter) => [...walk((from) => log.read(filter, from, 1000), 0)].flatMap(idsOfPage));
     this.#topics = topicsOf(log);
     this.#repeated = repeated;
@@ -220,4 +226,11 @@ async function resultOf<T>(call: () => Promise<T>): Promise<T | undefined> {
     if (error instanceof BusError) return undefined;
     throw error;
   }
+}
+
+/** Opening reads the heads of the events after that again, so damage to them shows there, too. */
+function forgetLastEnds(path: string): void {
+  const database = new Database(path);
+  new Meta(database).set("ends_to", ENDS_TO);
+  database.close(true);
 }

@@ -18,7 +18,7 @@ import { BusError } from "../../../src/bus/errors.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { APPLICATION_ID } from "../../../src/store/file/file-inspection.ts";
-import { drafts } from "../../contract/log-driver.ts";
+import { drafts, readAll } from "../../contract/log-driver.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
@@ -308,7 +308,7 @@ describe("an open history is locked", () => {
     expect(busErrorOf(() => new SqliteEventLog(folder.file())).message).toContain("is in use by another process");
     await holder.kill();
     const log = new SqliteEventLog(folder.file());
-    expect([log.head, log.read({}, 0, 100).events.length]).toEqual([20, 20]);
+    expect([log.head, readAll(log).length]).toEqual([20, 20]);
     await log.close();
   });
 
