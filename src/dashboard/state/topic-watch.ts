@@ -47,7 +47,7 @@ export class TopicWatch extends Store {
     session.onChange(() => void this.#ask());
   }
 
-  /** Undefined before the first response. After a change of the request, the old page until the next one arrives. */
+  /** Undefined before the first response. After a change of the request, the old page until the next arrives. */
   get answer(): TopicAnswer | undefined {
     return this.#answer;
   }

@@ -159,8 +159,8 @@ const plans: readonly PlotPlan[] = [
     title: "Commit duration",
     format: milliseconds,
     lines: [
-      ["commit p50", (stats) => stats.commits?.commit_ms.p50],
-      ["commit p99", (stats) => stats.commits?.commit_ms.p99],
+      ["p50", (stats) => stats.commits?.commit_ms.p50],
+      ["p99", (stats) => stats.commits?.commit_ms.p99],
       ["fsync p50", (stats) => stats.commits?.fsync_ms.p50],
       ["fsync p99", (stats) => stats.commits?.fsync_ms.p99],
     ],
