@@ -6,6 +6,8 @@ import { backupCommand } from "./cli/backup.ts";
 import { benchCommand } from "./cli/bench.ts";
 import { checkCommand } from "./cli/check.ts";
 import { completionsCommand } from "./cli/completions.ts";
+import { consumeCommand } from "./cli/consumers/consume.ts";
+import { consumerCommand } from "./cli/consumers/consumer.ts";
 import { reportFailure } from "./cli/failure.ts";
 import { historyCommand } from "./cli/history.ts";
 import { publishCommand } from "./cli/publish.ts";
@@ -45,6 +47,8 @@ export function createProgram(): Command {
     pruneCommand(),
     tokenCommand(),
     clusterCommand(),
+    consumerCommand(),
+    consumeCommand(),
     checkCommand(),
     healthcheckCommand(),
     backupCommand(),

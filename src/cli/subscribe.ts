@@ -1,6 +1,5 @@
 import { Command, Option } from "commander";
 import type { ConnectionState, Gap, ReceivedEvent, Subscription } from "../client/index.ts";
-import { childEnvironment } from "../config.ts";
 import {
   adviceOn,
   type ConnectionOptions,
@@ -9,6 +8,7 @@ import {
   wholeNumber,
   withConnection,
 } from "./connection.ts";
+import { runCommand } from "./terminal/exec.ts";
 import { coloured, harmless, outputClosing, print, say } from "./terminal/output.ts";
 
 interface SubscribeFlags extends ConnectionOptions {
@@ -126,7 +126,7 @@ async function handleAll(
   for await (const event of subscription) {
     if (exec === undefined) await print(`${shown(event, output)}\n`);
     else {
-      const failure = await run(exec, event);
+      const failure = await runCommand(exec, event);
       if (failure !== undefined && stop.aborted) return 0;
       if (failure !== undefined) say(`the command ${failure} for event ${event.id}`);
       if (failure !== undefined && flags.onError === "stop") {
@@ -139,31 +139,6 @@ async function handleAll(
   }
   handled.lastId ??= subscription.lastId;
   return 0;
-}
-
-/** Runs the command with the event; returns how it failed, or undefined. */
-async function run(command: string, event: ReceivedEvent): Promise<string | undefined> {
-  try {
-    const child = Bun.spawn(["sh", "-c", command], {
-      stdin: Buffer.from(`${event.json}\n`),
-      stdout: "inherit",
-      stderr: "inherit",
-      env: childEnvironment({
-        EVENTBUS_ID: String(event.id),
-        EVENTBUS_TOPIC: event.topic,
-        EVENTBUS_SOURCE: withoutNul(event.source),
-      }),
-    });
-    const exitCode = await child.exited;
-    return exitCode === 0 ? undefined : `ended with ${exitCode}`;
-  } catch (error) {
-    return `could not be started (${error instanceof Error ? error.message : String(error)})`;
-  }
-}
-
-/** No variable can hold a NUL: each becomes U+FFFD. */
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "\u{fffd}");
 }
 
 function shown(event: ReceivedEvent, output: "json" | "pretty" | "data"): string {

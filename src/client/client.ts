@@ -1,6 +1,8 @@
 import type { TopicSummary } from "../protocol/event.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
+import { ConsumerCalls } from "./consumers.ts";
+import { type ConsumeOptions, Consumption } from "./consumption.ts";
 import { EventBusError } from "./errors.ts";
 import { type Addresses, Http, type Parameters } from "./http.ts";
 import type {
@@ -49,12 +51,16 @@ export class EventBusClient {
   readonly #silenceMs: number;
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<Subscription>();
+  readonly #consumptions = new Set<Consumption>();
+  /** Sets up consumers, and looks at them. */
+  readonly consumers: ConsumerCalls;
 
   /** As `connect`. */
   constructor(url: Addresses, options: ConnectOptions = {}) {
     const { token, fetch, timeoutMs = TIMEOUT_MS, silenceMs = SILENCE_MS } = options;
     this.#http = new Http(url, token, fetch);
     this.#calls = new Calls(this.#http, checkedTime("timeoutMs", timeoutMs), this.#closing.signal);
+    this.consumers = new ConsumerCalls(this.#calls);
     this.#silenceMs = checkedTime("silenceMs", silenceMs);
   }
 
@@ -215,10 +221,28 @@ export class EventBusClient {
     return subscription;
   }
 
+  /**
+   * Takes from a consumer: each delivery is handled here and by no other worker, and comes again until it is
+   * acknowledged. The iteration throws what trying again cannot mend.
+   *
+   * @example
+   * for await (const delivery of bus.consume("billing", { credit: 10 })) {
+   *   await handle(delivery.event);
+   *   await delivery.ack();
+   * }
+   */
+  consume(consumer: string, options: ConsumeOptions = {}): Consumption {
+    const consumption = new Consumption(this.#calls, consumer, options, (one) => this.#consumptions.delete(one));
+    this.#consumptions.add(consumption);
+    if (this.#closing.signal.aborted) consumption.close();
+    return consumption;
+  }
+
   /** Ends every subscription, and every call with `closed`. May be called twice. */
   close(): void {
     this.#closing.abort(new EventBusError("closed", "the client was closed"));
     for (const subscription of [...this.#subscriptions]) subscription.close();
+    for (const consumption of [...this.#consumptions]) consumption.close();
   }
 
   async #publishOne(body: string, options: PublishOptions): Promise<ReceivedEvent> {

@@ -10,7 +10,7 @@ export type Token = string | (() => string | Promise<string>);
 export type Parameters = Readonly<Record<string, string | number | Date | readonly string[] | undefined>>;
 
 export interface HttpRequest {
-  readonly method?: "GET" | "POST" | "DELETE";
+  readonly method?: "GET" | "POST" | "PUT" | "DELETE";
   readonly path: string;
   readonly query?: Parameters;
   readonly headers?: Readonly<Record<string, string>>;

@@ -2,9 +2,12 @@ import { EventBusClient } from "./client.ts";
 import type { Addresses } from "./http.ts";
 import type { ConnectOptions } from "./options.ts";
 
+export type { ConsumerInfo, ConsumerSettings, DeadEvent, DeliveredGap, Order } from "../protocol/consumer.ts";
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";
+export type { ConsumerCalls, ConsumerOptions, DeadOptions } from "./consumers.ts";
+export type { ConsumeOptions, Consumption, Delivery, NackOptions } from "./consumption.ts";
 export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
 export type { Addresses, Fetch, Token } from "./http.ts";
 export type {

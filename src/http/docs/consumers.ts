@@ -1,5 +1,5 @@
 import type { ConsumerInfo, ConsumerSettings, DeadEvent, DeliveryMessage, Settled } from "../../protocol/consumer.ts";
-import { orderEvent } from "./examples.ts";
+import { orderEvent, toLines } from "./examples.ts";
 import { type Content, content, contentOfMany, type Parameters, type Responses, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
@@ -178,11 +178,18 @@ curl -X POST 'http://127.0.0.1:9800/api/consumers/billing/take?max=10&wait=30s'
   answers: {
     200: {
       description: "The deliveries; an empty array when nothing came.",
-      content: contentOfMany("application/json", schemaRef("DeliveryList"), {
-        "an event": [orderDelivery],
-        "a gap": [gapDelivery],
-        nothing: [],
-      }),
+      content: {
+        ...contentOfMany("application/json", schemaRef("DeliveryList"), {
+          "an event": [orderDelivery],
+          "a gap": [gapDelivery],
+          nothing: [],
+        }),
+        ...content(
+          "application/x-ndjson",
+          { type: "string", description: "A `Delivery` as JSON on each line." },
+          toLines([orderDelivery]),
+        ),
+      },
     },
   },
   errors: ["parameter_invalid", "parameter_unknown", "not_found"],

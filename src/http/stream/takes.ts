@@ -3,7 +3,8 @@ import type { Consumer, Taker } from "../../bus/consumers/consumer.ts";
 import type { Delivery } from "../../bus/consumers/task.ts";
 import { BusError } from "../../bus/errors.ts";
 import type { Guest, Guests } from "../access/guests.ts";
-import { jsonText } from "../response/answer.ts";
+import { prefersLines } from "../request/accept.ts";
+import { DATA_HEADERS, jsonText, NDJSON_TYPE } from "../response/answer.ts";
 import { deliveryMembers } from "../response/delivery.ts";
 
 /** One request that waits for deliveries. */
@@ -31,7 +32,7 @@ export class Takes {
     caller: Principal,
   ): Response | Promise<Response> {
     const now = consumer.take(max);
-    if (now.length > 0 || waitMs === 0 || this.#isClosed) return responseOf(now);
+    if (now.length > 0 || waitMs === 0 || this.#isClosed) return responseOf(now, request);
     return this.#wait(consumer, max, waitMs, request, caller);
   }
 
@@ -41,7 +42,8 @@ export class Takes {
     for (const waiter of [...this.#waiting]) waiter.end();
   }
 
-  #wait(consumer: Consumer, max: number, waitMs: number, { signal }: Request, caller: Principal): Promise<Response> {
+  #wait(consumer: Consumer, max: number, waitMs: number, request: Request, caller: Principal): Promise<Response> {
+    const { signal } = request;
     return new Promise((resolve, reject) => {
       const leave = () => {
         clearTimeout(timer);
@@ -54,11 +56,11 @@ export class Takes {
         room: max,
         give: (deliveries) => {
           leave();
-          resolve(responseOf(deliveries));
+          resolve(responseOf(deliveries, request));
         },
         end: () => {
           leave();
-          resolve(responseOf([]));
+          resolve(responseOf([], request));
         },
         expel: () => {
           leave();
@@ -78,6 +80,9 @@ export class Takes {
   }
 }
 
-function responseOf(deliveries: readonly Delivery[]): Response {
-  return jsonText(`[${deliveries.map((one) => `{${deliveryMembers(one)}}`).join(",")}]`);
+function responseOf(deliveries: readonly Delivery[], request: Request): Response {
+  const texts = deliveries.map((one) => `{${deliveryMembers(one)}}`);
+  if (!prefersLines(request, "application/json")) return jsonText(`[${texts.join(",")}]`);
+  const lines = texts.map((text) => `${text}\n`).join("");
+  return new Response(lines, { headers: { "Content-Type": NDJSON_TYPE, ...DATA_HEADERS } });
 }

@@ -1,0 +1,144 @@
+import { Command, Option } from "commander";
+import type { ConsumerInfo, ConsumerOptions, EventBusClient } from "../../client/index.ts";
+import { ORDERS, type Order } from "../../protocol/consumer.ts";
+import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "../connection.ts";
+import { outputOption } from "../history.ts";
+import { print, say } from "../terminal/output.ts";
+import { Table } from "../terminal/table.ts";
+
+interface SetFlags extends ConnectionOptions {
+  readonly since?: string;
+  readonly order?: Order;
+  readonly ackTimeout?: string;
+  readonly maxAttempts?: number;
+  readonly retry?: readonly string[];
+  readonly maxInFlight?: number;
+}
+
+interface ListFlags extends ConnectionOptions {
+  readonly output?: "json" | "table";
+}
+
+/** The commands for consumers. */
+export function consumerCommand(): Command {
+  const command = new Command("consumer").description(
+    "set up consumers, for which the server keeps the place, and look at them",
+  );
+  for (const below of [listCommand(), showCommand(), setCommand(), ...changeCommands(), ...deadCommands()]) {
+    command.addCommand(below);
+  }
+  return command;
+}
+
+function listCommand(): Command {
+  const command = new Command("list").description("list the consumers").addOption(outputOption());
+  return withConnection(command).action(async (flags: ListFlags) => {
+    const consumers = await connectTo(flags).consumers.list();
+    const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
+    await print(isTable ? tableOf(consumers) : consumers.map((one) => `${JSON.stringify(one)}\n`).join(""));
+  });
+}
+
+function showCommand(): Command {
+  const command = new Command("show").description("show the settings and the state of a consumer");
+  return named(command, async (bus, name) => show(await bus.consumers.get(name)));
+}
+
+function setCommand(): Command {
+  const command = new Command("set")
+    .description("create a consumer, or change its settings; an omitted setting takes its default")
+    .argument("<name>", "its name: letters, digits, dots, - and _")
+    .argument("<patterns...>", "topic patterns, such as 'orders.*'")
+    .option("--since <since>", "where a new one begins: an id, a time, 10m, 24h or 7d ago, all, now (default: now)")
+    .addOption(new Option("--order <order>", "what is delivered one after another (default: topic)").choices(ORDERS))
+    .option("--ack-timeout <duration>", "how long a delivery may be out, such as 30s (default: 30s)")
+    .option("--max-attempts <n>", "attempts after which an event is given up (default: 10)", wholeNumber(1))
+    .addOption(
+      new Option(
+        "--retry <duration>",
+        "delay before the next attempt; repeatable (default: 1s, 10s, 1m, 10m)",
+      ).argParser((text: string, earlier: readonly string[] = []) => [...earlier, text]),
+    )
+    .option("--max-in-flight <n>", "deliveries that are out at a time (default: 1000)", wholeNumber(1));
+  return withConnection(command).action(async (name: string, pattern: string[], flags: SetFlags) => {
+    await show(await connectTo(flags).consumers.set(name, optionsOf(pattern, flags)));
+  });
+}
+
+function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions {
+  const { since, order, ackTimeout, maxAttempts, retry, maxInFlight } = flags;
+  return {
+    pattern,
+    ...(since !== undefined && { since }),
+    ...(order !== undefined && { order }),
+    ...(ackTimeout !== undefined && { ack_timeout: ackTimeout }),
+    ...(maxAttempts !== undefined && { max_attempts: maxAttempts }),
+    ...(retry !== undefined && { retry }),
+    ...(maxInFlight !== undefined && { max_in_flight: maxInFlight }),
+  };
+}
+
+function changeCommands(): Command[] {
+  const seek = new Command("seek").description("move a consumer to another place; what is out is taken back");
+  seek.argument("<name>", "its name").argument("<since>", "an id, an RFC 3339 time, 10m, 24h or 7d ago, all, now");
+  return [
+    named(new Command("pause").description("hand out nothing until it is resumed"), async (bus, name) =>
+      show(await bus.consumers.pause(name)),
+    ),
+    named(new Command("resume").description("continue at its place"), async (bus, name) =>
+      show(await bus.consumers.resume(name)),
+    ),
+    withConnection(seek).action(async (name: string, since: string, flags: ConnectionOptions) => {
+      await show(await connectTo(flags).consumers.seek(name, since));
+    }),
+    named(new Command("delete").description("delete a consumer, and what it has given up"), async (bus, name) => {
+      await bus.consumers.delete(name);
+      say(`consumer ${name} is deleted`);
+    }),
+  ];
+}
+
+function deadCommands(): Command[] {
+  const dead = new Command("dead").description("print the events that a consumer has given up, one per line");
+  const retry = new Command("retry")
+    .description("try again what was given up")
+    .argument("<name>", "its name")
+    .argument("[ids...]", "ids of the events; default: all");
+  return [
+    named(dead, async (bus, name) => {
+      for await (const one of bus.consumers.dead(name)) await print(`${JSON.stringify(one)}\n`);
+    }),
+    withConnection(retry).action(async (name: string, ids: string[], flags: ConnectionOptions) => {
+      const parsed = ids.map((id) => wholeNumber(1)(id));
+      const some = parsed.length === 0 ? {} : { ids: parsed };
+      await print(`${JSON.stringify({ done: await connectTo(flags).consumers.retryDead(name, some) })}\n`);
+    }),
+  ];
+}
+
+/** A command about one consumer. */
+function named(command: Command, work: (bus: EventBusClient, name: string) => Promise<void>): Command {
+  command.argument("<name>", "its name");
+  return withConnection(command).action((name: string, flags: ConnectionOptions) => work(connectTo(flags), name));
+}
+
+async function show(consumer: ConsumerInfo): Promise<void> {
+  await print(`${JSON.stringify(consumer)}\n`);
+}
+
+function tableOf(consumers: readonly ConsumerInfo[]): string {
+  const rows = consumers.map(
+    ({ name, pattern, order, place, lag, lag_is_exact, in_flight, retrying, dead, paused }) => [
+      name,
+      pattern.join(" "),
+      order,
+      String(place),
+      `${lag}${lag_is_exact ? "" : "+"}`,
+      String(in_flight),
+      String(retrying),
+      String(dead),
+      paused ? "paused" : "-",
+    ],
+  );
+  return new Table("NAME", "PATTERN", "ORDER", "PLACE", "LAG", "OUT", "RETRYING", "DEAD", "STATE").text(rows);
+}

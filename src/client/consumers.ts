@@ -1,0 +1,99 @@
+import type { ConsumerInfo, ConsumerSettings, DeadEvent } from "../protocol/consumer.ts";
+import type { Calls } from "./calls.ts";
+import type { Parameters } from "./http.ts";
+import type { CallOptions } from "./options.ts";
+import { nextQuery } from "./paging.ts";
+import { parseJson } from "./received-event.ts";
+
+const PATH = "/api/consumers";
+
+/** The settings of a consumer: everything but `pattern` has a default, and `since` counts only for a new one. */
+export type ConsumerOptions = Partial<ConsumerSettings> &
+  Pick<ConsumerSettings, "pattern"> & { since?: string | number };
+
+/** Which events that were given up. Default: all. */
+export interface DeadOptions extends CallOptions {
+  ids?: readonly number[] | undefined;
+}
+
+/** Sets up consumers, and looks at them. All but `list` need an admin token, or one whose `consume` patterns match. */
+export class ConsumerCalls {
+  readonly #calls: Calls;
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** Creates the consumer, or changes its settings; it keeps its place. */
+  async set(name: string, { since, ...settings }: ConsumerOptions, options: CallOptions = {}): Promise<ConsumerInfo> {
+    const body = { ...settings, ...(since === undefined ? {} : { since: String(since) }) };
+    return (await this.#ask("PUT", name, "", body, options)) as ConsumerInfo;
+  }
+
+  /** Every consumer, by name. */
+  async list({ signal }: CallOptions = {}): Promise<ConsumerInfo[]> {
+    return parseJson(await this.#calls.send({ path: PATH }, signal)) as ConsumerInfo[];
+  }
+
+  /** Settings and state. Rejects with `not_found`. */
+  async get(name: string, { signal }: CallOptions = {}): Promise<ConsumerInfo> {
+    return parseJson(await this.#calls.send({ path: pathOf(name) }, signal)) as ConsumerInfo;
+  }
+
+  /** Deletes its place, and what it has given up. */
+  async delete(name: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#calls.send({ method: "DELETE", path: pathOf(name) }, signal);
+  }
+
+  /** It hands out nothing until it is resumed. */
+  async pause(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
+    return (await this.#ask("POST", name, "/pause", undefined, options)) as ConsumerInfo;
+  }
+
+  async resume(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
+    return (await this.#ask("POST", name, "/resume", undefined, options)) as ConsumerInfo;
+  }
+
+  /** Continues where a subscriber with this `since` would start. */
+  async seek(name: string, since: string | number | Date, options: CallOptions = {}): Promise<ConsumerInfo> {
+    const text = since instanceof Date ? since.toISOString() : String(since);
+    return (await this.#ask("POST", name, "/seek", { since: text }, options)) as ConsumerInfo;
+  }
+
+  /** What was given up, by id; requests one page after another on demand. */
+  async *dead(name: string, { signal }: CallOptions = {}): AsyncGenerator<DeadEvent, void, undefined> {
+    let query: Parameters | undefined = {};
+    while (query !== undefined) {
+      const { body, headers } = await this.#calls.answer({ path: pathOf(name, "/dead"), query }, signal);
+      yield* parseJson(body) as DeadEvent[];
+      query = nextQuery(headers.get("link"));
+    }
+  }
+
+  /** Tries again what was given up, with all attempts; resolves with how many. */
+  async retryDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
+    return ((await this.#ask("POST", name, "/dead/retry", { ids }, { signal })) as { done: number }).done;
+  }
+
+  /** Forgets what was given up; resolves with how many. */
+  async deleteDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
+    return ((await this.#ask("DELETE", name, "/dead", { ids }, { signal })) as { done: number }).done;
+  }
+
+  async #ask(
+    method: "PUT" | "POST" | "DELETE",
+    name: string,
+    suffix: string,
+    body: object | undefined,
+    { signal }: CallOptions,
+  ): Promise<unknown> {
+    const request = { method, path: pathOf(name, suffix), headers: { "content-type": "application/json" } } as const;
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    return parseJson(await this.#calls.send({ ...request, ...content }, signal));
+  }
+}
+
+/** The path of a consumer, or of something below it. */
+export function pathOf(name: string, suffix = ""): string {
+  return `${PATH}/${encodeURIComponent(name)}${suffix}`;
+}

@@ -1,0 +1,75 @@
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { ConsumerInfo } from "../../src/protocol/consumer.ts";
+import { Binary, type Finished, runBinary } from "../helpers/binary.ts";
+import { publishMany } from "../helpers/http.ts";
+
+let server: Binary;
+
+beforeAll(async () => {
+  server = await Binary.start();
+});
+
+afterAll(() => server[Symbol.asyncDispose]());
+
+function run(...args: string[]): Promise<Finished> {
+  return runBinary(args, { env: { EVENTBUS_URL: server.url } });
+}
+
+async function infoOf(name: string): Promise<ConsumerInfo> {
+  return JSON.parse((await run("consumer", "show", name)).stdout) as ConsumerInfo;
+}
+
+function publishTo(topic: string, count: number): Promise<unknown> {
+  return publishMany(
+    server.url,
+    Array.from({ length: count }, (_, data) => ({ topic, data })),
+  );
+}
+
+test("consumers are set up, listed, moved, paused and deleted", async () => {
+  const made = await run("consumer", "set", "setup", "a.*", "b", "--order", "none", "--retry", "1s", "--retry", "5s");
+  expect(JSON.parse(made.stdout)).toMatchObject({ pattern: ["a.*", "b"], order: "none", retry: ["1s", "5s"] });
+  expect((await run("consumer", "list", "--output", "table")).stdout).toMatch(/^setup +a\.\* b +none/m);
+  expect(JSON.parse((await run("consumer", "pause", "setup")).stdout)).toMatchObject({ paused: true });
+  expect(JSON.parse((await run("consumer", "resume", "setup")).stdout)).toMatchObject({ paused: false });
+  expect((await run("consumer", "seek", "setup", "all")).exitCode).toBe(0);
+  expect((await run("consumer", "delete", "setup")).exitCode).toBe(0);
+  const gone = await run("consumer", "show", "setup");
+  expect([gone.exitCode, gone.stderr]).toEqual([1, expect.stringContaining("no consumer")]);
+});
+
+test("consume prints events and acknowledges them", async () => {
+  await run("consumer", "set", "print", "p");
+  await publishTo("p", 3);
+  const { stdout, exitCode } = await run("consume", "print", "--max", "3");
+  const data = stdout
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line).data);
+  expect([exitCode, data]).toEqual([0, [0, 1, 2]]);
+  expect(await infoOf("print")).toMatchObject({ lag: 0, in_flight: 0 });
+});
+
+test("consume --exec acknowledges by the exit code, in parallel", async () => {
+  await run("consumer", "set", "work", "w", "--order", "none", "--max-attempts", "1");
+  await publishTo("w", 4);
+  const { stdout, stderr, exitCode } = await run(
+    ...["consume", "work", "--parallel", "2", "--max", "4"],
+    ...["--exec", 'echo "$EVENTBUS_TOPIC"; ! grep -q \'"data":2\''],
+  );
+  expect([exitCode, stdout]).toEqual([0, "w\n".repeat(4)]);
+  expect(stderr).toContain("the command ended with 1 for event");
+  expect(await infoOf("work")).toMatchObject({ lag: 0, dead: 1, last_error: "the command ended with 1" });
+  const dead = JSON.parse((await run("consumer", "dead", "work")).stdout);
+  expect(dead).toMatchObject({ attempts: 1, event: { data: 2 } });
+  expect((await run("consumer", "retry", "work", String(dead.id))).stdout).toBe('{"done":1}\n');
+  expect((await run("consume", "work", "--max", "1")).stdout).toContain('"data":2');
+});
+
+test("a command that takes longer than ack_timeout keeps its event", async () => {
+  await run("consumer", "set", "slow", "s", "--ack-timeout", "600ms");
+  await publishTo("s", 1);
+  const { stderr } = await run("consume", "slow", "--max", "1", "--exec", "sleep 2");
+  expect(stderr).toBe("");
+  expect(await infoOf("slow")).toMatchObject({ lag: 0, last_error: null });
+});
