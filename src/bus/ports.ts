@@ -183,7 +183,8 @@ export interface Place {
 export type Change =
   | { readonly kind: "append"; readonly drafts: readonly Draft[]; readonly idempotencyKey: string | undefined }
   | { readonly kind: "addToken"; readonly record: TokenRecord }
-  | { readonly kind: "removeToken"; readonly name: string }
+  /** With `keepsAdmin`, the last valid admin token stays. */
+  | { readonly kind: "removeToken"; readonly name: string; readonly keepsAdmin: boolean }
   /** Removes the events up to this id, the oldest first. */
   | { readonly kind: "prune"; readonly upTo: number }
   /** The history that was there before the first entry: its newest id, and a hash of that event. Changes nothing. */

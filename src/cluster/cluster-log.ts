@@ -62,6 +62,7 @@ export class ClusterLog implements EventLog, Sink {
   /** The tokens of all nodes. */
   readonly tokens: TokenStore;
   readonly #mirror: MirrorLog;
+  readonly #ownTokens: TokenStore;
   readonly #stream: EntryStream;
   readonly #queue: EntryQueue;
   #leaving: Promise<void> | undefined;
@@ -69,6 +70,7 @@ export class ClusterLog implements EventLog, Sink {
   constructor(options: ClusterLogOptions) {
     const { mirror, stream, tokens, node, clock, budgetMs, onStored, mayBeOpen = true } = options;
     this.#mirror = mirror;
+    this.#ownTokens = tokens;
     this.#stream = stream;
     this.#queue = new EntryQueue({
       node,
@@ -117,8 +119,13 @@ export class ClusterLog implements EventLog, Sink {
   requireContinued({ createdS, createdNs, first, last }: StreamState): void {
     const { place, head } = this.#mirror;
     if (place === undefined) {
-      if (head > 0)
-        throw new BusError("unavailable", "the file has a history of its own, which the cluster does not know");
+      if (head > 0 || this.#ownTokens.isUsed) {
+        throw new BusError(
+          "unavailable",
+          "the file has events or tokens that the cluster does not know: begin a new cluster with it (eventbus cluster " +
+            "import), or start this node without a file",
+        );
+      }
       if (first > 1) throw new NeedsCopy("the stream no longer has its first entries");
       return;
     }
@@ -136,25 +143,32 @@ export class ClusterLog implements EventLog, Sink {
     }
   }
 
-  take(messages: readonly Message[], { createdS, createdNs }: StreamState): void {
-    let batch: Entry[] = [];
+  take(messages: readonly Message[], { createdS, createdNs }: StreamState): number {
+    const entries = this.#decode(messages);
+    const sequence = messages[entries.length - 1]?.sequence ?? 0;
+    const outcomes = this.#mirror.adopt(entries, { sequence, createdS, createdNs });
+    for (const [index, entry] of entries.entries()) this.#queue.adopted(entry, outcomes[index]);
+    return entries.length;
+  }
+
+  /** The entries that share a transaction: the first one at least. Throws if that cannot be read or adopted. */
+  #decode(messages: readonly Message[]): Entry[] {
+    const entries: Entry[] = [];
     let events = 0;
-    const adopt = (sequence: number) => {
-      const entries = batch;
-      batch = [];
-      events = 0;
-      const outcomes = this.#mirror.adopt(entries, { sequence, createdS, createdNs });
-      for (const [index, entry] of entries.entries()) this.#queue.adopted(entry, outcomes[index]);
-    };
-    for (const [index, { sequence, bytes }] of messages.entries()) {
-      const entry = decoded(bytes, sequence);
-      this.#requireOrigin(entry);
-      const count = eventsOf(entry);
-      if (batch.length > 0 && events + count > MAX_ADOPTED_EVENTS) adopt(sequence - 1);
-      batch.push(entry);
-      events += count;
-      if (index === messages.length - 1) adopt(sequence);
+    for (const { sequence, bytes } of messages) {
+      try {
+        const entry = decoded(bytes, sequence);
+        this.#requireOrigin(entry);
+        events += eventsOf(entry);
+        if (entries.length > 0 && events > MAX_ADOPTED_EVENTS) return entries;
+        entries.push(entry);
+      } catch (error) {
+        // Those before it are adopted first.
+        if (entries.length === 0) throw error;
+        return entries;
+      }
     }
+    return entries;
   }
 
   /** The cluster may have begun with the history of a single node, which its first entry names. */
@@ -289,14 +303,14 @@ class ClusterTokens implements TokenStore {
     return this.#apply({ kind: "addToken", record });
   }
 
-  remove(name: string): Promise<boolean> {
-    return this.#apply({ kind: "removeToken", name });
+  remove(name: string, keepsAdmin: boolean): Promise<boolean> {
+    return this.#apply({ kind: "removeToken", name, keepsAdmin });
   }
 
   async #apply(change: Change): Promise<boolean> {
     const outcome = await this.#change(change);
     if ("isChanged" in outcome) return outcome.isChanged;
-    throw unexpected();
+    throw "error" in outcome ? outcome.error : unexpected();
   }
 }
 

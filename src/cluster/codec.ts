@@ -55,7 +55,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 type Brief =
   | { readonly append: number; readonly key?: string }
   | { readonly addToken: Omit<TokenRecord, "expiresMs"> & { readonly expiresMs?: number | undefined } }
-  | { readonly removeToken: string }
+  | { readonly removeToken: string; readonly keepsAdmin: boolean }
   | { readonly prune: number }
   | { readonly origin: number; readonly hash: string };
 
@@ -68,7 +68,7 @@ function briefOf(change: Change): Brief {
     case "addToken":
       return { addToken: change.record };
     case "removeToken":
-      return { removeToken: change.name };
+      return { removeToken: change.name, keepsAdmin: change.keepsAdmin };
     case "prune":
       return { prune: change.upTo };
     case "origin":
@@ -92,7 +92,7 @@ function parse(text: string): Entry {
 }
 
 function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Change {
-  const { append, key, addToken, removeToken, prune, origin, hash } = brief;
+  const { append, key, addToken, removeToken, keepsAdmin, prune, origin, hash } = brief;
   if (append !== undefined) {
     return {
       kind: "append",
@@ -101,7 +101,8 @@ function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Cha
     };
   }
   if (addToken !== undefined) return { kind: "addToken", record: recordOf(objectOf(addToken)) };
-  if (removeToken !== undefined) return { kind: "removeToken", name: textOf(removeToken) };
+  if (removeToken !== undefined)
+    return { kind: "removeToken", name: textOf(removeToken), keepsAdmin: keepsAdmin === true };
   if (prune !== undefined) return { kind: "prune", upTo: wholeOf(prune) };
   if (origin !== undefined) return { kind: "origin", head: wholeOf(origin), hash: textOf(hash) };
   throw new Error("it has a change of an unknown kind");

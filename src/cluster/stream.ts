@@ -43,8 +43,11 @@ export interface Sink {
   readonly place: Place | undefined;
   /** Throws if the stream does not continue what was taken. */
   requireContinued(state: StreamState): void;
-  /** Takes entries, which follow one another. Throws if they cannot be taken now. */
-  take(messages: readonly Message[], state: StreamState): void;
+  /**
+   * Takes the first of these entries, which follow one another, as many as fit into a turn of the loop. Returns how
+   * many; at least one. Throws if none can be taken now.
+   */
+  take(messages: readonly Message[], state: StreamState): number;
 }
 
 export interface EntryStreamOptions {
@@ -317,11 +320,11 @@ class Intake {
   }
 
   #flush(): void {
-    const messages = this.#waiting;
-    this.#waiting = [];
     try {
-      this.#sink.take(messages, this.#state);
-      this.#onTaken(messages.at(-1)?.sequence ?? 0);
+      const taken = this.#sink.take(this.#waiting, this.#state);
+      this.#onTaken(this.#waiting[taken - 1]?.sequence ?? 0);
+      this.#waiting = this.#waiting.slice(taken);
+      if (this.#waiting.length > 0) this.#schedule();
     } catch (error) {
       this.#isClosed = true;
       this.#onFailure(error);

@@ -1,4 +1,5 @@
 import type { Database } from "bun:sqlite";
+import { lastAdmin } from "../bus/access/tokens.ts";
 import type { Adopted, Change, Entry, Place } from "../bus/ports.ts";
 import type { Committer, OpenBatch } from "./committer.ts";
 import type { DirectWrites } from "./direct-writes.ts";
@@ -104,6 +105,7 @@ export class Adopter {
       case "addToken":
         return { isChanged: this.#tokens.insert(change.record) };
       case "removeToken":
+        if (change.keepsAdmin && this.#tokens.isLastAdmin(change.name, atMs)) return { error: lastAdmin() };
         return { isChanged: this.#tokens.delete(change.name) };
       case "origin":
         return { isChanged: false };

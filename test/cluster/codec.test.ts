@@ -29,7 +29,7 @@ const aChange: fc.Arbitrary<Change> = fc.oneof(
     idempotencyKey: fc.option(fc.string(), { nil: undefined }),
   }),
   fc.record({ kind: fc.constant("addToken" as const), record: aRecord }),
-  fc.record({ kind: fc.constant("removeToken" as const), name: fc.string() }),
+  fc.record({ kind: fc.constant("removeToken" as const), name: fc.string(), keepsAdmin: fc.boolean() }),
   fc.record({ kind: fc.constant("prune" as const), upTo: fc.nat() }),
   fc.record({ kind: fc.constant("origin" as const), head: fc.nat(), hash: fc.string() }),
 );
@@ -73,10 +73,10 @@ describe("an entry", () => {
       entryOf(
         { kind: "append", drafts, idempotencyKey: "k" },
         { kind: "prune", upTo: 7 },
-        { kind: "removeToken", name: "t" },
+        { kind: "removeToken", name: "t", keepsAdmin: true },
       ),
     );
-    const brief = '{"append":2,"key":"k"},{"prune":7},{"removeToken":"t"}';
+    const brief = '{"append":2,"key":"k"},{"prune":7},{"removeToken":"t","keepsAdmin":true}';
     expect(Buffer.from(bytes).toString()).toBe(
       `\u0001{"node":"a","number":1,"at":2,"changes":[${brief}]}\na.b\t"s\\n"\t{"n":1}\nc\t\tnull`,
     );

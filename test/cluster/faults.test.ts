@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { connect } from "@nats-io/transport-node";
 import type { Entry } from "../../src/bus/ports.ts";
 import { encodeEntry } from "../../src/cluster/codec.ts";
+import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { busErrorCodeOf, busRejectionOf } from "../contract/bus-error-code.ts";
 import { draft, drafts, idsOf, readAll } from "../contract/log-driver.ts";
 import { ClusterNode, type NodeOptions } from "../helpers/cluster-node.ts";
@@ -118,6 +119,25 @@ describeWith("nats-server", "a node of a cluster", () => {
     const node = await open().ready();
     expect(await busErrorCodeOf(node.log.append([draft("a", "x".repeat(17_000_000))]))).toBe("payload_too_large");
     expect(idsOf((await node.log.append(drafts(1))).events)).toEqual([1]);
+  });
+
+  test("refuses a file with events or tokens of its own", async () => {
+    const own = new SqliteEventLog(folder.file("own.db"));
+    await own.append(drafts(1));
+    await own.close();
+    const node = open({ path: folder.file("own.db") });
+    await until(() => node.log.health().state === "failed");
+    expect(node.log.health()).toMatchObject({ detail: expect.stringContaining("eventbus cluster import") });
+  });
+
+  test("takes large entries one by one, so that the loop is free between them", async () => {
+    const node = await open().ready();
+    for (let n = 0; n < 8; n++) await node.log.append(drafts(10_000));
+    const batches: number[] = [];
+    const next = open({ path: folder.file("b.db") });
+    next.log.onCommit((batch) => void batches.push(batch.length));
+    await next.ready();
+    expect(batches).toEqual(Array(8).fill(10_000));
   });
 
   test("refuses a stream that is another one, and leaves its file as it is", async () => {

@@ -106,9 +106,17 @@ describeWith("nats-server", "two nodes of a cluster", () => {
     b.log.tokens.onChange((change) => changes.push(change));
     expect(await a.log.tokens.add(record)).toBe(true);
     expect(await b.log.tokens.add({ ...record, hash: "11" })).toBe(false);
-    expect(await a.log.tokens.remove("root")).toBe(true);
-    expect(await b.log.tokens.remove("root")).toBe(false);
+    expect(await a.log.tokens.remove("root", false)).toBe(true);
+    expect(await b.log.tokens.remove("root", false)).toBe(false);
     expect(changes).toEqual([{ added: record }, { removed: "root" }]);
+  });
+
+  test("keep one of two admin tokens that are revoked at once", async () => {
+    const admin = { publish: [], subscribe: [], consume: [], isAdmin: true, isMonitor: false, expiresMs: undefined };
+    await a.log.tokens.add({ ...admin, name: "one", hash: "11", createdMs: 1 });
+    await a.log.tokens.add({ ...admin, name: "two", hash: "22", createdMs: 1 });
+    const answers = await Promise.allSettled([a.log.tokens.remove("one", true), b.log.tokens.remove("two", true)]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual(["fulfilled", "rejected"]);
   });
 
   test("prune together", async () => {

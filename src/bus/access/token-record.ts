@@ -44,6 +44,10 @@ export interface TokenStore {
    * what `EventLog.append` rejects with.
    */
   add(record: TokenRecord): Promise<boolean>;
-  /** Resolves, once the removal survives a crash, with whether there was a token with that name. Rejects as `add`. */
-  remove(name: string): Promise<boolean>;
+  /**
+   * Resolves, once the removal survives a crash, with whether there was a token with that name. Rejects as `add`.
+   *
+   * @param keepsAdmin whether to reject with `parameter_invalid` when another node has revoked every other admin token.
+   */
+  remove(name: string, keepsAdmin: boolean): Promise<boolean>;
 }

@@ -113,7 +113,7 @@ export class TokenBook {
     return this.#change(async () => {
       const entry = this.#byName.get(name);
       if (entry) this.#requireOtherAdmin(entry);
-      const wasKept = await this.#store.remove(name);
+      const wasKept = await this.#store.remove(name, !this.#hasOtherAdmins);
       if (!entry && !wasKept) throw new BusError("not_found", "there is no token with this name");
       this.#onChange({ kind: "revoked", name, by });
     });
@@ -180,7 +180,7 @@ export class TokenBook {
   #requireOtherAdmin({ record }: Entry): void {
     const admins = this.#admins();
     if (this.#hasOtherAdmins || !admins.includes(record) || admins.length > 1) return;
-    throw invalid("name", "this is the last valid admin token: create another one first");
+    throw lastAdmin();
   }
 
   #admins(): TokenRecord[] {
@@ -239,6 +239,11 @@ export function tokenInfoOf({
 
 function entryOf(record: TokenRecord): Entry {
   return { record, principal: principalOf(`token ${record.name}`, record, record.expiresMs) };
+}
+
+/** The error for the revocation that would leave no valid admin token. */
+export function lastAdmin(): BusError {
+  return invalid("name", "this is the last valid admin token: create another one first");
 }
 
 function nameTaken(): BusError {

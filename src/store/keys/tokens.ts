@@ -40,6 +40,7 @@ export class TokenTable implements TokenStore {
   readonly #write: (work: () => void) => void;
   readonly #insert: Statement;
   readonly #delete: Statement;
+  readonly #admins: Statement;
   readonly #meta: Meta;
   readonly #records: readonly TokenRecord[];
   readonly #listeners: ((change: TokenChange) => void)[] = [];
@@ -55,6 +56,9 @@ export class TokenTable implements TokenStore {
       `insert into token (${TOKEN_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
     );
     this.#delete = database.prepare("delete from token where name = ?");
+    this.#admins = database.prepare(
+      "select name from token where admin = 1 and (expires_at is null or expires_at > ?) limit 2",
+    );
     this.#meta = new Meta(database);
     const rows = database.query<TokenRow, []>(`select ${TOKEN_COLUMNS} from token`).all();
     this.#count = rows.length;
@@ -115,6 +119,12 @@ export class TokenTable implements TokenStore {
     this.#meta.set("tokens", this.#count);
     this.#changes.push({ removed: name });
     return true;
+  }
+
+  /** Whether this is the only admin token that is valid at this time, in milliseconds since 1970. */
+  isLastAdmin(name: string, atMs: number): boolean {
+    const valid = this.#admins.values(atMs).flat();
+    return valid.length === 1 && valid[0] === name;
   }
 
   committed(): void {
