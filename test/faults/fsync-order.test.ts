@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { Binary } from "../helpers/binary.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { describeWith } from "../helpers/requires.ts";
+import { report, rounds, SEED } from "../helpers/rounds.ts";
 import { TempFolder } from "../helpers/temp.ts";
-import { report, rounds, SEED } from "./lib/rounds.ts";
 
 const EVENTS = rounds(2000, 50_000);
 const PUBLISHERS = { single: 4, many: 2, keyed: 2 };

@@ -6,8 +6,8 @@ import { wholeHistory } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { describeWith } from "../helpers/requires.ts";
+import { IS_LONG, report, SEED } from "../helpers/rounds.ts";
 import { ERRNO, type Fault, FILE, Layer, OPERATION } from "./lib/layer.ts";
-import { IS_LONG, report, SEED } from "./lib/rounds.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
 
 const PUBLISHERS = { single: 4, many: 2, keyed: 2 };

@@ -3,9 +3,9 @@ import type { EventMessage } from "../../src/protocol/event.ts";
 import { Binary } from "../helpers/binary.ts";
 import { wholeHistory } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
+import { report, rounds, SEED } from "../helpers/rounds.ts";
 import { temporaryFolder } from "../helpers/service.ts";
 import { Following, type Transport } from "./lib/following.ts";
-import { report, rounds, SEED } from "./lib/rounds.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
 
 const KILLS = rounds(15, 10_000);

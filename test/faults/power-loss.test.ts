@@ -5,10 +5,10 @@ import { readAll } from "../contract/log-driver.ts";
 import { Binary } from "../helpers/binary.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { describeWith } from "../helpers/requires.ts";
+import { report, rounds, SEED } from "../helpers/rounds.ts";
 import { TempFolder } from "../helpers/temp.ts";
 import { Disk } from "./lib/disk.ts";
 import { Layer, OPERATION, type Operation } from "./lib/layer.ts";
-import { report, rounds, SEED } from "./lib/rounds.ts";
 
 const POWER_LOSSES = rounds(40, 1000);
 const EVENTS = 8000;

@@ -20,6 +20,7 @@ const programs = {
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
   python3: { names: ["python3"], get: "apt-get install python3" },
+  schemathesis: { names: ["schemathesis"], get: "pip install schemathesis" },
   script: { names: ["script"], get: "apt-get install bsdutils" },
   strace: { names: ["strace"], get: "apt-get install strace" },
   zsh: { names: ["zsh"], get: "apt-get install zsh" },

@@ -85,7 +85,7 @@ export class Consumers implements ChangeSource {
   async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<boolean> {
     this.#requireOpen();
     const settings = parseSettings(written);
-    const position = this.#positionOf(since ?? "now");
+    const position = this.#positionOf(since === undefined ? "now" : since);
     const known = this.#byName.get(name);
     if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position);
     else this.#change(known, () => known.set(settings));

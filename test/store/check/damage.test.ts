@@ -3,12 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { range } from "../../contract/log-driver.ts";
 import { randomFrom } from "../../helpers/load.ts";
+import { rounds } from "../../helpers/rounds.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
 import { findingsOf, Original } from "./original.ts";
 
-const FLIPS = 200;
-const FLIPS_OF_EACH = 40;
+const FLIPS = rounds(200, 1000);
+const FLIPS_OF_EACH = rounds(40, 100);
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
 const PAGE_BYTES = 4096;
 /** So few series in memory that they are looked for in the indexes. */

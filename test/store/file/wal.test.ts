@@ -10,11 +10,13 @@ import { walkWal } from "../../../src/store/file/wal.ts";
 import { readAll } from "../../contract/log-driver.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 import { randomFrom } from "../../helpers/load.ts";
+import { rounds } from "../../helpers/rounds.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
 import { eventbus, holdInAnotherProcess } from "../other-process.ts";
 
-const FLIPS = 200;
+const FLIPS = rounds(200, 1000);
+const CUTS = rounds(100, 1000);
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
 const COMMITS = 60;
 const HEADER_BYTES = 32;
@@ -79,6 +81,15 @@ function inFrame(frame: number, byte: number): number {
   return HEADER_BYTES + (frame > 0 ? frame - 1 : frames + frame) * FRAME_BYTES + byte;
 }
 
+/** How many commits end within the first bytes of the log. */
+function commitsWithin(bytes: number): number {
+  let commits = 0;
+  for (let end = HEADER_BYTES + FRAME_BYTES; end <= bytes; end += FRAME_BYTES) {
+    if (wal.readUInt32BE(end - FRAME_BYTES + 4) !== 0) commits++;
+  }
+  return commits;
+}
+
 describe("the write-ahead log of a killed process", () => {
   test("is read as SQLite reads it", async () => {
     const report = walkWal(`${restore(main, wal)}-wal`, 4096);
@@ -95,6 +106,18 @@ describe("the write-ahead log of a killed process", () => {
     expect(await findings(path)).toEqual([]);
     expect(await eventsOf(path)).toHaveLength(COMMITS - 1);
   });
+
+  test("has exactly the commits that are whole, wherever it is cut", async () => {
+    const random = randomFrom(SEED);
+    const made = commitsWithin(wal.length) - COMMITS;
+    for (let cut = 0; cut < CUTS; cut++) {
+      const length = HEADER_BYTES + Math.floor(random() * (wal.length - HEADER_BYTES));
+      const path = restore(main, wal.subarray(0, length));
+      const kept = original.slice(0, Math.max(0, commitsWithin(length) - made));
+      const events = await eventsOf(path);
+      expect({ seed: SEED, length, events }).toEqual({ seed: SEED, length, events: kept });
+    }
+  }, 120_000);
 
   test("is no damage when frames of an earlier round follow", async () => {
     const old = Buffer.from(wal.subarray(HEADER_BYTES));
