@@ -93,6 +93,45 @@ describe("deploy/compose.yaml", () => {
   });
 });
 
+describe("deploy/compose.cluster.yaml", () => {
+  const compose = Bun.YAML.parse(read("compose.cluster.yaml")) as {
+    services: Record<string, { command: string | string[]; environment?: Record<string, string>; ports?: string[] }>;
+    volumes: Record<string, unknown>;
+  };
+  const services = Object.entries(compose.services);
+  const nats = services.filter(([name]) => name.startsWith("nats"));
+  const nodes = services.filter(([name]) => name.startsWith("node"));
+
+  test("has three servers, three nodes, and a volume for each", () => {
+    expect([nats.length, nodes.length]).toEqual([3, 3]);
+    expect(Object.keys(compose.volumes).toSorted()).toEqual(services.map(([name]) => name).toSorted());
+  });
+
+  test("names every server to every node, with variables that the program has", () => {
+    for (const [, { environment = {} }] of nodes) {
+      expect(Object.keys(environment).filter((name) => !variables.includes(name))).toEqual([]);
+      const urls = nats.map(([name]) => `nats://${name}:4222`).join(",");
+      expect(environment["EVENTBUS_CLUSTER"]).toBe(urls);
+      const monitors = nats.map(([name]) => `http://${name}:8222`).join(",");
+      expect(environment["EVENTBUS_CLUSTER_MONITOR"]).toBe(monitors);
+    }
+  });
+
+  test("accepts no connections from other machines", () => {
+    const ports = services.flatMap(([, { ports = [] }]) => ports);
+    expect(ports).toHaveLength(3);
+    expect(ports.every((port) => port.startsWith("127.0.0.1:"))).toBe(true);
+  });
+
+  describeWith("nats-server", "for NATS", (natsServer) => {
+    test.each(nats)("has a configuration and flags that it accepts: %s", (_, { command }) => {
+      const args = String(command).replace("/etc/nats/nats.conf", join(FOLDER, "nats.conf")).split(" ");
+      const { exitCode, stderr } = Bun.spawnSync([natsServer, "-t", ...args]);
+      expect({ exitCode, stderr: stderr.toString() }).toMatchObject({ exitCode: 0 });
+    });
+  });
+});
+
 describe("deploy/kubernetes.yaml", () => {
   const documents = [Bun.YAML.parse(read("kubernetes.yaml"))].flat() as { kind: string; spec: PodOwner }[];
   const pod = documents.find(({ kind }) => kind === "StatefulSet")?.spec.template?.spec;

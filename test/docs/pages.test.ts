@@ -24,20 +24,22 @@ const languages: Readonly<Record<string, { readonly command: readonly string[]; 
 };
 
 /** What a block of the shell needs, by a word of it. */
-const shellNeeds: readonly Program[] = ["python3", "php", "go"];
+const shellNeeds: readonly Program[] = ["python3", "php", "go", "nats-server"];
 
 /** Languages of blocks that show what the block before them says. */
 const OUTPUTS = ["", "json", "text"];
 
 describe.each(PAGES)("the commands of %s", (name) => {
   const page = readFileSync(join(ROOT, name), "utf8");
-  const blocks = withNeeds(blocksOf(page));
+  const needed = shellNeeds.filter((program) => page.includes(`<!-- needs: ${program} -->`));
+  const blocks = withNeeds(blocksOf(page)).map((one) => ({ ...one, needs: [...one.needs, ...needed] }));
   let stage: Stage;
 
   beforeAll(async () => {
     const flags = /<!-- server: (.+) -->/.exec(page)?.[1] ?? "";
     const isWhole = blocks.every(({ needs }) => needs.every((program) => programPath(program) !== undefined));
-    stage = await Stage.start(flags, { masksNumbers: !isWhole });
+    const ports = /<!-- ports: (.+) -->/.exec(page)?.[1]?.split(" ") ?? [];
+    stage = await Stage.start(flags, { masksNumbers: !isWhole, ports });
   });
   afterAll(() => stage?.[Symbol.asyncDispose]());
 

@@ -1,9 +1,10 @@
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Browser } from "playwright-core";
-import { Binary } from "../helpers/binary.ts";
+import { BINARY, Binary } from "../helpers/binary.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { until } from "../helpers/inbox.ts";
+import { freePort } from "../helpers/nats-server.ts";
 import { programPath } from "../helpers/requires.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
 
@@ -22,28 +23,37 @@ export class Stage implements AsyncDisposable {
   readonly #folder: TemporaryFolder;
   readonly #elsewhere: Bun.Server<undefined>;
   readonly #masksNumbers: boolean;
+  /** Ports of the page, and those that stand for them here. */
+  readonly #ports: ReadonlyMap<string, string>;
   readonly #programs: Running[] = [];
   #browser: Browser | undefined;
   /** What the last block said, and whether that is all. */
   #said: { readonly text: () => string; readonly isOver: boolean };
 
-  /** `masksNumbers`: some blocks of the page are left out, so that the ids of the others are not those that it shows. */
-  static async start(args: string, { masksNumbers }: { readonly masksNumbers: boolean }): Promise<Stage> {
+  /**
+   * `masksNumbers`: some blocks of the page are left out, so that the ids of the others are not those that it shows.
+   * `ports`: what the page listens on itself; others take their place.
+   */
+  static async start(
+    args: string,
+    { masksNumbers, ports = [] }: { readonly masksNumbers: boolean; readonly ports?: readonly string[] },
+  ): Promise<Stage> {
     const folder = temporaryFolder();
     const html = { headers: { "Content-Type": "text/html" } };
     const elsewhere = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<!doctype html>", html) });
     const flags = args.replaceAll(SHOWN_ELSEWHERE, elsewhere.url.origin).split(" ").filter(Boolean);
     const server = await Binary.start({ folder: folder.path, args: flags });
-    return new Stage(server, folder, elsewhere, masksNumbers);
+    return new Stage(server, folder, elsewhere, { masksNumbers, ports });
   }
 
   private constructor(
     server: Binary,
     folder: TemporaryFolder,
     elsewhere: Bun.Server<undefined>,
-    masksNumbers: boolean,
+    { masksNumbers, ports }: { readonly masksNumbers: boolean; readonly ports: readonly string[] },
   ) {
     this.#masksNumbers = masksNumbers;
+    this.#ports = new Map(ports.map((port) => [port, String(freePort())]));
     this.#server = server;
     this.#folder = folder;
     this.#elsewhere = elsewhere;
@@ -51,6 +61,9 @@ export class Stage implements AsyncDisposable {
     const bin = this.path("bin");
     mkdirSync(bin);
     symlinkSync(process.execPath, join(bin, "bun"));
+    symlinkSync(BINARY, join(bin, "eventbus"));
+    const natsServer = programPath("nats-server");
+    if (natsServer !== undefined) symlinkSync(natsServer, join(bin, "nats-server"));
     if (Bun.which("websocat") === null) copyFileSync(join(import.meta.dir, "websocat.mjs"), join(bin, "websocat"));
     if (Bun.which("websocat") === null) chmodSync(join(bin, "websocat"), 0o755);
     // On a terminal curl shows no progress beside what it gets.
@@ -148,14 +161,16 @@ export class Stage implements AsyncDisposable {
 
   /** A text of a page, with the addresses of this stage. */
   #here(text: string): string {
-    return text
+    return [...this.#ports]
+      .reduce((changed, [shown, here]) => changed.replaceAll(new RegExp(`\\b${shown}\\b`, "g"), here), text)
       .replaceAll(SHOWN_ELSEWHERE, this.#elsewhere.url.origin)
       .replaceAll(SHOWN, new URL(this.#server.url).host);
   }
 
   /** What was said here, as the page would show it. */
   #shown(text: string): string {
-    return text
+    return [...this.#ports]
+      .reduce((changed, [shown, here]) => changed.replaceAll(here, shown), text)
       .replaceAll(new URL(this.#server.url).host, SHOWN)
       .replaceAll(this.#elsewhere.url.origin, SHOWN_ELSEWHERE);
   }
