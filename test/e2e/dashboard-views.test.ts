@@ -271,7 +271,7 @@ describeWith("chromium", "the views", (chromium) => {
     await page.getByText("Cancelled.").waitFor();
     await page.getByRole("button", { name: "Publish", exact: true }).click();
     await page.getByText("No answer yet: still trying").waitFor();
-    await page.getByRole("link", { name: "Live" }).click();
+    await page.getByRole("link", { name: "Live", exact: true }).click();
     await own.start();
     await page.getByRole("status").getByText("Connected").waitFor();
     const { id } = await publish(own.url, "marker");
