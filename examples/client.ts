@@ -2,7 +2,9 @@
 // `bun examples/client.ts`. In a project of your own the import is "eventbus/client".
 import { connect, EventBusError } from "../src/client/index.ts";
 
-const bus = connect(process.env["EVENTBUS_URL"] ?? "http://127.0.0.1:9800");
+const bus = connect(process.env["EVENTBUS_URL"] ?? "http://127.0.0.1:9800", {
+  token: process.env["EVENTBUS_TOKEN"],
+});
 
 // Publishing never makes two events of one, however often the connection breaks on the way.
 const first = await bus.publish("orders.created", { total: 1.1 }, { source: "example" });

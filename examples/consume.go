@@ -31,6 +31,9 @@ func follow(pattern, cursor string, handle func(Message)) (string, error) {
 		return cursor, err
 	}
 	request.Header.Set("Accept", "application/x-ndjson")
+	if token := os.Getenv("EVENTBUS_TOKEN"); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return cursor, err

@@ -11,6 +11,7 @@ import urllib.parse
 import urllib.request
 
 URL = os.environ.get("EVENTBUS_URL", "http://127.0.0.1:9800")
+TOKEN = os.environ.get("EVENTBUS_TOKEN")
 CURSOR = pathlib.Path("orders.cursor")
 SILENCE_S = 45  # the server sends something every 15 s: after three misses the connection is dead
 
@@ -32,8 +33,10 @@ def remember(event_id):
 def follow(pattern):
     since = CURSOR.read_text() if CURSOR.exists() else "all"
     query = urllib.parse.urlencode({"pattern": pattern, "since": since})
-    lines = {"Accept": "application/x-ndjson"}
-    request = urllib.request.Request(f"{URL}/api/events/stream?{query}", headers=lines)
+    headers = {"Accept": "application/x-ndjson"}
+    if TOKEN:
+        headers["Authorization"] = f"Bearer {TOKEN}"
+    request = urllib.request.Request(f"{URL}/api/events/stream?{query}", headers=headers)
     with urllib.request.urlopen(request, timeout=SILENCE_S) as stream:
         for line in stream:
             if line.isspace():

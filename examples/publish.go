@@ -45,6 +45,9 @@ func post(body []byte, key string) (event Event, again bool, err error) {
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Idempotency-Key", key)
+	if token := os.Getenv("EVENTBUS_TOKEN"); token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
 	answer, err := client.Do(request)
 	if err != nil {
 		return event, true, err

@@ -5,9 +5,11 @@ function publish(string $topic, mixed $data = null, string $source = ''): array
 {
     $url = (getenv('EVENTBUS_URL') ?: 'http://127.0.0.1:9800') . '/api/events/publish';
     $key = bin2hex(random_bytes(16)); // the same key on every attempt: the server publishes the event once
+    $token = getenv('EVENTBUS_TOKEN');
+    $authorization = $token ? ["Authorization: Bearer $token"] : [];
     $context = stream_context_create(['http' => [
         'method' => 'POST',
-        'header' => ['Content-Type: application/json', "Idempotency-Key: $key"],
+        'header' => ['Content-Type: application/json', "Idempotency-Key: $key", ...$authorization],
         'content' => json_encode(['topic' => $topic, 'data' => $data, 'source' => $source], JSON_THROW_ON_ERROR),
         'timeout' => 10,
         'ignore_errors' => true, // so that the response says what is wrong

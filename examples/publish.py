@@ -8,12 +8,15 @@ import urllib.request
 import uuid
 
 URL = os.environ.get("EVENTBUS_URL", "http://127.0.0.1:9800")
+TOKEN = os.environ.get("EVENTBUS_TOKEN")
 
 
 def publish(topic, data=None, source=""):
     body = json.dumps({"topic": topic, "data": data, "source": source}).encode()
     # The same key on every attempt: the server publishes the event once.
     headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid.uuid4())}
+    if TOKEN:
+        headers["Authorization"] = f"Bearer {TOKEN}"
     for pause_s in (0.1, 1, 5, None):
         try:
             request = urllib.request.Request(f"{URL}/api/events/publish", body, headers)

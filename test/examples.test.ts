@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
-import { temporaryFolder } from "./helpers/service.ts";
+import { type Program, programPath, testWith } from "./helpers/requires.ts";
+import { startService, temporaryFolder } from "./helpers/service.ts";
 import { TestSocket } from "./helpers/socket.ts";
 
 const EXAMPLES = resolve(import.meta.dir, "../examples");
@@ -19,6 +20,35 @@ test("examples/library.ts runs with no server and no network", async () => {
       "history 2 users.created history 1 orders.created newest of today 3 orders.paid",
   );
 });
+
+const withToken: readonly [file: string, program: Program, command: readonly string[]][] = [
+  ["publish.py", "python3", ["python3"]],
+  ["publish.php", "php", ["php"]],
+  ["publish.go", "go", ["go", "run"]],
+];
+
+for (const [file, program, [name = "", ...args]] of withToken) {
+  testWith(
+    [program],
+    `examples/${file} takes EVENTBUS_TOKEN`,
+    async () => {
+      await using service = await startService();
+      const body = JSON.stringify({ name: "root", admin: true });
+      const made = await fetch(`${service.url}/api/tokens`, { method: "POST", body });
+      const { secret } = (await made.json()) as { secret: string };
+      const command = [programPath(program) ?? name, ...args, `${EXAMPLES}/${file}`];
+      const publish = (token: string) => {
+        const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], GOCACHE: "/tmp/eventbus-go-cache" };
+        const more = { EVENTBUS_URL: service.url, EVENTBUS_TOKEN: token };
+        return Bun.spawn(command, { env: { ...env, ...more }, stdout: "ignore", stderr: "ignore" }).exited;
+      };
+      expect(await publish(secret)).toBe(0);
+      expect(await publish("")).not.toBe(0);
+      expect(service.bus.head).toBe(1);
+    },
+    180_000,
+  );
+}
 
 test("examples/serve-subscribe.ts serves subscriptions", async () => {
   using folder = temporaryFolder();
