@@ -5,6 +5,7 @@ import { DISTANCES, type Distance } from "./bus/delivery/replays.ts";
 import type { Histogram as Plain, Tally } from "./bus/meter.ts";
 import type { LogFigures } from "./bus/ports.ts";
 import type { Cluster, ClusterStats } from "./cluster/cluster.ts";
+import { build } from "./text/build.ts";
 
 /** Values besides those of the bus, read when metrics are requested. */
 export interface MetricsOptions {
@@ -89,6 +90,7 @@ export class Metrics {
     this.#addConsumers(consumers);
     this.#addHistory(bus, figures);
     this.#addCluster(cluster);
+    this.#addBuild();
     this.#addProcess();
   }
 
@@ -107,14 +109,22 @@ export class Metrics {
     return this.#text;
   }
 
+  /** Always 1: what the program is, is in its labels. */
+  #addBuild(): void {
+    const { version, commit, target, bun } = build;
+    this.#gauge("build_info", "The program: its version, commit, target and Bun.", () => [
+      [{ version, commit: commit ?? "", target, bun }, 1],
+    ]);
+  }
+
   /**
-   * The process metrics of prom-client, without those from Node.js interfaces for which Bun returns zeros and
+   * The process metrics of prom-client, under the names that every program has for them, without those from Node.js interfaces for which Bun returns zeros and
    * estimates.
    */
   #addProcess(): void {
-    collectDefaultMetrics({ register: this.#registry, prefix: "eventbus_" });
+    collectDefaultMetrics({ register: this.#registry });
     for (const { name } of this.#registry.getMetricsAsArray()) {
-      if (name.startsWith("eventbus_nodejs_") || name === "eventbus_process_heap_bytes") {
+      if (name.startsWith("nodejs_") || name === "process_heap_bytes") {
         this.#registry.removeSingleMetric(name);
       }
     }
@@ -273,7 +283,8 @@ export class Metrics {
   }
 }
 
-const LABELS = ["transport", "state", "distance", "reason", "limit", "consumer"];
+const BUILD_LABELS = ["version", "commit", "target", "bun"];
+const LABELS = ["transport", "state", "distance", "reason", "limit", "consumer", ...BUILD_LABELS];
 
 /** A histogram of prom-client whose numbers are kept elsewhere. */
 class ReadHistogram extends Histogram<string> {

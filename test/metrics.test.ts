@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Binary } from "./helpers/binary.ts";
+import { Binary, runBinary } from "./helpers/binary.ts";
 import { exchange, expectProblem, publish, publishMany, requestText } from "./helpers/http.ts";
 import { describeWith } from "./helpers/requires.ts";
 import { startService } from "./helpers/service.ts";
@@ -39,7 +39,10 @@ describe("GET /metrics", () => {
       eventbus_queue_depth: 0,
       eventbus_ready: 1,
     });
-    expect(metrics.get("eventbus_process_resident_memory_bytes")).toBeGreaterThan(0);
+    expect(metrics.get("process_resident_memory_bytes")).toBeGreaterThan(0);
+    const { version, commit, target, bun } = JSON.parse((await runBinary(["version", "--json"])).stdout);
+    const labels = `version="${version}",commit="${commit}",target="${target}",bun="${bun}"`;
+    expect(metrics.get(`eventbus_build_info{${labels}}`)).toBe(1);
   });
 
   test("counts replays, gaps and pruning", async () => {
