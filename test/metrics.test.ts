@@ -94,7 +94,7 @@ describe("GET /metrics", () => {
     await using service = await startService();
     const text = await (await fetch(`${service.url}/metrics`)).text();
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type }));
-    const own = types.filter(({ name }) => !name.startsWith("eventbus_process_"));
+    const own = types.filter(({ name }) => !name.startsWith("process_"));
     expect(own.length).toBeGreaterThan(15);
     for (const { name, type } of own) {
       expect(name).toMatch(/^eventbus_[a-z][a-z_]*[a-z]$/);
@@ -148,7 +148,7 @@ describe("the log of the binary", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.filter(({ msg }) => msg === "request")).toMatchObject([
-      { method: "GET", path: "/api/events", duration_ms: expect.any(Number), bytes: 0 },
+      { address: "127.0.0.1", method: "GET", path: "/api/events", duration_ms: expect.any(Number), bytes: 0 },
       { method: "GET", path: "/nowhere", status: 404 },
     ]);
     expect(binary.stderr).not.toContain("hush");
@@ -170,7 +170,7 @@ describe("the log of the binary", () => {
     await publish(binary.url, "a");
     await fetch(`${binary.url}/nowhere?access_token=hush`);
     await binary.stop();
-    expect(binary.stderr).toMatch(/info {2}refused method=GET path=\/nowhere status=404/);
+    expect(binary.stderr).toMatch(/info {2}refused address=127\.0\.0\.1 method=GET path=\/nowhere status=404/);
     expect(binary.stderr).not.toMatch(/hush|\/publish status/);
   });
 });
