@@ -9,7 +9,6 @@ import { programPath } from "../helpers/requires.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
-const BINARY = join(ROOT, "dist/eventbus");
 
 /** What the pages call the server, and the origin of a page of another site. */
 const SHOWN = "127.0.0.1:9800";
