@@ -221,9 +221,9 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   }
 
   #page({ cursor, size }: Cohort<M>): Taken {
-    const { position } = cursor;
+    const from = Math.max(cursor.position, this.#log.floor - 1);
     const taken = cursor.take(Math.max(1, Math.min(this.#tuning.pageEvents, Math.floor(STEP_DELIVERIES / size))));
-    this.finds.add(taken.items.length, cursor.position - position);
+    this.finds.add(taken.items.length, cursor.position - from);
     return taken;
   }
 

@@ -53,13 +53,12 @@ export interface Sharer extends Work {
 
 /** How common the events are that a group wants, from what it has found lately. */
 export class Finds {
-  // Before its first page it is taken to want everything: a few short slices show what it wants.
-  #found = 1;
-  #passed = 1;
+  #found = 0;
+  #passed = 0;
 
-  /** The part of all events that it most likely wants, from 0 to 1. */
-  get share(): number {
-    return this.#found / this.#passed;
+  /** The part of all events that it most likely wants, from 0 to 1; undefined before its first page. */
+  get share(): number | undefined {
+    return this.#passed === 0 ? undefined : this.#found / this.#passed;
   }
 
   /** It has found this many events in a range of ids. */
@@ -154,7 +153,7 @@ export class Sweep {
       const guest = this.#guestOf(seat, distance);
       const slice = guest === undefined ? -1 : Math.floor((guest.start - first) / this.#sliceEvents);
       if (guest === undefined || slice < 0 || slice > waitSlices) continue;
-      wanted[slice] = (wanted[slice] ?? 0) + seat.sharer.finds.share;
+      wanted[slice] = (wanted[slice] ?? 0) + guest.share;
       guests.push(guest);
     }
     if (wanted.reduce((sum, each) => sum + each) < LEAST_WANTED) return [];
@@ -162,13 +161,16 @@ export class Sweep {
     return slice < 0 ? [] : guests.filter(({ start }) => start >= first + slice * this.#sliceEvents);
   }
 
-  /** Undefined if it is not at this distance, or has so many members that a step is well used by them alone. */
+  /**
+   * Undefined if it is not at this distance, has read no page yet, which shows what it wants, or has so many members that
+   * a step is well used by them alone.
+   */
   #guestOf(seat: Seat, distance: Distance): Guest | undefined {
     const place = seat.sharer.placeAt(distance);
-    if (place === undefined) return undefined;
     const { share } = seat.sharer.finds;
+    if (place === undefined || share === undefined) return undefined;
     if (share * place.members * this.#sliceEvents > STEP_DELIVERIES) return undefined;
-    return { seat, start: this.#startOf(place), deliveries: share * (place.members + PASS_DELIVERIES) };
+    return { seat, start: this.#startOf(place), share, deliveries: share * (place.members + PASS_DELIVERIES) };
   }
 
   /** Where the log continues for a group at this place. */
@@ -189,6 +191,8 @@ interface Guest {
   readonly seat: Seat;
   /** It continues after this id. */
   readonly start: number;
+  /** The part of all events that it most likely wants. */
+  readonly share: number;
   /** What an event of the log costs for it on average, in deliveries. */
   readonly deliveries: number;
 }

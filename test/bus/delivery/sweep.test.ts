@@ -33,7 +33,8 @@ describe("groups with different requests that are behind", () => {
     const places = [3, 0, 8];
     const members = SAME.map((patterns, index) => delivery.follow(after(places[index] ?? 0), { patterns }).member);
     delivery.run();
-    expect(log.readIds).toEqual(range(1, 100));
+    // The first page of each, of ten events, shows what it wants; the last one to show it joins a slice of forty later.
+    expect(log.readIds.filter((id) => id > 60)).toEqual(range(61, 100));
     expect(members.map(({ sent }) => sent)).toEqual(places.map((id) => [...range(id + 1, 100), caughtUp(100)]));
   });
 
@@ -43,7 +44,7 @@ describe("groups with different requests that are behind", () => {
     await delivery.publish(300);
     const members = SAME.map((patterns, index) => delivery.follow(after(100 * index), { patterns }).member);
     delivery.run();
-    expect(log.readIds.filter((id) => id > 210)).toEqual(range(211, 300));
+    expect(log.readIds.filter((id) => id > 260)).toEqual(range(261, 300));
     expect(members.map(({ events }) => events)).toEqual([0, 100, 200].map((id) => range(id + 1, 300)));
   });
 
@@ -73,13 +74,11 @@ describe("groups with different requests that are behind", () => {
   });
 
   test("each get a gap that retention has left, and continue together after it", async () => {
-    const log = new NotingLog(() => 0);
-    const delivery = deliveryOf(log);
+    const delivery = deliveryOf(new MemoryEventLog(() => 0));
     await delivery.publish(100);
     const members = SAME.map((patterns, index) => delivery.follow(after(10 * index), { patterns }).member);
     await delivery.bus.prune();
     delivery.run();
-    expect(log.readIds).toEqual(range(41, 100));
     const gap = (id: number) => ({ type: "gap", after: id, next: 41 }) as const;
     expect(members.map(({ sent }) => sent)).toEqual(
       [0, 10, 20].map((id) => [gap(id), ...range(41, 100), caughtUp(100)]),
