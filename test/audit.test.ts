@@ -24,7 +24,7 @@ describe("the audit of the packages", () => {
     ["no hash", { integrity: undefined }, "1.0.0", "a is locked without a SHA-512"],
     ["a weak hash", { integrity: "sha1-x" }, "1.0.0", "a is locked without a SHA-512"],
     ["an install script", { hasInstallScript: true }, "1.0.0", "a has an install script"],
-    ["a licence that nobody allowed", { license: "AGPL-3.0" }, "1.0.0", "a has the licence AGPL-3.0"],
+    ["a licence that is not allowed", { license: "AGPL-3.0" }, "1.0.0", "a has the licence AGPL-3.0"],
     ["no licence", { license: undefined }, "1.0.0", "a has the licence undefined"],
   ])("finds %s", (_, entry, version, words) => {
     expect(faults(entry, version)).toEqual([expect.stringContaining(words)]);

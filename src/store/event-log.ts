@@ -28,16 +28,11 @@ import { type Durability, type OpenFile, openDatabase } from "./file/sqlite.ts";
 import type { TokenTable } from "./keys/tokens.ts";
 import { type OpenHistory, type OpenHistoryOptions, openHistory } from "./open-history.ts";
 
-export interface SqliteEventLogOptions extends OpenHistoryOptions {
-  /** Default `fsync`. */
-  durability?: Durability;
-}
+/** `durability`: default `fsync`. */
+export type SqliteEventLogOptions = OpenHistoryOptions & { durability?: Durability };
 
-/** Options that only tests change. */
-export interface LogInternals extends ContentsInternals {
-  /** Wraps the connection of the log. */
-  connect?: (database: Database) => Database;
-}
+/** Options that only tests change. `connect` wraps the connection of the log. */
+export type LogInternals = ContentsInternals & { connect?: (database: Database) => Database };
 
 /**
  * The history in one SQLite file.
@@ -68,10 +63,7 @@ export class SqliteEventLog implements MirrorLog {
     for (const warning of this.#file.warnings) options.onWarning?.(warning);
   }
 
-  /**
-   * Closes the history, and leaves no file behind if this opened a new one and nothing is stored in it: a server that
-   * cannot start changes nothing.
-   */
+  /** Closes the history. Removes its file if this created it and stored nothing: a failed start changes nothing. */
   discard(): Promise<void> {
     if (this.head === 0 && !this.tokens.isUsed) this.#file.discard();
     return this.close();

@@ -189,7 +189,7 @@ describe("a subscriber resumes", () => {
       const body = new ReadableStream<Uint8Array>({
         start: (controller) => {
           controller.enqueue(new TextEncoder().encode(text));
-          // An error empties the queue of a stream: what nobody has read is gone.
+          // An error empties the queue of a stream: what has not been read is gone.
           breakOff = () => controller.error(new TypeError("terminated"));
         },
       });

@@ -13,7 +13,7 @@ export function describeReading(bench: Bench): void {
       ["no topic there is", { topics: startingWith("c") }, []],
       ["a source", { source: "other" }, [4]],
       ["the default source", { source: "" }, [1, 2, 3, 5]],
-      ["a source nobody has", { source: "nobody" }, []],
+      ["an unknown source", { source: "nobody" }, []],
       ["a topic and a source", { topics: startingWith("b"), source: "" }, [2]],
     ])("find %s", async (_, filter, expected) => {
       await bench.appendFive();

@@ -7,7 +7,7 @@ export interface Holder extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
-/** Resolves once the other process has opened the file and appended so many events, each in its own commit. */
+/** Resolves once the other process has opened the file and appended this many events, each in its own commit. */
 export async function holdInAnotherProcess(path: string, events = 0): Promise<Holder> {
   const script = fileURLToPath(import.meta.resolve("./hold.ts"));
   const child = Bun.spawn([process.execPath, script, path, String(events)], { stdout: "pipe", stderr: "inherit" });

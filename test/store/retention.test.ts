@@ -30,7 +30,7 @@ function open(internals: LogInternals = {}): void {
   log = new SqliteEventLog(folder.file(), options, { connect: connection.connect, ...internals });
 }
 
-/** Appends so many events of so many bytes. */
+/** Appends `count` events of this size. */
 async function fill(count: number, bytes: number): Promise<void> {
   for (let left = count; left > 0; left -= 100) {
     await log.append(Array.from({ length: Math.min(left, 100) }, () => draft("a", "x".repeat(bytes))));

@@ -40,7 +40,7 @@ export class PatternSet implements TopicMatcher {
   }
 }
 
-/** Undefined if there are so many that looking for each takes longer than matching. */
+/** Undefined if there are too many: then looking for each takes longer than matching. */
 function literalsOf(patterns: readonly Pattern[]): readonly string[] | undefined {
   const all = new Set<string>();
   for (const { literals } of patterns) {

@@ -18,7 +18,7 @@ const MAX_TREE_TEXT = 1024 * 1024;
 export function JsonTree({ text }: { readonly text: string }) {
   const tree = useMemo(() => (text.length > MAX_TREE_TEXT ? undefined : treeOf(text)), [text]);
   const [isRaw, setIsRaw] = useState(false);
-  // A new key lets every branch begin anew, all of them open or none.
+  // A new key resets every branch: all of them open, or none.
   const [opening, setOpening] = useState<{ readonly key: number; readonly isOpen: boolean | undefined }>({
     key: 0,
     isOpen: undefined,

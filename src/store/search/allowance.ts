@@ -21,7 +21,7 @@ export interface AllowanceOptions {
 /**
  * The time that the current search may take. Searches are bounded by time and not only by number, as what they do
  * costs microseconds or a hundred times more, depending on what is in memory. All searches in one turn of the loop
- * share a bound, so many of them hold the loop hardly longer than one.
+ * share a bound, so that many of them hold the loop hardly longer than one.
  *
  * A search does at least one small step, and then ends as soon as `isSpent` is true; its caller continues later.
  */

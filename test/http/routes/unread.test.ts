@@ -8,7 +8,7 @@ import { RawSocket } from "../../helpers/raw-socket.ts";
 
 const LINES = { headers: { Accept: "application/x-ndjson" } };
 
-/** A bus with so many events, and its edge. `waiting` is what its readers have not taken. */
+/** A bus with this many events, and its edge. `waiting` is what its readers have not read. */
 async function setUp({ events, characters, maxBytes }: { events: number; characters: number; maxBytes?: number }) {
   // Nothing is pruned before a test says so.
   const bus = Bus.open(":memory:", { maxHistory: 1 });

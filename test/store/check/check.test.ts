@@ -71,7 +71,7 @@ function setEnd(seriesId: number, end: number): void {
   database.query("update series_end set ends = ?, checksum = ?").run(bytes, endsChecksumOf(1, bytes));
 }
 
-/** What the check of the chains names when it follows so many series at once. */
+/** What the check of the chains reports when it follows this many series at once. */
 function chainFindings(windowSeries: number): string[] {
   using database = new Database(folder.file());
   const found: string[] = [];

@@ -18,7 +18,7 @@ async function open(path: string, connection = new FaultyConnection()): Promise<
   return log;
 }
 
-/** Appends events of so many characters until the disk is full; returns how many it has taken. */
+/** Appends events of this many characters until the disk is full; returns how many were stored. */
 async function fillDisk(log: SqliteEventLog, characters: number): Promise<number> {
   const data = "x".repeat(characters);
   for (let kept = 0; ; kept++) {

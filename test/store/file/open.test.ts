@@ -85,7 +85,7 @@ async function headOf(path: string): Promise<number> {
   return head;
 }
 
-/** A rollback journal of a transaction before which the database had so many pages. */
+/** A rollback journal of a transaction before which the database had this many pages. */
 function journalHeader(pages: number): Buffer {
   const header = Buffer.alloc(512);
   header.write("d9d505f920a163d7", 0, "hex");
