@@ -26,4 +26,9 @@ describeWith("nats-server", "a cluster", () => {
     },
     24 * 3600 * 1000,
   );
+
+  test("keeps its promises while everything is updated, one after another", async () => {
+    const { breach } = await run({ seed, disasters: ["update everything, one after another"] });
+    expect(breach && `EVENTBUS_TEST_SEED=${seed}: ${breach}`).toBeUndefined();
+  }, 120_000);
 });

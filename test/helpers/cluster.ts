@@ -22,14 +22,18 @@ export interface ClusterOptions {
 
 /** A node: the compiled program, with a port and a history that it keeps when it is restarted. */
 export class Node implements AsyncDisposable {
+  /** Where `eventbus.db` is. */
+  readonly folder: string;
   readonly port = freePort();
-  readonly #folder: TemporaryFolder = temporaryFolder();
+  readonly #own: TemporaryFolder = temporaryFolder();
   /** One to each NATS server. */
   readonly #ways: readonly TcpProxy[];
   readonly #args: readonly string[];
   #binary: Binary | undefined;
 
-  constructor(servers: readonly NatsServer[], replicas: number, args: readonly string[]) {
+  /** `folder` is where its history is; default: a folder of its own. */
+  constructor(servers: readonly NatsServer[], replicas: number, args: readonly string[], folder?: string) {
+    this.folder = folder ?? this.#own.path;
     this.#ways = servers.map(({ port }) => new TcpProxy(`http://127.0.0.1:${port}`));
     const urls = this.#ways.map(({ url }) => url.replace("http:", "nats:"));
     this.#args = ["--cluster", urls.join(","), "--cluster-replicas", String(replicas), ...args];
@@ -37,11 +41,6 @@ export class Node implements AsyncDisposable {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
-  }
-
-  /** Where `eventbus.db` is. */
-  get folder(): string {
-    return this.#folder.path;
   }
 
   /** What it has written to its log since it was started. */
@@ -102,7 +101,7 @@ export class Node implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#binary?.[Symbol.asyncDispose]();
     for (const way of this.#ways) way[Symbol.dispose]();
-    this.#folder[Symbol.dispose]();
+    this.#own[Symbol.dispose]();
   }
 }
 
@@ -140,8 +139,9 @@ export class Cluster implements AsyncDisposable {
   }
 
   /** Adds a node that only knows some of the servers; default: all. Resolves once it listens. */
-  async addNode({ servers = this.servers, args = [] }: { servers?: readonly NatsServer[]; args?: string[] } = {}) {
-    const node = new Node(servers, this.servers.length, args);
+  async addNode(options: { servers?: readonly NatsServer[]; args?: readonly string[]; folder?: string } = {}) {
+    const { servers = this.servers, args = [], folder } = options;
+    const node = new Node(servers, this.servers.length, args, folder);
     this.nodes.push(node);
     await node.start();
     return node;

@@ -103,6 +103,14 @@ export class NatsServer implements AsyncDisposable {
     await child?.exited;
   }
 
+  /** Asks it to stop, which hands its streams over; resolves when it has. */
+  async stop(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    child?.kill("SIGTERM");
+    await child?.exited;
+  }
+
   /** What its monitoring port says at this path, such as `/jsz?config=true`. */
   async monitor(path: string): Promise<unknown> {
     return (await fetch(`${this.monitorUrl}${path}`)).json();
@@ -131,12 +139,21 @@ export class NatsServer implements AsyncDisposable {
   }
 }
 
+const PORT_TRIES = 100;
+
 /** A port of this machine that nothing listens on now. */
 export function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
+  for (let tries = 1; ; tries++) {
+    try {
+      const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
+      const { port } = listener;
+      listener.stop(true);
+      return port;
+    } catch (error) {
+      // Beside a flood of connections, the port that the system picks may be taken by one of them.
+      if (tries === PORT_TRIES) throw error;
+    }
+  }
 }
 
 function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOptions): string {

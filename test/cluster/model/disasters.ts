@@ -51,6 +51,18 @@ const disasters = {
     await Bun.sleep(random.whole(500, 12_000));
     cluster.nats?.rejoin(server);
   },
+  async "update everything, one after another"({ cluster }) {
+    for (const server of cluster.servers) {
+      await server.stop();
+      await server.start();
+      await cluster.nats?.untilLeader("eventbus");
+    }
+    for (const node of cluster.nodes) {
+      await node.stop();
+      await node.start();
+      await node.ready();
+    }
+  },
   async "kill all of NATS"({ cluster, random }) {
     await Promise.all(cluster.servers.map((server) => server.kill()));
     await Bun.sleep(random.whole(0, 2000));
@@ -75,6 +87,7 @@ export const WEIGHTS: Readonly<Record<Disaster, number>> = {
   "kill a follower": 2,
   "freeze the leader of the stream": 1,
   "cut a NATS server off from the others": 2,
+  "update everything, one after another": 0,
   "kill all of NATS": 1,
 };
 
