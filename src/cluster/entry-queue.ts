@@ -7,7 +7,7 @@ import { NotSent, type Sending } from "./sending.ts";
 const MAX_ENTRY_EVENTS = 4096;
 /** Characters of data in one entry, unless a single change has more. */
 const MAX_ENTRY_CHARACTERS = 512 * 1024;
-/** Characters of data that wait to be sent, while NATS is away or slow; more is rejected. */
+/** Characters of data that wait to be sent, or to come back, while NATS or this node is slow; more is rejected. */
 const MAX_WAITING_CHARACTERS = 64 * 1024 * 1024;
 /** Room in a message for its subject and headers, in bytes. */
 const HEADER_BYTES = 1024;
@@ -73,7 +73,7 @@ export class EntryQueue {
   /** Resolves with what became of the change once it was adopted here. Rejects with the `BusError`. */
   add(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
     const characters = charactersOf(change);
-    if (this.#waitingCharacters + characters > MAX_WAITING_CHARACTERS && this.#waiting.length > 0) {
+    if (this.#waitingCharacters + characters > MAX_WAITING_CHARACTERS && this.#waitingCharacters > 0) {
       return Promise.reject(notStored("too much is waiting for NATS"));
     }
     const answer = Promise.withResolvers<Adopted>();
@@ -98,6 +98,7 @@ export class EntryQueue {
     const sent = this.#sent.get(number);
     if (sent === undefined || outcomes === undefined) return;
     this.#sent.delete(number);
+    this.#release(sent.group);
     sent.group.forEach(({ answer }, index) => {
       const outcome = outcomes[index];
       if (outcome !== undefined) answer.resolve(outcome);
@@ -165,7 +166,7 @@ export class EntryQueue {
       await Promise.race([sending.done, seen]);
       this.#options.onStored?.(performance.now() - sentMs);
     } catch (error) {
-      this.#sent.delete(number);
+      if (this.#sent.delete(number)) this.#release(group);
       for (const { answer } of group) answer.reject(error);
     }
   }
@@ -179,15 +180,15 @@ export class EntryQueue {
       const group = this.#waiting.slice(0, count);
       const bytes = encodeEntry({ node, number, atMs, changes: group.map(({ change }) => change) });
       if (bytes.length > limit && count > 1) continue;
-      this.#take(group);
+      this.#waiting = this.#waiting.slice(count);
       if (bytes.length <= limit) return { group, bytes };
+      this.#release(group);
       for (const { answer } of group) answer.reject(tooLarge(limit));
       return undefined;
     }
   }
 
-  #take(group: readonly Waiting[]): void {
-    this.#waiting = this.#waiting.slice(group.length);
+  #release(group: readonly Waiting[]): void {
     for (const { characters } of group) this.#waitingCharacters -= characters;
   }
 
@@ -222,6 +223,7 @@ export class EntryQueue {
     for (const [number, { group, sending, seen }] of this.#sent) {
       if (!group.some(isLate)) continue;
       this.#sent.delete(number);
+      this.#release(group);
       const error = sending.giveUp();
       for (const { answer } of group) answer.reject(error);
       seen();

@@ -22,6 +22,9 @@ const MAX_BEHIND_READY = 1000;
 /** A consumer that its node has left is removed by the server after this time, in nanoseconds. */
 const INACTIVE_NS = 60 * 1e9;
 
+/** Bytes of entries that came and wait for a later turn of the loop; with more, a turn takes more of them. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
 /** An entry as it comes from the stream. */
 export interface Message {
   readonly sequence: number;
@@ -202,7 +205,10 @@ export class EntryStream {
       idle_heartbeat: IDLE_HEARTBEAT_MS,
       callback: (message) => {
         this.#last = message.seq + message.info.pending;
-        if (!intake.add(message)) end();
+        if (intake.add(message)) return;
+        // The first one of a consumer, that was told where to begin: it is not there.
+        if (intake.isUntouched) fail(new BusError("unavailable", `entry ${next} is missing in the stream`));
+        else end();
       },
     });
     void (async () => {
@@ -277,7 +283,10 @@ class Intake {
   readonly #state: StreamState;
   readonly #onTaken: (sequence: number) => void;
   readonly #onFailure: (error: unknown) => void;
+  /** No entry has come yet. */
+  isUntouched = true;
   #waiting: Message[] = [];
+  #waitingBytes = 0;
   #next: number;
   #isScheduled = false;
   #isClosed = false;
@@ -300,7 +309,9 @@ class Intake {
     // A server before 2.11 begins with the last entry if there is none yet at the place that was asked for.
     if (seq < this.#next || this.#isClosed) return true;
     if (seq > this.#next) return false;
+    this.isUntouched = false;
     this.#next = seq + 1;
+    this.#waitingBytes += data.length;
     this.#waiting.push({ sequence: seq, bytes: data });
     this.#schedule();
     return true;
@@ -321,14 +332,20 @@ class Intake {
 
   #flush(): void {
     try {
-      const taken = this.#sink.take(this.#waiting, this.#state);
-      this.#onTaken(this.#waiting[taken - 1]?.sequence ?? 0);
-      this.#waiting = this.#waiting.slice(taken);
+      do this.#takeSome();
+      while (this.#waitingBytes > MAX_WAITING_BYTES);
       if (this.#waiting.length > 0) this.#schedule();
     } catch (error) {
       this.#isClosed = true;
       this.#onFailure(error);
     }
+  }
+
+  #takeSome(): void {
+    const count = this.#sink.take(this.#waiting, this.#state);
+    const taken = this.#waiting.splice(0, count);
+    for (const { bytes } of taken) this.#waitingBytes -= bytes.length;
+    this.#onTaken(taken.at(-1)?.sequence ?? 0);
   }
 }
 
