@@ -16,6 +16,7 @@ const programs = {
   "systemd-analyze": { names: ["systemd-analyze"], get: "apt-get install systemd" },
   haproxy: { names: ["haproxy"], get: "apt-get install haproxy" },
   "kubernetes-validate": { names: ["kubernetes-validate"], get: "pip install kubernetes-validate" },
+  nfpm: { names: ["nfpm"], get: "go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.0" },
   nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
