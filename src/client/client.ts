@@ -72,7 +72,8 @@ export class EventBusClient {
   /**
    * Publishes one event; resolves with it once it is on the server's disk.
    *
-   * `data` is any JSON value, `undefined` becomes `null`. One call never publishes an event twice, however often the
+   * `data` is any JSON value; `undefined` becomes `null`. What JSON cannot hold and would change without a word is
+   * rejected with `json_invalid`: `NaN`, infinities, functions, symbols, maps, sets, `undefined` in an array. One call never publishes an event twice, however often the
    * connection breaks. After `network` it is unknown whether the event was published: to be sure, pass an
    * `idempotencyKey` of your own, and publish again with the same key.
    */
@@ -108,19 +109,22 @@ export class EventBusClient {
    * `cursor_expired` if retention has removed the events that come next after an id; `problem.oldest` is where to
    * continue.
    */
-  async history(query: HistoryQuery = {}): Promise<ReceivedEvent[]> {
+  async history<T = unknown>(query: HistoryQuery = {}): Promise<ReceivedEvent<T>[]> {
     const { signal, last, topic, from, to, source, before, after } = query;
     const parameters = { last, topic: [topic ?? []].flat(), from, to, source, before, after };
     const lines = await this.#calls.send(
       { path: HISTORY_PATH, query: parameters, headers: { accept: LINES_TYPE } },
       signal,
     );
-    return lines.split("\n").filter(Boolean).map(parseEvent);
+    return lines
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => parseEvent<T>(line));
   }
 
   /** One event. Rejects with `not_found` when it never existed, with `cursor_expired` when it was pruned. */
-  async event(id: number, { signal }: CallOptions = {}): Promise<ReceivedEvent> {
-    return parseEvent(await this.#calls.send({ path: `/api/events/${id}` }, signal));
+  async event<T = unknown>(id: number, { signal }: CallOptions = {}): Promise<ReceivedEvent<T>> {
+    return parseEvent<T>(await this.#calls.send({ path: `/api/events/${id}` }, signal));
   }
 
   /**
@@ -202,12 +206,12 @@ export class EventBusClient {
    * all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); further calls wait. So prefer one subscription with several patterns.
    *
    * @example
-   * for await (const event of bus.subscribe(["orders.*", "users.*"], { since: lastSeenId })) {
-   *   await handle(event);
+   * for await (const event of bus.subscribe<Order>(["orders.*", "returns.*"], { since: lastSeenId })) {
+   *   await handle(event.data);
    * }
    */
-  subscribe(patterns: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscription {
-    const subscription = new Subscription(
+  subscribe<T = unknown>(patterns: string | readonly string[] = "*", options: SubscribeOptions = {}): Subscription<T> {
+    const subscription = new Subscription<T>(
       this.#http,
       {
         patterns: [patterns].flat(),
@@ -262,10 +266,21 @@ function randomKey(): string {
 
 function toJson(value: Envelope): string {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value, requireWritable);
   } catch (error) {
+    if (error instanceof EventBusError) throw error;
     throw new EventBusError("json_invalid", "the data cannot be written as JSON", { cause: error });
   }
+}
+
+/** For `JSON.stringify`, which writes `null`, `{}` or nothing for what it has no words for. */
+function requireWritable(name: string, value: unknown): unknown {
+  const isLost =
+    typeof value === "function" || typeof value === "symbol" || (typeof value === "number" && !Number.isFinite(value));
+  const isEmptied = value instanceof Map || value instanceof Set;
+  const isHole = Array.isArray(value) && value.includes(undefined);
+  if (!isLost && !isEmptied && !isHole) return value;
+  throw new EventBusError("json_invalid", `the data has something that JSON cannot hold, in ${JSON.stringify(name)}`);
 }
 
 function requireJson(text: string): void {

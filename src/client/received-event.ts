@@ -5,9 +5,10 @@ import { EventBusError } from "./errors.ts";
  * An event as received from the server: `id`, `topic`, `data`, `source`, `created_at`, and its exact text.
  *
  * `data` is what `JSON.parse` makes of it, so `12345678901234567890` and `1e400` are changed by JavaScript's numbers;
- * in `rawData` and `json` they are not.
+ * in `rawData` and `json` they are not. `T` is what the caller says that the data is; nothing checks it.
  */
-export interface ReceivedEvent extends EventMessage {
+export interface ReceivedEvent<T = unknown> extends EventMessage {
+  readonly data: T;
   /** The data as JSON text, as it was published. */
   readonly rawData: string;
   /** The complete event as JSON text on one line. */
@@ -15,10 +16,16 @@ export interface ReceivedEvent extends EventMessage {
 }
 
 /** Parses an event's JSON text. Throws `protocol` if it is not one. */
-export function parseEvent(json: string): ReceivedEvent {
+export function parseEvent<T = unknown>(json: string): ReceivedEvent<T> {
   const event = parseJson(json) as Partial<EventMessage> | null;
-  if (typeof event?.id === "number" && typeof event.topic === "string") return new Parsed(event as EventMessage, json);
+  if (typeof event?.id === "number" && typeof event.topic === "string")
+    return new Parsed(event as EventMessage & { data: T }, json);
   throw new EventBusError("protocol", "the server sent something that is not an event");
+}
+
+/** The same event, with the data that the caller says it has. */
+export function withDataOf<T>(event: ReceivedEvent): ReceivedEvent<T> {
+  return event as ReceivedEvent<T>;
 }
 
 /** Throws `protocol` when the text is not JSON. */
@@ -42,15 +49,15 @@ export function rawDataOf(json: string): string {
 const DATA_MEMBER = ',"data":';
 const SOURCE_MEMBER = ',"source":';
 
-class Parsed implements ReceivedEvent {
+class Parsed<T> implements ReceivedEvent<T> {
   readonly id: number;
   readonly topic: string;
-  readonly data: unknown;
+  readonly data: T;
   readonly source: string;
   readonly created_at: string;
   readonly #json: string;
 
-  constructor({ id, topic, data, source, created_at }: EventMessage, json: string) {
+  constructor({ id, topic, data, source, created_at }: EventMessage & { data: T }, json: string) {
     this.id = id;
     this.topic = topic;
     this.data = data;

@@ -1,7 +1,7 @@
 import type { GapMessage } from "../protocol/frames.ts";
 import type { Http } from "./http.ts";
 import { Link } from "./link.ts";
-import type { ReceivedEvent } from "./received-event.ts";
+import { type ReceivedEvent, withDataOf } from "./received-event.ts";
 import type { ConnectionState } from "./reconnect.ts";
 
 /** Events that retention removed before they could be delivered: those between the two ids, both exclusive. */
@@ -45,7 +45,7 @@ export interface SubscribeOptions {
  * Leaving the loop with `break`, `return` or an error closes the connection; without a loop, call `close`. It can be
  * iterated once.
  */
-export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
+export class Subscription<T = unknown> implements AsyncIterableIterator<ReceivedEvent<T>> {
   /**
    * Resolves when the server has responded: everything published from then on is delivered. Rejects with the error that
    * ends the subscription before that. It need not be awaited, and its rejection need not be handled.
@@ -54,7 +54,7 @@ export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
   readonly #link: Link;
   readonly #options: SubscribeOptions;
   readonly #onClose: (subscription: Subscription) => void;
-  readonly #events: AsyncGenerator<ReceivedEvent, undefined>;
+  readonly #events: AsyncGenerator<ReceivedEvent<T>, undefined>;
   #owesCaughtUp: boolean;
   #lastId: number | undefined;
   #isClosed = false;
@@ -82,12 +82,12 @@ export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
   }
 
   /** The next event, as soon as there is one. May be called again before it resolves. */
-  next(): Promise<IteratorResult<ReceivedEvent, undefined>> {
+  next(): Promise<IteratorResult<ReceivedEvent<T>, undefined>> {
     return this.#events.next();
   }
 
   /** Closes; what `for await` calls when the loop is left. */
-  async return(): Promise<IteratorResult<ReceivedEvent, undefined>> {
+  async return(): Promise<IteratorResult<ReceivedEvent<T>, undefined>> {
     this.close();
     return { done: true, value: undefined };
   }
@@ -105,13 +105,13 @@ export class Subscription implements AsyncIterableIterator<ReceivedEvent> {
     this.#onClose(this);
   };
 
-  async *#read(): AsyncGenerator<ReceivedEvent, undefined> {
+  async *#read(): AsyncGenerator<ReceivedEvent<T>, undefined> {
     try {
       for (let messages = await this.#link.read(); messages !== undefined; messages = await this.#link.read()) {
         for (const message of messages) {
           if (this.#isClosed) return undefined;
           this.#lastId = message.position;
-          if (message.kind === "event") yield message.event;
+          if (message.kind === "event") yield withDataOf<T>(message.event);
           else if (message.kind === "gap") this.#tellGap(message.gap);
           else if (message.kind === "caughtUp") this.#tellCaughtUp(message.position);
         }

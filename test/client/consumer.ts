@@ -3,9 +3,20 @@
 import {
   type Addresses,
   type CallOptions,
+  type ClusterStats,
   type ConnectionState,
   type ConnectOptions,
+  type ConsumeOptions,
+  type ConsumerCalls,
+  type ConsumerInfo,
+  type ConsumerOptions,
+  type ConsumerSettings,
+  type Consumption,
   connect,
+  type DeadEvent,
+  type DeadOptions,
+  type DeliveredGap,
+  type Delivery,
   type Envelope,
   type ErrorCode,
   type EventBusClient,
@@ -16,8 +27,10 @@ import {
   type Fetch,
   type Gap,
   type HistoryQuery,
+  type NackOptions,
   type NewToken,
   type NewTokenOptions,
+  type Order,
   type Problem,
   type ProblemMembers,
   type PublishedRange,
@@ -76,8 +89,14 @@ export async function consume(url: string): Promise<string[]> {
     said.push(`page ${page.map(({ topic }) => topic).join(" ")}`);
   const stats: Stats = await bus.stats(call);
   const counts: SubscriberCounts = stats.subscribers.websocket;
+  const cluster: ClusterStats | undefined = stats.cluster;
   said.push(`topics ${summary?.count} stats ${stats.events.last_id} ${counts.live}`, await refused(bus));
-  said.push(await manageTokens(bus, url));
+  if (cluster !== undefined) said.push(cluster.name);
+  const typed: ReceivedEvent<{ total: number }> = await bus.event<{ total: number }>(event.id);
+  const totals: Subscription<{ total: number }> = bus.subscribe<{ total: number }>("fresh.first");
+  totals.close();
+  said.push(`total ${typed.data.total + 1}`);
+  said.push(await shareWork(bus), await manageTokens(bus, url));
   bus.close();
   return said;
 }
@@ -92,6 +111,28 @@ async function manageTokens(bus: EventBusClient, url: string): Promise<string> {
   const seen = await admin.history({ last: 10 });
   admin.close();
   return `tokens ${tokens.map(({ name }) => name).join(" ")} see ${seen.length}`;
+}
+
+async function shareWork(bus: EventBusClient): Promise<string> {
+  const consumers: ConsumerCalls = bus.consumers;
+  const order: Order = "topic";
+  const wanted: ConsumerOptions = { pattern: ["fresh.*"], since: "all", order };
+  const settings: ConsumerSettings = await consumers.set("work", wanted);
+  const taking: ConsumeOptions = { credit: 1 };
+  const consumption: Consumption = bus.consume("work", taking);
+  const { value } = await consumption.next();
+  const delivery: Delivery | undefined = value;
+  const gap: DeliveredGap | undefined = delivery?.gap;
+  const later: NackOptions = { reason: "not now" };
+  const isKnown = await (gap === undefined ? delivery?.ack() : delivery?.nack(later));
+  consumption.close();
+  const all: DeadOptions = {};
+  const dead: DeadEvent[] = [];
+  for await (const one of consumers.dead("work")) dead.push(one);
+  const retried = await consumers.retryDead("work", all);
+  const info: ConsumerInfo = await consumers.get("work");
+  await consumers.delete(info.name);
+  return `work ${settings.order} ${delivery?.event?.id} ${isKnown} ${dead.length} ${retried}`;
 }
 
 async function refused(bus: EventBusClient): Promise<string> {

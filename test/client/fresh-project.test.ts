@@ -64,6 +64,8 @@ const expected = [
   "page fresh.third",
   "topics 1 stats 4 0",
   "refused not_found not_found 404 undefined",
+  "total 2.1",
+  "work topic 1 true 0 0",
   "tokens consumer see 4",
 ];
 

@@ -33,6 +33,26 @@ test("data that JSON has no words for is a typed error", async () => {
   expect((await failureOf(connect(service.url).publish("a", 1n))).code).toBe("json_invalid");
 });
 
+test.each([
+  ["NaN", { total: Number.NaN }],
+  ["an infinity", [Number.POSITIVE_INFINITY]],
+  ["a function", { f: () => 1 }],
+  ["a symbol", { s: Symbol("s") }],
+  ["a map", { m: new Map([[1, 2]]) }],
+  ["a set", new Set([1])],
+  ["undefined in an array", [1, undefined]],
+])("data with %s, which JSON would change without a word, is rejected unsent", async (_, data) => {
+  const head = service.bus.head;
+  expect((await failureOf(connect(service.url).publish("a", data))).code).toBe("json_invalid");
+  expect((await failureOf(connect(service.url).publishMany([{ topic: "a", data }]))).code).toBe("json_invalid");
+  expect(service.bus.head).toBe(head);
+});
+
+test("data with members that are undefined, and with a Date, is what JSON makes of it", async () => {
+  const event = await connect(service.url).publish("a", { at: new Date(0), left: undefined });
+  expect(event.rawData).toBe('{"at":"1970-01-01T00:00:00.000Z"}');
+});
+
 test("a topic that is not valid is the server's typed error", async () => {
   expect(await failureOf(connect(service.url).publish("a..b"))).toMatchObject({ code: "topic_invalid", status: 400 });
 });
