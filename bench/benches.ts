@@ -3,6 +3,7 @@ import { backup } from "./benches/backup.ts";
 import { beside } from "./benches/beside.ts";
 import { catchUp } from "./benches/catch-up.ts";
 import { chains } from "./benches/chains.ts";
+import { cluster } from "./benches/cluster.ts";
 import { crowd } from "./benches/crowd.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -58,4 +59,5 @@ export const benches: readonly Bench[] = [
   envelope,
   auth,
   peers,
+  cluster,
 ];

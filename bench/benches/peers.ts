@@ -1,4 +1,5 @@
 import { type Bench, type Context, type Row, Skipped } from "../lib/bench.ts";
+import { natsPath } from "../lib/cluster.ts";
 import { measurePublish, perSecond, publisher, SMALL_EVENT } from "../lib/load.ts";
 import { busyNote, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
@@ -27,6 +28,14 @@ interface Peer {
   readonly leastRatio?: number;
 }
 
+/** JetStream with the same promise as ours. */
+export const jetStream: Peer = {
+  name: "NATS JetStream, sync_interval always",
+  program: natsPath ?? "nats-server",
+  protocol: "nats",
+  argv: natsArgv("always"),
+};
+
 const known: readonly Peer[] = [
   {
     name: "Redis Streams, appendfsync always",
@@ -38,8 +47,8 @@ const known: readonly Peer[] = [
       return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     },
   },
-  { name: "NATS JetStream, sync_interval always", program: "nats-server", protocol: "nats", argv: natsArgv("always") },
-  { name: "NATS JetStream, no fsync before the ack", program: "nats-server", protocol: "nats", argv: natsArgv() },
+  jetStream,
+  { ...jetStream, name: "NATS JetStream, no fsync before the ack", argv: natsArgv() },
 ];
 
 async function run(context: Context): Promise<readonly Row[]> {
@@ -73,7 +82,8 @@ function start(context: Context, { program, argv }: Peer): Promise<Server> {
   return Server.peer(context, async (port, folder) => [program, ...(await argv(port, folder))]);
 }
 
-function measurePeer(context: Context, peer: Peer): Promise<Throughput> {
+/** Publishes to another product as fast as it acknowledges. */
+export function measurePeer(context: Context, peer: Peer): Promise<Throughput> {
   const { warmupSeconds, windowSeconds } = context;
   const { dataBytes } = SMALL_EVENT;
   return using(start(context, peer), (server) =>

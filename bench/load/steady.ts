@@ -9,6 +9,8 @@ const TOPICS = 1000;
 
 interface RateOptions {
   readonly port: number;
+  /** Of the server that is subscribed to; default: the same. */
+  readonly subscribePort?: number;
   /** Publishes a second, whether or not the earlier ones are answered. */
   readonly rate: number;
   /** How many publishes may be under way; one more waits, and its wait counts. */
@@ -40,10 +42,10 @@ let begun: { readonly steady: Steady; readonly stretch: Stretch } | undefined;
 
 const commands = {
   async publish(options: SteadyOptions): Promise<SteadyResult> {
-    const { port, subscribePath, seconds } = options;
+    const { port, subscribePort = port, subscribePath, seconds } = options;
     const steady = new Steady(options);
     const reader = new FrameReader((text) => steady.delivered(text));
-    const subscriber = subscribePath && (await Subscriber.open(port, "websocket", subscribePath, reader));
+    const subscriber = subscribePath && (await Subscriber.open(subscribePort, "websocket", subscribePath, reader));
     await steady.start();
     const stretch = new Stretch();
     await Bun.sleep(seconds * 1000);
