@@ -89,7 +89,7 @@ for (const [what, args] of [
 }
 
 test("a server that answers before its commit is found out", async () => {
-  const error: unknown = await killAll({ kills: 6, args: ["--max-history", "off"], cheat: "late" }).then(
+  const error: unknown = await killAll({ kills: 15, args: ["--max-history", "off"], cheat: "late" }).then(
     () => undefined,
     (reason: unknown) => reason,
   );
