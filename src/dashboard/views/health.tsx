@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
+import { ClusterNodes } from "../parts/cluster-nodes.tsx";
 import { Plot, type PlotProps } from "../parts/plot.tsx";
 import { Failure, Loading, Notice, StaleBanner } from "../parts/states.tsx";
 import type { Journal } from "../state/journal.ts";
@@ -34,6 +35,7 @@ function Measurements({ monitor }: { readonly monitor: Monitor }) {
     <>
       {error && <StaleBanner error={error} />}
       <Facts stats={latest} />
+      {latest.cluster && <ClusterNodes cluster={latest.cluster} />}
       <div class="buttons spans">
         {Object.keys(SPANS).map((name) => (
           <button
