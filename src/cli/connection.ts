@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { connect, type EventBusClient, EventBusError } from "../client/index.ts";
+import { patternHint } from "../client/pattern-hint.ts";
 import { settings } from "../config.ts";
 import { type NamedProxy, outboundFetch, proxyOf } from "../proxy.ts";
 
@@ -152,6 +153,14 @@ export function adviceOn(error: EventBusError): string {
 /** Whether the message is from the client, not from the runtime. */
 function isOurs({ cause }: EventBusError): boolean {
   return cause === undefined || cause instanceof EventBusError;
+}
+
+/** Warns of each pattern that no topic can match; it is valid all the same. */
+export function warnOfPatterns(patterns: readonly string[]): void {
+  for (const pattern of patterns) {
+    const hint = patternHint(pattern);
+    if (hint !== undefined) process.stderr.write(`eventbus: ${hint}\n`);
+  }
 }
 
 /** A parser of a flag that takes a whole number. */

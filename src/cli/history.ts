@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { momentMs, parseMoment } from "../bus/start.ts";
 import type { ReceivedEvent } from "../client/index.ts";
-import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "./connection.ts";
+import { type ConnectionOptions, connectTo, warnOfPatterns, wholeNumber, withConnection } from "./connection.ts";
 import { print } from "./terminal/output.ts";
 import { Table } from "./terminal/table.ts";
 
@@ -50,6 +50,7 @@ export function outputOption(): Option {
 async function history(patterns: readonly string[], flags: HistoryFlags): Promise<void> {
   const { last, source } = flags;
   const topic = [...patterns, ...(flags.topic ?? [])];
+  warnOfPatterns(topic);
   const [from, to] = [pinned(flags.from), pinned(flags.to)];
   const isTable = (flags.output ?? (process.stdout.isTTY ? "table" : "json")) === "table";
   const bus = connectTo(flags);

@@ -5,6 +5,7 @@ import {
   type ConnectionOptions,
   connectTo,
   interruption,
+  warnOfPatterns,
   wholeNumber,
   withConnection,
 } from "./connection.ts";
@@ -72,6 +73,7 @@ async function subscribe(patterns: readonly string[], flags: SubscribeFlags): Pr
   const interrupted = interruption();
   const stop = flags.exec === undefined ? AbortSignal.any([interrupted, outputClosing()]) : interrupted;
   const bus = connectTo(flags);
+  warnOfPatterns(patterns);
   const subscription = bus.subscribe(patterns.length === 0 ? "*" : patterns, {
     since: flags.since,
     last: flags.last,

@@ -43,6 +43,14 @@ describe("history", () => {
     expect(await ids()).toEqual(Array.from({ length: 50 }, (_, index) => EVENTS + 2 - index));
   });
 
+  test("warns of a pattern that no topic can match, and says how it is written", async () => {
+    const { exitCode, stdout, stderr } = await runBinary(["history", "orders.new,orders.paid"], {
+      env: { EVENTBUS_URL: server.url },
+    });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: "" });
+    expect(stderr).toStartWith("eventbus: no topic can match orders.new,orders.paid: write {a,b} for either");
+  });
+
   test("prints any number of events, each once", async () => {
     expect(await ids("--last", "11000", "--topic", "n")).toEqual(
       Array.from({ length: 11_000 }, (_, index) => EVENTS - index),

@@ -152,6 +152,9 @@ describeWith("chromium", "the live view", (chromium) => {
     await page.getByRole("heading", { name: "Correct the pattern" }).waitFor();
     expect(await page.getByText("Stopped").count()).toBe(0);
     expect(new URL(page.url()).hash).toBe("#/live?pattern=%5Ba&source=shop");
+    await page.getByLabel("Pattern").fill("b.x,a.x");
+    await page.getByLabel("Pattern").press("Enter");
+    await page.getByText("no topic can match b.x,a.x: write {a,b}").waitFor();
     await page.getByLabel("Pattern").fill("b.*");
     await page.getByLabel("Pattern").press("Enter");
     await untilShown(page, 1);

@@ -1,5 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import { EventBusError, type HistoryQuery } from "../../client/index.ts";
+import { patternHint } from "../../client/pattern-hint.ts";
 import { EventList } from "../parts/event-list.tsx";
 import { PageLink } from "../parts/page-link.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";
@@ -153,7 +154,7 @@ function HistoryFilterForm({ query, mistake, onSame }: FormProps) {
         )}
         <button type="submit">Search</button>
         <span id="mistake" class="wrong" role="status">
-          {mistake?.words}
+          {mistake?.words ?? patternHint(query["topic"] ?? "")}
         </span>
       </form>
     </search>

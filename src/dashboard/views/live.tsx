@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { EventBusError } from "../../client/index.ts";
+import { patternHint } from "../../client/pattern-hint.ts";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
@@ -83,7 +84,7 @@ function TailFilterForm({ tail }: Pick<Parts, "tail">) {
         </label>
         <button type="submit">Filter</button>
         <span id="mistake" class="wrong" role="status">
-          {mistake}
+          {mistake ?? patternHint(tail.filter.pattern)}
         </span>
       </form>
     </search>
