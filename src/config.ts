@@ -108,6 +108,12 @@ export const settings = {
     (value) => parseNetwork(value).text,
     "address or range of proxies whose X-Forwarded-* and Forwarded headers count; repeatable",
   ),
+  pushAllow: list(
+    "--push-allow",
+    "cidr",
+    (value) => parseNetwork(value).text,
+    "address or range that is not public, to which consumers may push; repeatable",
+  ),
   allowAnonymous: flag("--allow-anonymous", "allow everyone to publish and read, on any address"),
   jwtSecret: {
     ...given("--jwt-secret", "text", "key for accepting JSON Web Tokens (HS256), at least 32 bytes"),

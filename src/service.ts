@@ -16,6 +16,7 @@ import { STALL_MS, SubscriberSlots } from "./http/limits/subscriber-limits.ts";
 import { Turns } from "./http/limits/turns.ts";
 import { Waiting } from "./http/limits/waiting.ts";
 import type { TlsIdentity } from "./http/listener.ts";
+import { Pushers } from "./http/push/pushers.ts";
 import type { ServiceState } from "./http/routes/admin.ts";
 import type { PageFiles } from "./http/routes/page.ts";
 import { HttpServer } from "./http/server.ts";
@@ -28,6 +29,9 @@ import { Rates } from "./rates.ts";
 import { requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
+
+/** Of a secret that signs webhooks: within the 24 to 64 of the standard. */
+const SECRET_BYTES = 32;
 
 export interface ServiceOptions {
   readonly config: Config;
@@ -70,6 +74,7 @@ function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
 export class Service {
   readonly #bus: Bus;
   readonly #consumers: Consumers | undefined;
+  readonly #pushers: Pushers | undefined;
   readonly #server: HttpServer;
   readonly #log: Logger;
   /**
@@ -111,6 +116,7 @@ export class Service {
       if (isKnown && !gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
       warnOfAnyAudience(config, log);
       this.#consumers = this.#openConsumers(opened);
+      this.#pushers = this.#consumers && this.#openPushers(config, this.#consumers);
       this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });
     } catch (error) {
       void opened.discard();
@@ -146,6 +152,7 @@ export class Service {
     this.#isStopping = true;
     this.#tls?.stop();
     await this.#server.stop();
+    this.#pushers?.close();
     this.#consumers?.close();
     await this.#bus.stop();
   }
@@ -196,6 +203,7 @@ export class Service {
         service: this.#state(config, version, opened),
         tokens,
         consumers: this.#consumers,
+        attemptsOf: (name) => this.#pushers?.attempts(name) ?? [],
         gate,
         makeCopy: opened.makeCopy,
         limits: {
@@ -262,6 +270,11 @@ export class Service {
     };
   }
 
+  #openPushers({ host, pushAllow }: Config, consumers: Consumers): Pushers {
+    const rules = { allowed: pushAllow.map(parseNetwork), isLoopbackAllowed: isLoopbackName(host) };
+    return new Pushers({ consumers, rules });
+  }
+
   #openConsumers({ log, consumers }: OpenLog): Consumers | undefined {
     if (consumers === undefined) return undefined;
     return new Consumers({
@@ -272,6 +285,7 @@ export class Service {
         remove: (interest) => this.#bus.removeInterest(interest),
       },
       clocks: { wall: Date.now, monotonic: () => performance.now() },
+      makeSecret: () => `whsec_${Buffer.from(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))).toString("base64")}`,
       makeRun: () => crypto.getRandomValues(Buffer.alloc(6)).toString("base64url"),
       nextTurn: () => this.#pageTurns.later(() => {}),
       onChange: ({ kind, ...change }) => {

@@ -31,6 +31,7 @@ const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   http: {
     "": 8,
     routes: 7,
+    push: 6,
     websocket: 6,
     stream: 6,
     docs: 5,

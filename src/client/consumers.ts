@@ -1,4 +1,11 @@
-import type { ConsumerInfo, ConsumerSettings, DeadEvent } from "../protocol/consumer.ts";
+import type {
+  ConsumerInfo,
+  ConsumerSettings,
+  ConsumerWithSecret,
+  DeadEvent,
+  PushAttempt,
+  PushSettings,
+} from "../protocol/consumer.ts";
 import type { Calls } from "./calls.ts";
 import type { Parameters } from "./http.ts";
 import type { CallOptions } from "./options.ts";
@@ -8,8 +15,12 @@ import { parseJson } from "./received-event.ts";
 const PATH = "/api/consumers";
 
 /** The settings of a consumer: everything but `pattern` has a default, and `since` counts only for a new one. */
-export type ConsumerOptions = Partial<ConsumerSettings> &
-  Pick<ConsumerSettings, "pattern"> & { since?: string | number };
+export type ConsumerOptions = Partial<Omit<ConsumerSettings, "push">> &
+  Pick<ConsumerSettings, "pattern"> & {
+    since?: string | number;
+    /** Where the server posts the events; everything but `url` has a default. */
+    push?: Partial<PushSettings> & Pick<PushSettings, "url">;
+  };
 
 /** Which events that were given up. Default: all. */
 export interface DeadOptions extends CallOptions {
@@ -24,10 +35,17 @@ export class ConsumerCalls {
     this.#calls = calls;
   }
 
-  /** Creates the consumer, or changes its settings; it keeps its place. */
-  async set(name: string, { since, ...settings }: ConsumerOptions, options: CallOptions = {}): Promise<ConsumerInfo> {
+  /**
+   * Creates the consumer, or changes its settings; it keeps its place. The `secret` of a `push` is returned only when it
+   * is new.
+   */
+  async set(
+    name: string,
+    { since, ...settings }: ConsumerOptions,
+    options: CallOptions = {},
+  ): Promise<ConsumerWithSecret> {
     const body = { ...settings, ...(since === undefined ? {} : { since: String(since) }) };
-    return (await this.#ask("PUT", name, "", body, options)) as ConsumerInfo;
+    return (await this.#ask("PUT", name, "", body, options)) as ConsumerWithSecret;
   }
 
   /** Every consumer, by name. */
@@ -58,6 +76,16 @@ export class ConsumerCalls {
   async seek(name: string, since: string | number | Date, options: CallOptions = {}): Promise<ConsumerInfo> {
     const text = since instanceof Date ? since.toISOString() : String(since);
     return (await this.#ask("POST", name, "/seek", { since: text }, options)) as ConsumerInfo;
+  }
+
+  /** Signs what is pushed with a new secret, which only this returns; the one before signs for another 24 hours. */
+  async rotateSecret(name: string, options: CallOptions = {}): Promise<ConsumerWithSecret> {
+    return (await this.#ask("POST", name, "/rotate-secret", undefined, options)) as ConsumerWithSecret;
+  }
+
+  /** The newest attempts to push, the newest first. */
+  async attempts(name: string, { signal }: CallOptions = {}): Promise<PushAttempt[]> {
+    return parseJson(await this.#calls.send({ path: pathOf(name, "/attempts") }, signal)) as PushAttempt[];
   }
 
   /** What was given up, by id; requests one page after another on demand. */

@@ -2,7 +2,16 @@ import { EventBusClient } from "./client.ts";
 import type { Addresses } from "./http.ts";
 import type { ConnectOptions } from "./options.ts";
 
-export type { ConsumerInfo, ConsumerSettings, DeadEvent, DeliveredGap, Order } from "../protocol/consumer.ts";
+export type {
+  ConsumerInfo,
+  ConsumerSettings,
+  ConsumerWithSecret,
+  DeadEvent,
+  DeliveredGap,
+  Order,
+  PushAttempt,
+  PushSettings,
+} from "../protocol/consumer.ts";
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";

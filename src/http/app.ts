@@ -11,7 +11,7 @@ import { CLIENT_GONE, pathOf } from "./response/answer.ts";
 import { asBusError, isDisconnect, problemResponse } from "./response/problem.ts";
 import { adminRoutes, type ServiceState } from "./routes/admin.ts";
 import { backupRoute, type MakeCopy } from "./routes/backup.ts";
-import { consumerWorkRoutes } from "./routes/consumer-work.ts";
+import { type AttemptsOf, consumerWorkRoutes } from "./routes/consumer-work.ts";
 import { consumerRoutes } from "./routes/consumers.ts";
 import { docsRoutes } from "./routes/docs.ts";
 import { historyRoutes } from "./routes/history.ts";
@@ -32,6 +32,8 @@ export interface AppOptions {
   readonly tokens: TokenBook;
   /** Omitted: there are none, and no routes for them. */
   readonly consumers?: Consumers | undefined;
+  /** Omitted: nothing is pushed. */
+  readonly attemptsOf?: AttemptsOf | undefined;
   /** The requests that wait for deliveries. */
   readonly takes: Takes;
   /** Decides, before every route, whether the request is admitted. */
@@ -86,6 +88,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     tokens,
     consumers,
     takes,
+    attemptsOf = () => [],
     gate,
     makeCopy,
     senderOf,
@@ -100,7 +103,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     ...adminRoutes(bus, service, gate),
     ...tokenRoutes(tokens, gate, limits.waiting),
     ...(consumers ? consumerRoutes(consumers, gate, limits.waiting) : []),
-    ...(consumers ? consumerWorkRoutes(consumers, takes, gate, limits.waiting) : []),
+    ...(consumers ? consumerWorkRoutes(consumers, takes, attemptsOf, gate, limits.waiting) : []),
     backupRoute(makeCopy),
     ...subscribeRoutes(streams),
     ...pageRoutes(page),

@@ -17,6 +17,37 @@ export interface ConsumerSettings {
   retry: readonly string[];
   /** Maximum number of deliveries that are out at a time. */
   max_in_flight: number;
+  /** Where the server posts the events; `null`: it does not. */
+  push: PushSettings | null;
+}
+
+/** Where a consumer posts its events, by Standard Webhooks. */
+export interface PushSettings {
+  url: string;
+  /** Sent with every request. Their values are not shown. */
+  headers: Readonly<Record<string, string>>;
+  /** How long the endpoint may take to answer. */
+  timeout: string;
+  /** How many requests may be under way at a time. */
+  concurrency: number;
+}
+
+/** A consumer in the response that made a new secret, the only one that contains it. */
+export interface ConsumerWithSecret extends ConsumerInfo {
+  /** `whsec_…`, by which the receiver verifies requests. */
+  secret?: string;
+}
+
+/** One attempt to post an event. */
+export interface PushAttempt {
+  event_id: number;
+  attempt: number;
+  at: string;
+  /** `null` if there was no answer. */
+  status: number | null;
+  duration_ms: number;
+  /** Why it failed; `null` if it did not. */
+  error: string | null;
 }
 
 /** A consumer: its settings and its state. */

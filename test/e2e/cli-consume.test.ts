@@ -38,6 +38,23 @@ test("consumers are set up, listed, moved, paused and deleted", async () => {
   expect([gone.exitCode, gone.stderr]).toEqual([1, expect.stringContaining("no consumer")]);
 });
 
+test("a consumer that pushes prints its secret when it is made, and when that is rotated", async () => {
+  const made = await run(
+    "consumer",
+    "set",
+    "push",
+    "none",
+    "--push-url",
+    "http://127.0.0.1:9/",
+    "--push-timeout",
+    "5s",
+  );
+  expect(JSON.parse(made.stdout)).toMatchObject({ push: { timeout: "5s" }, secret: expect.stringMatching(/^whsec_/) });
+  const rotated = JSON.parse((await run("consumer", "rotate-secret", "push")).stdout);
+  expect(rotated.secret).not.toBe(JSON.parse(made.stdout).secret);
+  expect(await infoOf("push")).not.toHaveProperty("secret");
+});
+
 test("consume prints events and acknowledges them", async () => {
   await run("consumer", "set", "print", "p");
   await publishTo("p", 3);

@@ -70,6 +70,7 @@ export class ConsumerBench implements AsyncDisposable {
       interests: table,
       clocks: { wall: this.clock.read, monotonic: this.clock.read },
       makeRun: () => crypto.randomUUID().slice(0, 8),
+      makeSecret: () => "whsec_c2VjcmV0",
       nextTurn: () => new Promise((resolve) => setImmediate(resolve)),
     };
     return new Consumers(options);

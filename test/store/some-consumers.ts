@@ -3,7 +3,15 @@ import type { ChangeSource } from "../../src/bus/consumers/ports.ts";
 /** Changes that make two consumers, one of them with rows of each kind. */
 export const someConsumers: ChangeSource = {
   changes: () => {
-    const state = { name: "c", settings: '{"pattern":["*"]}', place: 50, isPaused: false, lastError: "no", gaps: 1 };
+    const state = {
+      name: "c",
+      settings: '{"pattern":["*"]}',
+      place: 50,
+      isPaused: false,
+      lastError: "no",
+      gaps: 1,
+      secrets: "[]",
+    };
     const task = { row: 1, id: 30, gap: undefined, lane: "orders.0", laneFrom: 30, isDead: false };
     const row = { ...task, attempts: 1, atMs: 1000, reason: "no" };
     const put = [row, { ...row, row: 2, isDead: true }, { ...row, row: 3, gap: { after: 29, next: 40 } }];

@@ -2,13 +2,13 @@ import type { ConsumerInfo, Settled } from "../../protocol/consumer.ts";
 import type { Event } from "../event.ts";
 import type { Interest } from "../interest/interest.ts";
 import type { EventLog } from "../ports.ts";
-import { eventOf } from "./content.ts";
 import type { DeadTasks } from "./dead.ts";
 import { Deliveries, MAX_DEAD } from "./deliveries.ts";
 import type { ConsumerChange, ConsumerRecord } from "./ports.ts";
+import { parseSecrets, rotated, type SigningSecret, shownPush, signing } from "./push.ts";
 import type { Clocks } from "./rows.ts";
 import { type ConsumerSettings, parseSettings, writtenOf } from "./settings.ts";
-import type { Delivery } from "./task.ts";
+import { type Delivery, eventOf } from "./task.ts";
 
 /** Deliveries that a taker gets before the next one has its turn. */
 const SHARE = 64;
@@ -56,6 +56,7 @@ export class Consumer {
   #isPaused: boolean;
   #lastError: string;
   #gaps: number;
+  #secrets: readonly SigningSecret[];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
   #isScheduled = false;
@@ -73,6 +74,7 @@ export class Consumer {
     this.#isPaused = record.isPaused;
     this.#lastError = record.lastError;
     this.#gaps = record.gaps;
+    this.#secrets = parseSecrets(record.secrets);
     const { place, tasks } = record;
     this.#deliveries = new Deliveries({ log, settings: this.#settings, place, tasks, run, clocks });
     this.interest = this.#makeInterest();
@@ -97,8 +99,7 @@ export class Consumer {
 
   /** Figures that cost nothing to read. `lag` is at least this, if it is not exact. */
   get figures() {
-    const { inFlight, retrying, lag, isLagExact, dead, handedOut, acknowledged, failed } = this.#deliveries;
-    const counts = { handedOut, acknowledged, failed };
+    const { inFlight, retrying, lag, isLagExact, dead, counts } = this.#deliveries;
     return { inFlight, retrying, lag, isLagExact, dead: dead.size, isPaused: this.#isPaused, ...counts };
   }
 
@@ -111,6 +112,7 @@ export class Consumer {
     return {
       name: this.name,
       ...writtenOf(this.#settings),
+      push: this.#settings.push ? shownPush(this.#settings.push) : null,
       place,
       lag,
       lag_is_exact: isLagExact,
@@ -196,6 +198,22 @@ export class Consumer {
     this.wake();
   }
 
+  /** The secrets that sign what is posted now, the newest first. */
+  get signingSecrets(): string[] {
+    return signing(this.#secrets, this.#clocks.wall());
+  }
+
+  /** Signs with this secret from now on, and for another day with the one before. Undefined: signs with none. */
+  setSecret(secret: string | undefined): void {
+    this.#secrets = secret === undefined ? [] : rotated(this.#secrets, secret, this.#clocks.wall());
+    this.#change();
+  }
+
+  /** Takes back what could not be tried; no attempt is counted. */
+  putBack(deliveries: readonly string[], reason: string, delayMs: number): Settled {
+    return this.#settled(this.#deliveries.putBack(deliveries, reason, delayMs));
+  }
+
   /** Changes the settings; keeps its place. */
   set(settings: ConsumerSettings): void {
     this.#settings = settings;
@@ -235,7 +253,8 @@ export class Consumer {
     const gaps = this.#gaps + this.#deliveries.gaps;
     this.#pending = { place, gaps };
     const settings = JSON.stringify(writtenOf(this.#settings));
-    const state = { name, settings, place, isPaused: this.#isPaused, lastError: this.#lastError, gaps };
+    const secrets = JSON.stringify(this.#secrets);
+    const state = { name, settings, place, isPaused: this.#isPaused, lastError: this.#lastError, gaps, secrets };
     return { name, state, put, removed };
   }
 

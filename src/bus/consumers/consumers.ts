@@ -21,7 +21,7 @@ const NAME = /^[a-z\d][\w.-]{0,63}$/i;
 
 /** A consumer that was set up or changed, and by whom: the name of the principal, empty while the bus is open. */
 export interface ConsumerEvent {
-  readonly kind: "created" | "changed" | "deleted" | "paused" | "resumed" | "moved" | "stuck";
+  readonly kind: "created" | "changed" | "deleted" | "paused" | "resumed" | "moved" | "rotated" | "stuck";
   readonly name: string;
   readonly by: string;
   readonly reason?: string;
@@ -34,9 +34,18 @@ export interface ConsumersOptions {
   readonly clocks: Clocks;
   /** Returns a short text that it has never returned before, in any process. */
   readonly makeRun: () => string;
+  /** Returns a new secret that cannot be guessed, `whsec_…`. */
+  readonly makeSecret: () => string;
   /** Resolves in a later turn of the event loop. */
   readonly nextTurn: () => Promise<void>;
   readonly onChange?: (event: ConsumerEvent) => void;
+}
+
+/** What became of a consumer that was set. */
+export interface SetConsumer {
+  readonly isNew: boolean;
+  /** The secret that signs what is posted, if it is a new one. */
+  readonly secret: string | undefined;
 }
 
 /** All consumers of a history, by name. */
@@ -45,6 +54,7 @@ export class Consumers implements ChangeSource {
   readonly #byName = new Map<string, Consumer>();
   readonly #dirty = new Set<Consumer>();
   readonly #deleted = new Set<string>();
+  readonly #listeners: ((name: string, consumer: Consumer | undefined) => void)[] = [];
   readonly #sweep: ReturnType<typeof setInterval>;
   #saving: ReturnType<typeof setTimeout> | undefined;
   #lastSaveMs = Number.NEGATIVE_INFINITY;
@@ -79,18 +89,25 @@ export class Consumers implements ChangeSource {
 
   /**
    * Creates the consumer, or changes its settings; it keeps its place, and `since` counts only for a new one. Resolves
-   * once that is on the disk, with whether it is new. Rejects with `parameter_invalid`, `pattern_invalid`, or what the
+   * once that is on the disk, with whether it is new, and with the secret of a push that is new. Rejects with `parameter_invalid`, `pattern_invalid`, or what the
    * store rejects with.
    */
-  async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<boolean> {
+  async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<SetConsumer> {
     this.#requireOpen();
     const settings = parseSettings(written);
     const position = this.#positionOf(since === undefined ? "now" : since);
     const known = this.#byName.get(name);
-    if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position);
-    else this.#change(known, () => known.set(settings));
+    const hadSecret = known !== undefined && known.signingSecrets.length > 0;
+    const secret = settings.push && !hadSecret ? this.#options.makeSecret() : undefined;
+    if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position, secret);
+    else {
+      this.#change(known, () => {
+        known.set(settings);
+        if (secret !== undefined || settings.push === undefined) known.setSecret(secret);
+      });
+    }
     this.#report(known ? "changed" : "created", name, by);
-    return known === undefined;
+    return { isNew: known === undefined, secret };
   }
 
   /** Deletes the consumer and what it has given up. Rejects with `not_found`, or what the store rejects with. */
@@ -113,6 +130,13 @@ export class Consumers implements ChangeSource {
     this.#report("paused", name, by);
   }
 
+  /** Pauses a consumer that cannot go on. */
+  stop(consumer: Consumer, reason: string): void {
+    consumer.pause(reason);
+    this.#markDirty(consumer);
+    this.#report("stuck", consumer.name, "", reason);
+  }
+
   async resume(name: string, by = ""): Promise<void> {
     const consumer = this.get(name);
     this.#change(consumer, () => consumer.resume());
@@ -125,6 +149,25 @@ export class Consumers implements ChangeSource {
     const position = this.#positionOf(since);
     this.#change(consumer, () => consumer.seek(position));
     this.#report("moved", name, by);
+  }
+
+  /** Signs with a new secret, which only this returns; the one before signs for another day. */
+  async rotateSecret(name: string, by = ""): Promise<string> {
+    const consumer = this.get(name);
+    if (consumer.settings.push === undefined) {
+      throw new BusError("parameter_invalid", "this consumer does not push, so it has no secret", {
+        members: { parameter: "name" },
+      });
+    }
+    const secret = this.#options.makeSecret();
+    this.#change(consumer, () => consumer.setSecret(secret));
+    this.#report("rotated", name, by);
+    return secret;
+  }
+
+  /** Calls the listener with each consumer that was created or changed; with its name alone when it was deleted. */
+  onSettings(listener: (name: string, consumer: Consumer | undefined) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Tries what was given up again, with all attempts: these ids, or all. Resolves with how many. */
@@ -179,7 +222,7 @@ export class Consumers implements ChangeSource {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down");
   }
 
-  #create(name: string, settings: string, place: number): void {
+  #create(name: string, settings: string, place: number, secret: string | undefined): void {
     if (!NAME.test(name)) {
       throw new BusError(
         "parameter_invalid",
@@ -192,7 +235,15 @@ export class Consumers implements ChangeSource {
         members: { parameter: "name", limit: MAX_CONSUMERS },
       });
     }
-    const state = { name, settings, place, isPaused: false, lastError: "", gaps: 0 };
+    const state = {
+      name,
+      settings,
+      place,
+      isPaused: false,
+      lastError: "",
+      gaps: 0,
+      secrets: JSON.stringify(secret === undefined ? [] : [{ secret }]),
+    };
     const consumer = this.#open({ ...state, tasks: [] });
     try {
       this.#change(consumer, () => {});
@@ -283,6 +334,7 @@ export class Consumers implements ChangeSource {
   }
 
   #report(kind: ConsumerEvent["kind"], name: string, by: string, reason?: string): void {
+    for (const listener of this.#listeners) listener(name, this.#byName.get(name));
     this.#options.onChange?.({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
   }
 }

@@ -1,16 +1,16 @@
 import type { Settled } from "../../protocol/consumer.ts";
 import type { Item } from "../cursor.ts";
 import type { EventLog } from "../ports.ts";
-import { contentOf } from "./content.ts";
 import { DeadTasks } from "./dead.ts";
 import { DueQueue } from "./due-queue.ts";
 import { Feed } from "./feed.ts";
 import { InFlight } from "./in-flight.ts";
 import { Lanes } from "./lanes.ts";
+import { OpenTasks } from "./open-tasks.ts";
 import type { TaskRecord } from "./ports.ts";
 import { type Changes, type Clocks, inLoadOrder, Rows } from "./rows.ts";
 import { type ConsumerSettings, retryDelayMs } from "./settings.ts";
-import { type Delivery, makeTask, type Task } from "./task.ts";
+import { contentOf, type Delivery, makeTask, type Task } from "./task.ts";
 
 /** Events passed in one call because their lanes are busy; then other work gets a turn. */
 const MAX_PASSED = 2000;
@@ -58,7 +58,7 @@ export class Deliveries {
   readonly dead = new DeadTasks();
   readonly #rows: Rows;
   /** Out or waiting, in any order. */
-  readonly #open = new Set<Task>();
+  readonly #open = new OpenTasks();
   readonly #out: InFlight;
   readonly #waiting = new DueQueue();
   /** Due now, before the cursor moves on. */
@@ -73,10 +73,8 @@ export class Deliveries {
   #isUnfinished = false;
   /** Gaps handed out for the first time. */
   gaps = 0;
-  /** Attempts since it was opened: all of them, those that were acknowledged, and those that failed. */
-  handedOut = 0;
-  acknowledged = 0;
-  failed = 0;
+  /** Attempts since it was opened. */
+  readonly counts = { handedOut: 0, acknowledged: 0, failed: 0 };
   /** Why the last attempt failed. */
   lastReason = "";
 
@@ -116,8 +114,7 @@ export class Deliveries {
 
   /** Everything up to this id is settled, or has a row once it is saved. */
   get place(): number {
-    let first = this.#feed.passedTo + 1;
-    for (const task of this.#open) if (task.row === 0 && task.id < first) first = task.id;
+    const first = this.#open.firstWithoutRow ?? this.#feed.passedTo + 1;
     return Math.max(first - 1, this.#savedPlace);
   }
 
@@ -128,9 +125,7 @@ export class Deliveries {
 
   /** The first id that is not settled; undefined if there is none. */
   get oldestId(): number | undefined {
-    let oldest: number | undefined;
-    for (const { id } of this.#open) if (oldest === undefined || id < oldest) oldest = id;
-    return oldest;
+    return this.#open.firstId;
   }
 
   /** Whether there is something to save. */
@@ -191,6 +186,16 @@ export class Deliveries {
   /** The attempt failed; the next one follows after `delayMs`, or by the schedule if that is undefined. */
   nack(deliveries: readonly string[], reason: string, delayMs: number | undefined): Settled {
     return this.#out.each(deliveries, (task) => this.#fail(task, reason, delayMs));
+  }
+
+  /** What could not be tried comes again after `delayMs`; no attempt is counted. */
+  putBack(deliveries: readonly string[], reason: string, delayMs: number): Settled {
+    return this.#out.each(deliveries, (task) => {
+      task.delivery = "";
+      task.atMs = this.#nowMs + delayMs;
+      this.lastReason = reason;
+      this.#waiting.push(task);
+    });
   }
 
   /** The work goes on: each may be out for another `ack_timeout` from now. */
@@ -344,7 +349,7 @@ export class Deliveries {
 
   #handOut(task: Task): Delivery {
     const delivery = this.#out.add(task, this.#nowMs);
-    this.handedOut++;
+    this.counts.handedOut++;
     task.settledBefore = this.#settled;
     const attempt = task.attempts + 1;
     const content = contentOf(this.#log, task);
@@ -354,7 +359,7 @@ export class Deliveries {
   }
 
   #settle(task: Task): void {
-    this.acknowledged++;
+    this.counts.acknowledged++;
     this.#settled++;
     this.#isDirty = true;
     this.#end(task);
@@ -362,7 +367,7 @@ export class Deliveries {
 
   #fail(task: Task, reason: string, delayMs: number | undefined): void {
     task.attempts++;
-    this.failed++;
+    this.counts.failed++;
     task.reason = reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
     task.delivery = "";
     this.lastReason = task.reason;

@@ -31,6 +31,8 @@ export interface ConsumerState {
   readonly lastError: string;
   /** Gaps delivered since it was created. */
   readonly gaps: number;
+  /** The secrets that sign what it posts, as JSON. */
+  readonly secrets: string;
 }
 
 export interface ConsumerRecord extends ConsumerState {

@@ -1,6 +1,8 @@
 import { ORDERS, type Order, type ConsumerSettings as Written } from "../../protocol/consumer.ts";
 import { BusError } from "../errors.ts";
 import { PatternSet } from "../patterns/pattern-set.ts";
+import { durationOf, formatDuration } from "./duration.ts";
+import { type PushSettings, parsePush, writtenPush } from "./push.ts";
 
 /** How a consumer delivers; durations in milliseconds. */
 export interface ConsumerSettings {
@@ -11,6 +13,8 @@ export interface ConsumerSettings {
   readonly maxAttempts: number;
   readonly retryMs: readonly number[];
   readonly maxInFlight: number;
+  /** Undefined: it is only taken from. */
+  readonly push: PushSettings | undefined;
 }
 
 /** The settings as a client or the store has them: members of a JSON object. */
@@ -38,14 +42,6 @@ const MAX_RETRY_MS = 30 * 24 * 3_600_000;
 /** About 30 MB of deliveries in memory. */
 const MAX_IN_FLIGHT = 100_000;
 
-const UNITS: readonly (readonly [unit: string, ms: number])[] = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["m", 60_000],
-  ["s", 1000],
-  ["ms", 1],
-];
-
 /**
  * Reads settings; an omitted member takes its default. Throws `parameter_invalid` with `parameter`, or
  * `pattern_invalid`.
@@ -56,14 +52,19 @@ export function parseSettings(written: WrittenSettings): ConsumerSettings {
     ...withoutUndefined(written),
   };
   const pattern = patternsOf(written.pattern);
+  const push = written.push === undefined || written.push === null ? undefined : parsePush(written.push);
+  const ackTimeoutMs = durationOf("ack_timeout", ack_timeout, MIN_ACK_TIMEOUT_MS, MAX_ACK_TIMEOUT_MS);
+  if (push && push.timeoutMs >= ackTimeoutMs)
+    throw invalid("ack_timeout", "ack_timeout must be longer than push.timeout");
   return {
     pattern,
     topics: PatternSet.parse(pattern),
     order: orderOf(order),
-    ackTimeoutMs: durationOf("ack_timeout", ack_timeout, MIN_ACK_TIMEOUT_MS, MAX_ACK_TIMEOUT_MS),
+    ackTimeoutMs,
     maxAttempts: wholeNumberOf("max_attempts", max_attempts, MAX_ATTEMPTS),
     retryMs: retriesOf(retry),
     maxInFlight: wholeNumberOf("max_in_flight", max_in_flight, MAX_IN_FLIGHT),
+    push,
   };
 }
 
@@ -76,6 +77,7 @@ export function writtenOf(settings: ConsumerSettings): Written {
     max_attempts: settings.maxAttempts,
     retry: settings.retryMs.map(formatDuration),
     max_in_flight: settings.maxInFlight,
+    push: settings.push ? writtenPush(settings.push) : null,
   };
 }
 
@@ -87,23 +89,6 @@ export function retryDelayMs({ retryMs }: ConsumerSettings, failedAttempts: numb
 /** Reads how long to wait before the next attempt, such as `10s`. Throws `parameter_invalid`. */
 export function parseDelay(value: unknown): number {
   return durationOf("delay", value, 0, MAX_RETRY_MS);
-}
-
-/** Reads a duration such as `30s`, in milliseconds. Throws `parameter_invalid`. */
-export function durationOf(parameter: string, value: unknown, lowMs: number, highMs: number): number {
-  const [, number = "", unit = ""] = (typeof value === "string" && /^(\d{1,9})(ms|s|m|h|d)$/.exec(value)) || [];
-  const ms = Number(number) * (UNITS.find(([name]) => name === unit)?.[1] ?? Number.NaN);
-  if (ms >= lowMs && ms <= highMs) return ms;
-  throw invalid(
-    parameter,
-    `${parameter} must be a duration from ${formatDuration(lowMs)} to ${formatDuration(highMs)}, such as "30s" or "5m"`,
-  );
-}
-
-function formatDuration(ms: number): string {
-  if (ms === 0) return "0s";
-  const [unit, size] = UNITS.find(([, size]) => ms % size === 0) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
 }
 
 function patternsOf(value: unknown): readonly string[] {

@@ -1,4 +1,4 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { ConsumerInfo, ConsumerOptions, EventBusClient } from "../../client/index.ts";
 import { ORDERS, type Order } from "../../protocol/consumer.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "../connection.ts";
@@ -13,6 +13,9 @@ interface SetFlags extends ConnectionOptions {
   readonly maxAttempts?: number;
   readonly retry?: readonly string[];
   readonly maxInFlight?: number;
+  readonly pushUrl?: string;
+  readonly pushTimeout?: string;
+  readonly pushConcurrency?: number;
 }
 
 interface ListFlags extends ConnectionOptions {
@@ -59,14 +62,20 @@ function setCommand(): Command {
         "delay before the next attempt; repeatable (default: 1s, 10s, 1m, 10m)",
       ).argParser((text: string, earlier: readonly string[] = []) => [...earlier, text]),
     )
-    .option("--max-in-flight <n>", "deliveries that are out at a time (default: 1000)", wholeNumber(1));
+    .option("--max-in-flight <n>", "deliveries that are out at a time (default: 1000)", wholeNumber(1))
+    .option("--push-url <url>", "address to which the server posts the events; the secret is printed only once")
+    .option("--push-timeout <duration>", "how long the endpoint may take to answer (default: 15s)")
+    .option("--push-concurrency <n>", "requests that may be under way at a time (default: 8)", wholeNumber(1));
   return withConnection(command).action(async (name: string, pattern: string[], flags: SetFlags) => {
     await show(await connectTo(flags).consumers.set(name, optionsOf(pattern, flags)));
   });
 }
 
 function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions {
-  const { since, order, ackTimeout, maxAttempts, retry, maxInFlight } = flags;
+  const { since, order, ackTimeout, maxAttempts, retry, maxInFlight, pushUrl, pushTimeout, pushConcurrency } = flags;
+  if (pushUrl === undefined && (pushTimeout ?? pushConcurrency) !== undefined) {
+    throw new InvalidArgumentError("--push-timeout and --push-concurrency need --push-url");
+  }
   return {
     pattern,
     ...(since !== undefined && { since }),
@@ -75,6 +84,13 @@ function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions
     ...(maxAttempts !== undefined && { max_attempts: maxAttempts }),
     ...(retry !== undefined && { retry }),
     ...(maxInFlight !== undefined && { max_in_flight: maxInFlight }),
+    ...(pushUrl !== undefined && {
+      push: {
+        url: pushUrl,
+        ...(pushTimeout !== undefined && { timeout: pushTimeout }),
+        ...(pushConcurrency !== undefined && { concurrency: pushConcurrency }),
+      },
+    }),
   };
 }
 
@@ -91,6 +107,10 @@ function changeCommands(): Command[] {
     withConnection(seek).action(async (name: string, since: string, flags: ConnectionOptions) => {
       await show(await connectTo(flags).consumers.seek(name, since));
     }),
+    named(
+      new Command("rotate-secret").description("sign with a new secret, which is printed only once"),
+      async (bus, name) => show(await bus.consumers.rotateSecret(name)),
+    ),
     named(new Command("delete").description("delete a consumer, and what it has given up"), async (bus, name) => {
       await bus.consumers.delete(name);
       say(`consumer ${name} is deleted`);

@@ -31,6 +31,28 @@ const consumerSettings = {
     maximum: 100_000,
     description: "Maximum number of deliveries that are out at a time; default 1000.",
   },
+  push: {
+    type: "object",
+    nullable: true,
+    description: "Where the server posts the events; `null`: it does not.",
+    required: ["url"],
+    additionalProperties: false,
+    properties: {
+      url: { type: "string", maxLength: 2048, description: "An address of http or https, without credentials." },
+      headers: {
+        type: "object",
+        additionalProperties: { type: "string", maxLength: 1024 },
+        description: "Sent with every request, at most 16. Their values are not shown.",
+      },
+      timeout: duration("How long the endpoint may take to answer, at most `2m`; default `15s`."),
+      concurrency: {
+        type: "integer",
+        minimum: 1,
+        maximum: 256,
+        description: "Requests that may be under way at a time; default 8.",
+      },
+    },
+  },
 } satisfies Record<keyof ConsumerSettings, Schema>;
 
 const since: Schema = {
@@ -107,6 +129,25 @@ export const settledProperties = {
 /** The schemas of consumers, by name. */
 export const consumerSchemas: Readonly<Record<string, Schema>> = {
   Consumer: object("A consumer: its settings and its state.", consumerProperties, billing),
+  ConsumerWithSecret: {
+    ...object("A consumer, with the secret of its push if that is new.", {
+      ...consumerProperties,
+      secret: { type: "string", description: "Verifies what is pushed; returned only once, here." },
+    }),
+    required: Object.keys(consumerProperties),
+  },
+  AttemptList: {
+    type: "array",
+    description: "Attempts to push, the newest first.",
+    items: object("One attempt to push an event.", {
+      event_id: eventId,
+      attempt: { ...count, minimum: 1, description: "1 for the first." },
+      at: { type: "string", format: "date-time", description: "When it ended." },
+      status: { type: "integer", nullable: true, description: "The status of the answer; `null` if there was none." },
+      duration_ms: countOf("How long it took, in milliseconds."),
+      error: { type: "string", nullable: true, description: "Why it failed; `null` if it did not." },
+    }),
+  },
   ConsumerList: { type: "array", items: schemaRef("Consumer"), description: "Consumers by name." },
   ConsumerSettings: body(
     "The settings of a consumer. A member not listed here is an error.",

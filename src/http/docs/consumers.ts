@@ -1,4 +1,12 @@
-import type { ConsumerInfo, ConsumerSettings, DeadEvent, DeliveryMessage, Settled } from "../../protocol/consumer.ts";
+import type {
+  ConsumerInfo,
+  ConsumerSettings,
+  DeadEvent,
+  DeliveryMessage,
+  PushAttempt,
+  PushSettings,
+  Settled,
+} from "../../protocol/consumer.ts";
 import { orderEvent, toLines } from "./examples.ts";
 import { type Content, content, contentOfMany, type Parameters, type Responses, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
@@ -11,8 +19,16 @@ export const billingSettings: ConsumerSettings & { since: string } = {
   max_attempts: 10,
   retry: ["1s", "10s", "1m", "10m"],
   max_in_flight: 1000,
+  push: null,
 };
 const { since: _, ...settings } = billingSettings;
+const push: PushSettings = {
+  url: "https://example.com/hooks/orders",
+  headers: { Authorization: "…" },
+  timeout: "15s",
+  concurrency: 8,
+};
+const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 export const billing: ConsumerInfo = {
   name: "billing",
   ...settings,
@@ -44,6 +60,13 @@ const theConsumer = {
   description: "The consumer.",
   content: content("application/json", schemaRef("Consumer"), billing),
 };
+const newConsumer = {
+  description: "The consumer.",
+  content: contentOfMany("application/json", schemaRef("ConsumerWithSecret"), {
+    "a consumer that workers take from": billing,
+    "a consumer that pushes": { ...billing, push, secret },
+  }),
+};
 const CHANGE_ERRORS = ["parameter_unknown", "not_found", "unavailable", "storage_full"] as const;
 
 export const listConsumersDocs: RouteDocs = {
@@ -71,12 +94,17 @@ and comes again until it is acknowledged: at least once, to one at a time.
 The body has all settings; an omitted one takes its default. A change keeps the place, and \`since\` counts only for a new
 consumer. After a change of \`pattern\` or \`order\`, events after the oldest one that is not acknowledged are delivered again.
 
+With \`push\`, the server posts each event to the address, signed by [Standard Webhooks](https://www.standardwebhooks.com):
+\`webhook-id\` (the same for each attempt), \`webhook-timestamp\`, \`webhook-signature\`; the body is the event as JSON. The
+\`secret\` is returned only here. 2xx acknowledges, 410 pauses the consumer, everything else is a failed attempt; 429 and 503
+may have \`Retry-After\`. Addresses that are not public are refused unless \`--push-allow\` allows them.
+
 \`\`\`sh
 curl -X PUT http://127.0.0.1:9800/api/consumers/billing -d '{"pattern":["orders.*"]}'
 \`\`\``,
   parameters: consumerName,
   body: content("application/json", schemaRef("ConsumerSettings"), billingSettings),
-  answers: { 200: { ...theConsumer, description: "Changed." }, 201: { ...theConsumer, description: "Created." } },
+  answers: { 200: { ...newConsumer, description: "Changed." }, 201: { ...newConsumer, description: "Created." } },
   errors: [
     "json_invalid",
     "pattern_invalid",
@@ -125,6 +153,45 @@ export const resumeConsumerDocs: RouteDocs = {
   parameters: consumerName,
   answers: { 200: theConsumer },
   errors: CHANGE_ERRORS,
+};
+
+export const rotateSecretDocs: RouteDocs = {
+  operationId: "rotateSecret",
+  tag: "Consume",
+  summary: "Sign with a new secret",
+  description: "The response contains it, and nothing else does. The one before signs too for another 24 hours.",
+  parameters: consumerName,
+  answers: {
+    200: {
+      description: "The consumer, with its new secret.",
+      content: content("application/json", schemaRef("ConsumerWithSecret"), { ...billing, push, secret }),
+    },
+  },
+  errors: ["parameter_invalid", ...CHANGE_ERRORS],
+};
+
+const attempt: PushAttempt = {
+  event_id: 42,
+  attempt: 1,
+  at: "2026-11-23T14:30:00.200Z",
+  status: 503,
+  duration_ms: 31,
+  error: "the endpoint answered 503",
+};
+
+export const attemptsDocs: RouteDocs = {
+  operationId: "attempts",
+  tag: "Consume",
+  summary: "List the newest attempts to push",
+  description: "The newest 100 since the server started, the newest first.",
+  parameters: consumerName,
+  answers: {
+    200: {
+      description: "The attempts; an empty array when there are none.",
+      content: content("application/json", schemaRef("AttemptList"), [attempt]),
+    },
+  },
+  errors: ["parameter_unknown", "not_found"],
 };
 
 export const seekConsumerDocs: RouteDocs = {

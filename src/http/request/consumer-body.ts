@@ -8,7 +8,16 @@ import { type Members, sliceMembers } from "./members.ts";
 const MAX_DELIVERIES = 10_000;
 /** Room for this many names, or ids. */
 const MAX_BODY_BYTES = 1024 * 1024;
-const SETTINGS = ["pattern", "since", "order", "ack_timeout", "max_attempts", "retry", "max_in_flight"] as const;
+const SETTINGS = [
+  "pattern",
+  "since",
+  "order",
+  "ack_timeout",
+  "max_attempts",
+  "retry",
+  "max_in_flight",
+  "push",
+] as const;
 
 /** The members of the body of a request about consumers. Without a body, an object without members. */
 export async function membersOf(request: Request, known: readonly string[], example: string): Promise<Members> {
@@ -22,10 +31,10 @@ export async function membersOf(request: Request, known: readonly string[], exam
 /** The settings of a consumer, as they were sent, and where it begins. */
 export async function settingsOf(request: Request): Promise<{ written: WrittenSettings; since: unknown }> {
   const members = await membersOf(request, SETTINGS, '{"pattern":["orders.*"]}');
-  const [pattern, since, order, ack_timeout, max_attempts, retry, max_in_flight] = SETTINGS.map((name) =>
+  const [pattern, since, order, ack_timeout, max_attempts, retry, max_in_flight, push] = SETTINGS.map((name) =>
     members.value(name),
   );
-  return { written: { pattern, order, ack_timeout, max_attempts, retry, max_in_flight }, since };
+  return { written: { pattern, order, ack_timeout, max_attempts, retry, max_in_flight, push }, since };
 }
 
 /** The names of deliveries. Throws `parameter_invalid`. */

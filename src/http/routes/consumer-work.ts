@@ -1,10 +1,20 @@
 import type { Consumer } from "../../bus/consumers/consumer.ts";
 import type { Consumers } from "../../bus/consumers/consumers.ts";
-import { durationOf, parseDelay } from "../../bus/consumers/settings.ts";
+import { durationOf } from "../../bus/consumers/duration.ts";
+import { parseDelay } from "../../bus/consumers/settings.ts";
 import type { DeadTask } from "../../bus/consumers/task.ts";
-import type { Settled } from "../../protocol/consumer.ts";
+import type { PushAttempt, Settled } from "../../protocol/consumer.ts";
 import type { Callers } from "../access/gate.ts";
-import { ackDocs, deadDocs, deleteDeadDocs, extendDocs, nackDocs, retryDeadDocs, takeDocs } from "../docs/consumers.ts";
+import {
+  ackDocs,
+  attemptsDocs,
+  deadDocs,
+  deleteDeadDocs,
+  extendDocs,
+  nackDocs,
+  retryDeadDocs,
+  takeDocs,
+} from "../docs/consumers.ts";
 import type { Waiting } from "../limits/waiting.ts";
 import { deliveriesOf, idsOf, membersOf, reasonOf } from "../request/consumer-body.ts";
 import type { Members } from "../request/members.ts";
@@ -15,6 +25,9 @@ import { nextLink } from "../response/next-link.ts";
 import type { Takes } from "../stream/takes.ts";
 import { consumerNamed } from "./consumers.ts";
 import { type Call, type Route, route } from "./route.ts";
+
+/** The newest attempts to push of a consumer. */
+export type AttemptsOf = (name: string) => readonly PushAttempt[];
 
 const PATH = "/api/consumers/:name";
 /** Deliveries of one call; a worker should take no more than it can do within `ack_timeout`. */
@@ -43,7 +56,13 @@ const deadQuery = new Query({
 });
 
 /** Working for a consumer: take, ack, nack, extend, and what was given up. */
-export function consumerWorkRoutes(consumers: Consumers, takes: Takes, callers: Callers, waiting: Waiting): Route[] {
+export function consumerWorkRoutes(
+  consumers: Consumers,
+  takes: Takes,
+  attemptsOf: AttemptsOf,
+  callers: Callers,
+  waiting: Waiting,
+): Route[] {
   const settled =
     (known: readonly string[], work: (consumer: Consumer, members: Members) => Settled) =>
     async (call: Call<unknown>) => {
@@ -89,6 +108,13 @@ export function consumerWorkRoutes(consumers: Consumers, takes: Takes, callers: 
       access: "consume",
       docs: extendDocs,
       handle: settled(["deliveries"], (consumer, members) => consumer.extend(deliveriesOf(members))),
+    }),
+    route({
+      method: "GET",
+      path: `${PATH}/attempts`,
+      access: "consume",
+      docs: attemptsDocs,
+      handle: (call) => json(attemptsOf(consumerNamed(consumers, call).name)),
     }),
     ...deadRoutes(consumers, callers, waiting),
   ];

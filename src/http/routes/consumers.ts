@@ -1,6 +1,7 @@
 import { requireConsume } from "../../bus/access/principal.ts";
 import type { Consumer } from "../../bus/consumers/consumer.ts";
 import type { Consumers } from "../../bus/consumers/consumers.ts";
+import type { ConsumerWithSecret } from "../../protocol/consumer.ts";
 import type { Callers } from "../access/gate.ts";
 import {
   consumerDocs,
@@ -8,6 +9,7 @@ import {
   listConsumersDocs,
   pauseConsumerDocs,
   resumeConsumerDocs,
+  rotateSecretDocs,
   seekConsumerDocs,
   setConsumerDocs,
 } from "../docs/consumers.ts";
@@ -22,12 +24,6 @@ const PATH = "/api/consumers";
 
 /** Setting up consumers: `PUT`, `GET`, `DELETE`, pause, resume and seek. */
 export function consumerRoutes(consumers: Consumers, callers: Callers, waiting: Waiting): Route[] {
-  /** Does the work once the whole body is there, if the caller is still valid; responds with the consumer. */
-  const changed = async ({ segment }: Call<unknown>, work: (name: string) => Promise<void>) => {
-    const name = decodedSegment(segment);
-    await work(name);
-    return json(await consumers.info(consumers.get(name)));
-  };
   return [
     route({
       method: "GET",
@@ -60,6 +56,19 @@ export function consumerRoutes(consumers: Consumers, callers: Callers, waiting: 
         return new Response(null, { status: 204, headers: DATA_HEADERS });
       },
     }),
+    ...changeRoutes(consumers, callers),
+  ];
+}
+
+/** `POST`: pause, resume, rotate the secret, seek. */
+function changeRoutes(consumers: Consumers, callers: Callers): Route[] {
+  /** Does the work once the whole body is there, if the caller is still valid; responds with the consumer. */
+  const changed = async ({ segment }: Call<unknown>, work: (name: string) => Promise<void>) => {
+    const name = decodedSegment(segment);
+    await work(name);
+    return json(await consumers.info(consumers.get(name)));
+  };
+  return [
     route({
       method: "POST",
       path: `${PATH}/:name/pause`,
@@ -76,6 +85,16 @@ export function consumerRoutes(consumers: Consumers, callers: Callers, waiting: 
     }),
     route({
       method: "POST",
+      path: `${PATH}/:name/rotate-secret`,
+      access: "admin",
+      docs: rotateSecretDocs,
+      handle: async ({ segment, caller }) => {
+        const name = decodedSegment(segment);
+        return withSecret(consumers, name, await consumers.rotateSecret(name, caller.name));
+      },
+    }),
+    route({
+      method: "POST",
       path: `${PATH}/:name/seek`,
       access: "admin",
       docs: seekConsumerDocs,
@@ -87,6 +106,16 @@ export function consumerRoutes(consumers: Consumers, callers: Callers, waiting: 
         }),
     }),
   ];
+}
+
+async function withSecret(
+  consumers: Consumers,
+  name: string,
+  secret: string | undefined,
+  status = 200,
+): Promise<Response> {
+  const info = await consumers.info(consumers.get(name));
+  return json({ ...info, ...(secret !== undefined && { secret }) } satisfies ConsumerWithSecret, status);
 }
 
 /** The consumer that a call names, if the caller may take from it. Throws `scope_insufficient` or `not_found`. */
@@ -107,6 +136,6 @@ async function set(consumers: Consumers, call: Call<unknown>, callers: Callers):
   const { written, since } = await settingsOf(request);
   callers.requireValid(caller);
   const name = decodedSegment(segment);
-  const isNew = await consumers.set(name, written, since, caller.name);
-  return json(await consumers.info(consumers.get(name)), isNew ? 201 : 200);
+  const { isNew, secret } = await consumers.set(name, written, since, caller.name);
+  return withSecret(consumers, name, secret, isNew ? 201 : 200);
 }

@@ -1,7 +1,7 @@
 import type { ConsumerState, TaskRecord } from "../../bus/consumers/ports.ts";
 
 /** The columns of {@link ConsumerRow}. */
-export const CONSUMER_COLUMNS = "name, settings, place, paused, last_error, gaps, deliveries, checksum";
+export const CONSUMER_COLUMNS = "name, settings, place, paused, last_error, gaps, secrets, deliveries, checksum";
 /** The columns of {@link DeliveryRow}. */
 export const DELIVERY_COLUMNS =
   "consumer, id, event_id, gap_next, lane, lane_from, dead, attempts, at, reason, checksum";
@@ -13,6 +13,7 @@ export interface ConsumerRow {
   readonly paused: number;
   readonly last_error: string;
   readonly gaps: number;
+  readonly secrets: string;
   readonly deliveries: number;
   readonly checksum: number;
 }
@@ -32,13 +33,13 @@ export interface DeliveryRow {
 }
 
 export function consumerRow(state: ConsumerState, deliveries: number): ConsumerRow {
-  const { name, settings, place, isPaused, lastError, gaps } = state;
-  const row = { name, settings, place, paused: Number(isPaused), last_error: lastError, gaps, deliveries };
+  const { name, settings, place, isPaused, lastError, gaps, secrets } = state;
+  const row = { name, settings, place, paused: Number(isPaused), last_error: lastError, gaps, secrets, deliveries };
   return { ...row, checksum: checksumOf(row) };
 }
 
-export function stateOf({ name, settings, place, paused, last_error, gaps }: ConsumerRow): ConsumerState {
-  return { name, settings, place, isPaused: paused === 1, lastError: last_error, gaps };
+export function stateOf({ name, settings, place, paused, last_error, gaps, secrets }: ConsumerRow): ConsumerState {
+  return { name, settings, place, isPaused: paused === 1, lastError: last_error, gaps, secrets };
 }
 
 export function deliveryRow(consumer: string, task: TaskRecord): DeliveryRow {

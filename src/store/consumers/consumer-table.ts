@@ -43,7 +43,7 @@ export class ConsumerTable implements ConsumerStore {
     this.#write = write;
     this.#meta = new Meta(database);
     this.#put = database.prepare(
-      `insert or replace into consumer (${CONSUMER_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert or replace into consumer (${CONSUMER_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
     this.#delete = database.prepare("delete from consumer where name = ?");
     this.#putDelivery = database.prepare(

@@ -83,7 +83,7 @@ create table entry_writer (
 
 -- Names under which the server keeps a place. settings is a JSON object. Every event up to place is acknowledged, does
 -- not match, or has a row in consumer_delivery; deliveries counts these rows. last_error is empty if nothing has failed;
--- gaps counts those that were delivered. checksum is that of the other columns in their order, as a JSON array.
+-- gaps counts those that were delivered. secrets is a JSON array of what signs its webhooks. checksum is that of the other columns in their order, as a JSON array.
 -- The number `consumers` in meta counts the rows.
 create table consumer (
   name       text    primary key,
@@ -92,6 +92,7 @@ create table consumer (
   paused     integer not null,
   last_error text    not null,
   gaps       integer not null,
+  secrets    text    not null,
   deliveries integer not null,
   checksum   integer not null
 ) strict, without rowid;

@@ -206,6 +206,6 @@ test("a change of the settings keeps the place", async () => {
   await consumers.set("c", { pattern: ["a"] }, "all");
   await bench.publish("a", "b", "a");
   ack(bench, take(bench));
-  expect(await consumers.set("c", { pattern: ["b", "a"], order: "none" }, "all")).toBe(false);
+  expect(await consumers.set("c", { pattern: ["b", "a"], order: "none" }, "all")).toMatchObject({ isNew: false });
   expect(idsOf(take(bench))).toEqual([3]);
 });

@@ -53,7 +53,7 @@ function accessOf(method: string, path: string): Access {
   if (["/healthz", "/readyz", "/swagger/json", "/asyncapi.json"].includes(path)) return "public";
   if (path.startsWith("/api/events/publish")) return "publish";
   if (["/metrics", "/api/stats", "/api/topics", "/api/consumers"].includes(path)) return "monitor";
-  const worksFor = /^\/api\/consumers\/\{name\}(?:\/(?:take|ack|nack|extend|dead|dead\/retry))?$/;
+  const worksFor = /^\/api\/consumers\/\{name\}(?:\/(?:take|ack|nack|extend|attempts|dead|dead\/retry))?$/;
   const setsUp = ["PUT", "DELETE"].includes(method) && path.endsWith("}");
   if (worksFor.test(path) && !setsUp) return "consume";
   return path.startsWith("/api/events/") && method === "GET" ? "subscribe" : "admin";

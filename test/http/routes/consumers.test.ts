@@ -35,6 +35,7 @@ describe("/api/consumers", () => {
       max_attempts: 10,
       retry: ["90s"],
       max_in_flight: 1000,
+      push: null,
       place: 0,
       lag: 0,
       lag_is_exact: true,

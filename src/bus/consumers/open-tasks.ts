@@ -1,0 +1,20 @@
+import type { Task } from "./task.ts";
+
+/** The tasks that are not settled. */
+export class OpenTasks extends Set<Task> {
+  /** The first id that is not settled; undefined if there is none. */
+  get firstId(): number | undefined {
+    return firstOf(this);
+  }
+
+  /** The first id that is not settled and has no row; undefined if there is none. */
+  get firstWithoutRow(): number | undefined {
+    return firstOf(this.values().filter(({ row }) => row === 0));
+  }
+}
+
+function firstOf(tasks: Iterable<Task>): number | undefined {
+  let first: number | undefined;
+  for (const { id } of tasks) if (first === undefined || id < first) first = id;
+  return first;
+}
