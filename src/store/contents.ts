@@ -41,7 +41,7 @@ export function readContents(database: Database, damage: Damage, internals: Cont
   chains.readEndsAfter(stored.ends_to);
   const expected = (first: number, last: number) => ends.endingFrom(bounds.floor, first, last);
   series.load(expected);
-  const allowance = new Allowance({ nowMs: internals.searchClock });
+  const allowance = new Allowance(internals.searchClock);
   const { nameCharacters } = internals;
   const history = new HistoryReader({ bounds, series, events, chains, allowance, nameCharacters });
   return {
