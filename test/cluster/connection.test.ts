@@ -1,9 +1,12 @@
 import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { connectToNats } from "../../src/cluster/connection.ts";
 import { type ClusterSettings, clusterSettingsOf } from "../../src/cluster/settings.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { makeCertificate, writeCertificate } from "../helpers/certificates.ts";
+import { makeCredentials } from "../helpers/nats-credentials.ts";
 import { NatsServer } from "../helpers/nats-server.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -48,6 +51,21 @@ describeWith("nats-server", "the connection to NATS", () => {
     await expect(wrong).rejects.toThrow("aborted");
     await using connection = await connected({ ...settingsOf(server.url), token: "right" });
     await connection.nats.flush();
+  });
+
+  test("uses a credentials file, as it is at each attempt", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "user.creds");
+    const [right, wrong] = [makeCredentials(), makeCredentials()];
+    await using server = await NatsServer.start({ config: right.config });
+    writeFileSync(file, wrong.creds);
+    const failed = Promise.withResolvers<string>();
+    const connecting = connected(settingsWith({ cluster: [server.url], clusterCreds: file }), failed.resolve);
+    expect(await failed.promise).toContain("Authorization Violation");
+    writeFileSync(file, right.creds);
+    await using connection = await connecting;
+    const { streams } = await jetstreamManager(connection.nats);
+    expect(await streams.add({ name: "mine", subjects: ["mine"] })).toMatchObject({ state: { messages: 0 } });
   });
 
   test("is encrypted, and verifies the server", async () => {

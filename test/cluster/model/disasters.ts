@@ -91,6 +91,14 @@ export const WEIGHTS: Readonly<Record<Disaster, number>> = {
   "kill all of NATS": 1,
 };
 
+/** Throws if there is none of that name. */
+export function disasterNamed(name: string): Disaster {
+  const known = Object.keys(WEIGHTS) as Disaster[];
+  const found = known.find((one) => one === name);
+  if (found === undefined) throw new Error(`there is no disaster "${name}": there are ${known.join(", ")}`);
+  return found;
+}
+
 /** Resolves once it is over. The cluster may need some time to recover. */
 export function befall(disaster: Disaster, scene: Scene): Promise<void> {
   return disasters[disaster](scene);
