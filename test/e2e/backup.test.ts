@@ -117,7 +117,7 @@ describe("eventbus backup", () => {
     database.close();
     const { exitCode, stderr } = await runBinary(["backup", "copy.db", "--db", file], { folder: server.folder });
     expect([exitCode, stderr]).toEqual([1, expect.stringContaining("is damaged: event 77: checksum mismatch")]);
-    expect(readdirSync(server.folder)).toEqual(["eventbus.db"]);
+    expect(readdirSync(server.folder).sort()).toEqual(["eventbus.db", "eventbus.db-reserve"]);
   });
 
   test(`killed ${KILLS} times leaves the old copy or the new one, whole`, async () => {
@@ -183,7 +183,13 @@ describe("eventbus restore", () => {
       expect([from, exitCode, stderr]).toEqual([from, 1, expect.stringContaining(from)]);
     }
     expect(readFileSync(join(folder, "eventbus.db"))).toEqual(before);
-    expect(readdirSync(folder).sort()).toEqual(["copy.db", "eventbus.db", "flipped.db", "notes.txt"]);
+    expect(readdirSync(folder).sort()).toEqual([
+      "copy.db",
+      "eventbus.db",
+      "eventbus.db-reserve",
+      "flipped.db",
+      "notes.txt",
+    ]);
   });
 
   test("replaces a history that is beyond repair, its write-ahead log too", async () => {
