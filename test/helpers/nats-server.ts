@@ -139,19 +139,21 @@ export class NatsServer implements AsyncDisposable {
   }
 }
 
-const PORT_TRIES = 100;
+const LOWEST_PORT = 12_000;
+const HIGHEST_PORT = 30_000;
 
-/** A port of this machine that nothing listens on now. */
+/**
+ * A port that nothing listens on now. It is below those that the system gives to connections, so none of them takes it
+ * while a server that has it is restarted.
+ */
 export function freePort(): number {
-  for (let tries = 1; ; tries++) {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));
     try {
-      const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-      const { port } = listener;
-      listener.stop(true);
+      Bun.listen({ hostname: "127.0.0.1", port, socket: { data: () => {} } }).stop(true);
       return port;
     } catch (error) {
-      // Beside a flood of connections, the port that the system picks may be taken by one of them.
-      if (tries === PORT_TRIES) throw error;
+      if (!(error instanceof Error && "code" in error && error.code === "EADDRINUSE")) throw error;
     }
   }
 }
