@@ -1,5 +1,5 @@
 import { JetStreamApiError, type JetStreamManager, jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
-import type { NatsConnection, ServerInfo } from "@nats-io/transport-node";
+import { errors, type NatsConnection, type ServerInfo } from "@nats-io/transport-node";
 import { BusError } from "../bus/errors.ts";
 import type { ClusterSettings } from "./settings.ts";
 import { misfits, newStream } from "./stream-config.ts";
@@ -32,7 +32,9 @@ export async function prepareStream(
 ): Promise<StreamInfo> {
   requireVersion(connection.info);
   const manager = await jetstreamManager(connection, { checkAPI: false });
-  const info = (await findStream(manager, settings.name)) ?? (await createStream(manager, settings, mayCreate));
+  const info = await found(connection, async () => {
+    return (await findStream(manager, settings.name)) ?? (await createStream(manager, settings, mayCreate));
+  });
   const differences = misfits(info.config, settings.replicas);
   if (differences.length === 0) return info;
   throw unfit(`the stream ${settings.name} of NATS does not fit: ${differences.join("; ")}`);
@@ -45,6 +47,20 @@ export function payloadWarning(info: ServerInfo | undefined, largestBodyBytes: n
     `NATS takes at most ${info.max_payload} bytes at a time, less than the ${largestBodyBytes} of an NDJSON body: ` +
     "larger ones are rejected with 413; set max_payload: 16MB in its configuration"
   );
+}
+
+/** Without a leader JetStream does not respond either; but then the server says that it has it. */
+async function found(connection: NatsConnection, find: () => Promise<StreamInfo>): Promise<StreamInfo> {
+  try {
+    return await find();
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    const hasNoResponders = cause instanceof errors.RequestError && cause.isNoResponders();
+    if (!hasNoResponders || connection.info?.jetstream === true) throw error;
+    throw unfit(
+      `JetStream is not enabled on the NATS server ${connection.info?.server_name}: add jetstream {} to its configuration`,
+    );
+  }
 }
 
 function requireVersion(info: ServerInfo | undefined): void {

@@ -74,6 +74,11 @@ describeWith("nats-server", "a NATS server", () => {
     await expect(client.prepare()).rejects.toThrow("JetStream is not enabled for this account of NATS");
   });
 
+  test("that has no JetStream at all is rejected", async () => {
+    await using client = await connected(await NatsServer.start({ hasJetStream: false }));
+    await expect(client.prepare()).rejects.toThrow("JetStream is not enabled on the NATS server");
+  });
+
   test("that is too old to sync before it acknowledges is rejected", async () => {
     await using client = await connected(await NatsServer.start());
     const info = { ...client.nats.info, version: "2.9.25" };

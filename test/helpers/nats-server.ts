@@ -9,6 +9,8 @@ export interface NatsOptions {
   readonly syncInterval?: string;
   /** Default 16 MB, as `deploy/nats.conf` has it. */
   readonly maxPayload?: string;
+  /** Default true. */
+  readonly hasJetStream?: boolean;
   /** More lines of its configuration. */
   readonly config?: string;
   /** Beside it in its configuration: what makes it one of a cluster. */
@@ -164,7 +166,9 @@ function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOption
     `listen: "127.0.0.1:${port}"`,
     `http: "127.0.0.1:${monitorPort}"`,
     `max_payload: ${options.maxPayload ?? "16MB"}`,
-    `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}" }`,
+    options.hasJetStream === false
+      ? ""
+      : `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}" }`,
     options.config ?? "",
     "",
   ].join("\n");
