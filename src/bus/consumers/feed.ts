@@ -14,7 +14,7 @@ export class Feed {
   #ahead: readonly Item[] = [];
   #index = 0;
   #passedTo: number;
-  #isAtEnd = false;
+  #isAtEnd: boolean;
   #hasNews = false;
 
   /** Starts after the id `position`. */
@@ -23,19 +23,18 @@ export class Feed {
     this.#cursor = new Cursor(log, topics, position);
     this.unread = new UnreadCount(log, topics, position);
     this.#passedTo = position;
+    this.#isAtEnd = position >= log.head;
   }
 
   /** Everything up to this id was returned, or does not match. */
   get passedTo(): number {
-    if (this.#isAtEnd && !this.#hasNews && this.#index === this.#ahead.length) {
-      this.#passedTo = this.#log.head;
-      this.#cursor.moveTo(this.#passedTo);
-    }
+    this.#passUpTo(this.#log.head);
     return this.#passedTo;
   }
 
   /** A matching event was published. */
   published(id: number): void {
+    this.#passUpTo(id - 1);
     this.#hasNews = true;
     this.unread.published(id);
   }
@@ -53,9 +52,15 @@ export class Feed {
     return item;
   }
 
+  /** At the end, what was published since does not match: it is passed, so retention cannot make a gap of it. */
+  #passUpTo(id: number): void {
+    if (!this.#isAtEnd || this.#hasNews || this.#index < this.#ahead.length) return;
+    this.#passedTo = id;
+    this.#cursor.moveTo(id);
+  }
+
   #read(): "end" | "later" {
     if (this.#isAtEnd && !this.#hasNews) return "end";
-    // What does not match was passed since the last read.
     this.#hasNews = false;
     const { items, isAtEnd } = this.#cursor.take(PAGE_EVENTS);
     this.#isAtEnd = isAtEnd;

@@ -146,6 +146,16 @@ test("what retention removed is delivered as a gap in its place", async () => {
   expect(await bench.consumers.info(bench.consumers.get("c"))).toMatchObject({ place: 5, gaps: 1 });
 });
 
+test("no gap is delivered for events that do not match, even before the first take", async () => {
+  await using bench = new ConsumerBench();
+  await bench.publish("b");
+  await bench.consumers.set("c", { pattern: ["a"] }, undefined);
+  await bench.publish("b", "b", "b");
+  await bench.log.prune({ maxHistory: 1 }, bench.clock.nowMs);
+  await bench.publish("a");
+  expect(idsOf(take(bench))).toEqual([5]);
+});
+
 test("an event that is removed before its next attempt becomes a gap", async () => {
   await using bench = new ConsumerBench();
   await bench.consumers.set("c", { pattern: ["*"] }, undefined);
