@@ -219,3 +219,37 @@ test("a change of the settings keeps the place", async () => {
   expect(await consumers.set("c", { pattern: ["b", "a"], order: "none" }, "all")).toMatchObject({ isNew: false });
   expect(idsOf(take(bench))).toEqual([3]);
 });
+
+test("an event that failed after one that is still out comes once after a crash, with its attempts", async () => {
+  await using bench = new ConsumerBench();
+  await bench.consumers.set("c", { pattern: ["*"], order: "none" }, undefined);
+  await bench.publish("a", "b");
+  nack(bench, take(bench).slice(1), 60_000);
+  bench.clock.advance(1000);
+  await bench.publish("c");
+  await bench.crash();
+  expect(idsOf(take(bench))).toEqual([1, 3]);
+  bench.clock.advance(60_000);
+  expect(take(bench)).toMatchObject([{ attempt: 2, event: { id: 2 } }]);
+});
+
+test("an event that follows a failed one of its topic is not lost by a crash while it is out", async () => {
+  await using bench = new ConsumerBench();
+  await bench.consumers.set("c", { pattern: ["*"] }, undefined);
+  await bench.publish("a", "a", "a", "b");
+  const taken = take(bench);
+  nack(bench, taken.slice(0, 1), 0);
+  ack(bench, taken.slice(1));
+  bench.clock.advance(1000);
+  await bench.publish("c");
+  ack(bench, take(bench, 1));
+  expect(idsOf(take(bench, 1))).toEqual([2]);
+  bench.clock.advance(1000);
+  await bench.publish("c");
+  await bench.crash();
+  const again = take(bench);
+  expect(idsOf(again)).toContain(2);
+  expect(idsOf(again)).not.toContain(3);
+  ack(bench, again);
+  expect(idsOf(take(bench))).toContain(3);
+});
