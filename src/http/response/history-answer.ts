@@ -14,7 +14,7 @@ export interface ArrayAnswer {
   readonly lastId: number;
   /** There are events beyond the limit. */
   readonly hasMore: boolean;
-  /** Ids of damaged events, which are therefore not in it. */
+  /** Ids of damaged events, ascending, which are therefore not in it. */
   readonly damaged: readonly number[];
 }
 
@@ -43,6 +43,7 @@ export class HistoryAnswers {
     const account = new WaitingAccount(this.#waiting);
     try {
       const found = await this.#look(query, client, account);
+      found.damaged.sort((a, b) => a - b); // not by pages: where these end depends on the time that searches took
       return { ...found, body: found.texts ? arrayBody(found.texts, this.#waiting) : this.#again(query, found) };
     } finally {
       account.set(0);
@@ -105,8 +106,9 @@ type Client = Pick<Request, "signal">;
 type Pages = ReturnType<Bus["pages"]>;
 
 /** The content of a response, known before it is sent. */
-interface Found extends Omit<ArrayAnswer, "body"> {
+interface Found extends Omit<ArrayAnswer, "body" | "damaged"> {
   readonly count: number;
+  readonly damaged: number[];
   /** The events as JSON; undefined if they are too large to be kept. */
   readonly texts: readonly string[] | undefined;
 }
