@@ -51,6 +51,7 @@ export class World implements AsyncDisposable {
   #log: EventLog;
   #bus: Bus;
   #server: HttpServer;
+  #isOver = false;
 
   constructor(scenario: Scenario, makeBus: MakeBus) {
     this.#scenario = scenario;
@@ -167,6 +168,7 @@ export class World implements AsyncDisposable {
     for (const reader of this.readers) reader.leave();
     await this.#server.stop();
     await this.#bus.stop();
+    this.#isOver = true;
     this.#folder[Symbol.dispose]();
   }
 
@@ -186,7 +188,22 @@ export class World implements AsyncDisposable {
   #serve(): HttpServer {
     const { pageTurns, seed } = this.#scenario;
     const waiting = new FickleWaiting(seed);
-    return serve(this.#bus, pageTurns === 0 ? { waiting } : { waiting, spareTime: slowTime(pageTurns) }, this.#opened);
+    return serve(this.#bus, { waiting, spareTime: this.#spareTime(pageTurns) }, this.#opened);
+  }
+
+  /**
+   * Makes replays slow, one step in this many turns, so that much can happen to subscribers that are behind; 0: as fast
+   * as ever. A replay that a sabotage keeps from ending does not outlive the world.
+   */
+  #spareTime(turns: number): SpareTime {
+    const later = (callback: () => void, left = turns): void => {
+      setImmediate(() => {
+        if (this.#isOver) return;
+        if (left <= 1) callback();
+        else later(callback, left - 1);
+      });
+    };
+    return new SpareTime(turns === 0 ? { later } : { later, sliceMs: 0 });
   }
 
   async #makeTokens(): Promise<void> {
@@ -310,15 +327,6 @@ class FickleWaiting extends Waiting {
   override get limitBytes(): number {
     return this.#random.chance(0.1) ? -1 : super.limitBytes;
   }
-}
-
-/** Makes replays slow, one step in this many turns, so that much can happen to subscribers that are behind. */
-function slowTime(turns: number): SpareTime {
-  const later = (callback: () => void, left = turns): void => {
-    if (left === 0) callback();
-    else setImmediate(() => later(callback, left - 1));
-  };
-  return new SpareTime({ later, sliceMs: 0 });
 }
 
 function isWanted(wanted: ReadonlySet<PatternText>, topic: Topic): boolean {
