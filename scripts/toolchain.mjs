@@ -36,8 +36,9 @@ export async function install() {
 }
 
 // Neither needs install scripts: the Bun binary lies ready in its own package. NODE_ENV=production must not leave it out.
+// Warnings are not shown: they are about the version of Node, and nothing that is installed runs on Node.
 function npmInstall() {
-  const command = "npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund";
+  const command = "npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error";
   return run(command, [], { cwd: root, shell: true, stdio: ["ignore", 2, 2] });
 }
 
