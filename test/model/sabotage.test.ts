@@ -3,7 +3,7 @@ import { runCases } from "./run.ts";
 import { busSabotages, codeSabotages } from "./sabotage.ts";
 
 /** A fault that takes more cases than this to be seen, of the thousands that run, would be one that is never seen. */
-const MAX_CASES = 500;
+const MAX_CASES = 2000;
 /** Whoever waits in vain for so long, in milliseconds, is taken for lost. */
 const PATIENCE_MS = 500;
 
@@ -14,7 +14,7 @@ describe("the model sees it when", () => {
       const failure = await runCases(1, MAX_CASES, { makeBus, patienceMs: PATIENCE_MS });
       expect(failure?.breach).toBeString();
     },
-    60_000,
+    240_000,
   );
 
   test.each(Object.entries(codeSabotages))(
@@ -28,6 +28,6 @@ describe("the model sees it when", () => {
         undo();
       }
     },
-    60_000,
+    240_000,
   );
 });
