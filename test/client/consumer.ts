@@ -11,6 +11,7 @@ import {
   type ConsumerInfo,
   type ConsumerOptions,
   type ConsumerSettings,
+  type ConsumerWithSecret,
   type Consumption,
   connect,
   type DeadEvent,
@@ -36,6 +37,8 @@ import {
   type PublishedRange,
   type PublishOneOptions,
   type PublishOptions,
+  type PushAttempt,
+  type PushSettings,
   type ReceivedEvent,
   type Stats,
   type SubscribeOptions,
@@ -132,7 +135,14 @@ async function shareWork(bus: EventBusClient): Promise<string> {
   const retried = await consumers.retryDead("work", all);
   const info: ConsumerInfo = await consumers.get("work");
   await consumers.delete(info.name);
-  return `work ${settings.order} ${delivery?.event?.id} ${isKnown} ${dead.length} ${retried}`;
+  const pushed: ConsumerWithSecret = await consumers.set("hook", {
+    pattern: ["none"],
+    push: { url: "http://127.0.0.1/" },
+  });
+  const push: PushSettings | null = pushed.push;
+  const attempts: PushAttempt[] = await consumers.attempts(pushed.name);
+  await consumers.delete(pushed.name);
+  return `hook ${push?.url} ${pushed.secret?.slice(0, 6)} ${attempts.length} work ${settings.order} ${delivery?.event?.id} ${isKnown} ${dead.length} ${retried}`;
 }
 
 async function refused(bus: EventBusClient): Promise<string> {

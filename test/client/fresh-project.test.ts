@@ -65,7 +65,7 @@ const expected = [
   "topics 1 stats 4 0",
   "refused not_found not_found 404 undefined",
   "total 2.1",
-  "work topic 1 true 0 0",
+  "hook http://127.0.0.1/ whsec_ 0 work topic 1 true 0 0",
   "tokens consumer see 4",
 ];
 
