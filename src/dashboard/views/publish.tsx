@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { EventBusError } from "../../client/index.ts";
 import { rawDataOf } from "../../client/received-event.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
-import { sentence } from "../parts/states.tsx";
+import { Loading, sentence } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
@@ -37,9 +37,14 @@ export function PublishView({ session, query }: ViewProps) {
     async (signal) => (again > 0 ? rowOf(await session.client.event(again, { signal })) : undefined),
     [again],
   );
+  const [copied, setCopied] = useState(0);
+  // Until the event is there, no form: a quick click would publish something else.
+  const isWaiting = again > 0 && copied !== again && source.kind !== "failed";
   useEffect(() => {
     const row = source.kind === "there" ? source.value : undefined;
-    if (row !== undefined) setDraft({ topic: row.topic, source: row.source, data: rawDataOf(row.json) });
+    if (row === undefined) return;
+    setDraft({ topic: row.topic, source: row.source, data: rawDataOf(row.json) });
+    setCopied(row.key);
   }, [source]);
   const running = useRef<AbortController | undefined>(undefined);
   // Who leaves does not expect an event to be published later.
@@ -69,7 +74,11 @@ export function PublishView({ session, query }: ViewProps) {
     <section class="view publish">
       <h1 class="offscreen">Publish</h1>
       <div class="columns">
-        <PublishForm draft={draft} fault={fault} outcome={outcome} onChange={setDraft} onPublish={publish} />
+        {isWaiting ? (
+          <Loading what={`event ${again}`} />
+        ) : (
+          <PublishForm draft={draft} fault={fault} outcome={outcome} onChange={setDraft} onPublish={publish} />
+        )}
         <div class="beside">
           <AsText draft={draft} fault={fault} session={session} />
           <SentList sent={sent} onUse={setDraft} onForget={() => setSent(forgetSent())} />
