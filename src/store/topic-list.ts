@@ -59,7 +59,8 @@ export class TopicList {
     for (;;) {
       const name = names.next();
       if (sum && name?.topic !== sum.topic) {
-        if (!name && !names.isAtEnd) return this.#interrupt(sum, found, end);
+        // Another series of the topic may follow, unless the walk has passed the topic.
+        if (!name && !names.isAtEnd && names.passed === sum.topic) return this.#interrupt(sum, found, end);
         if (sum.count > 0) found.push(this.#summaryOf(sum));
         end = sum.topic;
         sum = undefined;

@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { PatternSet } from "../../src/bus/patterns/pattern-set.ts";
 import { EVERY_TOPIC } from "../../src/bus/patterns/topic-range.ts";
 import type { EventLog, Filter } from "../../src/bus/ports.ts";
 import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
@@ -199,6 +200,25 @@ describe("what is wanted of many series", () => {
       ["many", 4000, 5999],
       ["z", 2000, 6000],
     ]);
+  });
+});
+
+describe("topics far apart", () => {
+  test("are listed, each once, though one call cannot look at all names between them", async () => {
+    const topics = range(1, 60_000).map(
+      (n) => `t.${String(n).padStart(5, "0")}.${n % 25_000 === 7 ? "wanted" : "other"}`,
+    );
+    for (let first = 0; first < topics.length; first += 10_000) {
+      await log.append(topics.slice(first, first + 10_000).map((topic) => draft(topic)));
+    }
+    const query = { topics: PatternSet.parse(["*.wanted"]), limit: 100 };
+    const pages = [log.topics(query)];
+    for (let page = pages[0]; page && !page.done; page = pages.at(-1)) {
+      expect(pages.length).toBeLessThan(100);
+      pages.push(log.topics({ ...query, after: page.end }));
+    }
+    const wanted = topics.filter((topic) => topic.endsWith(".wanted"));
+    expect(pages.flatMap((page) => page.topics.map(({ topic }) => topic))).toEqual(wanted);
   });
 });
 
