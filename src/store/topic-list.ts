@@ -74,6 +74,8 @@ export class TopicList {
       }
       const resumed = sum ? undefined : this.#takeUnfinished(name.topic);
       if (resumed) names.passTo(resumed.counted);
+      // The next call must not pass so many names before this topic again that it comes no further.
+      if (!sum) end = later(end, names.passedBefore);
       sum ??= resumed ?? { topic: name.topic, counted: name, count: 0, lastId: 0 };
       if (resumed) continue;
       this.#add(name, sum);
@@ -123,6 +125,7 @@ class NameWalk {
   #chunk: SeriesNaming[] = [];
   /** The last name that is passed with the chunk. */
   #chunkEnd: SeriesNaming | undefined;
+  #passedBefore: string | undefined;
   /** The chunk is the last one of its range. */
   #isLastChunk = false;
   #left = MAX_NAMES;
@@ -147,12 +150,18 @@ class NameWalk {
     return this.#chunkEnd?.topic;
   }
 
+  /** The topic up to which all names were passed before the current chunk; undefined if this is the first one. */
+  get passedBefore(): string | undefined {
+    return this.#passedBefore;
+  }
+
   next(): SeriesNaming | undefined {
     while (this.#chunk.length === 0 && this.#left > 0) {
       if (this.#isLastChunk) this.#range++;
       const range = this.#ranges[this.#range];
       this.#isLastChunk = false;
       if (range === undefined) return undefined;
+      this.#passedBefore = this.#chunkEnd?.topic ?? this.#passedBefore;
       this.#position = this.#chunkEnd ?? this.#position;
       this.#read(range);
     }
@@ -190,6 +199,11 @@ class NameWalk {
     this.#isLastChunk = last === undefined;
     this.#chunkEnd = last;
   }
+}
+
+/** The later one of two topics. */
+function later(topic: string, other = ""): string {
+  return compare(other, topic) > 0 ? other : topic;
 }
 
 function byStart(a: NameRange, b: NameRange): number {
