@@ -8,8 +8,8 @@ import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
 import { findingsOf, Original } from "./original.ts";
 
-const FLIPS = rounds(200, 1000);
-const FLIPS_OF_EACH = rounds(40, 100);
+const FLIPS = rounds(100, 1000);
+const FLIPS_OF_EACH = rounds(25, 100);
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
 const PAGE_BYTES = 4096;
 /** So few series in memory that they are looked for in the indexes. */
