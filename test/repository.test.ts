@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { validate } from "dockerfile-utils";
 import { environmentName, settings } from "../src/config.ts";
@@ -27,6 +27,18 @@ describe("the packages", () => {
     expect(files).not.toEqual([]);
     expect(files.filter((file) => !isThere(file))).toEqual([]);
   });
+});
+
+/** The largest file is a picture of the dashboard; what is larger was most likely added by mistake. */
+const MAX_FILE_BYTES = 512 * 1024;
+
+test("no file of the project is a package, or larger than a picture", () => {
+  const listed = Bun.spawnSync(["git", "-c", "safe.directory=*", "ls-files", "-z"], { cwd: ROOT }).stdout.toString();
+  // A copy without its repository has nothing to list; the repository itself always has.
+  const files = listed.split("\0").filter(Boolean);
+  expect(files.length > 0).toBe(isThere(".git"));
+  expect(files.filter((file) => /\.(whl|tgz|deb|rpm|zip|gz)$/.test(file))).toEqual([]);
+  expect(files.filter((file) => isThere(file) && statSync(join(ROOT, file)).size > MAX_FILE_BYTES)).toEqual([]);
 });
 
 describe("the Dockerfile", () => {

@@ -8,7 +8,7 @@ import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { Meta } from "../../../src/store/file/meta.ts";
 import { draft, drafts, idsOf, range, readAll, startingWith, topicsOf, walk } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
-import { someConsumers } from "../some-consumers.ts";
+import { fillSmallTables } from "../small-tables.ts";
 
 const FIRST = 21;
 const LAST = 300;
@@ -61,20 +61,7 @@ export class Original {
       await log.append(one, id % 20 === 0 ? { idempotencyKey: `k${id}` } : {});
       if (`k${id}` === KEY) repeated = one;
     }
-    log.tokens.add({
-      name: "t",
-      hash: "00",
-      publish: [],
-      subscribe: ["*"],
-      consume: [],
-      isAdmin: true,
-      isMonitor: true,
-      createdMs: 1,
-      expiresMs: 2,
-    });
-    log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
-    log.consumers.attach(someConsumers);
-    log.consumers.save();
+    fillSmallTables(log);
     await log.prune({ maxHistory: LAST - FIRST + 1 }, clock.nowMs);
     const original = new Original(log, repeated);
     await log.close();

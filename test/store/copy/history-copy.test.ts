@@ -8,7 +8,7 @@ import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, range, topicsOf } from "../../contract/log-driver.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 import { TempFolder } from "../../helpers/temp.ts";
-import { someConsumers } from "../some-consumers.ts";
+import { fillSmallTables } from "../small-tables.ts";
 
 let folder: TempFolder;
 beforeEach(() => {
@@ -121,20 +121,7 @@ describe("a copy of a history", () => {
   test("has every row of every table that the schema has", async () => {
     const log = new SqliteEventLog(folder.file(), { durability: "os" }, { endsInterval: 16 });
     for (const n of range(1, 100)) await log.append([draft(`topic.${n}`, n, "source")], { idempotencyKey: `key ${n}` });
-    log.tokens.add({
-      name: "t",
-      hash: "00",
-      publish: [],
-      subscribe: ["*"],
-      consume: [],
-      isAdmin: true,
-      isMonitor: true,
-      createdMs: 1,
-      expiresMs: 2,
-    });
-    log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
-    log.consumers.attach(someConsumers);
-    log.consumers.save();
+    fillSmallTables(log);
     await log.close();
     const source = openSnapshot(folder.file());
     await copyHistory(source, { floor: 1, head: 100 }, folder.file("copy.db"));

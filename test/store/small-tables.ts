@@ -1,7 +1,26 @@
 import type { ChangeSource } from "../../src/bus/consumers/ports.ts";
+import type { SqliteEventLog } from "../../src/store/event-log.ts";
+
+/** Writes rows into every table that publishing leaves empty: a token, a writer of a cluster, two consumers. */
+export function fillSmallTables(log: SqliteEventLog): void {
+  log.tokens.add({
+    name: "t",
+    hash: "00",
+    publish: [],
+    subscribe: ["*"],
+    consume: [],
+    isAdmin: true,
+    isMonitor: true,
+    createdMs: 1,
+    expiresMs: 2,
+  });
+  log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
+  log.consumers.attach(someConsumers);
+  log.consumers.save();
+}
 
 /** Changes that make two consumers, one of them with rows of each kind. */
-export const someConsumers: ChangeSource = {
+const someConsumers: ChangeSource = {
   changes: () => {
     const state = {
       name: "c",
