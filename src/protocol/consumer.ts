@@ -69,6 +69,10 @@ export interface ConsumerInfo extends ConsumerSettings {
   last_error: string | null;
   /** Gaps delivered since the consumer was created. */
   gaps: number;
+  /** Deliveries acknowledged since the server started. */
+  acknowledged: number;
+  /** Attempts that failed since the server started. */
+  failed: number;
 }
 
 /** Events that retention removed, or that are damaged, between `after` and `next`, both exclusive. */

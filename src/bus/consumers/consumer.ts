@@ -107,7 +107,7 @@ export class Consumer {
   async info(nextTurn: () => Promise<void>): Promise<ConsumerInfo> {
     for (let pages = 1; !this.#deliveries.countOn() && pages < COUNT_PAGES; pages++) await nextTurn();
     const { place, oldestId } = this.#deliveries;
-    const { inFlight, retrying, lag, isLagExact, dead } = this.figures;
+    const { inFlight, retrying, lag, isLagExact, dead, acknowledged, failed } = this.figures;
     const oldest = oldestId === undefined ? undefined : eventOf(this.#log, oldestId);
     return {
       name: this.name,
@@ -123,6 +123,8 @@ export class Consumer {
       paused: this.#isPaused,
       last_error: this.#lastError === "" ? null : this.#lastError,
       gaps: this.#gaps + this.#deliveries.gaps,
+      acknowledged,
+      failed,
     };
   }
 

@@ -82,6 +82,8 @@ const consumerProperties = {
   paused: { type: "boolean", description: "It hands out nothing until it is resumed." },
   last_error: { type: "string", nullable: true, description: "Why the last attempt failed, or why it was paused." },
   gaps: countOf("Gaps delivered since the consumer was created."),
+  acknowledged: countOf("Deliveries acknowledged since the server started."),
+  failed: countOf("Attempts that failed since the server started."),
 } satisfies Record<keyof ConsumerInfo, Schema>;
 
 const deliveryName: Schema = { type: "string", description: "Names this attempt, to acknowledge it." };

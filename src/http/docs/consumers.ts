@@ -42,6 +42,8 @@ export const billing: ConsumerInfo = {
   paused: false,
   last_error: "the payment service is down",
   gaps: 0,
+  acknowledged: 38,
+  failed: 1,
 };
 
 /** The name in the path. */

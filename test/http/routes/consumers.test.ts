@@ -46,6 +46,8 @@ describe("/api/consumers", () => {
       paused: false,
       last_error: null,
       gaps: 0,
+      acknowledged: 0,
+      failed: 0,
     });
     const changed = await ask(service, "PUT", "/billing", { pattern: ["orders.*"], order: "none" });
     expect(await expectOk<ConsumerInfo>(changed)).toMatchObject({ order: "none", retry: ["1s", "10s", "1m", "10m"] });
@@ -136,6 +138,16 @@ describe("/api/consumers", () => {
     expect(await expectOk<object>(await ask(service, "POST", "/c/dead/retry", { ids: [1] }))).toEqual({ done: 1 });
     expect(await take(service, "c", "wait=30s")).toMatchObject([{ attempt: 1, event: { id: 1 } }]);
     expect(await expectOk<object>(await ask(service, "DELETE", "/c/dead"))).toEqual({ done: 0 });
+  });
+
+  test("counts what was acknowledged and what failed", async () => {
+    await using service = await startService();
+    await ask(service, "PUT", "/c", { pattern: ["a"], order: "none", retry: ["1h"] });
+    for (const n of [1, 2, 3]) await publish(service.url, "a", n);
+    const [first = "", ...others] = namesOf(await take(service, "c", "wait=30s"));
+    await ask(service, "POST", "/c/nack", { deliveries: [first] });
+    await ack(service, "c", ...others);
+    expect(await expectOk<ConsumerInfo>(await ask(service, "GET", "/c"))).toMatchObject({ acknowledged: 2, failed: 1 });
   });
 
   test("delivers again by itself what was not acknowledged in time, unless it was extended", async () => {
