@@ -8,7 +8,7 @@ await install();
 await build();
 const folder = mkdtempSync(join(tmpdir(), "eventbus-test-"));
 const leftOut = join(folder, "left-out");
-const exitCode = await run(bun(), ["test", "--timeout=60000", ...process.argv.slice(2)], {
+const exitCode = await run(bun(), ["test", "--timeout=180000", ...process.argv.slice(2)], {
   cwd: root,
   env: { ...process.env, EVENTBUS_TEST_LEFT_OUT: leftOut },
 });

@@ -28,26 +28,21 @@ const withToken: readonly [file: string, program: Program, command: readonly str
 ];
 
 for (const [file, program, [name = "", ...args]] of withToken) {
-  testWith(
-    [program],
-    `examples/${file} takes EVENTBUS_TOKEN`,
-    async () => {
-      await using service = await startService();
-      const body = JSON.stringify({ name: "root", admin: true });
-      const made = await fetch(`${service.url}/api/tokens`, { method: "POST", body });
-      const { secret } = (await made.json()) as { secret: string };
-      const command = [programPath(program) ?? name, ...args, `${EXAMPLES}/${file}`];
-      const publish = (token: string) => {
-        const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], GOCACHE: "/tmp/eventbus-go-cache" };
-        const more = { EVENTBUS_URL: service.url, EVENTBUS_TOKEN: token };
-        return Bun.spawn(command, { env: { ...env, ...more }, stdout: "ignore", stderr: "ignore" }).exited;
-      };
-      expect(await publish(secret)).toBe(0);
-      expect(await publish("")).not.toBe(0);
-      expect(service.bus.head).toBe(1);
-    },
-    180_000,
-  );
+  testWith([program], `examples/${file} takes EVENTBUS_TOKEN`, async () => {
+    await using service = await startService();
+    const body = JSON.stringify({ name: "root", admin: true });
+    const made = await fetch(`${service.url}/api/tokens`, { method: "POST", body });
+    const { secret } = (await made.json()) as { secret: string };
+    const command = [programPath(program) ?? name, ...args, `${EXAMPLES}/${file}`];
+    const publish = (token: string) => {
+      const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], GOCACHE: "/tmp/eventbus-go-cache" };
+      const more = { EVENTBUS_URL: service.url, EVENTBUS_TOKEN: token };
+      return Bun.spawn(command, { env: { ...env, ...more }, stdout: "ignore", stderr: "ignore" }).exited;
+    };
+    expect(await publish(secret)).toBe(0);
+    expect(await publish("")).not.toBe(0);
+    expect(service.bus.head).toBe(1);
+  });
 }
 
 test("examples/serve-subscribe.ts serves subscriptions", async () => {

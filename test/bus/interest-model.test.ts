@@ -113,7 +113,7 @@ const property = fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), ru
 describe("an interest table, beside a list that asks everybody about every event", () => {
   test("hands the same events to the same interests, in the same order", () => {
     fc.assert(property, { numRuns: 1000 });
-  }, 60_000);
+  });
 
   test("is seen to fail when a bucket is forgotten", () => {
     const forgetful = forgetBuckets();
@@ -122,7 +122,7 @@ describe("an interest table, beside a list that asks everybody about every event
     } finally {
       forgetful.mockRestore();
     }
-  }, 60_000);
+  });
 
   test("is seen to fail when a new bucket takes the place of one that is there", () => {
     const blind = spyOn(AffixTree.prototype, "get").mockReturnValue(undefined);
@@ -131,5 +131,5 @@ describe("an interest table, beside a list that asks everybody about every event
     } finally {
       blind.mockRestore();
     }
-  }, 60_000);
+  });
 });

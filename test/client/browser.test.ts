@@ -57,7 +57,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     ];
     expect(await Bun.spawn([process.execPath, "build", ...options]).exited).toBe(0);
     browser = await launchChromium(chromium);
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser.close();
     folder[Symbol.dispose]();
@@ -83,7 +83,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     await untilReceived(page, 100);
     expect(await received(page)).toEqual(range(1, 100));
     await page.close();
-  }, 60_000);
+  });
 
   test("a page without a network waits until it has one", async () => {
     await using service = await startService({ allowedHosts: ["bus.localhost"] });
@@ -100,7 +100,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     await untilReceived(page, 1);
     expect(await page.evaluate(() => globalThis.eventbus.states)).toEqual(["open", "offline", "connecting", "open"]);
     await page.close();
-  }, 30_000);
+  });
 
   test("a page that does not read holds the server back, and misses nothing", async () => {
     await using service = await startService();
@@ -120,7 +120,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     expect(first).toBe(-1);
     expect(last).toBeGreaterThan(1000);
     await page.close();
-  }, 60_000);
+  });
 
   test("a rejected subscription is a typed error, where a WebSocket would know nothing", async () => {
     await using service = await startService();
@@ -135,5 +135,5 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     });
     expect(error).toMatchObject({ name: "EventBusError", code: "pattern_invalid", status: 400 });
     await page.close();
-  }, 30_000);
+  });
 });

@@ -28,7 +28,7 @@ test("the program in examples says what it does", async () => {
     expect.stringMatching(/^refused {2}topic_invalid .+/),
     "",
   ]);
-}, 20_000);
+});
 
 describeWith("chromium", "the page in examples", (chromium) => {
   test("shows what is published, by itself too", async () => {
@@ -54,5 +54,5 @@ describeWith("chromium", "the page in examples", (chromium) => {
     await page.getByText("other 1").waitFor();
     expect(await page.locator("li").count()).toBe(2);
     await browser.close();
-  }, 30_000);
+  });
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   writeFileSync(join(folder.path, "package.json"), '{"name":"fresh","type":"module","private":true}');
   writeFileSync(join(folder.path, "consumer.ts"), consumer.replace("../../src/client/index.ts", "eventbus/client"));
   writeFileSync(join(folder.path, "main.ts"), MAIN);
-}, 60_000);
+});
 afterAll(() => folder[Symbol.dispose]());
 
 const consumer = readFileSync(join(import.meta.dir, "consumer.ts"), "utf8");
@@ -78,20 +78,16 @@ describe("in a project that is new", () => {
   test.each([
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
-  ])(
-    "the types pass with module %s and moduleResolution %s",
-    async (module, resolution) => {
-      const settings = ["--module", module, "--moduleResolution", resolution, "--noEmit"];
-      expect(await compile(...settings)).toEqual({ exitCode: 0, output: "" });
-    },
-    30_000,
-  );
+  ])("the types pass with module %s and moduleResolution %s", async (module, resolution) => {
+    const settings = ["--module", module, "--moduleResolution", resolution, "--noEmit"];
+    expect(await compile(...settings)).toEqual({ exitCode: 0, output: "" });
+  });
 
   test("a slip does not pass", async () => {
     writeFileSync(join(folder.path, "slip.ts"), 'import { connect } from "eventbus/client";\nconnect(1);\n');
     const settings = ["--module", "nodenext", "--noEmit", "slip.ts"];
     expect((await compile(...settings)).output).toContain("slip.ts(2,9): error TS2345");
-  }, 30_000);
+  });
 
   const runsWith = async (...command: string[]) => {
     await using service = await startService();
@@ -100,14 +96,10 @@ describe("in a project that is new", () => {
     expect(said).toEqual(expected);
   };
 
-  test.skipIf(Bun.which("node") === null)(
-    "it runs in Node",
-    async () => {
-      expect(await compile("--module", "nodenext", "--outDir", "out")).toEqual({ exitCode: 0, output: "" });
-      await runsWith("node", "out/main.js");
-    },
-    30_000,
-  );
+  test.skipIf(Bun.which("node") === null)("it runs in Node", async () => {
+    expect(await compile("--module", "nodenext", "--outDir", "out")).toEqual({ exitCode: 0, output: "" });
+    await runsWith("node", "out/main.js");
+  });
 
   test("it runs in Bun, from the source", () => runsWith(process.execPath, "main.ts"), 30_000);
 });

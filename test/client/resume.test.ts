@@ -33,7 +33,7 @@ test("a server that dies five times while events are published: each comes once,
   expect(numbers(await received)).toEqual(range(1, count));
   expect((await publisher.stats()).events.last_id).toBe(count);
   consumer.close();
-}, 60_000);
+});
 
 test("a server that is stopped and started again is found again", async () => {
   await using server = await ServerProcess.start();
@@ -46,7 +46,7 @@ test("a server that is stopped and started again is found again", async () => {
   await publishing;
   expect(numbers(await take(subscription, 1))).toEqual([1]);
   bus.close();
-}, 30_000);
+});
 
 describe("a connection that is interrupted", () => {
   test("in the middle of an event delivers it once, and whole", async () => {

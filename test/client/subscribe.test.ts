@@ -208,4 +208,4 @@ test("a subscriber that does not read is served from history, and delays no othe
   expect(quick.lastId).toBe(last);
   expect(ids(await take(slow, last - first + 1))).toEqual(range(first, last));
   bus.close();
-}, 30_000);
+});

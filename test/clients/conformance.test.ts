@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
 import { childEnvironment } from "../../src/config.ts";
 import { ServerProcess } from "../client/server-process.ts";
@@ -6,8 +6,6 @@ import { publishNumbers } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith, type Program } from "../helpers/requires.ts";
 import { temporaryFolder } from "../helpers/service.ts";
-
-setDefaultTimeout(60_000);
 
 const AGENTS = join(import.meta.dir, "agents");
 /** Where Go keeps what it has compiled, from one run of the tests to the next. */

@@ -65,7 +65,7 @@ describeWith("nats-server", "the stream of a cluster", () => {
     await using client = await connected(...cluster.servers);
     expect((await client.prepare({ clusterReplicas: 3 })).config.num_replicas).toBe(3);
     await expect(client.prepare({ clusterReplicas: 1 })).rejects.toThrow("num_replicas is 3, but must be 1");
-  }, 60_000);
+  });
 });
 
 describeWith("nats-server", "a NATS server", () => {

@@ -22,6 +22,6 @@ describeWith("nats-server", "a cluster", () => {
       } finally {
         await browser.close();
       }
-    }, 60_000);
+    });
   });
 });

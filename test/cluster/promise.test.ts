@@ -34,7 +34,7 @@ describeWith("nats-server", "a cluster", () => {
   test("keeps its promises while everything is updated, one after another", async () => {
     const { breach } = await run({ seed, disasters: ["update everything, one after another"] });
     expect(breach && `EVENTBUS_TEST_SEED=${seed}: ${breach}`).toBeUndefined();
-  }, 120_000);
+  });
 });
 
 /** As many of each as the text says, in the order of the seed. */

@@ -58,4 +58,4 @@ test("a server that is killed again and again loses no event of a consumer, and 
     const first = [...new Set(some)];
     expect(first).toEqual(first.toSorted((a, b) => a - b));
   }
-}, 120_000);
+});

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(60_000);
 
 const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, index) => first + index);
 const untilShown = (page: Page, id: number) => page.locator(`#row-${id}`).waitFor();

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { expectOk, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(60_000);
 
 const LAST_KNOWN = /No response from the server: .+ This is its last response\./;
 

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium, violations } from "../helpers/browser.ts";
 import { openDashboard, shownIds } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(60_000);
 
 describeWith("chromium", "the dashboard of a server with tokens", (chromium) => {
   let browser: Browser;

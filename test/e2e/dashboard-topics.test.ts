@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page, Response } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
@@ -6,8 +6,6 @@ import { type Dashboard, openDashboard } from "../helpers/dashboard.ts";
 import { publish, publishMany } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(60_000);
 
 const TOPICS = 5000;
 const PAGE = 1000;

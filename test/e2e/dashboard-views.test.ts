@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium, violations } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { expectOk, post, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(60_000);
 
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
 

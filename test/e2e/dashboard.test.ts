@@ -1,11 +1,9 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser } from "playwright-core";
 import { Binary } from "../helpers/binary.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard } from "../helpers/dashboard.ts";
 import { describeWith } from "../helpers/requires.ts";
-
-setDefaultTimeout(30_000);
 
 let server: Binary;
 beforeAll(async () => {
@@ -68,7 +66,7 @@ describeWith("chromium", "the dashboard of the compiled program", (chromium) => 
   let browser: Browser;
   beforeAll(async () => {
     browser = await launchChromium(chromium);
-  }, 60_000);
+  });
   afterAll(() => browser?.close());
 
   test("shows what curl publishes, and sends requests only to the server", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Locator, Page } from "playwright-core";
@@ -13,7 +13,6 @@ import { describeWith } from "../helpers/requires.ts";
 const SCREENSHOTS = join(import.meta.dir, "../output");
 /** Bringing up a browser takes its time on a small machine. */
 const START_MS = 60_000;
-setDefaultTimeout(20_000);
 
 describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
   let server: Binary;

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import type { Config } from "../../src/config.ts";
 import { launchChromium } from "../helpers/browser.ts";
@@ -6,7 +6,6 @@ import { describeWith } from "../helpers/requires.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 
 /** Bringing up a browser takes its time on a small machine. */
-setDefaultTimeout(60_000);
 
 /** What only a permitted reader can know. */
 const SECRET = "kept from foreign pages";

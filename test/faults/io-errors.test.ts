@@ -128,7 +128,7 @@ describeWith("gcc", "calls of the operating system that fail", (compiler) => {
       report(named.name, { failed, "kinds of problems": problems.join("+") || "no" });
       expect(problems.filter((code) => !["storage_full", "unavailable", "shutting_down"].includes(code))).toEqual([]);
       if (lasts(named.fault)) expect(readiness.at(-1)).not.toBe(200);
-    }, 60_000);
+    });
   }
 
   test("are noticed: a server that answers although its commit failed loses events", async () => {
@@ -138,7 +138,7 @@ describeWith("gcc", "calls of the operating system that fail", (compiler) => {
       (reason: unknown) => reason,
     );
     expect(String(error)).toContain("expect(received)");
-  }, 60_000);
+  });
 
   test("keep a server from starting when its files cannot be opened, and leave the files as they are", async () => {
     using layer = new Layer(compiler);
@@ -151,5 +151,5 @@ describeWith("gcc", "calls of the operating system that fail", (compiler) => {
     expect(existsSync(layer.history)).toBe(true);
     await using again = await Binary.start({ folder: layer.folder, args });
     expect(await readyStatus(again.url)).toBe(200);
-  }, 60_000);
+  });
 });

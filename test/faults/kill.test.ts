@@ -94,4 +94,4 @@ test("a server that answers before its commit is found out", async () => {
     (reason: unknown) => reason,
   );
   expect(String(error)).toContain("expect(received)");
-}, 120_000);
+});

@@ -107,5 +107,5 @@ describeWith("gcc", "a power failure", (compiler) => {
   test("is survived because of the fsync: without it, events are lost", async () => {
     const operations = await recordRun(compiler, ["--max-history", "off", "--durability", "os"]);
     expect(await faultsOf(operations, 30)).not.toEqual([]);
-  }, 120_000);
+  });
 });

@@ -1,12 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { DEADLINE_MS } from "./deadline.ts";
 import { temporaryFolder } from "./service.ts";
 
 /** What `npm run build` makes; `EVENTBUS_TEST_BINARY` names another one to test. */
 export const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
-
-/** How long a process may take to start or to end before a test gives up on it. Not a promise of the product. */
-const DEADLINE_MS = 20_000;
 
 export interface BinaryOptions {
   /** Beside `--port`. */

@@ -1,11 +1,10 @@
 import { Binary, type BinaryOptions } from "./binary.ts";
+import { DEADLINE_MS } from "./deadline.ts";
 import { NatsCluster } from "./nats-cluster.ts";
 import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
 import { TcpProxy } from "./proxy.ts";
 import { type TemporaryFolder, temporaryFolder } from "./service.ts";
 
-/** How long nodes may take until they are ready. Not a promise of the product. */
-const READY_MS = 60_000;
 const LOOK_AGAIN_MS = 20;
 /** How long a node may take to say how it is: a frozen one says nothing. */
 const ANSWER_MS = 2000;
@@ -183,7 +182,7 @@ export class Cluster implements AsyncDisposable {
 }
 
 /** Looks again and again until it holds; a look that fails is none. */
-export async function until(otherwise: string, holds: () => Promise<boolean>, limitMs = READY_MS): Promise<void> {
+export async function until(otherwise: string, holds: () => Promise<boolean>, limitMs = DEADLINE_MS): Promise<void> {
   for (const deadlineMs = Date.now() + limitMs; Date.now() < deadlineMs; await Bun.sleep(LOOK_AGAIN_MS)) {
     if (await holds().catch(() => false)) return;
   }

@@ -2,6 +2,7 @@ import { expect } from "bun:test";
 import type { Socket } from "bun";
 import type { EventMessage } from "../../src/protocol/event.ts";
 import { type ErrorCode, type Problem, problems } from "../../src/protocol/problem.ts";
+import { DEADLINE_MS } from "./deadline.ts";
 
 /** Put it into what is sent, and `expectProblem` finds it if the server echoes it. */
 export const MARKER = "kX7-do-not-echo-me";
@@ -104,9 +105,6 @@ export interface RawAnswer {
   readonly headers: Headers;
   readonly body: string;
 }
-
-/** How long a test waits for bytes before it fails. Not a promise of the product. */
-const DEADLINE_MS = 10_000;
 
 /** A TCP connection, for requests that no HTTP client would send. */
 export class RawConnection implements Disposable {

@@ -1,5 +1,4 @@
-/** How long a test waits before it fails. Not a promise of the product. */
-const DEADLINE_MS = 20_000;
+import { DEADLINE_MS } from "./deadline.ts";
 
 /** What has come and was not looked at yet, in order; so that a test waits for a thing and never for a time. */
 export class Inbox<T> {

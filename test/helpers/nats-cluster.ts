@@ -1,9 +1,8 @@
+import { DEADLINE_MS } from "./deadline.ts";
 import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
 import { TcpProxy } from "./proxy.ts";
 
 const SIZE = 3;
-/** How long a cluster may take to elect a leader. Not a promise of the product. */
-const ELECTION_MS = 60_000;
 const LOOK_AGAIN_MS = 50;
 
 /**
@@ -45,12 +44,12 @@ export class NatsCluster implements AsyncDisposable {
 
   /** The server that leads this stream; without a name, the one that leads all of JetStream. */
   async untilLeader(stream?: string): Promise<NatsServer> {
-    for (const deadlineMs = Date.now() + ELECTION_MS; Date.now() < deadlineMs; await Bun.sleep(LOOK_AGAIN_MS)) {
+    for (const deadlineMs = Date.now() + DEADLINE_MS; Date.now() < deadlineMs; await Bun.sleep(LOOK_AGAIN_MS)) {
       const name = await this.#leaderName(stream);
       const leader = this.servers.find((_, index) => `nats-${index}` === name);
       if (leader?.isRunning) return leader;
     }
-    throw new Error(`the NATS servers did not elect a leader within ${ELECTION_MS} ms`);
+    throw new Error(`the NATS servers did not elect a leader within ${DEADLINE_MS} ms`);
   }
 
   /** Cuts a server off from the other two. Clients still reach it. */

@@ -27,7 +27,7 @@ export function testOnSmallDisk(megabytes: number, name: string, body: (disk: Sm
     using disk = new SmallDisk(megabytes);
     await body(disk);
   };
-  if (canMount()) test(name, run, 60_000);
+  if (canMount()) test(name, run);
   else leaveOut(name, "the right to mount a file system");
 }
 

@@ -1,5 +1,4 @@
-/** How long a test waits for a frame before it fails. Not a promise of the product. */
-const DEADLINE_MS = 10_000;
+import { DEADLINE_MS } from "./deadline.ts";
 
 export interface Closed {
   readonly code: number;

@@ -55,7 +55,7 @@ describe.each([10, 1000, 16_000, 17_000, 300_000])("messages of %d characters", 
       const got = await Promise.all(expected[who].map(async () => (await world.readers[who]?.nextJson())?.["id"]));
       expect(got).toEqual(expected[who]);
     }
-  }, 30_000);
+  });
 });
 
 test("what a socket does not accept is waiting in it once it is settled", async () => {

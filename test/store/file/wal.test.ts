@@ -117,7 +117,7 @@ describe("the write-ahead log of a killed process", () => {
       const events = await eventsOf(path);
       expect({ seed: SEED, length, events }).toEqual({ seed: SEED, length, events: kept });
     }
-  }, 120_000);
+  });
 
   test("is no damage when frames of an earlier round follow", async () => {
     const old = Buffer.from(wal.subarray(HEADER_BYTES));
@@ -210,5 +210,5 @@ describe(`${FLIPS} flipped bits in the write-ahead log of a killed process`, () 
     }
     console.log(`seed ${SEED}:`, counts);
     expect(bad).toEqual([]);
-  }, 120_000);
+  });
 });
