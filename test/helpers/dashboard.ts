@@ -1,5 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { type PageRecord, watch } from "./browser.ts";
+import { DEADLINE_MS } from "./deadline.ts";
 
 export interface Dashboard extends AsyncDisposable {
   readonly page: Page;
@@ -14,6 +15,7 @@ export async function openDashboard(
   options: BrowserContextOptions = {},
 ): Promise<Dashboard> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(DEADLINE_MS);
   const page = await context.newPage();
   const record = watch(page);
   await page.goto(`${url}/${hash}`);

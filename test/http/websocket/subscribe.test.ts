@@ -98,6 +98,8 @@ describe("a WebSocket", () => {
     await publishCounted(edge.bus, 3);
     using socket = await TestSocket.open(edge.url, "since=0");
     const frames = framesOf(socket, 4);
+    // What waits was made by then: a server that stops makes nothing more.
+    await untilLive(edge, 1);
     await edge.server.stop();
     expect(await frames).toHaveLength(4);
     expect((await socket.closed).code).toBe(1012);
