@@ -6,7 +6,7 @@ import { readConfigFile } from "../src/config-file.ts";
 import { printConfig } from "../src/config-print.ts";
 import type { Setting } from "../src/setting-kinds.ts";
 import { runBinary } from "./helpers/binary.ts";
-import { temporaryFolder } from "./helpers/service.ts";
+import { TempFolder } from "./helpers/temp.ts";
 
 const rows = Object.entries(settings) as [Key, Setting<unknown>][];
 
@@ -32,8 +32,8 @@ function toml(setting: Setting<unknown>, text: string): string {
 }
 
 function fileOf(content: string): FileValues {
-  using folder = temporaryFolder();
-  const path = join(folder.path, "eventbus.toml");
+  using folder = new TempFolder();
+  const path = folder.file("eventbus.toml");
   writeFileSync(path, content);
   return readConfigFile(path);
 }
@@ -142,8 +142,8 @@ test("secrets are masked when the configuration is printed", () => {
 
 describe("the binary", () => {
   test("shows each value and where it comes from", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "bus.toml"), 'max-history = 7\nport = 1\nallowed-host = ["a.example"]\n');
+    using folder = new TempFolder();
+    writeFileSync(folder.file("bus.toml"), 'max-history = 7\nport = 1\nallowed-host = ["a.example"]\n');
     const args = ["serve", "--print-config", "--config", "bus.toml", "--port", "3"];
     const env = { EVENTBUS_PORT: "2", EVENTBUS_MAX_AGE: "1h" };
     const { exitCode, stdout, stderr } = await runBinary(args, { folder: folder.path, env });
@@ -157,8 +157,8 @@ describe("the binary", () => {
   });
 
   test("finds its file by EVENTBUS_CONFIG, and calls a bad one wrong usage", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "bus.toml"), "prot = 1\n");
+    using folder = new TempFolder();
+    writeFileSync(folder.file("bus.toml"), "prot = 1\n");
     const { exitCode, stderr } = await runBinary([], { folder: folder.path, env: { EVENTBUS_CONFIG: "bus.toml" } });
     expect({ exitCode, stderr }).toEqual({
       exitCode: 2,

@@ -1,13 +1,14 @@
 import { expect, test } from "bun:test";
 import { resolve } from "node:path";
 import { type Program, programPath, testWith } from "./helpers/requires.ts";
-import { startService, temporaryFolder } from "./helpers/service.ts";
+import { startService } from "./helpers/service.ts";
 import { TestSocket } from "./helpers/socket.ts";
+import { TempFolder } from "./helpers/temp.ts";
 
 const EXAMPLES = resolve(import.meta.dir, "../examples");
 
 test("examples/library.ts runs with no server and no network", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   const preload = `${folder.path}/no-network.ts`;
   await Bun.write(
     preload,
@@ -46,7 +47,7 @@ for (const [file, program, [name = "", ...args]] of withToken) {
 }
 
 test("examples/serve-subscribe.ts serves subscriptions", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   // As it stands, but on a free port.
   const source = await Bun.file(`${EXAMPLES}/serve-subscribe.ts`).text();
   const copy = `${folder.path}/serve-subscribe.ts`;

@@ -2,14 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { temporaryFolder } from "./helpers/service.ts";
+import { TempFolder } from "./helpers/temp.ts";
 
 const INSTALL = resolve(import.meta.dir, "../scripts/install.sh");
 /** A program that says what ours says. */
 const PROGRAM = "#!/bin/sh\necho 1.2.3\n";
 
 describe("install.sh", () => {
-  const folder = temporaryFolder();
+  const folder = new TempFolder();
   let sum = createHash("sha256").update(PROGRAM).digest("hex");
   let release: Bun.Server<undefined>;
 
@@ -40,7 +40,7 @@ describe("install.sh", () => {
   }
 
   test("installs the program of this machine, and says how to find it", async () => {
-    const target = join(folder.path, "bin");
+    const target = folder.file("bin");
     const { exitCode, stdout } = await install(target);
     expect({ exitCode, stdout }).toMatchObject({
       exitCode: 0,
@@ -52,7 +52,7 @@ describe("install.sh", () => {
 
   test("installs nothing that is not what the sums say", async () => {
     sum = "0".repeat(64);
-    const target = join(folder.path, "other");
+    const target = folder.file("other");
     const { exitCode, stderr } = await install(target);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^install\.sh: eventbus-\S+ is not what SHA256SUMS says: nothing was installed\n$/);

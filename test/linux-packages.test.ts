@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { childEnvironment } from "../src/config.ts";
 import { describeWith } from "./helpers/requires.ts";
-import { temporaryFolder } from "./helpers/service.ts";
+import { TempFolder } from "./helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const MADE = join(ROOT, "dist/linux");
@@ -19,7 +19,7 @@ const INSTALLED = [
 ];
 
 describeWith("nfpm", "the packages for Linux", (nfpm) => {
-  const folder = temporaryFolder();
+  const folder = new TempFolder();
   beforeAll(() => {
     const env = childEnvironment({ NFPM_PATH: nfpm });
     const { exitCode, stderr } = Bun.spawnSync(["node", join(ROOT, "scripts/linux-packages.mjs")], { env });
@@ -38,7 +38,7 @@ describeWith("nfpm", "the packages for Linux", (nfpm) => {
   test.skipIf(Bun.which("dpkg") === null)(
     "a .deb is installed, runs, and is removed",
     () => {
-      const root = join(folder.path, "debian");
+      const root = folder.file("debian");
       for (const part of ["updates", "info"]) mkdirSync(join(root, "var/lib/dpkg", part), { recursive: true });
       writeFileSync(join(root, "var/lib/dpkg/status"), "");
       const dpkg = (...args: string[]) => run("dpkg", `--root=${root}`, "--force-depends", ...args);

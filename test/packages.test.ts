@@ -2,12 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { childEnvironment } from "../src/config.ts";
-import { startService, temporaryFolder } from "./helpers/service.ts";
+import { startService } from "./helpers/service.ts";
+import { TempFolder } from "./helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "..");
 const PACKED = join(ROOT, "dist/packages");
 const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { version: string };
-const folder = temporaryFolder();
+const folder = new TempFolder();
 /** Packing the program, and installing it, takes its time on a small machine. */
 const SLOW_MS = 120_000;
 
@@ -22,7 +23,7 @@ async function run(...command: string[]): Promise<{ exitCode: number; stdout: st
 describe.skipIf(Bun.which("node") === null || Bun.which("npm") === null)("the packages for npm", () => {
   beforeAll(async () => {
     expect(await run("node", join(ROOT, "scripts/packages.mjs"), "--local")).toMatchObject({ exitCode: 0 });
-    writeFileSync(join(folder.path, "package.json"), '{"name":"fresh","type":"module","private":true}');
+    writeFileSync(folder.file("package.json"), '{"name":"fresh","type":"module","private":true}');
     const packages = readdirSync(PACKED).filter((name) => name.endsWith(".tgz"));
     const flags = ["--no-audit", "--no-fund", "--omit=optional"];
     const files = packages.map((name) => join(PACKED, name));
@@ -45,7 +46,7 @@ describe.skipIf(Bun.which("node") === null || Bun.which("npm") === null)("the pa
   test("the launcher passes on arguments, signals and the exit code", async () => {
     expect(await run("npx", "eventbus", "version")).toMatchObject({ exitCode: 0, stdout: `${version}\n` });
     expect(await run("npx", "eventbus", "--nope")).toMatchObject({ exitCode: 2 });
-    const launcher = join(folder.path, "node_modules/.bin/eventbus");
+    const launcher = folder.file("node_modules/.bin/eventbus");
     const child = Bun.spawn([launcher, "--port", "0", "--db", ":memory:"], { stderr: "pipe" });
     for await (const chunk of child.stderr) if (new TextDecoder().decode(chunk).includes("listening")) break;
     child.kill("SIGTERM");
@@ -57,7 +58,7 @@ describe.skipIf(Bun.which("node") === null || Bun.which("npm") === null)("the pa
     async () => {
       await using service = await startService();
       writeFileSync(
-        join(folder.path, "main.js"),
+        folder.file("main.js"),
         `import { connect } from "@eventbus/client";
       const bus = connect(process.argv[2]);
       await bus.publish("a.b", { total: 25 });
@@ -65,9 +66,9 @@ describe.skipIf(Bun.which("node") === null || Bun.which("npm") === null)("the pa
       bus.close();`,
       );
       expect(await run("node", "main.js", service.url)).toMatchObject({ exitCode: 0, stdout: "1 25\n" });
-      const client = join(folder.path, "node_modules/@eventbus/client");
+      const client = folder.file("node_modules/@eventbus/client");
       expect(statSync(join(client, "index.js")).size).toBeLessThan(100_000);
-      writeFileSync(join(folder.path, "slip.ts"), 'import { connect } from "@eventbus/client";\nconnect(1);\n');
+      writeFileSync(folder.file("slip.ts"), 'import { connect } from "@eventbus/client";\nconnect(1);\n');
       const compiler = join(ROOT, "node_modules/typescript/bin/tsc");
       const slip = await run(process.execPath, compiler, "--module", "nodenext", "--noEmit", "--types", "", "slip.ts");
       expect(slip.stdout).toContain("slip.ts(2,9): error TS2345");

@@ -56,6 +56,11 @@ export class Upkeep {
     this.#verifying = this.#verify();
   }
 
+  /** Resolves when the names of all series have been verified, or this is stopping. */
+  get verified(): Promise<void> {
+    return this.#verifying;
+  }
+
   /** Removes what the rules no longer keep; resolves with the number of events removed. Rejects with the `BusError`. */
   prune(rules: PruneRules, nowMs: number): Promise<number> {
     return this.after(() => this.#prune(rules, nowMs));

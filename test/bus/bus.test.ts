@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Bus, type OpenOptions, type TimeRange } from "../../src/index.ts";
 import { until } from "../helpers/inbox.ts";
 import { openMemoryBus, publishCounted, range } from "../helpers/memory-bus.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 /** The code of the BusError that the promise rejects with. */
 async function codeOf(work: Promise<unknown>): Promise<unknown> {
@@ -203,7 +203,7 @@ describe("pruning", () => {
 
 describe("stop", () => {
   test("commits and answers what was accepted", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     const path = `${folder.path}/history.db`;
     const bus = Bus.open(path, { durability: "os" });
     const published = publishCounted(bus, 10);

@@ -6,7 +6,8 @@ import type { connect } from "../../src/client/index.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { describeWith } from "../helpers/requires.ts";
-import { startService, temporaryFolder } from "../helpers/service.ts";
+import { startService } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 import { ServerProcess } from "./server-process.ts";
 import { range } from "./take.ts";
 
@@ -16,12 +17,12 @@ declare global {
 }
 
 const ROOT = resolve(import.meta.dir, "../..");
-const folder = temporaryFolder();
+const folder = new TempFolder();
 let browser: Browser;
 
 /** A page of the server's own origin that has nothing but the client. */
 async function openPage(url: string): Promise<Page> {
-  const client = readFileSync(join(folder.path, "client.js"), "utf8");
+  const client = readFileSync(folder.file("client.js"), "utf8");
   const script = `${client}\nglobalThis.eventbus = { connect, received: [], states: [] };`;
   const page = await browser.newPage();
   await page.route(`${url}/page`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
@@ -49,12 +50,7 @@ const untilReceived = (page: Page, count: number) =>
 
 describeWith("chromium", "the client in a browser", (chromium) => {
   beforeAll(async () => {
-    const options = [
-      join(ROOT, "src/client/index.ts"),
-      "--target=browser",
-      "--outfile",
-      join(folder.path, "client.js"),
-    ];
+    const options = [join(ROOT, "src/client/index.ts"), "--target=browser", "--outfile", folder.file("client.js")];
     expect(await Bun.spawn([process.execPath, "build", ...options]).exited).toBe(0);
     browser = await launchChromium(chromium);
   });

@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { launchChromium } from "../helpers/browser.ts";
 import { describeWith } from "../helpers/requires.ts";
-import { startService, temporaryFolder } from "../helpers/service.ts";
+import { startService } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 
@@ -33,8 +34,8 @@ test("the program in examples says what it does", async () => {
 describeWith("chromium", "the page in examples", (chromium) => {
   test("shows what is published, by itself too", async () => {
     await using service = await startService();
-    using folder = temporaryFolder();
-    const client = join(folder.path, "index.js");
+    using folder = new TempFolder();
+    const client = folder.file("index.js");
     const options = [join(ROOT, "src/client/index.ts"), "--target=browser", "--outfile", client];
     expect(await Bun.spawn([process.execPath, "build", ...options]).exited).toBe(0);
     const browser = await launchChromium(chromium);

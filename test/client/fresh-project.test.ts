@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { startService, temporaryFolder } from "../helpers/service.ts";
+import { startService } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 import { consume } from "./consumer.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
-const folder = temporaryFolder();
+const folder = new TempFolder();
 
 /** Installs what `npm pack` would hold: the package without its dependencies, of which the client has none. */
 beforeAll(async () => {

@@ -1,12 +1,12 @@
-import { join, resolve } from "node:path";
-import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
+import { resolve } from "node:path";
+import { TempFolder } from "../helpers/temp.ts";
 
 const MAIN = resolve(import.meta.dir, "../../src/main.ts");
 
 /** A server in a process of its own, that can die and come back on the same port and the same file. */
 export class ServerProcess implements AsyncDisposable {
   readonly port: number;
-  readonly #folder: TemporaryFolder = temporaryFolder();
+  readonly #folder = new TempFolder();
   #process: Bun.Subprocess<"ignore", "ignore", "pipe"> | undefined;
 
   readonly #flags: readonly string[];
@@ -29,7 +29,7 @@ export class ServerProcess implements AsyncDisposable {
 
   /** Resolves once it listens. */
   async start(): Promise<void> {
-    const database = join(this.#folder.path, "eventbus.db");
+    const database = this.#folder.file("eventbus.db");
     const flags = ["--port", String(this.port), "--db", database, ...this.#flags];
     this.#process = Bun.spawn([process.execPath, MAIN, "serve", ...flags], {
       cwd: this.#folder.path,

@@ -5,7 +5,7 @@ import { ServerProcess } from "../client/server-process.ts";
 import { publishNumbers } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith, type Program } from "../helpers/requires.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const AGENTS = join(import.meta.dir, "agents");
 /** Where Go keeps what it has compiled, from one run of the tests to the next. */
@@ -94,7 +94,7 @@ const range = (first: number, last: number) => Array.from({ length: last - first
 
 for (const [name, { program, command }] of Object.entries(clients)) {
   describeWith(program, `the ${name} client`, (path) => {
-    const folder = temporaryFolder();
+    const folder = new TempFolder();
     let agent: readonly string[] = [];
     beforeAll(() => {
       agent = command(path, folder.path);

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connectToNats } from "../../src/cluster/connection.ts";
 import { type ClusterSettings, clusterSettingsOf } from "../../src/cluster/settings.ts";
@@ -10,7 +9,7 @@ import { makeCredentials } from "../helpers/nats-credentials.ts";
 import { NatsServer } from "../helpers/nats-server.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { describeWith } from "../helpers/requires.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 describeWith("nats-server", "the connection to NATS", () => {
   test("is made once a server is there, and says until then why not", async () => {
@@ -54,8 +53,8 @@ describeWith("nats-server", "the connection to NATS", () => {
   });
 
   test("uses a credentials file, as it is at each attempt", async () => {
-    using folder = temporaryFolder();
-    const file = join(folder.path, "user.creds");
+    using folder = new TempFolder();
+    const file = folder.file("user.creds");
     const [right, wrong] = [makeCredentials(), makeCredentials()];
     await using server = await NatsServer.start({ config: right.config });
     writeFileSync(file, wrong.creds);
@@ -69,10 +68,10 @@ describeWith("nats-server", "the connection to NATS", () => {
   });
 
   test("is encrypted, and verifies the server", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     const certificate = await makeCertificate("nats");
     writeCertificate(folder.path, certificate);
-    const [cert, key] = [join(folder.path, "cert.pem"), join(folder.path, "key.pem")];
+    const [cert, key] = [folder.file("cert.pem"), folder.file("key.pem")];
     await using server = await NatsServer.start({ config: `tls { cert_file: "${cert}", key_file: "${key}" }` });
     await using trusting = await connected(settingsWith({ cluster: [server.url], clusterTlsCa: cert }));
     await trusting.nats.flush();

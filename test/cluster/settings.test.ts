@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { clusterSettingsOf } from "../../src/cluster/settings.ts";
 import { readConfig } from "../../src/config.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const CLUSTER = { cluster: ["nats://a:4222"] };
 
@@ -27,8 +26,8 @@ test.each([
 });
 
 test("TLS is used when a URL or an authority asks for it", () => {
-  using folder = temporaryFolder();
-  const ca = join(folder.path, "ca.pem");
+  using folder = new TempFolder();
+  const ca = folder.file("ca.pem");
   writeFileSync(ca, "");
   const tlsOf = (overrides: object) => clusterSettingsOf({ ...readConfig({}, {}), ...CLUSTER, ...overrides })?.tls;
   expect(tlsOf({})).toBeUndefined();

@@ -8,7 +8,7 @@ import { Cluster, type Node, until } from "../helpers/cluster.ts";
 import { post, publish, publishMany } from "../helpers/http.ts";
 import type { NatsServer } from "../helpers/nats-server.ts";
 import { describeWith } from "../helpers/requires.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 import { historyOf } from "./model/verdict.ts";
 
 const SLOW_MS = 60_000;
@@ -35,7 +35,7 @@ describeWith("nats-server", "a node whose stream", () => {
   test(
     "came back with a shorter log is not ready, and keeps its file as it is",
     async () => {
-      using copy = temporaryFolder();
+      using copy = new TempFolder();
       await server.kill();
       cpSync(server.folder, copy.path, { recursive: true });
       await server.start();

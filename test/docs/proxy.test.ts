@@ -9,8 +9,8 @@ import { publish } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
 import { blocksOf } from "../helpers/markdown.ts";
 import { describeWith, type Program, programPath, testWith } from "../helpers/requires.ts";
-import { temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const GUIDE = readFileSync(resolve(import.meta.dir, "../../docs/guide/production.md"), "utf8");
 /** A proxy's start, and a browser's, may take this long on a busy machine. */
@@ -67,7 +67,7 @@ const proxies: readonly Proxy[] = [
 for (const { program, file, command, config } of proxies) {
   for (const scheme of ["http", "https"] as const) {
     describeWith(program, `behind ${program} with ${scheme}, set up as the guide says`, (path) => {
-      const folder = temporaryFolder();
+      const folder = new TempFolder();
       const port = freePort();
       /** Where the proxy is for a program; a browser goes by its name. */
       const local = `${scheme}://127.0.0.1:${port}`;
@@ -81,9 +81,9 @@ for (const { program, file, command, config } of proxies) {
         server = await ServerProcess.start(["--allowed-host", NAME, "--trusted-proxy", "127.0.0.1"]);
         const block = blocksOf(GUIDE).find(({ mark }) => mark === `file ${file}`)?.text ?? "";
         const here = block.replaceAll("127.0.0.1:9800", `127.0.0.1:${server.port}`);
-        mkdirSync(join(folder.path, "logs"));
+        mkdirSync(folder.file("logs"));
         const place = { port, folder: folder.path, tls: scheme === "https" ? await certify(folder.path) : undefined };
-        writeFileSync(join(folder.path, file), config(here, place));
+        writeFileSync(folder.file(file), config(here, place));
         const env = { PATH: process.env["PATH"], HOME: folder.path };
         proxy = Bun.spawn(command(path, folder.path), { env, stdout: "ignore", stderr: "ignore", stdin: "ignore" });
         const isUp = () =>

@@ -6,7 +6,7 @@ import { launchChromium } from "../helpers/browser.ts";
 import { until } from "../helpers/inbox.ts";
 import { freePort } from "../helpers/nats-server.ts";
 import { programPath } from "../helpers/requires.ts";
-import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 
@@ -20,7 +20,7 @@ const GO_CACHE = "/tmp/eventbus-go-cache";
 /** An empty folder with a server, in which the commands of one page run one after another. */
 export class Stage implements AsyncDisposable {
   readonly #server: Binary;
-  readonly #folder: TemporaryFolder;
+  readonly #folder: TempFolder;
   readonly #elsewhere: Bun.Server<undefined>;
   readonly #masksNumbers: boolean;
   /** Ports of the page, and those that stand for them here. */
@@ -38,7 +38,7 @@ export class Stage implements AsyncDisposable {
     args: string,
     { masksNumbers, ports = [] }: { readonly masksNumbers: boolean; readonly ports?: readonly string[] },
   ): Promise<Stage> {
-    const folder = temporaryFolder();
+    const folder = new TempFolder();
     const html = { headers: { "Content-Type": "text/html" } };
     const elsewhere = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("<!doctype html>", html) });
     const flags = args.replaceAll(SHOWN_ELSEWHERE, elsewhere.url.origin).split(" ").filter(Boolean);
@@ -48,7 +48,7 @@ export class Stage implements AsyncDisposable {
 
   private constructor(
     server: Binary,
-    folder: TemporaryFolder,
+    folder: TempFolder,
     elsewhere: Bun.Server<undefined>,
     { masksNumbers, ports }: { readonly masksNumbers: boolean; readonly ports: readonly string[] },
   ) {
@@ -74,7 +74,7 @@ export class Stage implements AsyncDisposable {
   }
 
   path(name: string): string {
-    return join(this.#folder.path, name);
+    return this.#folder.file(name);
   }
 
   /** Writes a file of that name; one of the project keeps its last name. */

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { checkFile } from "../../src/store/check/check.ts";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { history, publish, publishMany } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
 const KILLS = 12;
@@ -61,7 +61,7 @@ describe("eventbus backup", () => {
   });
 
   test("says why there is no copy, and leaves nothing behind", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     for (const [args, words] of [
       [["--db", "missing.db", "--url", "http://127.0.0.1:1"], /no server responds at .*; and .*missing\.db is missing/],
       [["--db", "missing.db"], /missing\.db is missing or empty/],

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { EventMessage } from "../../src/protocol/event.ts";
 import { Binary, type Finished, type RunOptions, runBinary } from "../helpers/binary.ts";
 import { RunningCommand } from "../helpers/command.ts";
 import { history } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
-import { temporaryFolder } from "../helpers/service.ts";
 import { runShell } from "../helpers/shell.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const LINES = 200_000;
 /** A command that held all lines of {@link LARGE_MB} in memory would need more; one that does not needs some 100. */
@@ -294,16 +293,16 @@ test("the same lines with the same key are published once", async () => {
 
 describe("publish --ndjson and files:", () => {
   test("--file is read", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "events"), "1\n2\n");
+    using folder = new TempFolder();
+    writeFileSync(folder.file("events"), "1\n2\n");
     const { exitCode } = await publish(["files.a", "--ndjson", "--file", "events"], { folder: folder.path });
     expect(exitCode).toBe(0);
     expect(await dataOf("files.a")).toEqual([1, 2]);
   });
 
   test("a file that is missing, or a folder, ends with 1", async () => {
-    using folder = temporaryFolder();
-    mkdirSync(join(folder.path, "folder"));
+    using folder = new TempFolder();
+    mkdirSync(folder.file("folder"));
     const missing = await publish(["--ndjson", "--file", "evnts.ndjson"], { folder: folder.path });
     expect(missing).toEqual({ exitCode: 1, stdout: "", stderr: "eventbus: there is no file evnts.ndjson\n" });
     const aFolder = await publish(["--ndjson", "--file", "folder"], { folder: folder.path });
@@ -311,8 +310,8 @@ describe("publish --ndjson and files:", () => {
   });
 
   test("a file that is given as a topic is not taken for one, unless that is said", async () => {
-    using folder = temporaryFolder();
-    writeFileSync(join(folder.path, "files.b"), "1\n");
+    using folder = new TempFolder();
+    writeFileSync(folder.file("files.b"), "1\n");
     const { exitCode, stderr } = await publish(["files.b", "--ndjson"], { folder: folder.path, stdin: "2\n" });
     expect(exitCode).toBe(2);
     expect(stderr).toContain("files.b is a file: for its lines, eventbus publish --ndjson --file files.b");
@@ -323,7 +322,7 @@ describe("publish --ndjson and files:", () => {
 });
 
 test("kill -9 of the server in the middle of many lines loses none, and doubles none", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   const args = ["--max-history", "off"];
   await using killed = await Binary.start({ folder: folder.path, args });
   const { url, port } = killed;

@@ -3,8 +3,8 @@ import { Binary, type Finished, type RunOptions, runBinary } from "../helpers/bi
 import { RunningCommand } from "../helpers/command.ts";
 import { publish, publishMany } from "../helpers/http.ts";
 import { testWith } from "../helpers/requires.ts";
-import { temporaryFolder } from "../helpers/service.ts";
 import { runOnTerminal, runShell } from "../helpers/shell.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const TERMINAL_MS = 20_000;
 /** Lives of the server in which a subscriber gets events. */
@@ -40,7 +40,7 @@ async function nextNumbers(command: RunningCommand, count: number): Promise<unkn
 }
 
 test("every event comes once and in order, however often the server is killed", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   const first = await Binary.start({ folder: folder.path });
   const { url, port } = first;
   await using command = new RunningCommand(["subscribe", "n", "--since", "all", "--url", url]);

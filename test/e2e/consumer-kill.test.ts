@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import type { ConsumerInfo } from "../../src/protocol/consumer.ts";
 import { Binary } from "../helpers/binary.ts";
 import { expectOk, publishMany } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 /** Lives of the server, and events that are published in each. */
 const LIVES = 4;
@@ -24,7 +24,7 @@ async function ack(url: string, taken: readonly Taken[]): Promise<void> {
 }
 
 test("a server that is killed again and again loses no event of a consumer, and keeps the order of each topic", async () => {
-  using folder = temporaryFolder();
+  using folder = TempFolder.onDisk();
   /** Of each topic, the events in the order in which they were acknowledged. */
   const acknowledged = new Map<string, number[]>();
   let port = 0;

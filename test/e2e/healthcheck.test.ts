@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { makeCertificate, writeCertificate } from "../helpers/certificates.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const check = (args: readonly string[], env: Record<string, string> = {}) =>
   runBinary(["healthcheck", ...args], { env });
@@ -14,14 +14,14 @@ describe("eventbus healthcheck", () => {
     const port = String(binary.port);
     expect(await check(["--port", port])).toMatchObject({ exitCode: 0, stdout: "alive\n", stderr: "" });
     expect(await check([], { EVENTBUS_PORT: port, EVENTBUS_HOST: "0.0.0.0" })).toMatchObject({ exitCode: 0 });
-    using folder = temporaryFolder();
-    const file = join(folder.path, "eventbus.toml");
+    using folder = new TempFolder();
+    const file = folder.file("eventbus.toml");
     writeFileSync(file, `port = ${port}\nhost = "0.0.0.0"\n`);
     expect(await check(["--config", file], { HTTP_PROXY: "http://127.0.0.1:9" })).toMatchObject({ exitCode: 0 });
   });
 
   test("asks over TLS, whatever name the certificate is for", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     const flags = writeCertificate(folder.path, await makeCertificate("bus.example"));
     await using binary = await Binary.start({ args: flags });
     expect(await check([...flags, "--port", String(binary.port)])).toMatchObject({ exitCode: 0 });

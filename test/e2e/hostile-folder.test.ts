@@ -3,17 +3,17 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from "node:path";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { publish } from "../helpers/http.ts";
-import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 /** What a trap leaves behind. */
 const MARKER = "sprung";
 
 /** A folder in which everything that some program might obey is a trap. */
-function hostileFolder(): TemporaryFolder {
-  const folder = temporaryFolder();
-  const write = (name: string, text: string) => writeFileSync(join(folder.path, name), text);
-  const marker = JSON.stringify(join(folder.path, MARKER));
+function hostileFolder(): TempFolder {
+  const folder = new TempFolder();
+  const write = (name: string, text: string) => writeFileSync(folder.file(name), text);
+  const marker = JSON.stringify(folder.file(MARKER));
   const trap = `require("node:fs").writeFileSync(${marker}, ""); process.exit(7);\n`;
   for (const name of ["trap.js", "index.js", "index.ts", "main.ts", "bun.js"]) write(name, trap);
   const preload = 'preload = ["./trap.js"]\n[run]\nbun = true\n';
@@ -67,7 +67,7 @@ describe("in a folder full of traps the binary", () => {
     test(`runs nothing of it: eventbus ${args.join(" ")}`, async () => {
       using folder = hostileFolder();
       await runBinary(args, { folder: folder.path });
-      expect(existsSync(join(folder.path, MARKER))).toBe(false);
+      expect(existsSync(folder.file(MARKER))).toBe(false);
     });
   }
 });
@@ -86,7 +86,7 @@ describe("the binary takes no notice of the variable", () => {
     await using binary = await Binary.start({ folder: folder.path, env: { [name]: value } });
     const { status, headers } = await fetch(`${binary.url}/api/events/publish`, { method: "POST", body: "{" });
     expect([status, headers.get("content-type")]).toEqual([400, "application/problem+json; charset=utf-8"]);
-    expect(existsSync(join(folder.path, MARKER))).toBe(false);
+    expect(existsSync(folder.file(MARKER))).toBe(false);
   });
 });
 

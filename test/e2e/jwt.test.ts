@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { expectOk, expectProblem } from "../helpers/http.ts";
-import { type TemporaryFolder, temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const SECRET = "0123456789abcdef0123456789abcdef";
 const claim = { publish: ["a.*"], subscribe: ["a.*"], admin: false, monitor: false };
@@ -150,16 +149,16 @@ describe("a JSON Web Token of a shared secret", () => {
 });
 
 describe("a JSON Web Token of a public key", () => {
-  let folder: TemporaryFolder;
+  let folder: TempFolder;
   beforeAll(() => {
-    folder = temporaryFolder();
+    folder = new TempFolder();
   });
   afterAll(() => folder[Symbol.dispose]());
 
   test.each(["RS256", "ES256", "EdDSA"])("%s is accepted, and no other algorithm with the key", async (alg) => {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const pem = await exportSPKI(publicKey);
-    const file = join(folder.path, `${alg}.pem`);
+    const file = folder.file(`${alg}.pem`);
     writeFileSync(file, pem);
     await using binary = await Binary.start({ args: ["--jwt-public-key", file] });
     await expectOk(await ask(binary.url, await sign({ alg, key: privateKey })));
@@ -171,12 +170,12 @@ describe("a JSON Web Token of a public key", () => {
   });
 
   test("a key that will not do is rejected at the start", async () => {
-    const file = join(folder.path, "no-key.pem");
+    const file = folder.file("no-key.pem");
     writeFileSync(file, "not a key");
     const wrong = [
       ["--jwt-secret", "short"],
       ["--jwt-public-key", file],
-      ["--jwt-public-key", join(folder.path, "missing.pem")],
+      ["--jwt-public-key", folder.file("missing.pem")],
       ["--jwks-url", "ftp://example.com"],
       ["--jwks-url", "http://example.com", "--jwt-public-key", file],
       ["--jwt-secret", SECRET, "--jwt-issuer", ""],

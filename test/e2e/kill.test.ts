@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { Binary } from "../helpers/binary.ts";
 import { wholeHistory } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const KILLS = Number(process.env["EVENTBUS_TEST_KILLS"] ?? 100);
 const PRUNED_KILLS = Math.ceil(KILLS / 5);
@@ -17,7 +17,7 @@ const LIFE_MS = 5000;
 /** Lets as many servers live on one file as there are to be killed; looks at what some of them find there. */
 async function killAll(kills: number, args: readonly string[], look: (load: Load, url: string) => Promise<void>) {
   console.log(`EVENTBUS_TEST_SEED=${SEED} EVENTBUS_TEST_KILLS=${KILLS}`);
-  using folder = temporaryFolder();
+  using folder = TempFolder.onDisk();
   const random = randomFrom(SEED);
   const load = new Load(random);
   for (let kill = 0; kill < kills; kill++) {
@@ -28,7 +28,7 @@ async function killAll(kills: number, args: readonly string[], look: (load: Load
     await binary.kill();
     await load.ended();
     // A slow commit or slice is the machine's affair.
-    expect(binary.stderr).not.toMatch(/ (error|fatal) | warn +(?!slow )/);
+    expect(binary.stderr).not.toMatch(/ (error|fatal) | warn +(?! |slow )/);
   }
   await using binary = await Binary.start({ folder: folder.path, args });
   await look(load, binary.url);

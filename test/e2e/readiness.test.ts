@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Binary } from "../helpers/binary.ts";
 import { post, publish } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
 /** A disk of its own, of 2 MiB, in a name space of its own. */
@@ -34,8 +34,8 @@ async function start(command: readonly string[]) {
 
 describe("the binary", () => {
   test("is not ready while its disk is full, says so, and stays alive", async () => {
-    using folder = temporaryFolder();
-    const disk = join(folder.path, "disk");
+    using folder = new TempFolder();
+    const disk = folder.file("disk");
     mkdirSync(disk);
     await using server = await start([...NAME_SPACE, "sh", "-c", ON_SMALL_DISK, BINARY, disk]);
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
@@ -70,8 +70,8 @@ describe("the binary", () => {
   });
 
   test("continues when its log is no longer read", async () => {
-    using folder = temporaryFolder();
-    await using server = await start([BINARY, "--port", "0", "--access-log", "--db", join(folder.path, "a.db")]);
+    using folder = new TempFolder();
+    await using server = await start([BINARY, "--port", "0", "--access-log", "--db", folder.file("a.db")]);
     await server.reader.cancel();
     for (let count = 1; count <= 50; count++) expect((await publish(server.url, "a")).id).toBe(count);
     server.child.kill("SIGTERM");

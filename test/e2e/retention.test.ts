@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Binary } from "../helpers/binary.ts";
 import { expectOk, history, post, publish } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const LARGE = "x".repeat(100_000);
 /** What each rule leaves of 30 events of 100 kB, once the youngest has the age that the rule is about. */
@@ -49,7 +49,7 @@ describe.each(rules)("%p", (args, isLeft, ageMs) => {
 });
 
 test("what was pruned stays away after a restart, and no id is given again", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   const args = ["--max-age", "1s"];
   await using first = await Binary.start({ folder: folder.path, args });
   const lastAtMs = await publishLarge(first.url);
@@ -63,7 +63,7 @@ test("what was pruned stays away after a restart, and no id is given again", asy
 });
 
 test("an Idempotency-Key is remembered across a restart", async () => {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   await using first = await Binary.start({ folder: folder.path });
   const answer = await (await post(first.url, { topic: "a" }, { key: "k" })).text();
   await first.stop();

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { history, publish } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 describe("the binary says at its start", () => {
   test("where it listens and where the events are", async () => {
@@ -18,10 +18,10 @@ describe("the binary says at its start", () => {
   });
 
   test("the file as it is named, white space included", async () => {
-    using folder = temporaryFolder();
-    mkdirSync(join(folder.path, "my data"));
+    using folder = new TempFolder();
+    mkdirSync(folder.file("my data"));
     await using binary = await Binary.start({ args: ["--db", "my data/é.db"], folder: folder.path });
-    expect(binary.stderr).toContain(join(folder.path, "my data/é.db"));
+    expect(binary.stderr).toContain(folder.file("my data/é.db"));
   });
 
   test("that nothing is kept in memory, and leaves no file", async () => {
@@ -44,7 +44,7 @@ describe("the binary says at its start", () => {
   });
 
   test("how many events it has found", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     await using first = await Binary.start({ folder: folder.path });
     const event = await publish(first.url, "kept");
     expect(await first.stop()).toBe(0);
@@ -63,7 +63,7 @@ describe("the binary says at its start", () => {
 describe("the binary does not start, and says why, when", () => {
   test("its port is in use", async () => {
     await using first = await Binary.start();
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     const second = await runBinary(["--port", String(first.port)], { folder: folder.path });
     expect(second.exitCode).toBe(1);
     expect(readdirSync(folder.path)).toEqual([]);
@@ -81,8 +81,8 @@ describe("the binary does not start, and says why, when", () => {
   });
 
   test("its database is a file of something else", async () => {
-    using folder = temporaryFolder();
-    const file = join(folder.path, "notes.txt");
+    using folder = new TempFolder();
+    const file = folder.file("notes.txt");
     writeFileSync(file, "these are my notes, not a database\n".repeat(10));
     const { exitCode, stderr } = await runBinary(["--port", "0", "--db", file]);
     expect({ exitCode, stderr }).toMatchObject({
@@ -94,8 +94,8 @@ describe("the binary does not start, and says why, when", () => {
   });
 
   test("its database is of another program", async () => {
-    using folder = temporaryFolder();
-    const file = join(folder.path, "other.db");
+    using folder = new TempFolder();
+    const file = folder.file("other.db");
     using other = new Database(file);
     other.run("create table customer (name text)");
     const before = readFileSync(file);
@@ -126,7 +126,7 @@ describe("the binary does not start, and says why, when", () => {
   });
 
   test("other machines could reach it and nothing restricts access", async () => {
-    using folder = temporaryFolder();
+    using folder = new TempFolder();
     for (const host of ["0.0.0.0", "::", "192.0.2.1"]) {
       const { exitCode, stderr } = await runBinary(["--port", "0", "--host", host], { folder: folder.path });
       expect(readdirSync(folder.path)).toEqual([]);

@@ -1,16 +1,15 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { connect as connectTls, type SecureVersion } from "node:tls";
 import { connect } from "../../src/client/index.ts";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { makeCertificate, type TestCertificate, writeCertificate } from "../helpers/certificates.ts";
 import { RawConnection } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 const first = await makeCertificate("first");
 const second = await makeCertificate("second");
-const folder = temporaryFolder();
+const folder = new TempFolder();
 const flags = writeCertificate(folder.path, first);
 afterAll(() => folder[Symbol.dispose]());
 
@@ -39,7 +38,7 @@ describe("a server with a certificate", () => {
     expect(await (await fetchWith(first.cert)(`${server.url}/healthz`)).json()).toEqual({ status: "ok" });
     expect(fetchWith(second.cert)(`${server.url}/healthz`)).rejects.toThrow();
     await fetchWith(second.cert)(`${server.url}/healthz`).catch(() => {});
-    const curl = Bun.spawn(["curl", "-sS", "--cacert", join(folder.path, "cert.pem"), `${server.url}/healthz`]);
+    const curl = Bun.spawn(["curl", "-sS", "--cacert", folder.file("cert.pem"), `${server.url}/healthz`]);
     expect(await new Response(curl.stdout).text()).toBe('{"status":"ok"}');
   });
 
@@ -81,7 +80,7 @@ describe("a server with a certificate", () => {
 });
 
 describe("a server with a certificate and tokens", () => {
-  const trust = { NODE_EXTRA_CA_CERTS: join(folder.path, "cert.pem") };
+  const trust = { NODE_EXTRA_CA_CERTS: folder.file("cert.pem") };
 
   test("is managed by the commands, which trust the authority that the environment names", async () => {
     await using server = await Binary.start({ args: flags });
@@ -93,7 +92,7 @@ describe("a server with a certificate and tokens", () => {
     expect(made.stdout).toStartWith("ebt_");
     const env = { ...trust, EVENTBUS_TOKEN: made.stdout.trim() };
     expect((await runBinary(["token", "list", ...place], { env })).stdout).toContain("ops");
-    const copy = join(folder.path, "copy.db");
+    const copy = folder.file("copy.db");
     expect(await runBinary(["backup", copy, ...place], { env })).toMatchObject({ exitCode: 0 });
   });
 
@@ -160,7 +159,7 @@ describe("a renewed certificate", () => {
   test("that is not whole yet leaves the old one in use, and says so", async () => {
     writeCertificate(folder.path, first);
     await using server = await Binary.start({ args: flags });
-    writeFileSync(join(folder.path, "cert.pem"), second.cert);
+    writeFileSync(folder.file("cert.pem"), second.cert);
     server.signal("SIGHUP");
     while (!server.stderr.includes("keeping the old one")) await new Promise((resolve) => setImmediate(resolve));
     expect((await handshake(server.port)).name).toBe("first");
@@ -169,8 +168,8 @@ describe("a renewed certificate", () => {
 
   test("is used by a subscriber of a server that was restarted with it", async () => {
     writeCertificate(folder.path, first);
-    const where = temporaryFolder();
-    const args = [...flags, "--db", join(where.path, "eventbus.db")];
+    const where = new TempFolder();
+    const args = [...flags, "--db", where.file("eventbus.db")];
     await using old = await Binary.start({ args });
     const { port } = old;
     const bus = connect(old.url, { fetch: fetchWith([first.cert, second.cert]) });
@@ -190,11 +189,11 @@ describe("a renewed certificate", () => {
 });
 
 describe("a certificate that cannot be used is said to be so", () => {
-  const bad = temporaryFolder();
+  const bad = new TempFolder();
   afterAll(() => bad[Symbol.dispose]());
   const file = (name: string, text: string) => {
-    writeFileSync(join(bad.path, name), text);
-    return join(bad.path, name);
+    writeFileSync(bad.file(name), text);
+    return bad.file(name);
   };
   const cert = file("cert.pem", first.cert);
   const key = file("key.pem", first.key);
@@ -215,7 +214,7 @@ describe("a certificate that cannot be used is said to be so", () => {
 
   test("and one that has expired is warned of", async () => {
     const expired = await makeCertificate("old", -1);
-    const own = temporaryFolder();
+    const own = new TempFolder();
     await using server = await Binary.start({ args: writeCertificate(own.path, expired) });
     expect(server.stderr).toContain("has expired");
     own[Symbol.dispose]();

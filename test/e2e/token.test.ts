@@ -1,9 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { Binary, runBinary } from "../helpers/binary.ts";
 import { expectOk, expectProblem } from "../helpers/http.ts";
-import { temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 async function made(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await runBinary(["token", "create", ...args]);
@@ -18,8 +17,8 @@ function bearer(secret: string): { headers: Record<string, string> } {
 
 describe("eventbus token, in the file,", () => {
   test("makes the first one, for a server that may then listen everywhere", async () => {
-    using folder = temporaryFolder();
-    const db = join(folder.path, "bus.db");
+    using folder = new TempFolder();
+    const db = folder.file("bus.db");
     const refused = await runBinary(["--host", "0.0.0.0", "--port", "0", "--db", db]);
     expect(refused.exitCode).toBe(1);
     expect(refused.stderr).toContain(`eventbus token create NAME --admin --db ${db}`);
@@ -35,8 +34,8 @@ describe("eventbus token, in the file,", () => {
   });
 
   test("rejects a first one that is not an admin token, and reports wrong usage", async () => {
-    using folder = temporaryFolder();
-    const db = join(folder.path, "bus.db");
+    using folder = new TempFolder();
+    const db = folder.file("bus.db");
     const first = await runBinary(["token", "create", "shop", "--publish", "*", "--db", db]);
     expect(first).toMatchObject({ exitCode: 2, stdout: "" });
     expect(first.stderr).toContain("--admin");
@@ -47,7 +46,7 @@ describe("eventbus token, in the file,", () => {
     const only = ["token", "create", "first", "--admin", "--if-none", "--db", db];
     expect((await runBinary(only)).stdout).toStartWith("ebt_");
     expect(await runBinary(only)).toMatchObject({ exitCode: 0, stdout: "" });
-    const none = await runBinary(["token", "list", "--db", join(folder.path, "none.db")]);
+    const none = await runBinary(["token", "list", "--db", folder.file("none.db")]);
     expect(none.exitCode).toBe(1);
   });
 });
@@ -108,8 +107,8 @@ describe("eventbus token, through a running server,", () => {
   });
 
   test("keeps to it after a restart", async () => {
-    using folder = temporaryFolder();
-    const args = ["--db", join(folder.path, "bus.db")];
+    using folder = new TempFolder();
+    const args = ["--db", folder.file("bus.db")];
     let secret = "";
     {
       await using binary = await Binary.start({ args });

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Binary } from "../helpers/binary.ts";
-import { temporaryFolder } from "../helpers/service.ts";
 import { TestSocket } from "../helpers/socket.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 /** A webhook that GitHub has sent, as its topic and its JSON with the line breaks that people like. */
 interface Webhook {
@@ -28,8 +28,8 @@ function readWebhooks(): Webhook[] {
 }
 
 const webhooks = readWebhooks();
-const folder = temporaryFolder();
-const bodies = temporaryFolder();
+const folder = new TempFolder();
+const bodies = new TempFolder();
 /** What came of each: the answer to curl, and the frame that the subscriber got. */
 let answers: string[] = [];
 const frames: string[] = [];
@@ -50,12 +50,12 @@ afterAll(() => {
 /** One curl for all of them, each a request of its own; every other one with the type that curl sends by itself. */
 async function publishWithCurl(url: string): Promise<string[]> {
   const requests = webhooks.map(({ topic, text }, index) => {
-    const file = join(bodies.path, `${index}.json`);
+    const file = bodies.file(`${index}.json`);
     writeFileSync(file, text);
     const type = index % 2 === 0 ? "" : 'header = "Content-Type: application/json"\n';
     return `url = "${url}/api/events/publish/${topic}?source=github"\ndata-binary = "@${file}"\n${type}write-out = "\\n"\n`;
   });
-  const config = join(bodies.path, "curl.txt");
+  const config = bodies.file("curl.txt");
   writeFileSync(config, requests.join("next\n"));
   const curl = Bun.spawn(["curl", "--silent", "--show-error", "--fail", "--config", config], { stderr: "inherit" });
   const output = await new Response(curl.stdout).text();

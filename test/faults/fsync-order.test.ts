@@ -13,7 +13,7 @@ const SHOWN_CHARACTERS = 600;
 
 /** Publishes to a server under strace; the trace of the thread that does all its input and output. */
 async function trace(strace: string, args: readonly string[]): Promise<string[]> {
-  using folder = new TempFolder();
+  using folder = TempFolder.onDisk();
   await using binary = await Binary.start({ folder: folder.path, args: ["--db", folder.file(), ...args] });
   const calls = "trace=pwrite64,fsync,fdatasync,sendto,sendmsg,write,writev";
   const traced = Bun.spawn(

@@ -4,7 +4,7 @@ import { Binary } from "../helpers/binary.ts";
 import { wholeHistory } from "../helpers/http.ts";
 import { Load, randomFrom } from "../helpers/load.ts";
 import { report, rounds, SEED } from "../helpers/rounds.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 import { Following, type Transport } from "./lib/following.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
 
@@ -30,7 +30,7 @@ interface Options {
  * that resume, with backups; then compares what was acknowledged, delivered and kept.
  */
 async function killAll({ kills, args, cheat }: Options): Promise<{ load: Load; followings: readonly Following[] }> {
-  using folder = temporaryFolder();
+  using folder = TempFolder.onDisk();
   const options = { folder: folder.path, args };
   const random = randomFrom(SEED);
   const load = new Load(random);

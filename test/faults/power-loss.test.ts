@@ -58,7 +58,7 @@ class Promises {
 async function faultsOf(operations: readonly Operation[], losses: number): Promise<string[]> {
   const random = randomFrom(SEED);
   const moments = Array.from({ length: losses }, () => Math.floor(random() * operations.length)).sort((a, b) => a - b);
-  using folder = new TempFolder();
+  using folder = TempFolder.onDisk();
   const [disk, promises] = [new Disk(), new Promises()];
   const faults: string[] = [];
   let done = 0;

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { DEADLINE_MS } from "./deadline.ts";
-import { temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 /** What `npm run build` makes; `EVENTBUS_TEST_BINARY` names another one to test. */
 export const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
@@ -42,7 +42,7 @@ export class Binary implements AsyncDisposable {
   }
 
   private constructor(options: BinaryOptions) {
-    const own = options.folder === undefined ? temporaryFolder() : undefined;
+    const own = options.folder === undefined ? new TempFolder() : undefined;
     this.folder = options.folder ?? own?.path ?? "";
     this.#release = () => own?.[Symbol.dispose]();
     this.#process = spawnBinary(
@@ -128,7 +128,7 @@ export interface RunOptions extends Omit<BinaryOptions, "args" | "port" | "descr
 
 /** Runs the binary until it ends by itself. */
 export async function runBinary(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const own = options.folder === undefined ? temporaryFolder() : undefined;
+  const own = options.folder === undefined ? new TempFolder() : undefined;
   const stdin = options.stdin === undefined ? "ignore" : Buffer.from(options.stdin);
   const child = spawnBinary(args, options.folder ?? own?.path ?? "", options.env, stdin);
   try {

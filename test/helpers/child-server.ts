@@ -1,12 +1,12 @@
 import { resolve } from "node:path";
-import { temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 const MAIN = resolve(import.meta.dir, "../../src/main.ts");
 
 /** The service from its sources, in a process of its own, so that its memory can be measured. */
 export class ChildServer implements AsyncDisposable {
   readonly #process: Bun.Subprocess<"ignore", "ignore", "pipe">;
-  readonly #folder = temporaryFolder();
+  readonly #folder = new TempFolder();
   url = "";
 
   /** Resolves once it has said where it listens. */

@@ -3,7 +3,7 @@ import { DEADLINE_MS } from "./deadline.ts";
 import { NatsCluster } from "./nats-cluster.ts";
 import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
 import { TcpProxy } from "./proxy.ts";
-import { type TemporaryFolder, temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 const LOOK_AGAIN_MS = 20;
 /** How long a node may take to say how it is: a frozen one says nothing. */
@@ -24,7 +24,7 @@ export class Node implements AsyncDisposable {
   /** Where `eventbus.db` is. */
   readonly folder: string;
   readonly port = freePort();
-  readonly #own: TemporaryFolder = temporaryFolder();
+  readonly #own = new TempFolder();
   /** One to each NATS server. */
   readonly #ways: readonly TcpProxy[];
   readonly #args: readonly string[];

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { spawnBinary, withDeadline } from "./binary.ts";
 import { Inbox, until } from "./inbox.ts";
-import { temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 /** A client command of the compiled binary, while it runs. Killed, if it still does, when it is disposed of. */
 export class RunningCommand implements AsyncDisposable {
-  readonly #folder = temporaryFolder();
+  readonly #folder = new TempFolder();
   readonly #process: Bun.Subprocess<"pipe", "pipe", "pipe">;
   /** Lines of its standard output. */
   readonly lines = new Inbox<string>();

@@ -1,8 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { withDeadline } from "./binary.ts";
 import { programPath } from "./requires.ts";
-import { temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 export interface NatsOptions {
   /** Default `always`: an acknowledgement comes after the fsync. */
@@ -42,11 +41,11 @@ export class NatsServer implements AsyncDisposable {
   }
 
   constructor(options: NatsOptions = {}) {
-    const own = temporaryFolder();
+    const own = new TempFolder();
     this.folder = options.folder ?? own.path;
     this.#release = () => own[Symbol.dispose]();
     [this.port, this.monitorPort] = [freePort(), freePort()];
-    this.#configFile = join(own.path, "nats.conf");
+    this.#configFile = own.file("nats.conf");
     mkdirSync(this.folder, { recursive: true });
     writeFileSync(this.#configFile, configOf(this, options));
   }

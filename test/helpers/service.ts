@@ -1,11 +1,9 @@
 import { afterAll, beforeAll } from "bun:test";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import pino from "pino";
 import type { Bus } from "../../src/bus/bus.ts";
 import { type Config, readConfig } from "../../src/config.ts";
 import { Service } from "../../src/service.ts";
+import { TempFolder } from "./temp.ts";
 
 /** The service in this process: a real port, a real file. */
 export interface TestService extends AsyncDisposable {
@@ -21,10 +19,10 @@ export interface TestService extends AsyncDisposable {
 
 /** Starts the service on a free port and a file of its own; both go when it is disposed of. */
 export async function startService(overrides: Partial<Config> = {}): Promise<TestService> {
-  const folder = temporaryFolder();
+  const folder = new TempFolder();
   const errors: string[] = [];
   const log = pino({ level: "error" }, { write: (line: string) => void errors.push(line) });
-  const config = { ...readConfig({}, {}), port: 0, db: join(folder.path, "eventbus.db"), ...overrides };
+  const config = { ...readConfig({}, {}), port: 0, db: folder.file("eventbus.db"), ...overrides };
   const onFailure = () => void errors.push("the history failed");
   const service = new Service({ config, log, version: "0.0.0-test", onFailure });
   return {
@@ -66,14 +64,4 @@ export function sharedService(overrides: Partial<Config> = {}): Omit<TestService
       return current().errors;
     },
   };
-}
-
-export interface TemporaryFolder extends Disposable {
-  readonly path: string;
-}
-
-/** An empty folder that goes, with all that is in it, when it is disposed of. */
-export function temporaryFolder(): TemporaryFolder {
-  const path = realpathSync(mkdtempSync(join(tmpdir(), "eventbus-test-")));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }

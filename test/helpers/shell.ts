@@ -1,5 +1,5 @@
 import { BINARY, withDeadline } from "./binary.ts";
-import { temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 export interface ShellAnswer {
   readonly exitCode: number;
@@ -9,7 +9,7 @@ export interface ShellAnswer {
 
 /** Runs a line of bash in an empty folder until it ends, with the binary as `$EVENTBUS`, and `env` beside `PATH`. */
 export async function runShell(line: string, env: Readonly<Record<string, string>> = {}): Promise<ShellAnswer> {
-  using folder = temporaryFolder();
+  using folder = new TempFolder();
   const child = Bun.spawn(["bash", "-c", `exec 2>&1; ${line}`], {
     cwd: folder.path,
     env: { PATH: process.env["PATH"], EVENTBUS: BINARY, ...env },

@@ -1,5 +1,4 @@
 import { test } from "bun:test";
-import { join } from "node:path";
 import { leaveOut } from "./requires.ts";
 import { TempFolder } from "./temp.ts";
 
@@ -12,7 +11,7 @@ export class SmallDisk implements Disposable {
   }
 
   file(name = "history.db"): string {
-    return join(this.#folder.path, name);
+    return this.#folder.file(name);
   }
 
   [Symbol.dispose](): void {

@@ -1,6 +1,5 @@
 import { copyFileSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { type TemporaryFolder, temporaryFolder } from "./service.ts";
+import { TempFolder } from "./temp.ts";
 
 const SIZE_BYTES = 256 * 2 ** 20;
 /** The file system writes its journal at least this often, in seconds: seldom enough that only an fsync writes it. */
@@ -14,10 +13,10 @@ export const canMount = process.getuid?.() === 0 && ["mkfs.ext4", "mount", "umou
  * the file has is what has reached the disk, and what the kernel still holds back is not in it.
  */
 export class VolatileDisk implements Disposable {
-  readonly #own: TemporaryFolder = temporaryFolder();
-  readonly #image = join(this.#own.path, "disk.img");
+  readonly #own = TempFolder.onDisk();
+  readonly #image = this.#own.file("disk.img");
   /** Where it is mounted. */
-  readonly path = join(this.#own.path, "mounted");
+  readonly path = this.#own.file("mounted");
 
   constructor() {
     mkdirSync(this.path);

@@ -8,7 +8,7 @@ import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { serve } from "../helpers/edge.ts";
 import { openGate } from "../helpers/gate.ts";
 import { permissions } from "../helpers/permissions.ts";
-import { temporaryFolder } from "../helpers/service.ts";
+import { TempFolder } from "../helpers/temp.ts";
 import { type Committed, isIn } from "./check.ts";
 import type { Request } from "./line.ts";
 import { Random } from "./random.ts";
@@ -37,7 +37,7 @@ type Outcome = { readonly acknowledged: readonly { token: number; json: string }
 export class World implements AsyncDisposable {
   readonly #scenario: Scenario;
   readonly #makeBus: MakeBus;
-  readonly #folder = temporaryFolder();
+  readonly #folder = new TempFolder();
   readonly #opened = openGate();
   /** Of the tokens, by what they may see. All may publish everything. */
   readonly #secrets = new Map<PatternText, string>();

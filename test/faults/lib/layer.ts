@@ -37,7 +37,7 @@ const NAME = "history.db";
 
 /** A folder for a server whose calls to the operating system go through layer.c. */
 export class Layer implements Disposable {
-  readonly #folder = new TempFolder();
+  readonly #folder = TempFolder.onDisk();
   readonly #control: number;
   readonly #logPath = this.#folder.file("calls.log");
   readonly #library = this.#folder.file("layer.so");

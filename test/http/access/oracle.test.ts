@@ -1,9 +1,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { NewToken } from "../../../src/protocol/token.ts";
-import { startService, type TestService, temporaryFolder } from "../../helpers/service.ts";
+import { startService, type TestService } from "../../helpers/service.ts";
 import { TestSocket } from "../../helpers/socket.ts";
+import { TempFolder } from "../../helpers/temp.ts";
 
 /** A bus with visible events `a.x`, and others as the case says; with the secret of a token that may read `a.*`. */
 interface World extends AsyncDisposable {
@@ -187,8 +187,8 @@ describe("with hidden events and with none", () => {
 
 describe("damaged events", () => {
   test("are named to callers that may read them, and to all when their topic is unknown", async () => {
-    using folder = temporaryFolder();
-    const db = join(folder.path, "history.db");
+    using folder = new TempFolder();
+    const db = folder.file("history.db");
     const { admin, secret, service: first } = await worldOf(HIDDEN[0] ?? [], 1000, db);
     await send(first, admin, "a.x", "6", "");
     await first.stop();

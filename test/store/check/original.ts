@@ -13,8 +13,6 @@ import { fillSmallTables } from "../small-tables.ts";
 const FIRST = 21;
 const LAST = 300;
 const KEY = "k140";
-/** More slices than the verification of these series takes. */
-const VERIFIED_IN = 10;
 
 /** Events up to which ends were stored before the history was closed, as after a kill. */
 const ENDS_TO = 288;
@@ -113,8 +111,7 @@ export class Original {
     try {
       const internals = { endsInterval: 32, ...(cachedSeries === undefined ? {} : { cachedSeries }) };
       log = new SqliteEventLog(path, { durability: "os", clock: new FakeClock().read }, internals);
-      // When they are not all in memory, the series are verified in slices that follow, with pauses.
-      for (let slice = 0; slice < VERIFIED_IN; slice++) await Bun.sleep(1);
+      await log.verified;
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       return { isRefused: true, isMissing: true, isKeyLost: false, faults: [] };

@@ -1,10 +1,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { BusError } from "../../../src/bus/errors.ts";
 import { FileError, openError, writeError } from "../../../src/store/file/open-error.ts";
-import { temporaryFolder } from "../../helpers/service.ts";
+import { TempFolder } from "../../helpers/temp.ts";
 
 function errorOf(work: () => unknown): unknown {
   try {
@@ -27,8 +26,8 @@ describe("a file that cannot be opened or written is reported with what to do, w
   });
 
   test("it is for reading alone", () => {
-    using folder = temporaryFolder();
-    const path = join(folder.path, "bus.db");
+    using folder = new TempFolder();
+    const path = folder.file("bus.db");
     new Database(path, { create: true }).close();
     using database = new Database(path, { readonly: true });
     const error = errorOf(() => database.run("create table a (b)"));

@@ -225,7 +225,7 @@ describe("opening rejects, and leaves untouched,", () => {
 
   test("a file in a folder that does not exist", () => {
     const path = join(folder.path, "nowhere", "history.db");
-    expect(refusalOf(path)).toEndWith(`cannot be created: there is no folder ${join(folder.path, "nowhere")}`);
+    expect(refusalOf(path)).toEndWith(`cannot be created: there is no folder ${folder.file("nowhere")}`);
   });
 
   test("a missing file whose events are in a write-ahead log", async () => {
