@@ -5,7 +5,6 @@ import type { Reserve } from "./disk/reserve.ts";
 import type { WriteHealth } from "./disk/write-health.ts";
 import { nextTurn } from "./file/next-turn.ts";
 import type { Place } from "./file/place.ts";
-import { isFull } from "./file/sqlite-error.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 import type { PruneRules, Pruner } from "./retention.ts";
 
@@ -113,7 +112,7 @@ export class Upkeep {
     try {
       await work();
     } catch (error) {
-      if (!isFull(error) || this.#reserve?.release() !== true) throw error;
+      if (!this.#health.isFull(error) || this.#reserve?.release() !== true) throw error;
       this.#checkpoint();
       await work();
     } finally {

@@ -10,13 +10,15 @@ import { IS_LONG, report, SEED } from "../helpers/rounds.ts";
 import { ERRNO, type Fault, FILE, Layer, OPERATION } from "./lib/layer.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
 
-const PUBLISHERS = { single: 4, many: 2, keyed: 2 };
+const PUBLISHERS = { single: 3, many: 2, keyed: 2, socket: 2 };
 /** Events that are acknowledged before the calls fail, and after they succeed again. */
 const EVENTS = 300;
 /** How long the calls fail, in milliseconds. */
 const FAILING_MS = 400;
 /** How long it may take until a fault that lasts is noticed, in milliseconds. Not a promise. */
 const NOTICED_MS = 20_000;
+/** How long it may take until events are accepted again, in milliseconds. Not a promise. */
+const RECOVERY_MS = 20_000;
 /** Faults in a short run, of all of them. */
 const SHORT_FAULTS = 12;
 
@@ -39,16 +41,23 @@ function faultsOf(call: "write" | "sync" | "truncate", errors: Readonly<Record<s
     Object.entries(errors).flatMap(([error, number]) =>
       Object.entries(TIMES).map(([times, count]) => ({
         name: `${call} of the ${file} file: ${error}, ${times}`,
-        fault: { calls: OPERATION[call], files: FILE[file], error: number, times: count },
+        fault: { calls: OPERATION[call], files: FILE[file] | quotaFiles(number), error: number, times: count },
       })),
     ),
   );
+}
+
+/** A quota is for all files of a user. */
+function quotaFiles(error: number): number {
+  return error === ERRNO.EDQUOT ? FILE.probe : 0;
 }
 
 /** What a server did while calls failed. */
 interface Outcome {
   readonly failed: number;
   readonly readiness: readonly number[];
+  /** Whether it accepted events when the calls succeeded again. */
+  readonly hasRecovered: boolean;
   readonly problems: readonly string[];
 }
 
@@ -61,6 +70,7 @@ async function survive(compiler: string, { fault }: NamedFault, cheat?: Cheat): 
   const args = ["--db", layer.history, "--max-history", "off", "--prune-interval", "100ms"];
   const load = new Load(randomFrom(SEED));
   const readiness: number[] = [];
+  let hasRecovered = false;
   const delivered: EventMessage[] = [];
   {
     await using server = await startServer({ folder: layer.folder, args, env: layer.env() }, cheat);
@@ -77,7 +87,9 @@ async function survive(compiler: string, { fault }: NamedFault, cheat?: Cheat): 
       readiness.push(await readyStatus(server.url));
     }
     layer.heal();
-    await Promise.race([load.untilAcknowledged(EVENTS), isGone, Bun.sleep(5000)]);
+    const before = load.acknowledged;
+    await Promise.race([load.untilAcknowledged(EVENTS), isGone, Bun.sleep(RECOVERY_MS)]);
+    hasRecovered = load.acknowledged > before;
     await server.kill();
     await load.ended();
     await reading;
@@ -87,12 +99,18 @@ async function survive(compiler: string, { fault }: NamedFault, cheat?: Cheat): 
   load.check(events);
   const kept = new Map(events.map(({ id, data }) => [id, data]));
   expect(delivered.filter(({ id, data }) => kept.get(id) !== data)).toEqual([]);
-  return { failed: layer.failed, readiness, problems: [...new Set(load.problems)] };
+  return { failed: layer.failed, readiness, hasRecovered, problems: [...new Set(load.problems)] };
 }
 
 /** Whether nothing can be written while the fault lasts. SQLite repeats short writes, and can do without truncating. */
 function lasts({ calls, error, times }: Fault): boolean {
   return times === -1 && error !== 0 && calls !== OPERATION.truncate;
+}
+
+/** Whether there is no room for a write of the log: it is rolled back, and tried again with the next publish. */
+function isFull({ calls, files, error, times }: Fault): boolean {
+  const isWrite = calls === OPERATION.write && (files & FILE.wal) !== 0;
+  return isWrite && (error === ERRNO.ENOSPC || (error === ERRNO.EDQUOT && times !== 1));
 }
 
 /** Reads everything that is delivered until the server is gone. */
@@ -124,10 +142,12 @@ function chosen(): NamedFault[] {
 describeWith("gcc", "calls of the operating system that fail", (compiler) => {
   for (const named of chosen()) {
     test(`lose nothing that was acknowledged, keep nothing that was refused: ${named.name}`, async () => {
-      const { failed, readiness, problems } = await survive(compiler, named);
+      const { failed, readiness, hasRecovered, problems } = await survive(compiler, named);
       report(named.name, { failed, "kinds of problems": problems.join("+") || "no" });
       expect(problems.filter((code) => !["storage_full", "unavailable", "shutting_down"].includes(code))).toEqual([]);
       if (lasts(named.fault)) expect(readiness.at(-1)).not.toBe(200);
+      if (isFull(named.fault))
+        expect({ hasRecovered, problems }).toEqual({ hasRecovered: true, problems: ["storage_full"] });
     });
   }
 

@@ -10,6 +10,10 @@ export class SmallDisk implements Disposable {
     if (!mount(this.#folder.path, megabytes)) throw new Error("the file system cannot be mounted");
   }
 
+  get folder(): string {
+    return this.#folder.path;
+  }
+
   file(name = "history.db"): string {
     return this.#folder.file(name);
   }

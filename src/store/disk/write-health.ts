@@ -1,7 +1,7 @@
 import { BusError } from "../../bus/errors.ts";
 import type { Health } from "../../bus/ports.ts";
 import type { Damage } from "../file/damage.ts";
-import { isDamage, isFull } from "../file/sqlite-error.ts";
+import { isDamage, isFailedWrite, isFull } from "../file/sqlite-error.ts";
 
 const OK: Health = { state: "ok" };
 
@@ -13,21 +13,29 @@ interface FileFindings {
   readonly stuck?: string | undefined;
 }
 
+export interface WriteHealthOptions {
+  readonly damage: Damage;
+  /** Whether a write fails for want of room, although SQLite has not said so. */
+  readonly isOutOfRoom: () => boolean;
+  /** Called once, with a write whose outcome is unknown. */
+  readonly onFailure: (error: unknown) => void;
+  /** Called with each new finding about the file, and with undefined when it is well again. */
+  readonly onAlarm: (detail: string | undefined) => void;
+}
+
 /** Whether the history can be written, by its last failure and the last look at its file. */
 export class WriteHealth {
   readonly #damage: Damage;
+  readonly #isOutOfRoom: () => boolean;
   readonly #onFailure: (error: unknown) => void;
   readonly #onAlarm: (detail: string | undefined) => void;
   #state: Health = OK;
   #findings: FileFindings = {};
   #alarm: string | undefined;
 
-  /**
-   * `onFailure` is called once, with a write whose outcome is unknown; `onAlarm` with each new finding about the file,
-   * and with undefined when it is well again.
-   */
-  constructor(damage: Damage, onFailure: (error: unknown) => void, onAlarm: (detail: string | undefined) => void) {
+  constructor({ damage, isOutOfRoom, onFailure, onAlarm }: WriteHealthOptions) {
     this.#damage = damage;
+    this.#isOutOfRoom = isOutOfRoom;
     this.#onFailure = onFailure;
     this.#onAlarm = onAlarm;
   }
@@ -66,6 +74,14 @@ export class WriteHealth {
   }
 
   /**
+   * Whether this write failed because the disk is full, or the quota used up. SQLite has rolled back then. Until a write
+   * succeeds again, the next ones that fail do so for the same reason: room that came meanwhile came too late for them.
+   */
+  isFull(error: unknown): boolean {
+    return isFull(error) || (isFailedWrite(error) && (this.#state.state === "full" || this.#isOutOfRoom()));
+  }
+
+  /**
    * Notes a failed write and returns the error for its caller.
    *
    * A full disk, or a file with damaged structures, has rolled back. After any other error the content of the disk is
@@ -73,7 +89,7 @@ export class WriteHealth {
    */
   failure(error: unknown): BusError {
     if (error instanceof BusError) return error;
-    if (isFull(error)) {
+    if (this.isFull(error)) {
       this.#state = { state: "full", detail: "the disk of the history is full" };
       return new BusError("storage_full", "the disk of the history is full: nothing was written", { cause: error });
     }

@@ -12,6 +12,11 @@ export function isFull(error: unknown): boolean {
   return isSqliteError(error) && error.code === "SQLITE_FULL";
 }
 
+/** A write has failed, for a reason that SQLite does not tell apart. It rolls back. */
+export function isFailedWrite(error: unknown): boolean {
+  return isSqliteError(error) && error.code === "SQLITE_IOERR_WRITE";
+}
+
 /** SQLite has found its own structures damaged; the current write was not done. */
 export function isDamage(error: unknown): boolean {
   return isSqliteError(error) && /^SQLITE_(CORRUPT|NOTADB)/.test(error.code);

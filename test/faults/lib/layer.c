@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 enum { WRITE = 1, SYNC = 2, TRUNCATE = 4, OPEN = 8, SEND = 16, UNLINK = 32 };
-enum { MAIN = 1, WAL = 2, JOURNAL = 4, SOCKET = 8, FOLDER = 16 };
+enum { MAIN = 1, WAL = 2, JOURNAL = 4, SOCKET = 8, FOLDER = 16, PROBE = 32 };
 
 struct control {
   int32_t calls;      /* which operations fail, as bits */
@@ -67,6 +67,7 @@ static int kind_of(const char *path) {
   const char *at = path && *name ? strstr(path, name) : 0;
   if (!at) return 0;
   at += strlen(name);
+  if (strcmp(at, "-probe") == 0) return PROBE;
   return *at == 0 ? MAIN : strcmp(at, "-wal") == 0 ? WAL : strcmp(at, "-journal") == 0 ? JOURNAL : 0;
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TempFolder } from "../../helpers/temp.ts";
 
 export const OPERATION = { write: 1, sync: 2, truncate: 4, open: 8, send: 16, unlink: 32 } as const;
-export const FILE = { main: 1, wal: 2, journal: 4, socket: 8, folder: 16 } as const;
+export const FILE = { main: 1, wal: 2, journal: 4, socket: 8, folder: 16, probe: 32 } as const;
 /** From Linux' errno.h. */
 export const ERRNO = { EIO: 5, ENOSPC: 28, EDQUOT: 122 } as const;
 
