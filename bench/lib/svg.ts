@@ -9,6 +9,7 @@ const PLOT_WIDTH = WIDTH - 2 * LEFT - LABEL_WIDTH;
 const BAR_HEIGHT = 18;
 const GROUP_HEIGHT = 92;
 const HISTOGRAM_HEIGHT = 180;
+const LINES_HEIGHT = 130;
 const BINS = 60;
 const LEGEND = WIDTH - 160;
 
@@ -89,6 +90,42 @@ export function histogram(title: string, series: Readonly<Record<string, readonl
   );
   const heading = `<text class="title" x="${LEFT}" y="16">${escapeXml(title)}</text>`;
   return document(HISTOGRAM_HEIGHT, [heading, ...shapes.reverse(), ...marks]);
+}
+
+export interface Lines {
+  readonly title: string;
+  readonly unit: string;
+  /** One point a sample; all samples are as far apart. */
+  readonly series: Readonly<Record<string, readonly number[]>>;
+}
+
+/** A plot a row, over the time of a run; each from 0 to its largest value. The first series is ours. */
+export function lineChart(rows: readonly Lines[], seconds: number): string {
+  return document(
+    rows.length * LINES_HEIGHT + 10,
+    rows.map((row, index) => lines(row, seconds, 10 + index * LINES_HEIGHT)),
+  );
+}
+
+function lines({ title, unit, series }: Lines, seconds: number, top: number): string {
+  const largest = maximum(Object.values(series).flat()) || 1;
+  const base = top + LINES_HEIGHT - 34;
+  const paths = Object.values(series).map((values, index) => {
+    const points = values.map((value, at) => {
+      const x = LEFT + (at / Math.max(1, values.length - 1)) * (WIDTH - 2 * LEFT);
+      return `${fixed(x)} ${fixed(base - (value / largest) * (LINES_HEIGHT - 60))}`;
+    });
+    return `<path class="${index === 0 ? "ours" : "control"}" fill-opacity="0" d="M${points.join("L")}"/>`;
+  });
+  const names = Object.keys(series).length > 1 ? `: ${Object.keys(series).join(" (blue), ")} (grey)` : "";
+  return (
+    `<text class="title" x="${LEFT}" y="${top + 10}">${escapeXml(title + names)}</text>` +
+    `<text class="small" text-anchor="end" x="${WIDTH - LEFT}" y="${top + 10}">at most ${show(largest)} ${unit}</text>` +
+    `<path class="axis" d="M${LEFT} ${base}H${WIDTH - LEFT}"/>` +
+    `<text class="small" x="${LEFT}" y="${base + 14}">0 s</text>` +
+    `<text class="small" text-anchor="end" x="${WIDTH - LEFT}" y="${base + 14}">${seconds} s</text>` +
+    paths.reverse().join("")
+  );
 }
 
 function shares(times: readonly number[], low: number, high: number): number[] {

@@ -49,7 +49,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s under load", (signal) => {
       using folder = new TempFolder();
       const load = new Load(randomFrom(SEED));
       await using binary = await Binary.start({ folder: folder.path });
-      load.start(binary.url, { single: 4, many: 2, keyed: 2 });
+      load.start(binary.url, { single: 4, many: 2, keyed: 2, socket: 1 });
       await load.untilAcknowledged(acknowledged);
       await expectCleanStop(binary, signal);
       await load.ended();

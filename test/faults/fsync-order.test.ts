@@ -7,9 +7,12 @@ import { report, rounds, SEED } from "../helpers/rounds.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 const EVENTS = rounds(2000, 50_000);
-const PUBLISHERS = { single: 4, many: 2, keyed: 2 };
+const PUBLISHERS = { single: 3, many: 2, keyed: 2, socket: 2 };
 /** Characters of each text in a trace: more than the head of an answer and the beginning of its body. */
 const SHOWN_CHARACTERS = 600;
+
+/** A response to a publish over HTTP, or the acknowledgement of a frame. */
+const ANSWER = /^(sendto|sendmsg|write|writev)\(.*(HTTP\/1\.1 200.*\\"(id|first_id)\\":|\\"type\\":\\"ack\\")/;
 
 /** Publishes to a server under strace; the trace of the thread that does all its input and output. */
 async function trace(strace: string, args: readonly string[]): Promise<string[]> {
@@ -37,7 +40,7 @@ function countAnswers(lines: readonly string[]): { answers: number; early: numbe
   for (const line of lines) {
     if (/^pwrite64\(\d+<[^>]*-wal>/.test(line)) isDirty = true;
     else if (/^(fsync|fdatasync)\(\d+<[^>]*-wal>\) += 0/.test(line)) isDirty = false;
-    else if (/^(sendto|sendmsg|write|writev)\(.*HTTP\/1\.1 200.*\\"(id|first_id)\\":/.test(line)) {
+    else if (ANSWER.test(line)) {
       answers++;
       if (isDirty) early++;
     }

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { connect } from "node:net";
-import { Binary } from "../helpers/binary.ts";
+import type { Binary } from "../helpers/binary.ts";
 import { publish, requestText } from "../helpers/http.ts";
 import { randomFrom } from "../helpers/load.ts";
 import { HANDSHAKE, RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { report, rounds, SEED } from "../helpers/rounds.ts";
+import { type Cheat, startServer } from "./lib/server.ts";
 
 const INPUTS = rounds(1000, 100_000);
 const CLIENTS = 16;
@@ -52,14 +53,6 @@ const tokens = [
   "ÿ",
 ];
 
-let binary: Binary;
-
-beforeAll(async () => {
-  binary = await Binary.start();
-});
-
-afterAll(() => binary[Symbol.asyncDispose]());
-
 /** The same text with some of it removed, repeated, replaced or inserted. */
 function mutated(text: string, other: string, random: () => number): string {
   let result = text;
@@ -88,10 +81,10 @@ function oneOf(texts: readonly string[], random: () => number): string {
 }
 
 /** Sends the bytes and returns the statuses of the answers that come soon. */
-function statusesOf(bytes: Buffer): Promise<number[]> {
+function statusesOf(bytes: Buffer, port: number): Promise<number[]> {
   return new Promise((resolve) => {
     let text = "";
-    const socket = connect(binary.port, "127.0.0.1", () => socket.write(bytes));
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
     const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
     socket.on("data", (data) => (text += data.toString("latin1")));
     socket.on("error", () => {});
@@ -112,35 +105,43 @@ async function inParallel(count: number, work: (random: () => number) => Promise
   await Promise.all(Array.from({ length: CLIENTS }, client));
 }
 
-/** Fails unless the server is as it was: it accepts an event, and has logged no error. */
-async function expectUnharmed(): Promise<void> {
-  const { id } = await publish(binary.url, "marker");
-  expect((await fetch(`${binary.url}/api/events/${id}`)).status).toBe(200);
-  expect(binary.stderr).not.toMatch(/ (error|fatal) /);
+/** What a server did with mutated inputs. */
+interface Outcome {
+  /** Answers that must not be, with their inputs. */
+  readonly bad: readonly string[];
+  readonly figures: Readonly<Record<string, number | string>>;
 }
 
-test("mutated requests get no 5xx, and harm nothing", async () => {
+/** Sends the inputs to a server of their own, and looks at it afterwards: it accepts an event, and has logged no error. */
+async function harass(send: (server: Binary) => Promise<Outcome>, cheat?: Cheat): Promise<Outcome> {
+  await using server = await startServer({}, cheat);
+  const { bad, figures } = await send(server);
+  const { id } = await publish(server.url, "marker");
+  expect((await fetch(`${server.url}/api/events/${id}`)).status).toBe(200);
+  const errors = server.stderr.split("\n").filter((line) => / (error|fatal) /.test(line));
+  return { bad: [...bad, ...errors], figures };
+}
+
+async function sendRequests({ port }: Binary): Promise<Outcome> {
   const counts: Record<string, number> = {};
   const bad: string[] = [];
   await inParallel(INPUTS, async (random) => {
     const bytes = Buffer.from(mutated(oneOf(requests, random), oneOf(requests, random), random), "latin1");
-    for (const status of await statusesOf(bytes)) {
+    for (const status of await statusesOf(bytes, port)) {
       counts[status] = (counts[status] ?? 0) + 1;
       // 501, 505: a transfer encoding, or a version of HTTP, that the server does not know.
       if (status >= 500 && status !== 501 && status !== 505)
         bad.push(`${status}: ${JSON.stringify(bytes.toString("latin1"))}`);
     }
   });
-  report("mutated requests", { requests: INPUTS, statuses: JSON.stringify(counts) });
-  expect(bad).toEqual([]);
-  await expectUnharmed();
-}, 3_600_000);
+  return { bad, figures: { requests: INPUTS, statuses: JSON.stringify(counts) } };
+}
 
-test("mutated frames get an answer each, or a documented close, and harm nothing", async () => {
+async function sendFrames({ url }: Binary): Promise<Outcome> {
   let [answered, closed] = [0, 0];
   const bad: string[] = [];
   await inParallel(INPUTS / FRAMES_EACH, async (random) => {
-    using socket = await RawSubscriber.open(binary.url, "pattern=none");
+    using socket = await RawSubscriber.open(url, "pattern=none");
     for (let count = 0; count < FRAMES_EACH; count++) {
       const frame = mutated(oneOf(frames, random), oneOf(frames, random), random);
       socket.send(frame);
@@ -156,10 +157,32 @@ test("mutated frames get an answer each, or a documented close, and harm nothing
       if (answers.some(({ code }) => code === "internal")) bad.push(`internal: ${frame}`);
     }
   });
-  report("mutated frames", { answered, closed });
+  return { bad, figures: { answered, closed } };
+}
+
+test("mutated requests get no 5xx, and harm nothing", async () => {
+  const { bad, figures } = await harass(sendRequests);
+  report("mutated requests", figures);
   expect(bad).toEqual([]);
-  await expectUnharmed();
 }, 3_600_000);
+
+test("mutated frames get an answer each, or a documented close, and harm nothing", async () => {
+  const { bad, figures } = await harass(sendFrames);
+  report("mutated frames", figures);
+  expect(bad).toEqual([]);
+}, 3_600_000);
+
+test.each([
+  ["requests", sendRequests],
+  ["frames", sendFrames],
+] as const)(
+  "mutated %s find a server that has an internal error",
+  async (_, send) => {
+    const { bad } = await harass(send, "brittle");
+    expect(bad.join("\n")).toMatch(/^(500|internal): /m);
+  },
+  3_600_000,
+);
 
 /** What comes before the pong of the marker; undefined: the connection was closed. */
 async function answersUntil(socket: RawSubscriber, marker: string): Promise<Record<string, unknown>[] | undefined> {

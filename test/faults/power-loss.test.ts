@@ -12,7 +12,7 @@ import { Layer, OPERATION, type Operation } from "./lib/layer.ts";
 
 const POWER_LOSSES = rounds(40, 1000);
 const EVENTS = 8000;
-const PUBLISHERS = { single: 4, many: 2, keyed: 2 };
+const PUBLISHERS = { single: 3, many: 2, keyed: 2, socket: 2 };
 /** Time for one power failure, far beyond what it takes, in milliseconds. */
 const ROUND_MS = 2000;
 

@@ -1,7 +1,8 @@
 import { expect } from "bun:test";
 import type { EventMessage } from "../../src/protocol/event.ts";
-import type { Problem } from "../../src/protocol/problem.ts";
-import { post } from "./http.ts";
+import { type Problem, problems } from "../../src/protocol/problem.ts";
+import { type Send, sendByHttp, WebSocketSender } from "./load-senders.ts";
+import type { Pace } from "./pace.ts";
 
 export interface Publishers {
   /** That publish one event a request. */
@@ -10,10 +11,12 @@ export interface Publishers {
   readonly many: number;
   /** That publish with an `Idempotency-Key`, and repeat what was not answered. */
   readonly keyed: number;
+  /** That publish one event a frame over a WebSocket each. */
+  readonly socket: number;
 }
 
 /** One request, and the data of the events in it. No two events of a load have the same data. */
-interface Attempt {
+export interface Attempt {
   readonly data: readonly string[];
   readonly key?: string;
 }
@@ -44,6 +47,8 @@ export class Load {
   /** Codes of the problems that were answered. */
   readonly problems: string[] = [];
   #attempts = 0;
+  #forgotten = 0;
+  #pace: Pace | undefined;
   #running: Promise<unknown> = Promise.resolve();
   #target = 0;
   #reached: () => void = () => {};
@@ -54,7 +59,13 @@ export class Load {
 
   /** Events that were acknowledged so far. */
   get acknowledged(): number {
-    return this.#acknowledged.size;
+    return this.#forgotten + this.#acknowledged.size;
+  }
+
+  /** Forgets what was acknowledged, so that a long run does not fill its memory. It cannot be checked then. */
+  forget(): void {
+    this.#forgotten += this.#acknowledged.size;
+    this.#acknowledged.clear();
   }
 
   /** Requests that have no answer. */
@@ -62,14 +73,18 @@ export class Load {
     return this.#unknown.length;
   }
 
-  start(url: string, { single, many, keyed }: Publishers): void {
+  /** Without a pace, each publisher goes on as soon as it was answered. */
+  start(url: string, { single, many, keyed, socket }: Publishers, pace?: Pace): void {
+    this.#pace = pace;
     const repeats = this.#unknown.filter(({ key }) => key !== undefined);
+    const send = sendByHttp(url);
     const publishers = [
-      ...Array.from({ length: single }, () => this.#publish(url, () => this.#attempt(1))),
+      ...Array.from({ length: single }, () => this.#publish(send, () => this.#attempt(1))),
       ...Array.from({ length: many }, () =>
-        this.#publish(url, () => this.#attempt(1 + Math.floor(this.#random() * 50))),
+        this.#publish(send, () => this.#attempt(1 + Math.floor(this.#random() * 50))),
       ),
-      ...Array.from({ length: keyed }, () => this.#publish(url, () => repeats.pop() ?? this.#attempt(1, true))),
+      ...Array.from({ length: keyed }, () => this.#publish(send, () => repeats.pop() ?? this.#attempt(1, true))),
+      ...Array.from({ length: socket }, () => this.#publishByWebSocket(url)),
     ];
     this.#running = Promise.all(publishers);
   }
@@ -115,15 +130,24 @@ export class Load {
     return isKeyed ? { data, key: `key-${name}` } : { data };
   }
 
-  async #publish(url: string, next: () => Attempt): Promise<void> {
+  async #publishByWebSocket(url: string): Promise<void> {
+    using sender = await WebSocketSender.open(url).catch(() => undefined);
+    if (sender !== undefined)
+      await this.#publish(
+        (attempt) => sender.send(attempt),
+        () => this.#attempt(1),
+      );
+  }
+
+  async #publish(send: Send, next: () => Attempt): Promise<void> {
     for (let isGone = false; !isGone; ) {
       const attempt = next();
-      const response = await send(url, attempt).catch(() => undefined);
-      const body = await response?.text().catch(() => undefined);
-      isGone = response === undefined || body === undefined || response.status === 503;
-      if (response === undefined || body === undefined) this.#note(attempt);
-      else if (response.ok) this.#accept(attempt, JSON.parse(body));
-      else this.#reject(attempt, JSON.parse(body));
+      await this.#pace?.take(attempt.data.length);
+      const answer = await send(attempt);
+      if (answer === undefined) this.#note(attempt);
+      else if ("firstId" in answer) this.#accept(attempt, answer.firstId);
+      else this.#reject(attempt, answer);
+      isGone = answer === undefined || ("code" in answer && problems[answer.code].status === 503);
     }
   }
 
@@ -131,15 +155,14 @@ export class Load {
     if (!this.#unknown.includes(attempt)) this.#unknown.push(attempt);
   }
 
-  #accept(attempt: Attempt, answer: { id?: number; first_id?: number }): void {
-    const firstId = answer.id ?? answer.first_id ?? 0;
+  #accept(attempt: Attempt, firstId: number): void {
     for (const [index, data] of attempt.data.entries()) this.#acknowledged.set(data, firstId + index);
     const place = this.#unknown.indexOf(attempt);
     if (place !== -1) this.#unknown.splice(place, 1);
     if (this.acknowledged >= this.#target) this.#reached();
   }
 
-  #reject(attempt: Attempt, problem: Problem): void {
+  #reject(attempt: Attempt, problem: Pick<Problem, "code" | "detail">): void {
     this.problems.push(problem.code);
     if (problem.detail.includes("is unknown")) {
       this.#note(attempt);
@@ -148,12 +171,6 @@ export class Load {
     // What is rejected now may have been stored before, if the first response was lost.
     if (!this.#unknown.includes(attempt)) this.#refused.push(...attempt.data);
   }
-}
-
-function send(url: string, { data, key }: Attempt): Promise<Response> {
-  const envelopes = data.map((one) => JSON.stringify({ topic: `load.${data.length % 7}`, data: one }));
-  const type = data.length === 1 ? "application/json" : "application/x-ndjson";
-  return post(url, envelopes.join("\n"), key === undefined ? { type } : { type, key });
 }
 
 function dataOf({ data }: EventMessage): string {

@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { range } from "../../contract/log-driver.ts";
 import { randomFrom } from "../../helpers/load.ts";
@@ -15,15 +15,27 @@ const PAGE_BYTES = 4096;
 /** So few series in memory that they are looked for in the indexes. */
 const FEW_SERIES = 3;
 
+/** Of the newest events: the oldest ones were pruned. */
+const UNCHECKED_FLIPS = 5;
+
+/** A history, and the bytes of its file. */
+interface Subject {
+  readonly original: Original;
+  readonly bytes: Buffer;
+}
+
 let folder: TempFolder;
-let original: Original;
-let bytes: Buffer;
+let subject: Subject;
 
 beforeAll(async () => {
   folder = new TempFolder();
-  original = await Original.make(folder.file());
-  bytes = readFileSync(folder.file());
+  subject = await makeSubject("history.db");
 });
+
+async function makeSubject(name: string): Promise<Subject> {
+  const original = await Original.make(folder.file(name));
+  return { original, bytes: readFileSync(folder.file(name)) };
+}
 
 afterAll(() => folder[Symbol.dispose]());
 
@@ -37,7 +49,7 @@ function integrityCheckMisses(path: string): boolean {
 }
 
 /** What is wrong with how flipped bits were dealt with. */
-async function faultsOf(name: string, bits: readonly number[]): Promise<string[]> {
+async function faultsOf(name: string, bits: readonly number[], { original, bytes } = subject): Promise<string[]> {
   const bad: string[] = [];
   const counts = { harmful: 0, refused: 0, found: 0, missedBySqlite: 0 };
   for (const bit of bits) {
@@ -74,13 +86,13 @@ function pagesOfEach(): Map<string, number[]> {
 /** Where the bytes of a page stand that are not zero. */
 function usedBytesOf(page: number): number[] {
   const first = (page - 1) * PAGE_BYTES;
-  return range(first, first + PAGE_BYTES - 1).filter((byte) => bytes[byte] !== 0);
+  return range(first, first + PAGE_BYTES - 1).filter((byte) => subject.bytes[byte] !== 0);
 }
 
 describe("flipped bits in a closed history", () => {
   test("are never served, never silent, and found by the check, wherever they are", async () => {
     const random = randomFrom(SEED);
-    const bits = Array.from({ length: FLIPS }, () => Math.floor(random() * bytes.length * 8));
+    const bits = Array.from({ length: FLIPS }, () => Math.floor(random() * subject.bytes.length * 8));
     expect(await faultsOf("anywhere", bits)).toEqual([]);
   }, 600_000);
 
@@ -97,4 +109,24 @@ describe("flipped bits in a closed history", () => {
       expect([name, ...(await faultsOf(name, bits))]).toEqual([name]);
     }
   }, 600_000);
+
+  test("are found because of the checksums: without them, wrong events are served", async () => {
+    const checksum = spyOn(Bun.hash, "crc32").mockReturnValue(0);
+    try {
+      const unchecked = await makeSubject("unchecked.db");
+      const bits = placesOf(unchecked.bytes, "as sent")
+        .slice(-UNCHECKED_FLIPS)
+        .map((byte) => byte * 8);
+      const faults = await faultsOf("without checksums", bits, unchecked);
+      expect(faults.filter((fault) => fault.includes("wrong: "))).not.toEqual([]);
+    } finally {
+      checksum.mockRestore();
+    }
+  }, 600_000);
 });
+
+function placesOf(bytes: Buffer, text: string): number[] {
+  const places: number[] = [];
+  for (let at = bytes.indexOf(text); at !== -1; at = bytes.indexOf(text, at + 1)) places.push(at);
+  return places;
+}

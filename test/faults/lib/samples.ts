@@ -1,0 +1,92 @@
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { Binary } from "../../helpers/binary.ts";
+import { publish } from "../../helpers/http.ts";
+
+/** What a sample is made of, at least, in milliseconds. */
+const MIN_SAMPLE_MS = 500;
+/** Samples of a long run. */
+const MAX_SAMPLES = 1000;
+const PROBE_MS = 50;
+/** Samples between two backups. */
+const BACKUP_SAMPLES = 8;
+const READS = ["history?last=100&pattern=load.*", "history?after=0&source=none"];
+const OTHER_READS = ["/api/topics", "/api/stats", "/metrics"];
+
+export interface Sample {
+  readonly mib: number;
+  readonly descriptors: number;
+  readonly walMib: number;
+  readonly fileMib: number;
+  readonly eventsPerSecond: number;
+  /** Of the publishes of a probe. */
+  readonly medianMs: number;
+  readonly longestMs: number;
+}
+
+/** Measures a server while it works, and reads from it and makes backups as well. */
+export class Sampler {
+  readonly #server: Binary;
+  readonly #seconds: number;
+  readonly #times: number[] = [];
+  #lastId = 0;
+  #isOver = false;
+
+  constructor(server: Binary, seconds: number) {
+    this.#server = server;
+    this.#seconds = seconds;
+  }
+
+  /** Resolves with the samples after the seconds; calls `onSample` after each. */
+  async run(onSample: () => void): Promise<Sample[]> {
+    const samples: Sample[] = [];
+    const probing = this.#probe();
+    const sampleMs = Math.max(MIN_SAMPLE_MS, (this.#seconds * 1000) / MAX_SAMPLES);
+    for (const endMs = performance.now() + this.#seconds * 1000; performance.now() < endMs; ) {
+      const [startMs, firstId] = [performance.now(), this.#lastId];
+      await Bun.sleep(sampleMs);
+      await this.#read(samples.length % BACKUP_SAMPLES === 0);
+      samples.push(this.#sample(((this.#lastId - firstId) * 1000) / (performance.now() - startMs)));
+      onSample();
+    }
+    this.#isOver = true;
+    await probing;
+    return samples;
+  }
+
+  /** Publishes one event after the other, now and then. */
+  async #probe(): Promise<void> {
+    while (!this.#isOver) {
+      const startMs = performance.now();
+      const { id } = await publish(this.#server.url, "probe", `probe ${startMs}`);
+      this.#times.push(performance.now() - startMs);
+      this.#lastId = id;
+      await Bun.sleep(PROBE_MS);
+    }
+  }
+
+  async #read(withBackup: boolean): Promise<void> {
+    const paths = [...READS.map((query) => `/api/events/${query}`), ...OTHER_READS];
+    for (const path of withBackup ? [...paths, "/api/backup"] : paths) {
+      const response = await fetch(this.#server.url + path);
+      await response.arrayBuffer();
+      if (!response.ok) throw new Error(`${path} returned ${response.status}`);
+    }
+  }
+
+  #sample(eventsPerSecond: number): Sample {
+    const { pid, folder } = this.#server;
+    const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    const mibOf = (name: string) => (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0) / 2 ** 20;
+    const times = this.#times.splice(0).sort((a, b) => a - b);
+    return {
+      mib: Number(kib) / 1024,
+      descriptors: readdirSync(`/proc/${pid}/fd`).length,
+      walMib: mibOf("a.db-wal"),
+      fileMib: mibOf("a.db"),
+      eventsPerSecond,
+      medianMs: times[Math.floor(times.length / 2)] ?? 0,
+      longestMs: times.at(-1) ?? 0,
+    };
+  }
+}
