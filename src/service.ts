@@ -210,7 +210,7 @@ export class Service {
           maxBodyBytes: config.maxBody,
           maxNdjsonBytes: config.maxBody * NDJSON_FACTOR,
           slots: new SubscriberSlots(maxConnections),
-          spareTime: new SpareTime(),
+          spareTime: new SpareTime({ head: () => this.#bus.head }),
           waiting: new Waiting(config.maxWaiting),
           maxPatterns: config.maxPatterns,
           stallMs: STALL_MS,

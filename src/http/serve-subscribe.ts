@@ -45,7 +45,7 @@ export function serveSubscribe(
     bus,
     {
       slots: new SubscriberSlots(maxConnections),
-      spareTime: new SpareTime(),
+      spareTime: new SpareTime({ head: () => bus.head }),
       waiting: new Waiting(),
       maxPatterns,
       stallMs: STALL_MS,

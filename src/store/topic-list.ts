@@ -4,11 +4,9 @@ import type { TopicSummary } from "../protocol/event.ts";
 import { BrokenChain, type Chains } from "./events/chains.ts";
 import type { SeriesNaming } from "./events/series-row.ts";
 import type { NameRange, SeriesTable } from "./events/series-table.ts";
-import type { Allowance } from "./search/allowance.ts";
+import type { Allowance, IsSpent } from "./search/allowance.ts";
 import { rangesOf } from "./search/selection.ts";
 
-/** Maximum number of names that one call reads from the index. */
-const MAX_NAMES = 16_384;
 /** Names that are read at a time, and those of which SQLite returns only some: a third of a millisecond. */
 const CHUNK_NAMES = 128;
 const FILTERED_NAMES = 2048;
@@ -51,7 +49,7 @@ export class TopicList {
 
   page({ topics, after = "", limit }: TopicQuery): TopicPage {
     this.#allowance.begin();
-    const names = new NameWalk(this.#series, topics, after);
+    const names = new NameWalk(this.#series, topics, after, this.#allowance.isSpent);
     const found: TopicSummary[] = [];
     let end = after;
     let sum: Sum | undefined;
@@ -128,11 +126,14 @@ class NameWalk {
   #passedBefore: string | undefined;
   /** The chunk is the last one of its range. */
   #isLastChunk = false;
-  #left = MAX_NAMES;
+  readonly #isSpent: IsSpent;
+  /** A chunk is read even if the time is spent: otherwise the call would make no progress. */
+  #isOwed = true;
 
   /** Starts after a topic. */
-  constructor(series: SeriesTable, topics: TopicMatcher | undefined, after: string) {
+  constructor(series: SeriesTable, topics: TopicMatcher | undefined, after: string, isSpent: IsSpent) {
     this.#series = series;
+    this.#isSpent = isSpent;
     this.#ranges = rangesOf(topics).sort(byStart);
     const [literal, ...others] = topics?.literals ?? [];
     this.#literal = others.length === 0 ? literal : undefined;
@@ -156,7 +157,7 @@ class NameWalk {
   }
 
   next(): SeriesNaming | undefined {
-    while (this.#chunk.length === 0 && this.#left > 0) {
+    while (this.#chunk.length === 0 && (this.#isOwed || !this.#isSpent())) {
       if (this.#isLastChunk) this.#range++;
       const range = this.#ranges[this.#range];
       this.#isLastChunk = false;
@@ -175,6 +176,7 @@ class NameWalk {
     this.#chunk = [];
     this.#chunkEnd = name;
     this.#isLastChunk = false;
+    this.#isOwed = true;
     this.#position = name;
   }
 
@@ -183,8 +185,8 @@ class NameWalk {
     const after = isWithin ? this.#position : undefined;
     if (this.#literal === undefined) this.#readAll(range, after);
     else this.#readWith(this.#literal, range, after);
-    // The last chunk of a range is free: where a call ends, there is a name to go on after.
-    if (!this.#isLastChunk) this.#left -= this.#literal === undefined ? CHUNK_NAMES : FILTERED_NAMES;
+    // After the last chunk of a range there may be no name to go on after.
+    if (!this.#isLastChunk) this.#isOwed = false;
   }
 
   #readAll(range: NameRange, after: SeriesNaming | undefined): void {

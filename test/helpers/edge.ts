@@ -68,7 +68,7 @@ export function serve(
     maxConnections = 1000,
     stallMs = 60_000,
     maxPatterns = 64,
-    spareTime = new SpareTime(),
+    spareTime = new SpareTime({ head: () => bus.head }),
     waiting = new Waiting(),
     pingMs = 30_000,
     idleTimeoutS,

@@ -203,7 +203,8 @@ export class World implements AsyncDisposable {
         else later(callback, left - 1);
       });
     };
-    return new SpareTime(turns === 0 ? { later } : { later, sliceMs: 0 });
+    const head = () => this.#bus.head;
+    return new SpareTime(turns === 0 ? { later, head } : { later, head, sliceMs: 0 });
   }
 
   async #makeTokens(): Promise<void> {

@@ -3,6 +3,17 @@ import { Credit, Share } from "../../bus/delivery/share.ts";
 
 /** Minimum slice of replays, in milliseconds: how long a live event may have to wait for it. */
 const SLICE_MS = 0.5;
+/**
+ * Maximum slice of replays of one distance in a turn that commits nothing, in milliseconds. Without it, a slow fsync, or
+ * one search after another, would be followed by a slice that is twice as long.
+ */
+const MAX_SLICE_MS = 3;
+/**
+ * How much longer a slice may be for each event that was committed since the last one, in milliseconds: as long as it
+ * takes to deliver an event to a thousand subscribers, and to read some hundred for one. So replays can approach the
+ * newest event however many one turn commits.
+ */
+const SLICE_MS_PER_EVENT = 0.4;
 /** A turn of the loop is idle if everything else took less than this, in milliseconds. */
 const IDLE_MS = 0.05;
 /**
@@ -15,6 +26,8 @@ const QUIET_MS = 0.3;
 const GATHER_MS = 20;
 
 export interface SpareTimeOptions {
+  /** Returns the newest id. */
+  readonly head: () => number;
   /** Calls back in a later turn of the loop; default `setImmediate`. */
   readonly later?: (callback: () => void) => void;
   /** Default `SLICE_MS`; 0: one step. */
@@ -33,6 +46,9 @@ export class SpareTime {
   readonly #credits: Readonly<Record<Distance, Credit>> = { near: new Credit(), far: new Credit() };
   readonly #later: (callback: () => void) => void;
   readonly #sliceMs: number;
+  readonly #head: () => number;
+  /** The newest id at the end of the last turn. */
+  #headBefore = 0;
   #isScheduled = false;
   #lookedMs = 0;
   /** How long every turn was idle, slices not counted. */
@@ -40,9 +56,10 @@ export class SpareTime {
   /** Duration of the slices of the last turn. */
   #usedMs = 0;
 
-  constructor({ later = setImmediate, sliceMs = SLICE_MS }: SpareTimeOptions = {}) {
+  constructor({ later = setImmediate, sliceMs = SLICE_MS, head }: SpareTimeOptions) {
     this.#later = later;
     this.#sliceMs = sliceMs;
+    this.#head = head;
     this.replays = new Replays({
       onWork: () => this.#begin(),
       gather: (done) => void setTimeout(done, GATHER_MS).unref(),
@@ -57,6 +74,7 @@ export class SpareTime {
   #begin(): void {
     if (this.#isScheduled) return;
     this.#lookedMs = performance.now();
+    this.#headBefore = this.#head();
     this.#schedule();
   }
 
@@ -76,19 +94,22 @@ export class SpareTime {
     // Writing the last slice's output to sockets is not other work.
     this.#quietMs = othersMs > Math.max(IDLE_MS, this.#usedMs) ? 0 : this.#quietMs + othersMs;
     this.#usedMs = 0;
-    for (const distance of DISTANCES) this.#give(distance, othersMs);
+    const head = this.#head();
+    const maxMs = MAX_SLICE_MS + (head - this.#headBefore) * SLICE_MS_PER_EVENT;
+    this.#headBefore = head;
+    for (const distance of DISTANCES) this.#give(distance, othersMs, maxMs);
     if (this.replays.isIdle) this.#share.rest();
     this.#lookedMs = performance.now();
     this.#share.set(this.#lookedMs, () => ({ near: this.replays.lag("near"), far: this.replays.lag("far") }));
   }
 
-  #give(distance: Distance, othersMs: number): void {
+  #give(distance: Distance, othersMs: number, maxMs: number): void {
     const credit = this.#credits[distance];
     credit.gain(othersMs * this.#share.ratio);
     if (this.#quietMs >= QUIET_MS) credit.forgive();
     const { budgetMs } = credit;
     if (budgetMs !== undefined && this.replays.has(distance)) {
-      const tookMs = this.#slice(distance, Math.max(this.#sliceMs, budgetMs));
+      const tookMs = this.#slice(distance, Math.max(this.#sliceMs, Math.min(budgetMs, maxMs)));
       credit.spend(tookMs);
       this.#usedMs += tookMs;
     }

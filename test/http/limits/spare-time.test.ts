@@ -54,13 +54,13 @@ async function partOf(steps: Steps, stepMs: number, turns: number): Promise<numb
 describe("spare time", () => {
   test("is never used in the turn that asks for it", () => {
     const steps = new Steps("near", 1);
-    new SpareTime().replays.add(steps);
+    new SpareTime({ head: () => 0 }).replays.add(steps);
     expect(steps.done).toBe(0);
   });
 
   test("is all of the time while the loop is idle", async () => {
     const [near, far] = [new Steps("near", 1000), new Steps("far", 1000)];
-    const { replays } = new SpareTime();
+    const { replays } = new SpareTime({ head: () => 0 });
     for (const steps of [near, far]) replays.add(steps);
     while (!replays.isIdle) await nextTurn();
     expect([near.done, far.done]).toEqual([1000, 1000]);
@@ -72,17 +72,39 @@ describe("spare time", () => {
       lag *= 0.5;
       return lag;
     });
-    new SpareTime().replays.add(steps);
+    new SpareTime({ head: () => 0 }).replays.add(steps);
     const part = await partOf(steps, 1, 300);
     expect(steps.done).toBeGreaterThan(2);
     expect(part).toBeLessThan(0.25);
   });
 
   test("becomes two thirds while the lag does not fall", async () => {
-    const spareTime = new SpareTime();
+    const spareTime = new SpareTime({ head: () => 0 });
     const steps = new Steps("far", Number.POSITIVE_INFINITY, 1, () => 1000);
     spareTime.replays.add(steps);
     while (spareTime.part < 0.66) await partOf(steps, 1, 10);
     expect(await partOf(steps, 1, 100)).toBeGreaterThan(0.5);
   });
+
+  test("is short in a turn that commits nothing, however long that takes", async () => {
+    expect(await stepsBeside({ committed: 0 })).toBeLessThan(10);
+  });
+
+  test("is longer in a turn that commits many events", async () => {
+    expect(await stepsBeside({ committed: 1000 })).toBeGreaterThan(30);
+  });
 });
+
+/** Steps of a millisecond in one turn that follows one of 100 ms, while replays get two thirds of the time. */
+async function stepsBeside({ committed }: { committed: number }): Promise<number> {
+  let head = 0;
+  const spareTime = new SpareTime({ head: () => head });
+  const steps = new Steps("far", Number.POSITIVE_INFINITY, 1, () => 1000);
+  spareTime.replays.add(steps);
+  while (spareTime.part < 0.66) await partOf(steps, 1, 10);
+  const before = steps.done;
+  head += committed;
+  work(100);
+  await nextTurn();
+  return steps.done - before;
+}

@@ -24,7 +24,12 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const bus = new Bus(log, { clock: Date.now });
   const errors: unknown[] = [];
   const opened = openGate();
-  const limits = { ...LIMITS, slots: new SubscriberSlots(1), spareTime: new SpareTime(), waiting: new Waiting() };
+  const limits = {
+    ...LIMITS,
+    slots: new SubscriberSlots(1),
+    spareTime: new SpareTime({ head: () => 0 }),
+    waiting: new Waiting(),
+  };
   const app = createApp({
     ...opened,
     bus,

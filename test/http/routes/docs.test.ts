@@ -210,7 +210,7 @@ const TELLING_HEADERS = ["Allow", "Idempotency-Replayed", "Link", "Retry-After",
 function routes(): string[] {
   const limits = {
     slots: new SubscriberSlots(1),
-    spareTime: new SpareTime(),
+    spareTime: new SpareTime({ head: () => 0 }),
     waiting: new Waiting(),
     maxPatterns: 1,
     maxBodyBytes: 1,
