@@ -27,6 +27,14 @@ export interface DeadOptions extends CallOptions {
   ids?: readonly number[] | undefined;
 }
 
+/** Which page of the events that were given up. */
+export interface DeadPageOptions extends CallOptions {
+  /** Only events with a greater id. */
+  after?: number | undefined;
+  /** 1 to 1,000; default 100. */
+  limit?: number | undefined;
+}
+
 /** Sets up consumers, and looks at them. All but `list` need an admin token, or one whose `consume` patterns match. */
 export class ConsumerCalls {
   readonly #calls: Calls;
@@ -86,6 +94,12 @@ export class ConsumerCalls {
   /** The newest attempts to push, the newest first. */
   async attempts(name: string, { signal }: CallOptions = {}): Promise<PushAttempt[]> {
     return parseJson(await this.#calls.send({ path: pathOf(name, "/attempts") }, signal)) as PushAttempt[];
+  }
+
+  /** At most `limit` (1 to 1,000) of what was given up, by id, after the id `after`. */
+  async deadPage(name: string, { after, limit, signal }: DeadPageOptions = {}): Promise<DeadEvent[]> {
+    const query = { after, limit };
+    return parseJson(await this.#calls.send({ path: pathOf(name, "/dead"), query }, signal)) as DeadEvent[];
   }
 
   /** What was given up, by id; requests one page after another on demand. */

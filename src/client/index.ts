@@ -15,7 +15,7 @@ export type {
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";
-export type { ConsumerCalls, ConsumerOptions, DeadOptions } from "./consumers.ts";
+export type { ConsumerCalls, ConsumerOptions, DeadOptions, DeadPageOptions } from "./consumers.ts";
 export type { ConsumeOptions, Consumption, Delivery, NackOptions } from "./consumption.ts";
 export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
 export type { Addresses, Fetch, Token } from "./http.ts";

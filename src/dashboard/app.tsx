@@ -5,6 +5,7 @@ import { TokenButton, TokenDialog } from "./parts/token.tsx";
 import { type Parts, startParts } from "./state/parts.ts";
 import { type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
 import { useStores } from "./state/store.ts";
+import { ConsumersView } from "./views/consumers.tsx";
 import { HealthView } from "./views/health.tsx";
 import { HistoryView } from "./views/history.tsx";
 import { LiveView } from "./views/live.tsx";
@@ -17,6 +18,7 @@ const NAMES = {
   live: "Live",
   history: "History",
   topics: "Topics",
+  consumers: "Consumers",
   publish: "Publish",
   tokens: "Tokens",
   health: "Health",
@@ -28,8 +30,8 @@ export function App() {
   const route = useRoute();
   const current = route.view === "event" ? "history" : route.view;
   useEffect(() => {
-    document.title = `${NAMES[current]} · eventbus`;
-  }, [current]);
+    document.title = [route.name, NAMES[current], "eventbus"].filter(Boolean).join(" · ");
+  }, [current, route.name]);
   return (
     <>
       <header class="top">
@@ -68,6 +70,7 @@ function CurrentView({ parts, route }: { readonly parts: Parts; readonly route: 
     history: () => <HistoryView {...parts} query={route.query} />,
     event: () => <SingleEventView {...parts} id={route.id ?? 0} />,
     topics: () => <TopicsView {...parts} query={route.query} />,
+    consumers: () => <ConsumersView {...parts} query={route.query} name={route.name} />,
     publish: () => <PublishView {...parts} query={route.query} />,
     tokens: () => <TokensView {...parts} query={route.query} />,
     health: () => <HealthView {...parts} />,

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import { parseRoute, routeTo, routeToEvent } from "../../src/dashboard/state/route.ts";
+import { parseRoute, routeTo, routeToConsumer, routeToEvent } from "../../src/dashboard/state/route.ts";
 
 describe("the address of a view", () => {
   test("holds its filters, and comes back as it was", () => {
     const query = { topic: "a.{b,c}*", source: "ä &?#=/", from: "2026-11-23T14:30:00.000Z" };
-    expect(parseRoute(routeTo("history", query))).toEqual({ view: "history", id: undefined, query });
+    expect(parseRoute(routeTo("history", query))).toEqual({ view: "history", id: undefined, name: undefined, query });
   });
 
   test("leaves out what is empty", () => {
@@ -12,7 +12,13 @@ describe("the address of a view", () => {
   });
 
   test("names an event", () => {
-    expect(parseRoute(routeToEvent(42))).toEqual({ view: "event", id: 42, query: {} });
+    expect(parseRoute(routeToEvent(42))).toEqual({ view: "event", id: 42, name: undefined, query: {} });
+  });
+
+  test("names a consumer", () => {
+    const query = { tab: "dead" };
+    expect(parseRoute(routeToConsumer("a-b.c_1", query))).toMatchObject({ view: "consumers", name: "a-b.c_1", query });
+    expect(parseRoute("#/consumers")).toMatchObject({ view: "consumers", name: undefined });
   });
 
   test.each(["", "#", "#/", "#/nothing", "#/event/x", "#/event/", "#/event/99999999999999999999"])(

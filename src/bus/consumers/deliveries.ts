@@ -95,7 +95,7 @@ export class Deliveries {
   }
 
   get retrying(): number {
-    return this.#open.size - this.#out.size - this.#ending.length;
+    return this.#open.retrying(this.#ending);
   }
 
   /** Matching events that are neither settled nor given up. At least this many until `isLagExact`. */
@@ -193,6 +193,7 @@ export class Deliveries {
     return this.#out.each(deliveries, (task) => {
       task.delivery = "";
       task.atMs = this.#nowMs + delayMs;
+      task.reason = reason;
       this.lastReason = reason;
       this.#waiting.push(task);
     });
@@ -393,10 +394,7 @@ export class Deliveries {
   /** The next event of its lane is due, if there is one. */
   #end(task: Task): void {
     const next = task.lane === "" ? "end" : this.#lanes.next(task.lane, this.#feed.passedTo);
-    if (next === "later") {
-      this.#ending.push(task);
-      return;
-    }
+    if (next === "later") return void this.#ending.push(task);
     this.#open.delete(task);
     this.#rows.drop(task);
     if (next === "end") return;

@@ -11,6 +11,14 @@ export class OpenTasks extends Set<Task> {
   get firstWithoutRow(): number | undefined {
     return firstOf(this.values().filter(({ row }) => row === 0));
   }
+
+  /** How many have failed, or could not be tried, and wait for another attempt; `settled` are no longer among them. */
+  retrying(settled: readonly Task[]): number {
+    const waiting = this.values().filter(({ delivery, attempts, reason }) => {
+      return delivery === "" && (attempts > 0 || reason !== "");
+    });
+    return waiting.reduce((sum, task) => sum + (settled.includes(task) ? 0 : 1), 0);
+  }
 }
 
 function firstOf(tasks: Iterable<Task>): number | undefined {

@@ -1,7 +1,8 @@
 import type { TargetedEvent } from "preact";
 import { useState } from "preact/hooks";
+import { RATE_SLOTS } from "../state/rates.ts";
 import { routeTo, routeToEvent } from "../state/route.ts";
-import { RATE_SLOTS, type WatchedTopic } from "../state/topic-rates.ts";
+import type { WatchedTopic } from "../state/topic-watch.ts";
 import { count, dateAndClock, duration, measure } from "../text/format.ts";
 import { Sparkline } from "./sparkline.tsx";
 import { TopicName } from "./topic-name.tsx";

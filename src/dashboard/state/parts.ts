@@ -1,3 +1,4 @@
+import { ConsumerWatch } from "./consumer-watch.ts";
 import { Journal } from "./journal.ts";
 import { LiveTail } from "./live-tail.ts";
 import { Monitor } from "./monitor.ts";
@@ -12,6 +13,7 @@ export interface Parts {
   readonly tail: LiveTail;
   readonly monitor: Monitor;
   readonly topics: TopicWatch;
+  readonly consumers: ConsumerWatch;
 }
 
 /** The properties of a view: all of the state, and the filters of the address. */
@@ -26,12 +28,14 @@ export function startParts(): Parts {
   const tail = new LiveTail(session, journal, { pattern, source });
   const monitor = new Monitor(session, journal);
   const topics = new TopicWatch(session);
+  const consumers = new ConsumerWatch(session);
   // The server responds again, so there is no need to wait for the next retry.
   monitor.onChange(() => {
     if (monitor.error !== undefined) return;
     const { connection } = tail;
     if (connection.kind === "waiting" && connection.error.code === "network") tail.retry();
     topics.retry();
+    consumers.retry();
   });
-  return { session, journal, tail, monitor, topics };
+  return { session, journal, tail, monitor, topics, consumers };
 }

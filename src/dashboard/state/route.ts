@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 
-export const views = ["live", "history", "topics", "publish", "tokens", "health"] as const;
+export const views = ["live", "history", "topics", "consumers", "publish", "tokens", "health"] as const;
 export type View = (typeof views)[number] | "event";
 
 /** The part of the address after `#`: the view, and its filters. Never a token. */
@@ -8,26 +8,31 @@ export interface Route {
   readonly view: View;
   /** The event, when that is the view. */
   readonly id: number | undefined;
+  /** The consumer, when the view is one of those. */
+  readonly name: string | undefined;
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** Reads `#/history?topic=orders.*`, `#/event/42`. Anything unknown is the live view. */
+/** Reads `#/history?topic=orders.*`, `#/event/42`, `#/consumers/billing`. Anything unknown is the live view. */
 export function parseRoute(hash: string): Route {
   const [path = "", search = ""] = splitOnce(hash.replace(/^#\/?/, ""), "?");
   const [name, rest] = splitOnce(path, "/");
   const query = Object.fromEntries(new URLSearchParams(search));
-  if (name === "event" && /^\d{1,16}$/.test(rest)) return { view: "event", id: Number(rest), query };
-  return { view: views.find((view) => view === name) ?? "live", id: undefined, query };
+  if (name === "event" && /^\d{1,16}$/.test(rest)) return { view: "event", id: Number(rest), name: undefined, query };
+  const view = views.find((one) => one === name) ?? "live";
+  return { view, id: undefined, name: view === "consumers" && rest !== "" ? rest : undefined, query };
 }
 
+type Filters = Readonly<Record<string, string | number | undefined>>;
+
 /** The address of a view; empty filters are omitted. */
-export function routeTo(view: View, query: Readonly<Record<string, string | number | undefined>> = {}): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== "") search.set(name, String(value));
-  }
-  const text = search.toString();
-  return `#/${view}${text === "" ? "" : `?${text}`}`;
+export function routeTo(view: View, query: Filters = {}): string {
+  return addressOf(view, query);
+}
+
+/** The address of a consumer's page, which needs no escapes. */
+export function routeToConsumer(name: string, query: Filters = {}): string {
+  return addressOf(`consumers/${name}`, query);
 }
 
 export function routeToEvent(id: number): string {
@@ -52,4 +57,13 @@ export function useRoute(): Route {
 function splitOnce(text: string, separator: string): [string, string] {
   const at = text.indexOf(separator);
   return at === -1 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+function addressOf(path: string, query: Filters): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  return `#/${path}${text === "" ? "" : `?${text}`}`;
 }

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { EventBusError, type NewToken, type TokenInfo } from "../../client/index.ts";
-import { CopyButton } from "../parts/copy-button.tsx";
+import { Secret } from "../parts/secret.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
 import { TokenForm } from "../parts/token-form.tsx";
 import { useAnswer } from "../state/answer.ts";
@@ -39,7 +39,7 @@ export function TokensView({ session }: ViewProps) {
       {answer.kind === "there" && (
         <div class="columns">
           <div class="beside">
-            {made && <Secret token={made} onDone={() => setMade(undefined)} />}
+            {made && <Secret title={`Secret of ${made.name}`} secret={made.secret} onDone={() => setMade(undefined)} />}
             <p class="wrong" role="status">
               {failure}
             </p>
@@ -78,23 +78,6 @@ function OpenBus() {
         first token must be an admin token; from then on every request needs one. This page will use it.
       </p>
     </Notice>
-  );
-}
-
-/** The only time that it is shown. */
-function Secret({ token, onDone }: { readonly token: NewToken; readonly onDone: () => void }) {
-  return (
-    <section class="secret" aria-label={`Secret of ${token.name}`}>
-      <h2>Secret of {token.name}</h2>
-      <p>Copy it now: it is shown only once, and stored nowhere.</p>
-      <pre class="code">{token.secret}</pre>
-      <div class="buttons">
-        <CopyButton label="Copy secret" text={() => token.secret} />
-        <button type="button" class="quiet" onClick={onDone}>
-          Hide
-        </button>
-      </div>
-    </section>
   );
 }
 

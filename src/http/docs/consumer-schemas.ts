@@ -72,7 +72,7 @@ const consumerProperties = {
     description: "False while `lag` is still being counted: then there are at least that many.",
   },
   in_flight: countOf("Deliveries that are out."),
-  retrying: countOf("Events that wait for another attempt, or for their turn after one."),
+  retrying: countOf("Events that failed and wait for another attempt."),
   dead: countOf("Events that were given up."),
   oldest_unacked_at: {
     ...createdAt,

@@ -253,3 +253,19 @@ test("an event that follows a failed one of its topic is not lost by a crash whi
   ack(bench, again);
   expect(idsOf(take(bench))).toContain(3);
 });
+
+test("only what has failed, or could not be tried, counts as retrying", async () => {
+  await using bench = new ConsumerBench();
+  await bench.consumers.set("c", { pattern: ["a"], retry: ["5s"] }, undefined);
+  await bench.publish("a", "a", "a");
+  const consumer = bench.consumers.get("c");
+  ack(bench, take(bench));
+  expect(consumer.figures).toMatchObject({ retrying: 0, lag: 2 });
+  consumer.putBack([take(bench)[0]?.delivery ?? ""], "the endpoint is down", 0);
+  expect(consumer.figures).toMatchObject({ retrying: 1, inFlight: 0 });
+  nack(bench, take(bench));
+  expect(consumer.figures).toMatchObject({ retrying: 1, lag: 2 });
+  bench.clock.advance(5000);
+  ack(bench, take(bench));
+  expect(consumer.figures).toMatchObject({ retrying: 0, lag: 1 });
+});

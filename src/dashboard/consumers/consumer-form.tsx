@@ -1,0 +1,198 @@
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import {
+  type ConsumerOptions,
+  type ConsumerWithSecret,
+  type EventBusClient,
+  EventBusError,
+} from "../../client/index.ts";
+import { sentence } from "../parts/states.tsx";
+import { optionsOf } from "./consumer-options.ts";
+
+interface Mistake {
+  readonly field: string | undefined;
+  readonly words: string;
+}
+
+export interface ConsumerFormProps {
+  readonly client: EventBusClient;
+  /** The name that the form begins with. */
+  readonly name: string;
+  /** A consumer with one of these names exists: making it would change it. */
+  readonly taken: readonly string[];
+  /** Where to go without making one; undefined: there is nothing else to show. */
+  readonly cancel: string | undefined;
+  readonly onMade: (consumer: ConsumerWithSecret) => void;
+}
+
+/** Makes a consumer. What is wrong with it is said below its fields. */
+export function ConsumerForm({ client, name: first, taken, cancel, onMade }: ConsumerFormProps) {
+  const [mistake, setMistake] = useState<Mistake>();
+  const [goal, setGoal] = useState("workers");
+  const [since, setSince] = useState("now");
+  const submit = async (event: SubmitEvent) => {
+    event.preventDefault();
+    if (!(event.currentTarget instanceof HTMLFormElement)) return;
+    const form = new FormData(event.currentTarget);
+    const name = String(form.get("name")).trim();
+    if (taken.includes(name)) {
+      setMistake({ field: "name", words: `There is a consumer ${name} already.` });
+      return;
+    }
+    try {
+      onMade(await client.consumers.set(name, optionsOf(form)));
+    } catch (error) {
+      setMistake(mistakeIn(error));
+    }
+  };
+  const wrong = (field: keyof ConsumerOptions | "name") => ({
+    "aria-invalid": mistake?.field === field,
+    "aria-describedby": "consumer-mistake",
+  });
+  return (
+    <form class="compose" onSubmit={submit} aria-label="Make a consumer">
+      <h2>Make a consumer</h2>
+      <label>
+        Name
+        <input
+          name="name"
+          required
+          maxLength={64}
+          defaultValue={first}
+          placeholder="billing"
+          {...wrong("name")}
+          {...PLAIN}
+        />
+      </label>
+      <label>
+        Events of these topics
+        <input
+          class="mono"
+          name="pattern"
+          required
+          placeholder="orders.* users.created"
+          {...wrong("pattern")}
+          {...PLAIN}
+        />
+        <span class="hint">patterns, with spaces between them</span>
+      </label>
+      <label>
+        Beginning with
+        <select name="start" value={since} onChange={({ currentTarget }) => setSince(currentTarget.value)}>
+          <option value="now">the next event</option>
+          <option value="all">the oldest event that is kept</option>
+          <option value="other">another place …</option>
+        </select>
+      </label>
+      {since === "other" && (
+        <label>
+          Place
+          <input class="mono" name="since" required placeholder="24h" {...wrong("since")} {...PLAIN} />
+          <span class="hint">an event id, a time, or a duration ago such as 24h</span>
+        </label>
+      )}
+      <label>
+        One after another
+        <select name="order">
+          <option value="topic">the events of a topic; topics in parallel</option>
+          <option value="all">all events</option>
+          <option value="none">nothing: everything in parallel</option>
+        </select>
+      </label>
+      <label>
+        Delivered to
+        <select name="goal" value={goal} onChange={({ currentTarget }) => setGoal(currentTarget.value)}>
+          <option value="workers">workers that take them</option>
+          <option value="webhook">a webhook</option>
+        </select>
+      </label>
+      {goal === "webhook" && <WebhookFields {...wrong("push")} />}
+      <details>
+        <summary>Retries and limits</summary>
+        <Setting
+          words="Attempts before an event is given up"
+          name="max_attempts"
+          placeholder="10"
+          {...wrong("max_attempts")}
+        />
+        <Setting words="Delays between them" name="retry" placeholder="1s 10s 1m 10m" {...wrong("retry")}>
+          the last one is repeated
+        </Setting>
+        <Setting words="Time to acknowledge" name="ack_timeout" placeholder="30s" {...wrong("ack_timeout")} />
+        <Setting words="Deliveries out at a time" name="max_in_flight" placeholder="1000" {...wrong("max_in_flight")} />
+      </details>
+      <p id="consumer-mistake" class="wrong" role="status">
+        {mistake?.words}
+      </p>
+      <div class="buttons">
+        <button type="submit" class="primary">
+          Make
+        </button>
+        {cancel !== undefined && (
+          <a class="button" href={cancel}>
+            Cancel
+          </a>
+        )}
+      </div>
+    </form>
+  );
+}
+
+const PLAIN = { spellcheck: false, autocomplete: "off" } as const;
+
+interface Checked {
+  readonly "aria-invalid": boolean;
+  readonly "aria-describedby": string;
+}
+
+function WebhookFields(checked: Checked) {
+  return (
+    <>
+      <label>
+        Address
+        <input
+          class="mono"
+          name="url"
+          type="url"
+          required
+          placeholder="https://example.com/hooks/orders"
+          {...checked}
+          {...PLAIN}
+        />
+        <span class="hint">signed by Standard Webhooks; the secret is shown once</span>
+      </label>
+      <label>
+        Headers
+        <textarea class="mono" name="headers" rows={2} placeholder="Authorization: Bearer …" {...checked} {...PLAIN} />
+        <span class="hint">a line for each; their values are not shown later</span>
+      </label>
+      <div class="pair">
+        <Setting words="Answer within" name="timeout" placeholder="15s" {...checked} />
+        <Setting words="At a time" name="concurrency" placeholder="8" {...checked} />
+      </div>
+    </>
+  );
+}
+
+interface SettingProps extends Checked {
+  readonly words: string;
+  readonly name: string;
+  readonly placeholder: string;
+  readonly children?: ComponentChildren;
+}
+
+/** An empty one takes its default, which stands in its place. */
+function Setting({ words, children, ...input }: SettingProps) {
+  return (
+    <label>
+      {words}
+      <input class="mono" {...input} {...PLAIN} />
+      {children !== undefined && <span class="hint">{children}</span>}
+    </label>
+  );
+}
+
+function mistakeIn(error: unknown): Mistake {
+  const field = error instanceof EventBusError ? error.problem?.parameter : undefined;
+  return { field, words: sentence(error instanceof Error ? error.message : String(error)) };
+}

@@ -1,0 +1,57 @@
+import type { ComponentChildren } from "preact";
+import type { ConsumerInfo } from "../../client/index.ts";
+import { routeTo } from "../state/route.ts";
+
+const ORDERS = {
+  none: "nothing: everything in parallel",
+  topic: "the events of a topic; topics in parallel",
+  all: "all events",
+} as const;
+
+/** What was set, and the command that changes it. */
+export function ConsumerSettings({ consumer }: { readonly consumer: ConsumerInfo }) {
+  const { name, pattern, order, ack_timeout, max_attempts, retry, max_in_flight, push } = consumer;
+  return (
+    <div class="settings">
+      <dl class="facts">
+        <Fact name="Patterns">
+          {pattern.map((one) => (
+            <a key={one} href={routeTo("history", { topic: one })}>
+              <code>{one}</code>
+            </a>
+          ))}
+        </Fact>
+        <Fact name="One after another">{ORDERS[order]}</Fact>
+        <Fact name="Attempts">{max_attempts}, then an event is given up</Fact>
+        <Fact name="Delays between them">{retry.join(", ")}; the last one is repeated</Fact>
+        <Fact name="Time to acknowledge">{ack_timeout}</Fact>
+        <Fact name="Out at a time">{max_in_flight}</Fact>
+        {push !== null && (
+          <>
+            <Fact name="Webhook">
+              <code>{push.url}</code>
+            </Fact>
+            <Fact name="Headers">
+              {Object.keys(push.headers).join(", ") || "none"}
+              {Object.keys(push.headers).length > 0 && <small> (values are not shown)</small>}
+            </Fact>
+            <Fact name="Answer within">{push.timeout}</Fact>
+            <Fact name="Requests at a time">{push.concurrency}</Fact>
+          </>
+        )}
+      </dl>
+      <p class="hint">
+        <code>eventbus consumer set {name} …</code> changes them; it keeps its place.
+      </p>
+    </div>
+  );
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}

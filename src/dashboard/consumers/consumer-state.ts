@@ -1,0 +1,37 @@
+import type { ConsumerInfo } from "../../client/index.ts";
+import { count } from "../text/format.ts";
+
+/** More events that wait than these are not only the ones that were published in this moment. */
+const MANY_WAITING = 1000;
+
+export type ConsumerState = "paused" | "failing" | "behind" | "working" | "caught up";
+
+/** The one state that matters most. */
+export function stateOf(consumer: ConsumerInfo): ConsumerState {
+  const { paused, retrying, lag, in_flight } = consumer;
+  if (paused) return "paused";
+  if (retrying > 0) return "failing";
+  const waiting = waitingOf(consumer);
+  if (waiting > MANY_WAITING || (waiting > 0 && in_flight === 0)) return "behind";
+  return lag > 0 ? "working" : "caught up";
+}
+
+/** Events that were not handed out yet. */
+export function waitingOf({ lag, in_flight, retrying }: ConsumerInfo): number {
+  return Math.max(0, lag - in_flight - retrying);
+}
+
+/** `1,234`, or `1,234+` while it is still being counted. */
+export function lagOf({ lag, lag_is_exact }: ConsumerInfo): string {
+  return `${count(lag)}${lag_is_exact ? "" : "+"}`;
+}
+
+/** Where its events go: the host of an endpoint, or workers. */
+export function goalOf({ push }: ConsumerInfo): string {
+  if (push === null) return "workers";
+  try {
+    return new URL(push.url).host;
+  } catch {
+    return push.url;
+  }
+}
