@@ -24,7 +24,8 @@ export interface StreamOptions {
 
 /** One connection to `GET /api/events/stream`. It reads only when it is asked to, and so holds the server back. */
 export class EventStream {
-  readonly #options: StreamOptions;
+  readonly #silenceMs: number;
+  readonly #signal: AbortSignal;
   readonly #controller = new AbortController();
   readonly #decoder = new TextDecoder("utf-8", { fatal: true });
   readonly #parser = new ServerSentEventParser();
@@ -33,8 +34,9 @@ export class EventStream {
   /** Why the stream ends, once the server has said so. */
   #stopped: EventBusError | undefined;
 
-  private constructor(options: StreamOptions) {
-    this.#options = options;
+  private constructor({ silenceMs, signal }: StreamOptions) {
+    this.#silenceMs = silenceMs;
+    this.#signal = signal;
   }
 
   /**
@@ -44,7 +46,7 @@ export class EventStream {
   static async open(http: Http, options: StreamOptions): Promise<EventStream> {
     const stream = new EventStream(options);
     try {
-      await within(OPEN_MS, [options.signal], () => stream.#open(http));
+      await within(OPEN_MS, [options.signal], () => stream.#open(http, options.query));
       return stream;
     } catch (error) {
       stream.close();
@@ -64,10 +66,10 @@ export class EventStream {
     this.#reader?.cancel().catch(() => {});
   }
 
-  async #open(http: Http): Promise<void> {
+  async #open(http: Http, query: Parameters): Promise<void> {
     const response = await http.send({
       path: "/api/events/stream",
-      query: this.#options.query,
+      query,
       headers: { accept: "text/event-stream" },
       signal: this.#controller.signal,
     });
@@ -83,8 +85,7 @@ export class EventStream {
     while (this.#messages.length === 0) {
       if (this.#stopped !== undefined) throw this.#stopped;
       // The time limit starts again with every chunk: a large event on a slow line is not silence.
-      const { silenceMs, signal } = this.#options;
-      const chunk = await within(silenceMs, [signal], async () => this.#reader?.read());
+      const chunk = await within(this.#silenceMs, [this.#signal], async () => this.#reader?.read());
       if (chunk?.value === undefined) throw new EventBusError("network", "the server ended the stream");
       for (const block of this.#parse(chunk.value)) this.#take(block);
     }

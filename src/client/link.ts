@@ -18,7 +18,10 @@ export interface LinkOptions {
  */
 export class Link {
   readonly #http: Http;
-  readonly #options: LinkOptions;
+  readonly #patterns: readonly string[];
+  readonly #start: Parameters;
+  readonly #silenceMs: number;
+  readonly #onState: (state: ConnectionState) => void;
   readonly #closing = new AbortController();
   /** Settles when the first connection is open, or never will be. */
   readonly opened: Promise<void>;
@@ -31,9 +34,12 @@ export class Link {
   #position: number | undefined;
 
   /** Connects at once. */
-  constructor(http: Http, options: LinkOptions) {
+  constructor(http: Http, { patterns, start, silenceMs, onState }: LinkOptions) {
     this.#http = http;
-    this.#options = options;
+    this.#patterns = patterns;
+    this.#start = start;
+    this.#silenceMs = silenceMs;
+    this.#onState = onState;
     this.opened = this.#establish().then(() => this.#requireOpen());
     // The reader is notified as well.
     this.opened.catch(() => {});
@@ -99,11 +105,12 @@ export class Link {
   }
 
   async #connect(): Promise<void> {
-    const { patterns, start, silenceMs } = this.#options;
-    const query = { pattern: patterns, ...(this.#position === undefined ? start : { last_event_id: this.#position }) };
+    const start = this.#position === undefined ? this.#start : { last_event_id: this.#position };
+    const query = { pattern: this.#patterns, ...start };
+    const options = { query, silenceMs: this.#silenceMs, signal: this.#closing.signal };
     this.#url = this.#http.url;
     try {
-      const stream = await EventStream.open(this.#http, { query, silenceMs, signal: this.#closing.signal });
+      const stream = await EventStream.open(this.#http, options);
       if (this.#state.kind !== "connecting") return stream.close();
       this.#stream = stream;
       this.#openedMs = performance.now();
@@ -129,7 +136,7 @@ export class Link {
   #change(event: ConnectionEvent): void {
     const before = this.#state;
     this.#state = nextState(before, event);
-    if (this.#state !== before) this.#options.onState(this.#state);
+    if (this.#state !== before) this.#onState(this.#state);
   }
 }
 

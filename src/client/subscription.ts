@@ -52,7 +52,9 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
    */
   readonly opened: Promise<void>;
   readonly #link: Link;
-  readonly #options: SubscribeOptions;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onGap: SubscribeOptions["onGap"];
+  readonly #onCaughtUp: SubscribeOptions["onCaughtUp"];
   readonly #onClose: (subscription: Subscription) => void;
   readonly #events: AsyncGenerator<ReceivedEvent<T>, undefined>;
   #owesCaughtUp: boolean;
@@ -65,8 +67,10 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
     parts: { patterns: readonly string[]; silenceMs: number; onClose: (subscription: Subscription) => void },
     options: SubscribeOptions,
   ) {
-    const { since, last, signal, onState = () => {} } = options;
-    this.#options = options;
+    const { since, last, signal, onGap, onCaughtUp, onState = () => {} } = options;
+    this.#signal = signal;
+    this.#onGap = onGap;
+    this.#onCaughtUp = onCaughtUp;
     this.#onClose = parts.onClose;
     this.#owesCaughtUp = since !== undefined || last !== undefined;
     this.#link = new Link(http, { ...parts, start: { since, last }, onState });
@@ -100,7 +104,7 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
   readonly close = (): void => {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#options.signal?.removeEventListener("abort", this.close);
+    this.#signal?.removeEventListener("abort", this.close);
     this.#link.close();
     this.#onClose(this);
   };
@@ -112,8 +116,8 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
           if (this.#isClosed) return undefined;
           this.#lastId = message.position;
           if (message.kind === "event") yield withDataOf<T>(message.event);
-          else if (message.kind === "gap") this.#tellGap(message.gap);
-          else if (message.kind === "caughtUp") this.#tellCaughtUp(message.position);
+          else if (message.kind === "gap") this.#reportGap(message.gap);
+          else if (message.kind === "caughtUp") this.#reportCaughtUp(message.position);
         }
       }
       return undefined;
@@ -122,14 +126,14 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
     }
   }
 
-  #tellGap({ after, next }: Gap): void {
-    this.#options.onGap?.({ after, next });
+  #reportGap({ after, next }: Gap): void {
+    this.#onGap?.({ after, next });
   }
 
   /** Every resumption is a replay for the server; what was asked for has one end. */
-  #tellCaughtUp(id: number): void {
+  #reportCaughtUp(id: number): void {
     if (!this.#owesCaughtUp) return;
     this.#owesCaughtUp = false;
-    this.#options.onCaughtUp?.(id);
+    this.#onCaughtUp?.(id);
   }
 }

@@ -28,17 +28,32 @@ export interface ListenerOptions {
 
 /** Listens on the port: with one Bun server at a time, and earlier ones that still have connections. */
 export class Listener {
-  readonly #options: ListenerOptions;
+  readonly #serve: (port: number, tls: TlsIdentity | undefined) => Server<Connection>;
   readonly #retired = new Set<Server<Connection>>();
   readonly #port: number;
   #server: Server<Connection>;
   #begunRequests = 0;
 
   /** Listens at once. Throws when the address is in use. */
-  constructor(options: ListenerOptions) {
-    this.#options = options;
-    this.#server = this.#serve(options.port, options.tls);
-    this.#port = this.#server.port ?? options.port;
+  constructor({ host, port, tls, idleTimeoutS, fetch, error, websocket }: ListenerOptions) {
+    this.#serve = (at, identity) =>
+      Bun.serve<Connection>({
+        hostname: host,
+        port: at,
+        reusePort: false,
+        development: false,
+        idleTimeout: idleTimeoutS,
+        maxRequestBodySize: UNREACHABLE_BODY_BYTES,
+        fetch: (request, server) => {
+          this.#begunRequests++;
+          return fetch(request, server);
+        },
+        error,
+        websocket,
+        ...(identity === undefined ? {} : { tls: { cert: identity.cert, key: identity.key } }),
+      });
+    this.#server = this.#serve(port, tls);
+    this.#port = this.#server.port ?? port;
   }
 
   get url(): string {
@@ -80,24 +95,5 @@ export class Listener {
   /** Cuts every connection. */
   async stop(): Promise<void> {
     await Promise.all([...this.#retired, this.#server].map((server) => server.stop(true)));
-  }
-
-  #serve(port: number, tls: TlsIdentity | undefined): Server<Connection> {
-    const { host, idleTimeoutS, fetch, error, websocket } = this.#options;
-    return Bun.serve<Connection>({
-      hostname: host,
-      port,
-      reusePort: false,
-      development: false,
-      idleTimeout: idleTimeoutS,
-      maxRequestBodySize: UNREACHABLE_BODY_BYTES,
-      fetch: (request, server) => {
-        this.#begunRequests++;
-        return fetch(request, server);
-      },
-      error,
-      websocket,
-      ...(tls === undefined ? {} : { tls: { cert: tls.cert, key: tls.key } }),
-    });
   }
 }

@@ -64,8 +64,14 @@ export class HttpServer {
   readonly #streams: Streams;
   readonly #takes: Takes;
   readonly #expiry: ReturnType<typeof setInterval>;
-  readonly #options: ServerOptions;
   readonly #app: App;
+  readonly #gate: ServerOptions["gate"];
+  readonly #limits: ServerOptions["limits"];
+  readonly #origins: OriginRules;
+  readonly #proxies: TrustedProxies;
+  readonly #isCrowded: ServerOptions["isCrowded"];
+  readonly #onAnswered: ServerOptions["onAnswered"];
+  readonly #onError: ServerOptions["onError"];
   readonly #idleTimeoutS: number;
   readonly #turns = new Turns();
   #isStopping = false;
@@ -73,7 +79,13 @@ export class HttpServer {
   /** Listens at once. Throws when the address is in use. */
   constructor(bus: Bus, options: ServerOptions) {
     const { gate, limits, idleTimeoutS = IDLE_TIMEOUT_S } = options;
-    this.#options = options;
+    this.#gate = gate;
+    this.#limits = limits;
+    this.#origins = options.origins;
+    this.#proxies = options.proxies;
+    this.#isCrowded = options.isCrowded;
+    this.#onAnswered = options.onAnswered;
+    this.#onError = options.onError;
     this.#idleTimeoutS = idleTimeoutS;
     this.#subscriptions = new Subscriptions(
       bus,
@@ -122,12 +134,12 @@ export class HttpServer {
    */
   get replay(): Readonly<Record<Distance, Behind>> & { readonly share: number } {
     const { near, far } = summaryOf(this.#subscriptions.behind(), this.#streams.behind());
-    return { near, far, share: this.#options.limits.spareTime.part };
+    return { near, far, share: this.#limits.spareTime.part };
   }
 
   /** What waits in the server for its readers, and how much may. */
   get waiting(): { readonly bytes: number; readonly maxBytes: number } {
-    return this.#options.limits.waiting;
+    return this.#limits.waiting;
   }
 
   /** The address of the client; undefined when it is gone. */
@@ -153,10 +165,9 @@ export class HttpServer {
   }
 
   #answered(answered: Answered): void {
-    const { limits, onAnswered } = this.#options;
     const wasLate = answered.status === CLIENT_GONE && answered.durationMs >= this.#idleTimeoutS * 1000;
-    if (wasLate) limits.onLimit?.("request_time");
-    onAnswered?.(answered);
+    if (wasLate) this.#limits.onLimit?.("request_time");
+    this.#onAnswered?.(answered);
   }
 
   /** A publish begins at once: many share a commit, and are answered in a later turn by themselves, unless they fail. */
@@ -182,16 +193,15 @@ export class HttpServer {
     const { request } = incoming;
     requireFewHeaders(request);
     if (PROBES.includes(incoming.path) && !request.headers.has("host")) return this.#answer(incoming, server);
-    const { origins, proxies } = this.#options;
-    const host = proxies.isEmpty ? undefined : this.#senderOf(request).host;
-    const origin = checkOrigin(request, origins, host);
+    const host = this.#proxies.isEmpty ? undefined : this.#senderOf(request).host;
+    const origin = checkOrigin(request, this.#origins, host);
     if (origin === undefined) return this.#answer(incoming, server);
     if (request.method === "OPTIONS") return preflightResponse(origin, request);
     return this.#allow(origin, incoming, server);
   }
 
   #senderOf(request: Request): Sender {
-    return this.#options.proxies.senderOf(request.headers, this.#listener.addressOf(request));
+    return this.#proxies.senderOf(request.headers, this.#listener.addressOf(request));
   }
 
   /** Lets the page of an allowed origin read any response, errors too. An upgrade has none. */
@@ -206,11 +216,10 @@ export class HttpServer {
 
   #answer(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (this.#isStopping) throw new BusError("shutting_down", "the server is shutting down");
-    const { isCrowded, limits } = this.#options;
     const { request, path, route, startMs } = incoming;
-    if (isCrowded?.(startMs) && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
+    if (this.#isCrowded?.(startMs) && !ALWAYS_ANSWERED.includes(path)) throw tooFewDescriptors();
     if (path === SUBSCRIBE_PATH && request.headers.get("upgrade") !== null) return this.#upgrade(request, server);
-    if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(limits.stallMs / 1000)));
+    if (path === STREAM_PATH) server.timeout(request, Math.max(MIN_TIMEOUT_S, Math.ceil(this.#limits.stallMs / 1000)));
     if (route?.maxSeconds !== undefined) server.timeout(request, route.maxSeconds);
     if (path === BACKUP_PATH) return this.#answerPatiently(incoming, server);
     return this.#answerByApp(incoming);
@@ -235,14 +244,14 @@ export class HttpServer {
   }
 
   #upgrade(request: Request, server: Server<Connection>): Promise<Response | undefined> | undefined {
-    const admitted = this.#options.gate.admit(request, "connect");
+    const admitted = this.#gate.admit(request, "connect");
     const enter = (caller: Principal) => this.#subscriptions.upgrade(request, server, caller);
     return admitted instanceof Promise ? admitted.then(enter) : enter(admitted);
   }
 
   /** Bun could not send a response that was made. */
   #unforeseen(error: unknown): Response {
-    this.#options.onError(error, undefined);
+    this.#onError(error, undefined);
     return problemResponse(asBusError(error));
   }
 

@@ -68,13 +68,18 @@ interface Selection {
 class Copy {
   readonly #source: Database;
   readonly #target: Database;
-  readonly #options: CopyOptions;
+  readonly #onProgress: (done: number) => void;
+  readonly #checkGoOn: () => void;
+  readonly #sliceMs: number;
   #turnMs = performance.now();
 
   constructor(source: Database, target: Database, options: CopyOptions) {
+    const { onProgress = () => {}, checkGoOn = () => {}, sliceMs = SLICE_MS } = options;
     this.#source = source;
     this.#target = target;
-    this.#options = options;
+    this.#onProgress = onProgress;
+    this.#checkGoOn = checkGoOn;
+    this.#sliceMs = sliceMs;
   }
 
   async run(bounds: Bounds): Promise<void> {
@@ -92,13 +97,12 @@ class Copy {
         endsTo.value,
         endsTo.checksum,
       ]);
-    const { onProgress } = this.#options;
     await this.#copyRows("event", {
       after: floor - 1,
       upTo: head,
-      onProgress: (id) => onProgress?.((id - floor + 1) / (head - floor + 1)),
+      onProgress: (id) => this.#onProgress((id - floor + 1) / (head - floor + 1)),
     });
-    onProgress?.(1);
+    this.#onProgress(1);
     // Later events are not in the copy, so their keys must not be, either.
     await this.#copyRows("idempotency_key", { isWanted: ({ first_id }) => Number(first_id) <= head });
     this.#target.run("commit");
@@ -142,12 +146,12 @@ class Copy {
 
   /** At the end of a slice, writes its pages and yields to the loop. */
   async #yield(report: () => void): Promise<void> {
-    if (performance.now() - this.#turnMs < (this.#options.sliceMs ?? SLICE_MS)) return;
+    if (performance.now() - this.#turnMs < this.#sliceMs) return;
     this.#target.run("commit");
     report();
     await nextTurn();
     this.#turnMs = performance.now();
-    this.#options.checkGoOn?.();
+    this.#checkGoOn();
     this.#target.run("begin");
   }
 }
