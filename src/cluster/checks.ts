@@ -14,6 +14,12 @@ const NOT_ENABLED = new Set([10039, 10076]); // for the account, on the server
 /** There are fewer servers than replicas. */
 const TOO_FEW_SERVERS = new Set([10005, 10074]);
 
+/**
+ * A leader that has not heard a majority of its replicas for this long, in nanoseconds, stores nothing: it is cut off
+ * from them. They respond every second. The leader itself notices after 10 to 20 seconds.
+ */
+const SILENT_NS = 8e9;
+
 export interface PrepareOptions {
   readonly settings: ClusterSettings;
   /** Whether a missing stream may be created: not by a node that has a history. */
@@ -36,7 +42,10 @@ export async function prepareStream(
     return (await findStream(manager, settings.name)) ?? (await createStream(manager, settings, mayCreate));
   });
   const differences = misfits(info.config, settings.replicas);
-  if (differences.length === 0) return info;
+  if (differences.length === 0) {
+    requireMajority(info);
+    return info;
+  }
   throw unfit(`the stream ${settings.name} of NATS does not fit: ${differences.join("; ")}`);
 }
 
@@ -47,6 +56,12 @@ export function payloadWarning(info: ServerInfo | undefined, largestBodyBytes: n
     `NATS takes at most ${info.max_payload} bytes at a time, less than the ${largestBodyBytes} of an NDJSON body: ` +
     "larger ones are rejected with 413; set max_payload: 16MB in its configuration"
   );
+}
+
+function requireMajority({ config, cluster }: StreamInfo): void {
+  const silent = (cluster?.replicas ?? []).filter(({ offline, active }) => offline === true || active > SILENT_NS);
+  if (silent.length * 2 < config.num_replicas) return;
+  throw new Error(`the leader of the stream has lost ${silent.map(({ name }) => name).join(" and ")}`);
 }
 
 /** Without a leader JetStream does not respond either; but then the server says that it has it. */

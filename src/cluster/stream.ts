@@ -165,10 +165,16 @@ export class EntryStream {
       } catch (error) {
         this.#set(error instanceof BusError ? { state: "failed", error } : { state: "disconnected" });
         pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS);
+        if (this.following.state === "disconnected") await this.#tryAnotherServer(connection);
       }
       if (!this.#isStopped) await this.#pause(pauseMs);
       while (!this.#isConnected && !this.#isStopped) await this.#pause(MAX_RETRY_MS);
     }
+  }
+
+  /** The one that it is connected to may be cut off from the others, and never know more. */
+  async #tryAnotherServer(connection: NatsConnection): Promise<void> {
+    if (this.#isConnected && !this.#isStopped) await connection.reconnect().catch(() => {});
   }
 
   get #isStopped(): boolean {

@@ -11,8 +11,6 @@ import { describeWith } from "../helpers/requires.ts";
 import { TempFolder } from "../helpers/temp.ts";
 import { historyOf } from "./model/verdict.ts";
 
-const SLOW_MS = 60_000;
-
 describeWith("nats-server", "a node whose stream", () => {
   let cluster: Cluster;
   let server: NatsServer;
@@ -32,106 +30,78 @@ describeWith("nats-server", "a node whose stream", () => {
     await cluster[Symbol.asyncDispose]();
   });
 
-  test(
-    "came back with a shorter log is not ready, and keeps its file as it is",
-    async () => {
-      using copy = new TempFolder();
-      await server.kill();
-      cpSync(server.folder, copy.path, { recursive: true });
-      await server.start();
-      await cluster.ready();
-      await publish(cluster.node(0).url, "a", 6);
-      await server.kill();
-      rmSync(server.folder, { recursive: true });
-      cpSync(copy.path, server.folder, { recursive: true });
-      await server.start();
-      for (const node of cluster.nodes) await expectUnready(node, /stream ends at entry 5\b.* entry 6\b/);
-      await expectIdle(cluster.node(0), 6);
-    },
-    SLOW_MS,
-  );
+  test("came back with a shorter log is not ready, and keeps its file as it is", async () => {
+    using copy = new TempFolder();
+    await server.kill();
+    cpSync(server.folder, copy.path, { recursive: true });
+    await server.start();
+    await cluster.ready();
+    await publish(cluster.node(0).url, "a", 6);
+    await server.kill();
+    rmSync(server.folder, { recursive: true });
+    cpSync(copy.path, server.folder, { recursive: true });
+    await server.start();
+    for (const node of cluster.nodes) await expectUnready(node, /stream ends at entry 5\b.* entry 6\b/);
+    await expectIdle(cluster.node(0), 6);
+  });
 
   test.each([
     ["below", 0],
     ["equal to", 5],
     ["above", 9],
-  ])(
-    "was made again, with a last entry %s its place, is not ready",
-    async (_, entries) => {
-      await cluster.node(0).stop();
-      await remake(entries);
-      await cluster.node(0).start();
-      for (const node of cluster.nodes) await expectUnready(node, /another stream/);
-      await expectIdle(cluster.node(1), 5);
-    },
-    SLOW_MS,
-  );
+  ])("was made again, with a last entry %s its place, is not ready", async (_, entries) => {
+    await cluster.node(0).stop();
+    await remake(entries);
+    await cluster.node(0).start();
+    for (const node of cluster.nodes) await expectUnready(node, /another stream/);
+    await expectIdle(cluster.node(1), 5);
+  });
 
-  test(
-    "is gone does not make it again",
-    async () => {
-      await manager.streams.delete("eventbus");
-      for (const node of cluster.nodes) await expectUnready(node, /NATS has no stream eventbus/);
-      await expectIdle(cluster.node(0), 5);
-    },
-    SLOW_MS,
-  );
+  test("is gone does not make it again", async () => {
+    await manager.streams.delete("eventbus");
+    for (const node of cluster.nodes) await expectUnready(node, /NATS has no stream eventbus/);
+    await expectIdle(cluster.node(0), 5);
+  });
 
-  test(
-    "has removed what it needs starts from the copy of another node",
-    async () => {
-      await cluster.node(1).stop();
-      for (const n of range(6, 10)) await publish(cluster.node(0).url, "a", n);
-      await forgetAllBut(1);
-      await cluster.node(1).start();
-      expect(await cluster.agreed()).toBe(10);
-      expect(await historyOf(cluster.node(1))).toEqual(await historyOf(cluster.node(0)));
-    },
-    SLOW_MS,
-  );
+  test("has removed what it needs starts from the copy of another node", async () => {
+    await cluster.node(1).stop();
+    for (const n of range(6, 10)) await publish(cluster.node(0).url, "a", n);
+    await forgetAllBut(1);
+    await cluster.node(1).start();
+    expect(await cluster.agreed()).toBe(10);
+    expect(await historyOf(cluster.node(1))).toEqual(await historyOf(cluster.node(0)));
+  });
 
-  test(
-    "has removed its first entries is joined by a new node, from the copy of another one",
-    async () => {
-      await forgetAllBut(1);
-      const node = await cluster.addNode();
-      expect(await cluster.agreed()).toBe(5);
-      expect(await historyOf(node)).toEqual(await historyOf(cluster.node(0)));
-    },
-    SLOW_MS,
-  );
+  test("has removed its first entries is joined by a new node, from the copy of another one", async () => {
+    await forgetAllBut(1);
+    const node = await cluster.addNode();
+    expect(await cluster.agreed()).toBe(5);
+    expect(await historyOf(node)).toEqual(await historyOf(cluster.node(0)));
+  });
 
-  test(
-    "has a backlog of 100,000 events gets them all, though its consumer vanishes again and again",
-    async () => {
-      await cluster.node(1).stop();
-      const many = range(1, 5000).map((data) => ({ topic: "b", data }));
-      for (let batch = 0; batch < 20; batch++) await publishMany(cluster.node(0).url, many);
-      await cluster.node(1).start();
-      const isDone = cluster.agreed();
-      let removed = 0;
-      for (let isOver = false; !isOver; ) {
-        isOver = await Promise.race([isDone.then(() => true), Bun.sleep(30).then(() => false)]);
-        for await (const { name } of manager.consumers.list("eventbus")) {
-          if (await manager.consumers.delete("eventbus", name).catch(() => false)) removed++;
-        }
+  test("has a backlog of 100,000 events gets them all, though its consumer vanishes again and again", async () => {
+    await cluster.node(1).stop();
+    const many = range(1, 5000).map((data) => ({ topic: "b", data }));
+    for (let batch = 0; batch < 20; batch++) await publishMany(cluster.node(0).url, many);
+    await cluster.node(1).start();
+    const isDone = cluster.agreed();
+    let removed = 0;
+    for (let isOver = false; !isOver; ) {
+      isOver = await Promise.race([isDone.then(() => true), Bun.sleep(30).then(() => false)]);
+      for await (const { name } of manager.consumers.list("eventbus")) {
+        if (await manager.consumers.delete("eventbus", name).catch(() => false)) removed++;
       }
-      expect(await isDone).toBe(100_005);
-      expect(removed).toBeGreaterThan(1);
-      expect(await hashOf(cluster.node(1))).toBe(await hashOf(cluster.node(0)));
-    },
-    SLOW_MS,
-  );
+    }
+    expect(await isDone).toBe(100_005);
+    expect(removed).toBeGreaterThan(1);
+    expect(await hashOf(cluster.node(1))).toBe(await hashOf(cluster.node(0)));
+  });
 
-  test(
-    "holds an entry of a newer version is not ready, and says so",
-    async () => {
-      await jetstream(nats).publish("eventbus.entries", new Uint8Array([200, 1, 2]));
-      for (const node of cluster.nodes) await expectUnready(node, /newer eventbus/);
-      await expectIdle(cluster.node(0), 5);
-    },
-    SLOW_MS,
-  );
+  test("holds an entry of a newer version is not ready, and says so", async () => {
+    await jetstream(nats).publish("eventbus.entries", new Uint8Array([200, 1, 2]));
+    for (const node of cluster.nodes) await expectUnready(node, /newer eventbus/);
+    await expectIdle(cluster.node(0), 5);
+  });
 
   /** The node has its history, and adds nothing to it nor to the stream. */
   async function expectIdle(node: Node, events: number): Promise<void> {

@@ -6,8 +6,8 @@ import { TcpProxy } from "./proxy.ts";
 import { TempFolder } from "./temp.ts";
 
 const LOOK_AGAIN_MS = 20;
-/** How long a node may take to say how it is: a frozen one says nothing. */
-const ANSWER_MS = 2000;
+/** How long a node may take to say how it is on a slow machine: a frozen one says nothing. */
+const ANSWER_MS = 10_000;
 
 export interface ClusterOptions {
   /** Default 3. */
@@ -155,6 +155,16 @@ export class Cluster implements AsyncDisposable {
     const node = this.nodes[index];
     if (node === undefined) throw new Error(`there is no node ${index}`);
     return node;
+  }
+
+  /** The NATS server that a node is connected to now. */
+  async serverOf(node: Node): Promise<NatsServer> {
+    const { cluster }: { cluster: { node: string } } = JSON.parse(await (await node.ask("/api/stats")).text());
+    for (const server of this.servers) {
+      const connections = JSON.stringify(await server.monitor("/connz"));
+      if (connections.includes(cluster.node)) return server;
+    }
+    throw new Error(`${cluster.node} is connected to no server`);
   }
 
   /** Resolves once all nodes are ready. */

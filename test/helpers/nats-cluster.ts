@@ -1,4 +1,5 @@
 import { DEADLINE_MS } from "./deadline.ts";
+import { until } from "./inbox.ts";
 import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
 import { TcpProxy } from "./proxy.ts";
 
@@ -13,12 +14,12 @@ export class NatsCluster implements AsyncDisposable {
   readonly servers: readonly NatsServer[];
   readonly #routes: readonly Route[];
 
-  /** Resolves once the servers have a leader. */
+  /** Resolves once the servers have a leader, which knows them all. */
   static async start(options: NatsOptions = {}): Promise<NatsCluster> {
     const cluster = new NatsCluster(options);
     try {
       await Promise.all(cluster.servers.map((server) => server.start()));
-      await cluster.untilLeader();
+      await cluster.#untilWhole();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -50,6 +51,15 @@ export class NatsCluster implements AsyncDisposable {
       if (leader?.isRunning) return leader;
     }
     throw new Error(`the NATS servers did not elect a leader within ${DEADLINE_MS} ms`);
+  }
+
+  /** Before, there are too few servers for three replicas. */
+  async #untilWhole(): Promise<void> {
+    const leader = await this.untilLeader();
+    await until(async () => {
+      const { meta_cluster } = (await leader.monitor("/jsz")) as JetStreamState;
+      return meta_cluster?.replicas?.filter(({ current }) => current).length === SIZE - 1;
+    }, "a leader that knows all NATS servers");
   }
 
   /** Cuts a server off from the other two. Clients still reach it. */
@@ -110,7 +120,7 @@ function clusterConfig(port: number, routes: readonly string[]): string {
 
 /** What `/jsz` says. */
 interface JetStreamState {
-  readonly meta_cluster?: { readonly leader?: string };
+  readonly meta_cluster?: { readonly leader?: string; readonly replicas?: readonly { readonly current: boolean }[] };
   readonly account_details?: readonly {
     readonly stream_detail?: readonly { readonly name: string; readonly cluster?: { readonly leader?: string } }[];
   }[];
