@@ -238,15 +238,15 @@ export class Metrics {
     );
     this.#gauge(
       "cluster_nodes",
-      "Nodes of the cluster that were heard in the last seconds, this one included.",
+      "Nodes of the cluster heard from in the last few seconds, this one included.",
       read(({ nodes }) => nodes.length),
     );
     this.#counter(
       "cluster_reconnects",
-      "Connections to NATS that were lost and made again.",
+      "Connections to NATS that were lost and re-established.",
       read(({ reconnects }) => reconnects),
     );
-    this.#histogram("cluster_ack_duration_seconds", "Time until the stream has taken an entry of this node.", () =>
+    this.#histogram("cluster_ack_duration_seconds", "Time until the stream has accepted an entry of this node.", () =>
       cluster === undefined ? [] : [[{}, cluster.ackSeconds]],
     );
   }

@@ -95,8 +95,8 @@ function openHistory(
     onFull: (detail) => logger.warn({ detail }, "--max-bytes applies to the events only"),
     keepsReserve: true,
     onAlarm: (detail) => {
-      if (detail === undefined) logger.info("the history is where it was, and can be written again");
-      else logger.error({ detail }, "the history is in danger");
+      if (detail === undefined) logger.info("the history is back in place, and can be written");
+      else logger.error({ detail }, "the history is at risk");
     },
     onFailure: (error) => {
       logger.error({ err: error }, "the history failed");

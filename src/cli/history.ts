@@ -35,7 +35,7 @@ export function historyCommand(): Command {
     .option("--topic <pattern>", "the same as PATTERN; repeatable", (text, all: string[] = []) => [...all, text])
     .option("--from <time>", "earliest time: an RFC 3339 time, or a duration ago such as 10m")
     .option("--to <time>", "latest time: an RFC 3339 time, or a duration ago such as 10m")
-    .option("--source <source>", "only exactly this source")
+    .option("--source <source>", "only events with exactly this source")
     .addOption(outputOption())
     .addHelpText("after", EXAMPLES);
   return withConnection(command).action((patterns: string[], flags: HistoryFlags) => history(patterns, flags));

@@ -56,7 +56,7 @@ export function publishCommand(): Commander {
     .usage("[options] TOPIC [DATA|-]\n       eventbus publish [options] --ndjson [TOPIC]")
     .argument("[topic]", "topic of the event, such as orders.created")
     .argument("[data]", 'JSON, or "-" for standard input')
-    .addOption(new Option("--source <source>", "who publishes"))
+    .addOption(new Option("--source <source>", "name of the publisher"))
     .option("--text", "treat DATA as text, and publish it as a JSON string")
     .option("--ndjson", "publish an event for each line of standard input")
     .option("--file <file>", "with --ndjson: read the lines from this file instead")

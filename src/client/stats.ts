@@ -75,9 +75,9 @@ export interface ClusterStats {
   /** Entries that it has not adopted yet, as far as it knows. */
   behind: number;
   connected: boolean;
-  /** Entries of this node that the stream has taken since the start. */
+  /** Entries of this node that the stream has accepted since the start. */
   acknowledged: number;
-  /** How often the connection to NATS was lost and made again. */
+  /** How often the connection to NATS was lost and re-established. */
   reconnects: number;
   /** The nodes that were heard lately, this one included. */
   nodes: { node: string; place: number; behind: number }[];

@@ -48,7 +48,7 @@ export interface ClusterStats {
   readonly connected: boolean;
   /** Entries of this node that the stream has taken, since the start. */
   readonly acknowledged: number;
-  /** How often the connection to NATS was lost and made again. */
+  /** How often the connection to NATS was lost and re-established. */
   readonly reconnects: number;
   /** The nodes that were heard lately, and this one. */
   readonly nodes: readonly Peer[];

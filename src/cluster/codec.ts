@@ -172,21 +172,21 @@ function recordOf(record: Readonly<Record<string, unknown>>): TokenRecord {
 }
 
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) throw new Error("a part of it is no object");
+  if (typeof value !== "object" || value === null) throw new Error("a part of it is not an object");
   return value as Readonly<Record<string, unknown>>;
 }
 
 function textOf(value: unknown): string {
-  if (typeof value !== "string") throw new Error("a part of it is no text");
+  if (typeof value !== "string") throw new Error("a part of it is not a string");
   return value;
 }
 
 function textsOf(value: unknown): string[] {
-  if (!Array.isArray(value)) throw new Error("a part of it is no list");
+  if (!Array.isArray(value)) throw new Error("a part of it is not a list");
   return value.map(textOf);
 }
 
 function wholeOf(value: unknown): number {
-  if (!Number.isSafeInteger(value)) throw new Error("a part of it is no whole number");
+  if (!Number.isSafeInteger(value)) throw new Error("a part of it is not a whole number");
   return value as number;
 }

@@ -141,7 +141,7 @@ async function receive(connection: NatsConnection, subject: string, path: string
       message.respond();
       if (kind === "end" && message.headers?.get(HASH) === hasher.digest("hex")) return await file.sync();
     }
-    throw new BusError("unavailable", "the copy of another node's history did not arrive whole");
+    throw new BusError("unavailable", "the copy of another node's history arrived incomplete");
   } finally {
     clearTimeout(silence);
     signal.removeEventListener("abort", stop);

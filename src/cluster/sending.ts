@@ -104,7 +104,7 @@ export class Sending {
     const { code, err_code, description } = errorIn(answer) ?? {};
     if (code === undefined) return true;
     if (err_code === MESSAGE_TOO_LARGE)
-      throw this.#failure("payload_too_large", "the stream does not take so much at a time");
+      throw this.#failure("payload_too_large", "the stream does not accept an entry this large");
     if (err_code !== undefined && FULL.has(err_code)) throw this.#failure("storage_full", "the stream is full");
     if (err_code === DUPLICATE_UNDER_WAY) this.#mayBeStored = true;
     else if (err_code !== TOO_MANY_REQUESTS && code < 500)

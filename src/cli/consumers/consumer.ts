@@ -25,7 +25,7 @@ interface ListFlags extends ConnectionOptions {
 /** The commands for consumers. */
 export function consumerCommand(): Command {
   const command = new Command("consumer").description(
-    "set up consumers, for which the server keeps the place, and look at them",
+    "set up and inspect consumers, for which the server keeps the place",
   );
   for (const below of [listCommand(), showCommand(), setCommand(), ...changeCommands(), ...deadCommands()]) {
     command.addCommand(below);
@@ -52,7 +52,10 @@ function setCommand(): Command {
     .description("create a consumer, or change its settings; an omitted setting takes its default")
     .argument("<name>", "its name: letters, digits, dots, - and _")
     .argument("<patterns...>", "topic patterns, such as 'orders.*'")
-    .option("--since <since>", "where a new one begins: an id, a time, 10m, 24h or 7d ago, all, now (default: now)")
+    .option(
+      "--since <since>",
+      "where a new consumer begins: an id, a time, 10m, 24h or 7d ago, all, now (default: now)",
+    )
     .addOption(new Option("--order <order>", "what is delivered one after another (default: topic)").choices(ORDERS))
     .option("--ack-timeout <duration>", "how long a delivery may be out, such as 30s (default: 30s)")
     .option("--max-attempts <n>", "attempts after which an event is given up (default: 10)", wholeNumber(1))
@@ -95,7 +98,9 @@ function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions
 }
 
 function changeCommands(): Command[] {
-  const seek = new Command("seek").description("move a consumer to another place; what is out is taken back");
+  const seek = new Command("seek").description(
+    "move a consumer to another place; deliveries that are out are taken back",
+  );
   seek.argument("<name>", "its name").argument("<since>", "an id, an RFC 3339 time, 10m, 24h or 7d ago, all, now");
   return [
     named(new Command("pause").description("hand out nothing until it is resumed"), async (bus, name) =>

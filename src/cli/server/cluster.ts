@@ -38,7 +38,7 @@ export function clusterCommand(): Command {
 
 function statusCommand(): Command {
   const command = new Command("status")
-    .description("list the nodes of a cluster, and how far each is")
+    .description("list the nodes of a cluster, and how far behind each one is")
     .addOption(outputOption())
     .addHelpText("after", STATUS_EXAMPLES);
   return withConnection(command).action(async (flags: ConnectionOptions & { output?: "json" | "table" }) => {

@@ -13,9 +13,7 @@ const EVERY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1"
 /** The command by which a supervisor asks whether the server is alive, in an image that has no other program. */
 export function healthcheckCommand(): Command {
   const command = withSettings(
-    new Command("healthcheck").description(
-      "ask the server that serve would start with the same settings if it is alive",
-    ),
+    new Command("healthcheck").description("check that a server with these settings is alive"),
   );
   return command.action(async () => {
     const { config } = settingsOf(command);

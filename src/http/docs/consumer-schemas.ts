@@ -140,7 +140,7 @@ export const consumerSchemas: Readonly<Record<string, Schema>> = {
   },
   AttemptList: {
     type: "array",
-    description: "Attempts to push, the newest first.",
+    description: "Attempts to push, newest first.",
     items: object("One attempt to push an event.", {
       event_id: eventId,
       attempt: { ...count, minimum: 1, description: "1 for the first." },

@@ -246,7 +246,7 @@ curl -X POST 'http://127.0.0.1:9800/api/consumers/billing/take?max=10&wait=30s'
   parameters: consumerName,
   answers: {
     200: {
-      description: "The deliveries; an empty array when nothing came.",
+      description: "The deliveries; an empty array if none came in time.",
       content: {
         ...contentOfMany("application/json", schemaRef("DeliveryList"), {
           "an event": [orderDelivery],

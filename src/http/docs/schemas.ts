@@ -152,9 +152,13 @@ const clusterSchema: Schema = object("The cluster, if the server is a node of on
   name: { type: "string", description: "Name of the cluster, and of its stream." },
   ...nodeSchema,
   connected: { type: "boolean", description: "Whether it is connected to NATS." },
-  acknowledged: countOf("Entries of this node that the stream has taken since the start."),
-  reconnects: countOf("How often the connection to NATS was lost and made again."),
-  nodes: { type: "array", items: object("A node that was heard lately.", nodeSchema), description: "All nodes." },
+  acknowledged: countOf("Entries of this node that the stream has accepted since the start."),
+  reconnects: countOf("How often the connection to NATS was lost and re-established."),
+  nodes: {
+    type: "array",
+    items: object("A node that was heard from recently.", nodeSchema),
+    description: "All nodes.",
+  },
 });
 
 /** Every schema that is used in more than one place, by its name. */

@@ -86,7 +86,7 @@ server that stops sends \`bye\`.`,
   ],
   answers: {
     200: {
-      description: "Events as they are published, without an end.",
+      description: "Events as they are published, without end.",
       content: {
         ...content(
           "text/event-stream",

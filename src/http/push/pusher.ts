@@ -114,7 +114,7 @@ export class Pusher implements Taker {
       this.#consumer.ack([one.delivery]);
     } else if (status === GONE) {
       this.#consumer.putBack([one.delivery], error, 0);
-      this.#onGone(`${error}: it wants no more events; resume the consumer if it does`);
+      this.#onGone(`${error}: it asked for no more events; resume the consumer once it accepts them`);
     } else {
       if (isProbe) this.#probes++;
       this.#fail(one, error, retryAfterMs);

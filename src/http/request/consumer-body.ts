@@ -51,7 +51,7 @@ export function deliveriesOf(members: Members): readonly string[] {
 export function reasonOf(members: Members): string {
   const reason = members.value("reason") ?? "the worker gave no reason";
   if (typeof reason === "string") return reason;
-  throw new BusError("parameter_invalid", "reason must be a text", { members: { parameter: "reason" } });
+  throw new BusError("parameter_invalid", "reason must be a string", { members: { parameter: "reason" } });
 }
 
 /** The ids of events; undefined if none were given. Throws `parameter_invalid`. */

@@ -225,7 +225,7 @@ export class IdempotencyKeys {
 
   #addStored(id: number, key: unknown): void {
     if (typeof key !== "string") {
-      this.#damage.note("an idempotency key is no text");
+      this.#damage.note("an idempotency key is not a string");
       return;
     }
     if (this.#index.size === 0) this.#index.startAt(id);
