@@ -1,5 +1,7 @@
-// Gets the NATS server that the cluster is tested with: compiled from the Go module of this version, whose content the
-// checksum database of Go pins. Does nothing if it is there already. Runs on Node 20 and on Bun; needs Go.
+// Gets the NATS server that the cluster is tested with, or the version that is named: compiled from the Go module, whose
+// content the checksum database of Go pins. Does nothing if it is there already. Runs on Node 20 and on Bun; needs Go.
+//
+// NATS_SERVER_PATH=node_modules/.cache/nats-server-2.10.27 makes the tests use another version.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -10,27 +12,33 @@ const NATS_VERSION = "2.15.2";
 const exe = process.platform === "win32" ? ".exe" : "";
 
 /** Where the program is, once this script has run. */
-export const natsServer = join(root, "node_modules", ".cache", `nats-server-${NATS_VERSION}${exe}`);
+export const natsServer = pathOf(NATS_VERSION);
 
-async function main() {
+function pathOf(version) {
+  return join(root, "node_modules", ".cache", `nats-server-${version}${exe}`);
+}
+
+async function main(version = NATS_VERSION) {
   await install(); // installing packages later would remove the program
-  if (existsSync(natsServer)) return 0;
+  const path = pathOf(version);
+  if (existsSync(path)) return 0;
   if (spawnSync("go", ["version"]).status !== 0) {
     say("Go is not installed; nats-server is compiled from its module: apt-get install golang-go");
     return 1;
   }
-  say(`compiling nats-server ${NATS_VERSION}, which takes up to three minutes the first time …`);
+  say(`compiling nats-server ${version}, which takes up to three minutes the first time …`);
   const folder = join(root, "node_modules", ".cache", `.nats-server-${process.pid}`);
   mkdirSync(folder, { recursive: true });
-  const exitCode = await run("go", ["install", `github.com/nats-io/nats-server/v2@v${NATS_VERSION}`], {
+  const exitCode = await run("go", ["install", `github.com/nats-io/nats-server/v2@v${version}`], {
     env: { ...process.env, GOBIN: folder },
     stdio: ["ignore", 2, 2],
   });
-  if (exitCode === 0) renameSync(join(folder, `nats-server${exe}`), natsServer);
+  if (exitCode === 0) renameSync(join(folder, `nats-server${exe}`), path);
   rmSync(folder, { recursive: true, force: true });
-  if (exitCode === 0) say(`nats-server ${NATS_VERSION} is in ${natsServer}`);
+  if (exitCode === 0) say(`nats-server ${version} is in ${path}`);
   return exitCode;
 }
 
 const started = process.argv[1];
-if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url)) process.exit(await main());
+if (started !== undefined && realpathSync(started) === fileURLToPath(import.meta.url))
+  process.exit(await main(process.argv[2]));

@@ -348,6 +348,11 @@ export class Bus {
     return this.#log.isShared ? Number.MAX_SAFE_INTEGER : this.#log.head;
   }
 
+  /** The greatest append, in bytes of text; infinite if there is no limit. */
+  get maxAppendBytes(): number {
+    return this.#log.maxAppendBytes ?? Number.POSITIVE_INFINITY;
+  }
+
   /** The oldest id kept; `head + 1` if there is none. */
   get floor(): number {
     return this.#log.floor;

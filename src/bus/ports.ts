@@ -161,6 +161,8 @@ export interface EventLog {
   readonly floor: number;
   /** Other nodes append to the same history, so a client may know an id above `head` that is still to come. Default false. */
   readonly isShared?: boolean;
+  /** The greatest append, in bytes of text; larger ones are rejected with `payload_too_large`. Default: no limit. */
+  readonly maxAppendBytes?: number;
   /** Events from this id on are read without disk access; `head + 1` if there are none. */
   readonly recentFrom: number;
   size(): StorageSize;

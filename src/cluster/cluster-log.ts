@@ -250,6 +250,10 @@ export class ClusterLog implements EventLog, Sink {
     return true;
   }
 
+  get maxAppendBytes(): number {
+    return this.#queue.maxEntryBytes;
+  }
+
   get recentFrom(): number {
     return this.#mirror.recentFrom;
   }

@@ -92,6 +92,11 @@ export class EntryQueue {
     return depth;
   }
 
+  /** The greatest size of an entry, as far as is known. */
+  get maxEntryBytes(): number {
+    return (this.#options.maxPayload() ?? Number.POSITIVE_INFINITY) - HEADER_BYTES;
+  }
+
   /** An entry came from the stream and was adopted; undefined: it was a repeat. */
   adopted({ node, number }: Pick<Entry, "node" | "number">, outcomes: readonly Adopted[] | undefined): void {
     if (node !== this.#options.node) return;
@@ -174,7 +179,7 @@ export class EntryQueue {
   /** Takes what fits into an entry. Undefined, and its publisher is told, if a single change does not. */
   #make(number: number): { group: readonly Waiting[]; bytes: Uint8Array } | undefined {
     const { node, clock } = this.#options;
-    const limit = (this.#options.maxPayload() ?? Number.POSITIVE_INFINITY) - HEADER_BYTES;
+    const limit = this.maxEntryBytes;
     const atMs = Math.trunc(clock());
     for (let count = this.#groupSize(); ; count = Math.ceil(count / 2)) {
       const group = this.#waiting.slice(0, count);

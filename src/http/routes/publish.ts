@@ -78,12 +78,13 @@ class Publisher {
   /** The body is an envelope, or lines of them. */
   async publish(call: Call<unknown>): Promise<Response> {
     const { maxBodyBytes, maxNdjsonBytes, meterOf } = this.#limits;
+    const { maxAppendBytes } = this.#bus;
     const { request, caller } = call;
     const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
     const isMany = mediaType === "ndjson";
     const count = meterOf?.(request, caller);
     count?.(1);
-    const bytes = await readBody(request, isMany ? maxNdjsonBytes : maxBodyBytes);
+    const bytes = await readBody(request, Math.min(isMany ? maxNdjsonBytes : maxBodyBytes, maxAppendBytes));
     const body = decodeUtf8(bytes);
     const drafts = isMany
       ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: maxBodyBytes })
@@ -99,7 +100,7 @@ class Publisher {
     const mediaType = mediaTypeOf(request, DATA_TYPES);
     const topic = topicOf(segment);
     this.#limits.meterOf?.(request, caller)(1);
-    const body = await readBody(request, this.#limits.maxBodyBytes);
+    const body = await readBody(request, Math.min(this.#limits.maxBodyBytes, this.#bus.maxAppendBytes));
     const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
     return answerOne(await this.#append(call, [{ topic, data, source }]));
   }
