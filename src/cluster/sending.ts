@@ -48,6 +48,7 @@ export class Sending {
   readonly #options: SendingOptions;
   /** An attempt may have reached the stream though it was not acknowledged. */
   #mayBeStored = false;
+  #isUnderWay = false;
   #isOver = false;
 
   constructor(options: SendingOptions) {
@@ -64,6 +65,7 @@ export class Sending {
   /** Ends the attempts; returns the error for the waiting callers. */
   giveUp(): NotSent {
     this.#isOver = true;
+    if (this.#isUnderWay) this.#mayBeStored = true;
     return this.#failure("unavailable", LATE);
   }
 
@@ -86,6 +88,7 @@ export class Sending {
     const timeout = Math.max(1, Math.min(ATTEMPT_MS, deadlineMs - performance.now()));
     const messageId = headers();
     messageId.set("Nats-Msg-Id", id);
+    this.#isUnderWay = true;
     try {
       const answer = await current.request(subject, bytes, { timeout, headers: messageId });
       const isAccepted = this.#accepts(answer.json());
@@ -97,6 +100,8 @@ export class Sending {
       const isUntaken = error instanceof errors.RequestError && error.isNoResponders();
       if (!isUntaken) this.#mayBeStored = true;
       return false;
+    } finally {
+      this.#isUnderWay = false;
     }
   }
 
