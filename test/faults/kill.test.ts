@@ -52,7 +52,7 @@ async function killAll({ kills, args, cheat }: Options): Promise<{ load: Load; f
     await server.kill();
     await Promise.all([load.ended(), ...reading]);
     // A slow commit or slice is the machine's affair.
-    expect(server.stderr).not.toMatch(/ (error|fatal) | warn +(?!slow )/);
+    expect(server.stderr).not.toMatch(/ (error|fatal) | warn +(?! |slow )/);
   }
   await using last = await Binary.start(options);
   const events = await wholeHistory(last.url);

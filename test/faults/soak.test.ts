@@ -55,23 +55,26 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
   const worker = await Worker.start(server.url);
   const staying = TRANSPORTS.map((transport) => new Following(transport));
   const coming = TRANSPORTS.map((transport) => new Following(transport));
-  const isGone = server.exited.then(() => true);
+  let isOver = false;
   const following = [
     ...staying.map((one) => one.readFrom(server.url)),
-    ...coming.map((one) => comeAndGo(one, server.url, isGone)),
+    ...coming.map((one) => comeAndGo(one, server.url, () => isOver)),
   ];
   load.start(server.url, PUBLISHERS, pace);
-  const samples = await new Sampler(server, seconds).run(() => {
+  const sampler = new Sampler(server, seconds);
+  const samples = await sampler.run(() => {
     // What was received is compared as it comes; keeping it would be this process's growth.
     for (const { received } of [...staying, ...coming]) received.clear();
     load.forget();
   });
+  isOver = true;
+  expect(server.stderr).not.toMatch(/ (error|fatal) /);
   expect(await server.stop()).toBe(0);
   await Promise.all([load.ended(), ...following, worker.ended]);
   return {
     samples,
     faults: [...staying, ...coming].flatMap(({ transport, faults }) => faults.map((fault) => `${transport}: ${fault}`)),
-    problems: load.problems.filter((code) => code !== "shutting_down"),
+    problems: [...load.problems.filter((code) => code !== "shutting_down"), ...sampler.problems],
     figures: {
       acknowledged: load.acknowledged,
       "acknowledged by the consumer": worker.acknowledged,
@@ -80,10 +83,8 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
   };
 }
 
-async function comeAndGo(following: Following, url: string, isGone: Promise<boolean>): Promise<void> {
-  let hasEnded = false;
-  void isGone.then(() => (hasEnded = true));
-  while (!hasEnded) await following.readFrom(url, following.position + EVENTS_A_STAY);
+async function comeAndGo(following: Following, url: string, isOver: () => boolean): Promise<void> {
+  while (!isOver()) await following.readFrom(url, following.position + EVENTS_A_STAY);
 }
 
 function most(samples: readonly Sample[], figure: keyof Sample): number {

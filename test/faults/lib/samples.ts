@@ -29,6 +29,8 @@ export class Sampler {
   readonly #server: Binary;
   readonly #seconds: number;
   readonly #times: number[] = [];
+  /** What went wrong in the reads and the publishes. */
+  readonly problems: string[] = [];
   #lastId = 0;
   #isOver = false;
 
@@ -58,9 +60,12 @@ export class Sampler {
   async #probe(): Promise<void> {
     while (!this.#isOver) {
       const startMs = performance.now();
-      const { id } = await publish(this.#server.url, "probe", `probe ${startMs}`);
-      this.#times.push(performance.now() - startMs);
-      this.#lastId = id;
+      try {
+        this.#lastId = (await publish(this.#server.url, "probe", `probe ${startMs}`)).id;
+        this.#times.push(performance.now() - startMs);
+      } catch (error) {
+        this.problems.push(`a publish after ${Math.round(performance.now() - startMs)} ms: ${error}`);
+      }
       await Bun.sleep(PROBE_MS);
     }
   }
@@ -68,9 +73,13 @@ export class Sampler {
   async #read(withBackup: boolean): Promise<void> {
     const paths = [...READS.map((query) => `/api/events/${query}`), ...OTHER_READS];
     for (const path of withBackup ? [...paths, "/api/backup"] : paths) {
-      const response = await fetch(this.#server.url + path);
-      await response.arrayBuffer();
-      if (!response.ok) throw new Error(`${path} returned ${response.status}`);
+      try {
+        const response = await fetch(this.#server.url + path);
+        await response.arrayBuffer();
+        if (!response.ok) this.problems.push(`${path} returned ${response.status}`);
+      } catch (error) {
+        this.problems.push(`${path}: ${error}`);
+      }
     }
   }
 

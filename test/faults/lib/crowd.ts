@@ -1,0 +1,51 @@
+// Clients in a process of their own, so that they do not slow down who measures: crowd.ts '{"port":…,"count":…}'.
+import { connect, type Socket } from "node:net";
+
+/**
+ * What clients do once they have sent their bytes: leave the answer in the kernel, read it, send the same again after
+ * it (it ends where nothing more comes for a moment), or begin again with a new connection at its first bytes.
+ */
+type Manner = "ignore" | "read" | "repeat" | "reconnect";
+
+export interface CrowdOptions {
+  readonly port: number;
+  readonly count: number;
+  readonly bytes: string;
+  readonly manner: Manner;
+}
+
+/** A pause after which an answer is taken to be whole, in milliseconds. */
+const PAUSE_MS = 2;
+
+/** Starts the clients; they end when it is disposed of. */
+export function startCrowd(options: CrowdOptions): Disposable {
+  const child = Bun.spawn([process.execPath, import.meta.path, JSON.stringify(options)], { stdio: ["ignore", 1, 2] });
+  return { [Symbol.dispose]: () => child.kill("SIGKILL") };
+}
+
+function begin(options: CrowdOptions): void {
+  const { port, bytes, manner } = options;
+  const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+  socket.on("error", () => {});
+  if (manner === "ignore") socket.pause();
+  if (manner === "read") socket.resume();
+  if (manner === "repeat") repeat(socket, bytes);
+  if (manner === "reconnect") {
+    socket.on("data", () => socket.destroy());
+    socket.on("close", () => setImmediate(() => begin(options)));
+  }
+}
+
+function repeat(socket: Socket, bytes: string): void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  socket.on("data", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => socket.write(bytes), PAUSE_MS);
+  });
+  socket.on("close", () => clearTimeout(timer));
+}
+
+if (import.meta.main) {
+  const options: CrowdOptions = JSON.parse(process.argv[2] ?? "");
+  for (let count = 0; count < options.count; count++) begin(options);
+}
