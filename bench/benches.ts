@@ -9,6 +9,7 @@ import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
 import { fanOutStream } from "./benches/fan-out-stream.ts";
 import { history } from "./benches/history.ts";
+import { holds } from "./benches/holds.ts";
 import { idempotency } from "./benches/idempotency.ts";
 import { latency } from "./benches/latency.ts";
 import { manyPatterns } from "./benches/many-patterns.ts";
@@ -48,6 +49,7 @@ export const benches: readonly Bench[] = [
   history,
   manyTopics,
   millionTopics,
+  holds,
   retention,
   backup,
   start,

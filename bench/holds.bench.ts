@@ -19,6 +19,7 @@ import { TokenMaker } from "./lib/jwt.ts";
 import { Program } from "./lib/program.ts";
 import type { AskCommands } from "./load/ask.ts";
 import type { ConnectCommands } from "./load/connect.ts";
+import { below } from "./load/requests.ts";
 
 const { values } = parseArgs({
   options: {
@@ -180,8 +181,4 @@ function topicOf(pattern: string): string {
 function timeBetween(): string {
   const [oldest, newest] = times;
   return new Date(oldest + Math.random() * (newest - oldest)).toISOString();
-}
-
-function below(bound: number): number {
-  return Math.floor(Math.random() * bound);
 }

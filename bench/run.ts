@@ -16,6 +16,7 @@ import { parseArgs } from "node:util";
 import { benches } from "./benches.ts";
 import { type Bench, type Context, Skipped } from "./lib/bench.ts";
 import { buildBinary } from "./lib/build.ts";
+import { killChildren } from "./lib/child.ts";
 import { historyFolder } from "./lib/history-file.ts";
 import { describeMachine, pinSelf } from "./lib/machine.ts";
 import { Neighbours, NOISY_CORES } from "./lib/neighbours.ts";
@@ -23,6 +24,13 @@ import { isGood, type Measured, type Outcome, toJson } from "./lib/outcome.ts";
 import { Progress } from "./lib/progress.ts";
 import { writeReport } from "./lib/report.ts";
 import { textTable } from "./lib/table.ts";
+
+/**
+ * When a bench is given up, in seconds: for the histories that it may have to prepare, and for each measurement of all
+ * its rows. None takes half as long.
+ */
+const PREPARE_SECONDS = 600;
+const MEASURE_SECONDS = 600;
 
 const ROUNDS = 5;
 const WINDOW_SECONDS = 4;
@@ -46,6 +54,8 @@ const { values: options, positionals: names } = parseArgs({
 });
 process.on("SIGINT", () => process.exit(130));
 process.on("SIGTERM", () => process.exit(143));
+// Where the two ends of a measurement fail together, the bench reports the first failure; the second has no listener.
+process.on("unhandledRejection", (error) => process.stderr.write(`${messageOf(error)}\n`));
 process.exit((await main()) ? 0 : 1);
 
 async function main(): Promise<boolean> {
@@ -72,10 +82,14 @@ async function main(): Promise<boolean> {
     progress,
   };
   const measured: Measured[] = [];
-  for (const bench of chosen) measured.push(await measure(bench, context));
-  progress.end();
   const { isQuick, rounds, windowSeconds } = context;
   const outcome = { date, command: command(), isQuick, rounds, windowSeconds, machine, measured };
+  for (const bench of chosen) {
+    measured.push(await measure(bench, context));
+    // After each one, so that a run that is ended early has figures too.
+    await writeJson(outcome);
+  }
+  progress.end();
   await publish(outcome);
   return isGood(outcome);
 }
@@ -98,13 +112,24 @@ async function measure(bench: Bench, context: Context): Promise<Measured> {
   return { bench, ...outcome, seconds, othersCores: neighbours.cores };
 }
 
+/** A bench that fails, or does not end, has no rows; whatever it has left running is ended. */
 async function runBench(bench: Bench, context: Context): Promise<Pick<Measured, "rows" | "skipped" | "failed">> {
+  const seconds = PREPARE_SECONDS + MEASURE_SECONDS * context.rounds * context.tries;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`it did not end within ${seconds} s`)), seconds * 1000);
   try {
-    return { rows: await bench.run(context) };
+    return { rows: await Promise.race([bench.run(context), late.promise]) };
   } catch (error) {
     if (error instanceof Skipped) return { rows: [], skipped: error.message };
-    return { rows: [], failed: error instanceof Error ? error.message : String(error) };
+    return { rows: [], failed: messageOf(error) };
+  } finally {
+    clearTimeout(timer);
+    killChildren();
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The command that repeats the run, without files, since their names say nothing about it. */
@@ -125,6 +150,9 @@ async function publish(outcome: Outcome): Promise<void> {
     if (failed) console.error(`${bench.name} failed: ${failed}`);
     if (othersCores > NOISY_CORES) console.error(`${bench.name}: others used ${othersCores} cores meanwhile`);
   }
-  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(toJson(outcome), null, 2)}\n`);
   if (options.report !== undefined) await writeReport(outcome, options.report);
+}
+
+async function writeJson(outcome: Outcome): Promise<void> {
+  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(toJson(outcome), null, 2)}\n`);
 }

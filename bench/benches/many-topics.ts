@@ -1,13 +1,14 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { preparedHistory, type Spread, usingCopy } from "../lib/history-file.ts";
 import { perSecond, publishTo, SMALL_EVENT } from "../lib/load.ts";
+import { askNewest } from "../lib/newest.ts";
 import { Program } from "../lib/program.ts";
 import { busyNote, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { median, percentile } from "../lib/stats.ts";
 import { show } from "../lib/verdict.ts";
 import type { AskCommands } from "../load/ask.ts";
-import { topicName } from "../load/requests.ts";
+import { below, topicName } from "../load/requests.ts";
 
 const WIDE: Spread = { topics: 100_000, sources: 3 };
 const WIDE_EVENTS = 5_000_000;
@@ -97,11 +98,9 @@ async function askBoth(context: Context) {
   return using(Server.eventbus(context, ["--db", wideFile]), (wideServer) =>
     using(Server.eventbus(context, ["--db", narrowFile]), (narrowServer) =>
       using(new Program<AskCommands>("ask", context.folder), async (program) => {
-        const ask = async ({ port }: Server, topics: number) => {
-          const count = context.isQuick ? QUESTIONS / 10 : QUESTIONS;
-          const { timesMs } = await program.ask("ask", { port, paths: topicQuestions(topics, count) });
-          return timesMs;
-        };
+        const count = context.isQuick ? QUESTIONS / 10 : QUESTIONS;
+        const ask = (server: Server, topics: number) =>
+          askNewest(program, server, count, () => topicName(below(topics)));
         await ask(wideServer, wide.topics);
         await ask(narrowServer, narrow.topics);
         return takeTurns(context, {
@@ -111,11 +110,4 @@ async function askBoth(context: Context) {
       }),
     ),
   );
-}
-
-function topicQuestions(topics: number, count: number): string[] {
-  return Array.from({ length: count }, () => {
-    const topic = topicName(Math.floor(Math.random() * topics));
-    return `/api/events/history?last=50&topic=${topic}`;
-  });
 }

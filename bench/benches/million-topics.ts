@@ -1,13 +1,14 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
 import { timeToFirstAnswer } from "../lib/first-answer.ts";
 import { type Spread, usingCopy } from "../lib/history-file.ts";
+import { askNewest } from "../lib/newest.ts";
 import { Program } from "../lib/program.ts";
 import { takeTurns, using } from "../lib/rounds.ts";
 import { Server, serveArguments } from "../lib/server.ts";
 import { maximum, median, percentile } from "../lib/stats.ts";
 import type { AskCommands } from "../load/ask.ts";
 import type { ConnectCommands } from "../load/connect.ts";
-import { siteCount, topicName } from "../load/requests.ts";
+import { below, siteCount, topicName } from "../load/requests.ts";
 import type { SteadyCommands } from "../load/steady.ts";
 
 const TOPICS = 1_000_000;
@@ -99,10 +100,7 @@ async function measureOn(context: Context, file: string, spread: Spread): Promis
   return using(Server.eventbus(context, ["--db", file]), (server) =>
     using(new Program<AskCommands>("ask", context.folder), async (program) => {
       const questions = context.isQuick ? QUESTIONS / 10 : QUESTIONS;
-      const ask = async (pattern: () => string) => {
-        const paths = Array.from({ length: questions }, () => `/api/events/history?last=50&topic=${pattern()}`);
-        return (await program.ask("ask", { port: server.port, paths })).timesMs;
-      };
+      const ask = (pattern: () => string) => askNewest(program, server, questions, pattern);
       const literal = () => topicName(below(spread.topics));
       const prefix = () => sitePrefix(siteCount(spread.topics));
       await ask(literal);
@@ -162,8 +160,4 @@ function questionOf(pattern: string, index: number): string {
 
 function subscriptionOf(pattern: string, index: number): string {
   return `/api/events/subscribe?pattern=${encodeURIComponent(pattern)}${index % 2 === 0 ? "" : "&last=10"}`;
-}
-
-function below(bound: number): number {
-  return Math.floor(Math.random() * bound);
 }

@@ -11,9 +11,12 @@ const PAGE_BYTES = 4096;
 
 const running = new Set<Child>();
 let endedCpuSeconds = 0;
-process.on("exit", () => {
+process.on("exit", killChildren);
+
+/** Ends every process that still runs. */
+export function killChildren(): void {
   for (const child of running) child.kill();
-});
+}
 
 export interface ChildOptions {
   readonly role: Role;

@@ -96,6 +96,7 @@ function envelope({ sources, dataBytes }: Body, topicIndex: number): string {
   return `{"topic":"${topicName(topicIndex)}","data":${JSON.stringify(data)}${source}}`;
 }
 
-function below(bound: number): number {
+/** A whole number at random, from 0 to below `bound`. */
+export function below(bound: number): number {
   return Math.floor(Math.random() * bound);
 }
