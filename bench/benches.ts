@@ -4,6 +4,7 @@ import { beside } from "./benches/beside.ts";
 import { catchUp } from "./benches/catch-up.ts";
 import { chains } from "./benches/chains.ts";
 import { cluster } from "./benches/cluster.ts";
+import { consume } from "./benches/consume.ts";
 import { crowd } from "./benches/crowd.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -46,6 +47,7 @@ export const benches: readonly Bench[] = [
   replay,
   latency,
   crowd,
+  consume,
   history,
   manyTopics,
   millionTopics,

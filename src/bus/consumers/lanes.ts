@@ -4,16 +4,21 @@ import { PatternSet } from "../patterns/pattern-set.ts";
 import type { EventLog } from "../ports.ts";
 import { makeTask, type Task } from "./task.ts";
 
-/** Events that wait in memory for their lanes, in all lanes together; the others are read again. */
-const MAX_PARKED = 1000;
-/** Characters of the JSON of these events. */
-const MAX_PARKED_CHARACTERS = 1024 * 1024;
-/** Events of one lane that are read at a time. */
-const PAGE_EVENTS = 16;
+/**
+ * Events that wait for their lanes, in all lanes together, at about 50 bytes each; the others are read again. With a
+ * thousand topics and almost as many deliveries out, some thousands wait.
+ */
+const MAX_PARKED = 20_000;
+/** Of one lane, so that a topic that is stuck, or has most of the events, leaves room for the others. */
+const MAX_PARKED_IN_LANE = 256;
+/** Characters of JSON that are kept with them; the JSON of the others is read when their turn comes. */
+const MAX_HELD_CHARACTERS = 1024 * 1024;
+/** Events of one lane that are read at a time: a search for a rare topic costs as much as some of these. */
+const PAGE_EVENTS = 64;
 
 /** What waits in a lane: an event or a gap that was not begun, or a task that is tried again. */
 type LaneItem = { readonly id: number } & (
-  | { readonly event: Event }
+  | { readonly event: Event | undefined }
   | { readonly gap: DeliveredGap }
   | { readonly task: Task }
 );
@@ -29,14 +34,14 @@ interface Lane {
 }
 
 /**
- * The topics of which an event is out or waits for another attempt. The events that follow wait in memory; if there
- * are too many of them, they are read again from the history.
+ * The topics of which an event is out or waits for another attempt. The events that follow are remembered; if there are
+ * too many of them, they are searched for again in the history.
  */
 export class Lanes {
   readonly #log: EventLog;
   readonly #lanes = new Map<string, Lane>();
   #parked = 0;
-  #parkedCharacters = 0;
+  #heldCharacters = 0;
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -55,8 +60,8 @@ export class Lanes {
   park(event: Event): void {
     const lane = this.#lanes.get(event.topic);
     if (lane === undefined || lane.isBehind) return;
-    if (this.#isFull) lane.isBehind = true;
-    else this.#add(lane, { id: event.id, event }, event.id);
+    if (this.#parked >= MAX_PARKED || lane.waiting.length >= MAX_PARKED_IN_LANE) lane.isBehind = true;
+    else this.#parkEvent(lane, event);
   }
 
   /** A task waits until its lane is free. Returns false if it is free now: then the lane is opened for it. */
@@ -85,7 +90,7 @@ export class Lanes {
   clear(): void {
     this.#lanes.clear();
     this.#parked = 0;
-    this.#parkedCharacters = 0;
+    this.#heldCharacters = 0;
   }
 
   #taskOf(lane: Lane, item: LaneItem): Task {
@@ -97,38 +102,33 @@ export class Lanes {
     }
     const { topic } = lane;
     if ("gap" in item) return makeTask({ id: item.gap.after + 1, gap: item.gap, lane: topic, laneFrom: item.id });
-    this.#count(item.event, -1);
+    this.#parked--;
+    this.#heldCharacters -= item.event?.json.length ?? 0;
     return makeTask({ id: item.id, lane: topic, laneFrom: item.id, event: item.event });
-  }
-
-  get #isFull(): boolean {
-    return this.#parked >= MAX_PARKED || this.#parkedCharacters >= MAX_PARKED_CHARACTERS;
   }
 
   #read(lane: Lane, upTo: number): void {
     const floor = Math.min(this.#log.floor, upTo + 1);
     if (lane.position < floor - 1) {
-      this.#add(lane, { id: floor - 1, gap: { after: lane.position, next: floor } }, floor - 1);
+      lane.waiting.push({ id: floor - 1, gap: { after: lane.position, next: floor } });
+      lane.position = floor - 1;
     }
-    const limit = this.#isFull ? 1 : PAGE_EVENTS;
-    const page = this.#log.read({ topics: PatternSet.parse([lane.topic]) }, lane.position, limit);
-    const found: LaneItem[] = [
-      ...page.events.map((event) => ({ id: event.id, event })),
-      ...page.damaged.map((id) => ({ id, gap: { after: id - 1, next: id + 1 } })),
-    ].filter(({ id }) => id <= upTo);
-    for (const item of found.sort((a, b) => a.id - b.id)) this.#add(lane, item, item.id);
+    const page = this.#log.read({ topics: PatternSet.parse([lane.topic]) }, lane.position, PAGE_EVENTS);
+    const gaps = page.damaged.map((id) => ({ id, gap: { after: id - 1, next: id + 1 } }));
+    const found = [...page.events, ...gaps].filter(({ id }) => id <= upTo);
+    for (const one of found.sort((a, b) => a.id - b.id)) {
+      if ("gap" in one) lane.waiting.push(one);
+      else this.#parkEvent(lane, one);
+    }
     lane.position = Math.max(lane.position, Math.min(page.end, upTo));
     lane.isBehind = !page.done && page.end < upTo;
   }
 
-  #add(lane: Lane, item: LaneItem, position: number): void {
-    lane.waiting.push(item);
-    lane.position = position;
-    if ("event" in item) this.#count(item.event, 1);
-  }
-
-  #count({ json }: Event, sign: 1 | -1): void {
-    this.#parked += sign;
-    this.#parkedCharacters += sign * json.length;
+  #parkEvent(lane: Lane, event: Event): void {
+    const isHeld = this.#heldCharacters < MAX_HELD_CHARACTERS;
+    lane.waiting.push({ id: event.id, event: isHeld ? event : undefined });
+    lane.position = event.id;
+    this.#parked++;
+    if (isHeld) this.#heldCharacters += event.json.length;
   }
 }
