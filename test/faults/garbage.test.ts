@@ -5,10 +5,14 @@ import { publish, requestText } from "../helpers/http.ts";
 import { randomFrom } from "../helpers/load.ts";
 import { HANDSHAKE, RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { report, rounds, SEED } from "../helpers/rounds.ts";
+import { residentMib } from "./lib/memory.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
 
-const INPUTS = rounds(1000, 100_000);
+/** Sent twice: the second time shows whether the server grows. */
+const INPUTS = rounds(500, 50_000);
 const CLIENTS = 16;
+/** How much larger the server may be after inputs than after as many before them. */
+const MAX_GROWTH = 1.5;
 /** Frames on one connection. */
 const FRAMES_EACH = 20;
 /** How long an answer to garbage is waited for, in milliseconds: often none comes, as the server waits for more. */
@@ -115,11 +119,15 @@ interface Outcome {
 /** Sends the inputs to a server of their own, and looks at it afterwards: it accepts an event, and has logged no error. */
 async function harass(send: (server: Binary) => Promise<Outcome>, cheat?: Cheat): Promise<Outcome> {
   await using server = await startServer({}, cheat);
+  await send(server);
+  const warmMib = residentMib(server.pid);
   const { bad, figures } = await send(server);
+  const mib = residentMib(server.pid);
+  const growth = mib > warmMib * MAX_GROWTH ? [`${warmMib} MiB have become ${mib}`] : [];
   const { id } = await publish(server.url, "marker");
   expect((await fetch(`${server.url}/api/events/${id}`)).status).toBe(200);
   const errors = server.stderr.split("\n").filter((line) => / (error|fatal) /.test(line));
-  return { bad: [...bad, ...errors], figures };
+  return { bad: [...bad, ...errors, ...growth], figures: { ...figures, "MiB resident": `${warmMib}→${mib}` } };
 }
 
 async function sendRequests({ port }: Binary): Promise<Outcome> {

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { Binary } from "../helpers/binary.ts";
 import { publish, requestText } from "../helpers/http.ts";
 import { HANDSHAKE } from "../helpers/raw-web-socket.ts";
 import { report, rounds } from "../helpers/rounds.ts";
 import { type CrowdOptions, startCrowd } from "./lib/crowd.ts";
+import { residentMib } from "./lib/memory.ts";
 
 const SECONDS = rounds(2, 20);
 const CROWD = 300;
@@ -105,16 +105,11 @@ function at(durations: readonly number[], share: number): number {
   return durations[Math.floor(durations.length * share)] ?? 0;
 }
 
-function memoryMiB(): number {
-  const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${binary.pid}/status`, "utf8")) ?? [];
-  return Math.round(Number(kib) / 1024);
-}
-
 for (const [name, { hostile, honest }] of Object.entries(kinds)) {
   test(`an honest publisher is served beside ${name}, in bounded memory`, async () => {
     const beside = await durationsBeside(honest);
     const durations = await durationsBeside(hostile);
-    const mib = memoryMiB();
+    const mib = residentMib(binary.pid);
     report(`beside ${name}`, {
       publishes: durations.length,
       "ms p50": at(durations, 0.5).toFixed(1),

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Binary } from "../../helpers/binary.ts";
 import { publish } from "../../helpers/http.ts";
+import { residentMib } from "./memory.ts";
 
 /** What a sample is made of, at least, in milliseconds. */
 const MIN_SAMPLE_MS = 500;
@@ -85,11 +86,10 @@ export class Sampler {
 
   #sample(eventsPerSecond: number): Sample {
     const { pid, folder } = this.#server;
-    const [, kib] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
     const mibOf = (name: string) => (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0) / 2 ** 20;
     const times = this.#times.splice(0).sort((a, b) => a - b);
     return {
-      mib: Number(kib) / 1024,
+      mib: residentMib(pid),
       descriptors: readdirSync(`/proc/${pid}/fd`).length,
       walMib: mibOf("a.db-wal"),
       fileMib: mibOf("a.db"),
