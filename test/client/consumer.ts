@@ -16,6 +16,7 @@ import {
   connect,
   type DeadEvent,
   type DeadOptions,
+  type DeadPageOptions,
   type DeliveredGap,
   type Delivery,
   type Envelope,
@@ -130,8 +131,9 @@ async function shareWork(bus: EventBusClient): Promise<string> {
   const isKnown = await (gap === undefined ? delivery?.ack() : delivery?.nack(later));
   consumption.close();
   const all: DeadOptions = {};
-  const dead: DeadEvent[] = [];
-  for await (const one of consumers.dead("work")) dead.push(one);
+  const firstPage: DeadPageOptions = { limit: 10 };
+  const dead: DeadEvent[] = await consumers.deadPage("work", firstPage);
+  for await (const one of consumers.dead("work")) if (!dead.some(({ id }) => id === one.id)) dead.push(one);
   const retried = await consumers.retryDead("work", all);
   const info: ConsumerInfo = await consumers.get("work");
   await consumers.delete(info.name);

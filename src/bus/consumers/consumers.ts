@@ -50,7 +50,14 @@ export interface SetConsumer {
 
 /** All consumers of a history, by name. */
 export class Consumers implements ChangeSource {
-  readonly #options: ConsumersOptions;
+  readonly #log: EventLog;
+  readonly #store: ConsumerStore;
+  readonly #interests: ConsumersOptions["interests"];
+  readonly #clocks: Clocks;
+  readonly #makeRun: () => string;
+  readonly #makeSecret: () => string;
+  readonly #nextTurn: () => Promise<void>;
+  readonly #onChange: (event: ConsumerEvent) => void;
   readonly #byName = new Map<string, Consumer>();
   readonly #dirty = new Set<Consumer>();
   readonly #deleted = new Set<string>();
@@ -64,9 +71,17 @@ export class Consumers implements ChangeSource {
   #pending: { readonly consumers: readonly Consumer[]; readonly deleted: readonly string[] } | undefined;
 
   constructor(options: ConsumersOptions) {
-    this.#options = options;
-    for (const record of options.store.all()) this.#open(record);
-    options.store.attach(this);
+    const { onChange = () => {} } = options;
+    this.#log = options.log;
+    this.#store = options.store;
+    this.#interests = options.interests;
+    this.#clocks = options.clocks;
+    this.#makeRun = options.makeRun;
+    this.#makeSecret = options.makeSecret;
+    this.#nextTurn = options.nextTurn;
+    this.#onChange = onChange;
+    for (const record of this.#store.all()) this.#open(record);
+    this.#store.attach(this);
     this.#sweep = setInterval(() => this.#saveIdle(), SWEEP_MS);
   }
 
@@ -84,7 +99,7 @@ export class Consumers implements ChangeSource {
 
   /** Settings and state of a consumer. */
   info(consumer: Consumer): Promise<ConsumerInfo> {
-    return consumer.info(this.#options.nextTurn);
+    return consumer.info(this.#nextTurn);
   }
 
   /**
@@ -98,7 +113,7 @@ export class Consumers implements ChangeSource {
     const position = this.#positionOf(since === undefined ? "now" : since);
     const known = this.#byName.get(name);
     const hadSecret = known !== undefined && known.signingSecrets.length > 0;
-    const secret = settings.push && !hadSecret ? this.#options.makeSecret() : undefined;
+    const secret = settings.push && !hadSecret ? this.#makeSecret() : undefined;
     if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position, secret);
     else {
       this.#change(known, () => {
@@ -159,7 +174,7 @@ export class Consumers implements ChangeSource {
         members: { parameter: "name" },
       });
     }
-    const secret = this.#options.makeSecret();
+    const secret = this.#makeSecret();
     this.#change(consumer, () => consumer.setSecret(secret));
     this.#report("rotated", name, by);
     return secret;
@@ -183,7 +198,7 @@ export class Consumers implements ChangeSource {
   }
 
   changes(): readonly ConsumerChange[] {
-    const isDue = this.#isForced || this.#options.clocks.monotonic() - this.#lastSaveMs >= SAVE_INTERVAL_MS;
+    const isDue = this.#isForced || this.#clocks.monotonic() - this.#lastSaveMs >= SAVE_INTERVAL_MS;
     if (!isDue || this.#dirty.size + this.#deleted.size === 0) return [];
     const deleted = [...this.#deleted];
     const consumers = [...this.#dirty].filter(({ name }) => !this.#deleted.has(name));
@@ -202,7 +217,7 @@ export class Consumers implements ChangeSource {
     }
     for (const name of this.#pending.deleted) this.#deleted.delete(name);
     this.#pending = undefined;
-    this.#lastSaveMs = this.#options.clocks.monotonic();
+    this.#lastSaveMs = this.#clocks.monotonic();
   }
 
   /** Hands out nothing more, and saves every place. May be called twice. */
@@ -254,23 +269,22 @@ export class Consumers implements ChangeSource {
   }
 
   #open(record: ConsumerRecord): Consumer {
-    const { log, clocks, makeRun, interests } = this.#options;
     const consumer: Consumer = new Consumer({
-      log,
+      log: this.#log,
       record,
-      run: makeRun(),
-      clocks,
+      run: this.#makeRun(),
+      clocks: this.#clocks,
       onDirty: () => this.#markDirty(consumer),
       onStuck: (reason) => this.#report("stuck", consumer.name, "", reason),
     });
     this.#byName.set(consumer.name, consumer);
-    interests.add(consumer.interest);
+    this.#interests.add(consumer.interest);
     return consumer;
   }
 
   #drop(consumer: Consumer): void {
     consumer.close();
-    this.#options.interests.remove(consumer.interest);
+    this.#interests.remove(consumer.interest);
     this.#byName.delete(consumer.name);
     this.#dirty.delete(consumer);
   }
@@ -278,12 +292,11 @@ export class Consumers implements ChangeSource {
   /** Does the work and saves it. If that fails, the work is saved later all the same. */
   #change<T>(consumer: Consumer, work: () => T): T {
     this.#requireOpen();
-    const { interests } = this.#options;
     const { interest } = consumer;
     const result = work();
     if (consumer.interest !== interest) {
-      interests.remove(interest);
-      interests.add(consumer.interest);
+      this.#interests.remove(interest);
+      this.#interests.add(consumer.interest);
     }
     this.#dirty.add(consumer);
     this.#save();
@@ -316,26 +329,25 @@ export class Consumers implements ChangeSource {
   #save(): void {
     this.#isForced = true;
     try {
-      this.#options.store.save();
+      this.#store.save();
     } finally {
       this.#isForced = false;
     }
   }
 
   #positionOf(since: unknown): number {
-    const { log, clocks } = this.#options;
     const text = typeof since === "number" ? String(since) : since;
     const start = typeof text === "string" ? parsed(text) : undefined;
-    if (start === undefined || (start.kind === "after" && start.id > log.head)) {
+    if (start === undefined || (start.kind === "after" && start.id > this.#log.head)) {
       throw invalidSince("must be the id of an event, a time, a duration such as 10m, all, or now");
     }
-    const search = new StartSearch(log, { topics: EVERYTHING, start }, clocks.wall());
-    return search.position ?? log.head;
+    const search = new StartSearch(this.#log, { topics: EVERYTHING, start }, this.#clocks.wall());
+    return search.position ?? this.#log.head;
   }
 
   #report(kind: ConsumerEvent["kind"], name: string, by: string, reason?: string): void {
     for (const listener of this.#listeners) listener(name, this.#byName.get(name));
-    this.#options.onChange?.({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
+    this.#onChange({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
   }
 }
 

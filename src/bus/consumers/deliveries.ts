@@ -1,7 +1,7 @@
 import type { Settled } from "../../protocol/consumer.ts";
 import type { Item } from "../cursor.ts";
 import type { EventLog } from "../ports.ts";
-import { DeadTasks } from "./dead.ts";
+import { DeadTasks, MAX_DEAD } from "./dead.ts";
 import { DueQueue } from "./due-queue.ts";
 import { Feed } from "./feed.ts";
 import { InFlight } from "./in-flight.ts";
@@ -18,8 +18,6 @@ const MAX_PASSED = 2000;
 const READ_STEPS = 100;
 /** Tasks that are out or wait for another attempt. With more, nothing new is begun. */
 const MAX_OPEN = 200_000;
-/** Events that were given up. With more, the consumer is paused: none is ever dropped to make room. */
-export const MAX_DEAD = 100_000;
 /**
  * A delivery that is out while this many more than `max_in_flight` are settled gets a row, so that a crash does not
  * repeat all of these.
@@ -61,10 +59,8 @@ export class Deliveries {
   readonly #open = new OpenTasks();
   readonly #out: InFlight;
   readonly #waiting = new DueQueue();
-  /** Due now, before the cursor moves on. */
-  #ready: Task[] = [];
   /** Settled tasks whose lane is still looking for its next event. Until then they are not forgotten. */
-  #ending: Task[] = [];
+  readonly #ending: Task[] = [];
   #settings: ConsumerSettings;
   #feed: Feed;
   #savedPlace: number;
@@ -211,12 +207,8 @@ export class Deliveries {
   moveTo(position: number): string[] {
     const takenBack = this.#out.names();
     for (const task of this.#open) this.#rows.drop(task);
-    this.#open.clear();
-    this.#out.clear();
-    this.#waiting.clear();
-    this.#lanes.clear();
-    this.#ready = [];
-    this.#ending = [];
+    for (const part of [this.#open, this.#out, this.#waiting, this.#lanes]) part.clear();
+    this.#ending.length = 0;
     this.#known = new Set(this.dead.page(position, MAX_DEAD).map(({ id }) => id));
     this.#feed = new Feed(this.#log, this.#settings.topics, position);
     this.#savedPlace = position;
@@ -245,7 +237,7 @@ export class Deliveries {
       const again = makeTask({ ...task, lane, laneFrom: 0, attempts: 0, atMs: this.#nowMs });
       this.#open.add(again);
       this.#rows.put(again);
-      if (lane === "" || !this.#lanes.queue(again, this.#feed.passedTo)) this.#ready.push(again);
+      if (lane === "" || !this.#lanes.queue(again, this.#feed.passedTo)) this.#waiting.push(again);
     }
     return tasks.length;
   }
@@ -301,10 +293,10 @@ export class Deliveries {
 
   #next(): Task | undefined {
     if (this.#settings.order === "all" && this.#out.size > 0) return undefined;
-    const due = this.#waiting.popDue(this.#nowMs) ?? this.#ready.shift();
-    if (due !== undefined) return due;
-    if (this.#ending.length > 0) this.#searchOn();
-    return this.#ready.shift() ?? this.#advance();
+    const due = this.#waiting.popDue(this.#nowMs);
+    if (due !== undefined || this.#ending.length === 0) return due ?? this.#advance();
+    for (const task of this.#ending.splice(0)) this.#end(task);
+    return this.#waiting.popDue(this.#nowMs) ?? this.#advance();
   }
 
   /** The next event or gap after the cursor; undefined if nothing may be begun now. */
@@ -314,10 +306,10 @@ export class Deliveries {
       const item = this.#feed.next();
       if (item === "end") return undefined;
       if (item === "later") passed += READ_STEPS;
-      else {
-        const task = this.#begin(item);
-        if (task) return task;
-      }
+      const task = item === "later" ? undefined : this.#begin(item);
+      if (task === undefined) continue;
+      this.#open.add(task);
+      return task;
     }
     this.#isUnfinished = true;
     return undefined;
@@ -328,7 +320,7 @@ export class Deliveries {
     if ("type" in item) {
       if (item.type !== "gap") return undefined;
       const { after, next } = item;
-      return this.#opened(makeTask({ id: after + 1, gap: { after, next } }));
+      return makeTask({ id: after + 1, gap: { after, next } });
     }
     if (this.#known.delete(item.id)) return undefined;
     const isLaned = this.#settings.order === "topic";
@@ -340,12 +332,7 @@ export class Deliveries {
     this.#feed.unread.begun(item.id);
     if (isLaned) this.#lanes.open(item.topic, item.id, false);
     const place = isLaned ? { lane: item.topic, laneFrom: item.id } : {};
-    return this.#opened(makeTask({ id: item.id, ...place, event: item }));
-  }
-
-  #opened(task: Task): Task {
-    this.#open.add(task);
-    return task;
+    return makeTask({ id: item.id, ...place, event: item });
   }
 
   #handOut(task: Task): Delivery {
@@ -400,13 +387,8 @@ export class Deliveries {
     if (next === "end") return;
     if (next.row === 0 && next.gap === undefined) this.#feed.unread.begun(next.id);
     this.#open.add(next);
-    this.#ready.push(next);
-  }
-
-  #searchOn(): void {
-    const ending = this.#ending;
-    this.#ending = [];
-    for (const task of ending) this.#end(task);
+    next.atMs = 0;
+    this.#waiting.push(next);
   }
 
   #needsRow({ id, delivery, settledBefore }: Task): boolean {

@@ -1,6 +1,6 @@
 import type { Task } from "./task.ts";
 
-/** Tasks by the time at which they are due: a binary heap. */
+/** Tasks by the time at which they are due, and by their ids if that is the same: a binary heap. */
 export class DueQueue {
   readonly #heap: Task[] = [];
 
@@ -18,7 +18,7 @@ export class DueQueue {
     let at = heap.push(task) - 1;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (this.#atMs(parent) <= task.atMs) break;
+      if (!isBefore(task, heap[parent])) break;
       this.#move(parent, at);
       at = parent;
     }
@@ -44,8 +44,8 @@ export class DueQueue {
     for (;;) {
       const left = 2 * at + 1;
       if (left >= this.#heap.length) break;
-      const child = this.#atMs(left + 1) < this.#atMs(left) ? left + 1 : left;
-      if (this.#atMs(child) >= task.atMs) break;
+      const child = isBefore(this.#heap[left + 1], this.#heap[left]) ? left + 1 : left;
+      if (!isBefore(this.#heap[child], task)) break;
       this.#move(child, at);
       at = child;
     }
@@ -56,8 +56,9 @@ export class DueQueue {
     const task = this.#heap[from];
     if (task !== undefined) this.#heap[to] = task;
   }
+}
 
-  #atMs(index: number): number {
-    return this.#heap[index]?.atMs ?? Number.POSITIVE_INFINITY;
-  }
+function isBefore(one: Task | undefined, other: Task | undefined): boolean {
+  if (one === undefined || other === undefined) return false;
+  return one.atMs < other.atMs || (one.atMs === other.atMs && one.id < other.id);
 }
