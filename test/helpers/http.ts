@@ -92,13 +92,13 @@ export async function history(url: string, query = ""): Promise<EventMessage[]> 
   return expectOk<EventMessage[]>(await fetch(`${url}/api/events/history?${query}`));
 }
 
-/** The whole history, oldest first. */
+/** The whole history, oldest first. It is read from its end, so that no pruning can overtake the reader. */
 export async function wholeHistory(url: string): Promise<EventMessage[]> {
   const events: EventMessage[] = [];
-  for (let after = 0; ; after = events.at(-1)?.id ?? 0) {
-    const page = await history(url, `last=10000&after=${after}`);
+  for (let before = ""; ; before = `&before=${events.at(-1)?.id ?? 1}`) {
+    const page = await history(url, `last=10000${before}`);
     events.push(...page);
-    if (page.length < 10_000) return events;
+    if (page.length < 10_000) return events.reverse();
   }
 }
 
