@@ -24,6 +24,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export interface Taker {
   /** How many it takes now. */
   readonly room: number;
+  /** Whether it gets events that were not tried before what is due again. Default: it does not. */
+  readonly prefersNew?: boolean;
   /** Gives it deliveries, at least one and no more than it has room for. Must not throw. */
   give(deliveries: readonly Delivery[]): void;
   /** These deliveries were taken back: they are not the taker's any more, if they were. Default: not told. */
@@ -293,7 +295,8 @@ export class Consumer {
     this.expire();
     for (let left = MAX_PER_TURN; left > 0; ) {
       const taker = this.#nextTaker();
-      const given = taker === undefined ? [] : this.#deliveries.take(Math.min(taker.room, SHARE, left));
+      const given =
+        taker === undefined ? [] : this.#deliveries.take(Math.min(taker.room, SHARE, left), taker.prefersNew);
       if (taker === undefined || given.length === 0) break;
       left -= given.length;
       taker.give(given);

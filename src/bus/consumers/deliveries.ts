@@ -151,13 +151,16 @@ export class Deliveries {
     this.#feed.published(id);
   }
 
-  /** Hands out at most `max` deliveries, fewer if they are large; none if nothing is due. */
-  take(max: number): Delivery[] {
+  /**
+   * Hands out at most `max` deliveries, fewer if they are large; none if nothing is due. What is due again comes before
+   * what was not tried, unless `prefersNew`.
+   */
+  take(max: number, prefersNew = false): Delivery[] {
     const taken: Delivery[] = [];
     let characters = 0;
     this.#isUnfinished = false;
     while (taken.length < max && characters < MAX_TAKEN_CHARACTERS && this.#out.size < this.#settings.maxInFlight) {
-      const task = this.#next();
+      const task = (prefersNew ? this.#advance() : undefined) ?? this.#next();
       if (task === undefined) break;
       const delivery = this.#handOut(task);
       characters += delivery.event?.json.length ?? 0;

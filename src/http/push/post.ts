@@ -21,6 +21,9 @@ export interface PostOptions {
   readonly signal: AbortSignal;
 }
 
+/** Posts once. Never rejects. */
+export type Post = (options: PostOptions) => Promise<Outcome>;
+
 /** An endpoint that asks for longer is asked again after this time, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 /** Statuses with which an endpoint says when to come again. */

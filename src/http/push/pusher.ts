@@ -4,16 +4,12 @@ import { retryDelayMs } from "../../bus/consumers/settings.ts";
 import type { Delivery } from "../../bus/consumers/task.ts";
 import type { PushAttempt } from "../../protocol/consumer.ts";
 import type { AddressRules, Resolve } from "./addresses.ts";
-import { type Outcome, post } from "./post.ts";
+import { EndpointHealth } from "./endpoint-health.ts";
+import type { Outcome, Post } from "./post.ts";
 import { signedHeaders } from "./signature.ts";
 
 /** Attempts that can be seen. */
 const MAX_ATTEMPTS_KEPT = 100;
-/** Failures in a row, of more than one event, after which an endpoint counts as down. */
-const DOWN_AFTER = 5;
-/** Between two probes of an endpoint that is down, in milliseconds: doubles up to the maximum. */
-const FIRST_PROBE_MS = 1000;
-const MAX_PROBE_MS = 60_000;
 /** Delays vary by this part, so that what failed together does not come together. */
 const JITTER = 0.2;
 const GONE = 410;
@@ -23,43 +19,48 @@ export interface PusherOptions {
   readonly push: PushSettings;
   readonly rules: AddressRules;
   readonly resolve: Resolve;
+  /** Posts once. */
+  readonly post: Post;
+  /** The monotonic clock, in milliseconds. */
+  readonly now: () => number;
   /** The endpoint wants no more. */
   readonly onGone: (reason: string) => void;
 }
 
 /**
  * Posts the events of one consumer. While the endpoint accepts, several at a time; an endpoint that fails everything is
- * probed by one request at a time, and these count as no attempts, so its backlog survives the outage.
+ * probed by one request at a time, and while it is away these count as no attempts, so its backlog survives the outage.
  */
 export class Pusher implements Taker {
   readonly #consumer: Consumer;
   readonly #push: PushSettings;
   readonly #rules: AddressRules;
   readonly #resolve: Resolve;
+  readonly #send: Post;
   readonly #onGone: (reason: string) => void;
   readonly #closing = new AbortController();
   readonly #attempts: PushAttempt[] = [];
-  /** Events that failed since one was accepted. */
-  readonly #failed = new Set<number>();
-  #failures = 0;
-  /** Probes that failed since one was accepted. */
-  #probes = 0;
+  readonly #health: EndpointHealth;
   #active = 0;
-  /** Nothing is posted before this time, of `performance.now`. */
-  #notBeforeMs = 0;
 
-  constructor({ consumer, push, rules, resolve, onGone }: PusherOptions) {
+  constructor({ consumer, push, rules, resolve, post, now, onGone }: PusherOptions) {
     this.#consumer = consumer;
     this.#push = push;
     this.#rules = rules;
     this.#resolve = resolve;
+    this.#send = post;
+    this.#health = new EndpointHealth(now);
     this.#onGone = onGone;
     consumer.addTaker(this);
   }
 
   get room(): number {
-    if (performance.now() < this.#notBeforeMs) return 0;
-    return (this.#isDown ? 1 : this.#push.concurrency) - this.#active;
+    if (this.#health.isResting) return 0;
+    return (this.#health.isDown ? 1 : this.#push.concurrency) - this.#active;
+  }
+
+  get prefersNew(): boolean {
+    return this.#health.prefersNew;
   }
 
   /** The newest attempts, the newest first. */
@@ -77,19 +78,14 @@ export class Pusher implements Taker {
     this.#closing.abort();
   }
 
-  get #isDown(): boolean {
-    return this.#failures >= DOWN_AFTER && this.#failed.size > 1;
-  }
-
   async #post(one: Delivery): Promise<void> {
-    const isProbe = this.#isDown;
     this.#active++;
     const { signal } = this.#closing;
     const body = one.event?.json ?? JSON.stringify({ type: "gap", ...one.gap });
     const startMs = performance.now();
     const id = `evt_${idOf(one)}_${Bun.hash.crc32(this.#consumer.name).toString(36)}`;
     const headers = signedHeaders(this.#consumer.signingSecrets, id, Math.floor(Date.now() / 1000), body);
-    const outcome = await post({
+    const outcome = await this.#send({
       push: this.#push,
       headers,
       body,
@@ -101,40 +97,29 @@ export class Pusher implements Taker {
     if (signal.aborted) this.#consumer.putBack([one.delivery], "", 0);
     else {
       this.#note(one, outcome, performance.now() - startMs);
-      this.#settle(one, outcome, isProbe);
+      this.#settle(one, outcome);
       this.#consumer.wake();
     }
   }
 
-  #settle(one: Delivery, { status, error, retryAfterMs }: Outcome, isProbe: boolean): void {
+  #settle(one: Delivery, outcome: Outcome): void {
+    const { status, error } = outcome;
     if (error === undefined) {
-      this.#failures = 0;
-      this.#probes = 0;
-      this.#failed.clear();
+      this.#health.accepted();
       this.#consumer.ack([one.delivery]);
     } else if (status === GONE) {
       this.#consumer.putBack([one.delivery], error, 0);
-      this.#onGone(`${error}: it asked for no more events; resume the consumer once it accepts them`);
-    } else {
-      if (isProbe) this.#probes++;
-      this.#fail(one, error, retryAfterMs);
-    }
+      this.#onGone(`${error}: it wants no more events; resume the consumer if it does`);
+    } else this.#fail(one, error, outcome);
   }
 
-  #fail(one: Delivery, error: string, retryAfterMs: number): void {
-    this.#failures++;
-    if (this.#failed.size < DOWN_AFTER) this.#failed.add(idOf(one));
-    const probeMs = Math.min(MAX_PROBE_MS, FIRST_PROBE_MS * 2 ** this.#probes);
-    if (this.#isDown) this.#wait(Math.max(probeMs, retryAfterMs));
-    else if (retryAfterMs > 0) this.#wait(retryAfterMs);
+  #fail(one: Delivery, error: string, outcome: Outcome): void {
+    const { restMs, counts } = this.#health.failed(idOf(one), outcome);
+    if (restMs > 0) setTimeout(() => this.#consumer.wake(), restMs + 1);
     const schedule = retryDelayMs(this.#consumer.settings, one.attempt) * (1 - JITTER + 2 * JITTER * Math.random());
-    if (this.#isDown) this.#consumer.putBack([one.delivery], error, retryAfterMs);
-    else this.#consumer.nack([one.delivery], error, Math.max(retryAfterMs, Math.round(schedule)));
-  }
-
-  #wait(ms: number): void {
-    this.#notBeforeMs = performance.now() + ms;
-    setTimeout(() => this.#consumer.wake(), ms + 1);
+    const delayMs = Math.max(outcome.retryAfterMs, Math.round(schedule));
+    if (counts) this.#consumer.nack([one.delivery], error, delayMs);
+    else this.#consumer.putBack([one.delivery], error, outcome.retryAfterMs);
   }
 
   #note(one: Delivery, { status, error }: Outcome, durationMs: number): void {

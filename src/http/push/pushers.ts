@@ -2,6 +2,7 @@ import type { Consumer } from "../../bus/consumers/consumer.ts";
 import type { Consumers } from "../../bus/consumers/consumers.ts";
 import type { PushAttempt } from "../../protocol/consumer.ts";
 import { type AddressRules, type Resolve, resolveBySystem } from "./addresses.ts";
+import { type Post, post as postOverHttp } from "./post.ts";
 import { Pusher } from "./pusher.ts";
 
 export interface PushersOptions {
@@ -9,6 +10,10 @@ export interface PushersOptions {
   readonly rules: AddressRules;
   /** Default: as the system does. */
   readonly resolve?: Resolve;
+  /** Default: over HTTP. */
+  readonly post?: Post;
+  /** The monotonic clock, in milliseconds. Default: that of the process. */
+  readonly now?: () => number;
 }
 
 /** One pusher for each consumer that has an endpoint. */
@@ -16,13 +21,23 @@ export class Pushers {
   readonly #consumers: Consumers;
   readonly #rules: AddressRules;
   readonly #resolve: Resolve;
+  readonly #post: Post;
+  readonly #now: () => number;
   readonly #byName = new Map<string, { readonly pusher: Pusher; readonly push: string }>();
   #isClosed = false;
 
-  constructor({ consumers, rules, resolve = resolveBySystem }: PushersOptions) {
+  constructor({
+    consumers,
+    rules,
+    resolve = resolveBySystem,
+    post = postOverHttp,
+    now = () => performance.now(),
+  }: PushersOptions) {
     this.#consumers = consumers;
     this.#rules = rules;
     this.#resolve = resolve;
+    this.#post = post;
+    this.#now = now;
     for (const consumer of consumers.all()) this.#follow(consumer.name, consumer);
     consumers.onSettings((name, consumer) => this.#follow(name, consumer));
   }
@@ -50,7 +65,15 @@ export class Pushers {
     this.#byName.delete(name);
     if (consumer === undefined || push === undefined) return;
     const onGone = (reason: string) => this.#consumers.stop(consumer, reason);
-    const pusher = new Pusher({ consumer, push, rules: this.#rules, resolve: this.#resolve, onGone });
+    const pusher = new Pusher({
+      consumer,
+      push,
+      rules: this.#rules,
+      resolve: this.#resolve,
+      post: this.#post,
+      now: this.#now,
+      onGone,
+    });
     this.#byName.set(name, { pusher, push: text });
   }
 }
