@@ -46,14 +46,12 @@ export class Metrics {
   constructor({ bus, published, subscribers, replay, waitingBytes, figures, consumers, cluster }: MetricsOptions) {
     const { meter } = bus;
     this.#counter("published_events", "Events committed since the server started.", () => [[{}, published()]]);
-    this.#counter("published_characters", "Characters of JSON in the events committed.", () => [
-      [{}, meter.publishedCharacters],
-    ]);
+    this.#counter("published_bytes", "Bytes of JSON in the events committed.", () => [[{}, meter.publishedBytes]]);
     this.#counter("delivered_events", "Events delivered to subscribers, counted once per subscriber.", () =>
       samples("transport", meter.delivered),
     );
-    this.#counter("delivered_characters", "Characters of JSON in the events delivered to subscribers.", () =>
-      samples("transport", meter.deliveredCharacters),
+    this.#counter("delivered_bytes", "Bytes of JSON in the events delivered to subscribers.", () =>
+      samples("transport", meter.deliveredBytes),
     );
     this.#counter("replays", "Subscriptions that started in the past.", () => [[{}, meter.replays]]);
     this.#counter("gaps", "Gaps reported to subscribers.", () => [[{}, meter.gaps]]);

@@ -45,6 +45,18 @@ describe("GET /metrics", () => {
     expect(metrics.get(`eventbus_build_info{${labels}}`)).toBe(1);
   });
 
+  test("measures events in bytes, however many a character takes", async () => {
+    await using service = await startService();
+    using socket = await TestSocket.open(service.url);
+    const response = await publish(service.url, "ü", "日本語 🚀");
+    const bytes = Buffer.byteLength(JSON.stringify(response));
+    expect(await socket.nextJson()).toEqual({ ...response });
+    expect(Object.fromEntries(await metricsOf(service.url))).toMatchObject({
+      eventbus_published_bytes_total: bytes,
+      'eventbus_delivered_bytes_total{transport="websocket"}': bytes,
+    });
+  });
+
   test("counts replays, gaps and pruning", async () => {
     await using service = await startService({ maxHistory: 1 });
     await publishMany(service.url, Array(3).fill({ topic: "a" }));
@@ -96,6 +108,9 @@ describe("GET /metrics", () => {
     const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = "", type = ""]) => ({ name, type }));
     const own = types.filter(({ name }) => !name.startsWith("process_"));
     expect(own.length).toBeGreaterThan(15);
+    const common = types.map(({ name }) => name).filter((name) => name.startsWith("process_"));
+    expect(common).toContain("process_cpu_seconds_total");
+    expect(common).toContain("process_open_fds");
     for (const { name, type } of own) {
       expect(name).toMatch(/^eventbus_[a-z][a-z_]*[a-z]$/);
       expect({ name, isTotal: name.endsWith("_total") }).toEqual({ name, isTotal: type === "counter" });

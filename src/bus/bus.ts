@@ -117,7 +117,7 @@ export class Bus {
     this.#nextTurn = options.nextTurn ?? nextTurn;
     this.#sweep = new Sweep({ log, pageEvents: this.tuning.pageEvents });
     log.onCommit((batch) => {
-      for (const { json } of batch) this.meter.publishedCharacters += json.length;
+      for (const { bytes } of batch) this.meter.publishedBytes += bytes;
       this.#interests.deliver(batch);
     });
   }
@@ -209,7 +209,7 @@ export class Bus {
       sweep: this.#sweep,
       tuning: this.tuning,
       meter: this.meter,
-      count: (events, characters) => this.meter.deliver(transport, events, characters),
+      count: (events, bytes) => this.meter.deliver(transport, events, bytes),
     });
   }
 

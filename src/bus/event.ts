@@ -17,6 +17,7 @@ export class Event {
   /** The complete event as JSON text on one line. */
   readonly json: string;
   readonly #dataCharacters: number;
+  #bytes = 0;
 
   constructor(id: number, series: SeriesName, createdAt: string, rawData: RawJson) {
     this.id = id;
@@ -25,6 +26,12 @@ export class Event {
     this.created_at = createdAt;
     this.json = `{"id":${id},"topic":"${series.topicText}","data":${rawData},"source":"${series.sourceText}","created_at":"${createdAt}"}`;
     this.#dataCharacters = rawData.length;
+  }
+
+  /** The size of `json` in UTF-8. Measured once, when it is first needed. */
+  get bytes(): number {
+    this.#bytes ||= Buffer.byteLength(this.json);
+    return this.#bytes;
   }
 
   /** The data as published, as JSON text on one line. Cut out of `json`, so an event holds nothing else in memory. */

@@ -60,9 +60,9 @@ export type OnSlow = (slow: SlowOperation) => void;
 export class Meter {
   /** Events delivered to subscribers, by transport. */
   readonly delivered: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
-  /** Characters of the JSON of these events. */
-  readonly deliveredCharacters: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
-  publishedCharacters = 0;
+  /** Bytes of the JSON of these events. */
+  readonly deliveredBytes: Record<Transport, number> = { websocket: 0, stream: 0, library: 0 };
+  publishedBytes = 0;
   /** Subscriptions that started in the past. */
   replays = 0;
   /** Gaps reported to subscribers. */
@@ -91,9 +91,9 @@ export class Meter {
     this.#onSlow = onSlow;
   }
 
-  deliver(transport: Transport, events: number, characters: number): void {
+  deliver(transport: Transport, events: number, bytes: number): void {
     this.delivered[transport] += events;
-    this.deliveredCharacters[transport] += characters;
+    this.deliveredBytes[transport] += bytes;
   }
 
   /** `fsyncMs` is the duration of the COMMIT statement, in which SQLite waits for the disk. */

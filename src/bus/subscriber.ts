@@ -105,7 +105,7 @@ export class Subscriber implements AsyncIterableIterator<Event>, AsyncDisposable
       if (item === undefined) await this.#more();
       else if (item instanceof Event) {
         this.#waitingCharacters -= item.json.length;
-        this.#meter.deliver("library", 1, item.json.length);
+        this.#meter.deliver("library", 1, item.bytes);
         return { done: false, value: item };
       } else this.#onControl(item);
     }

@@ -54,8 +54,8 @@ export interface CohortOptions<M> {
   readonly channel: Channel<M>;
   /** Characters delivered between two checks of the output that is waiting for the members. */
   readonly checkCharacters: number;
-  /** Counts deliveries: events and their characters, once for each member. */
-  readonly count: (events: number, characters: number) => void;
+  /** Counts deliveries: events and their bytes, once for each member. */
+  readonly count: (events: number, bytes: number) => void;
 }
 
 /** Members with the same request and the same position: what comes next is read and sent once for all of them. */
@@ -67,12 +67,12 @@ export class Cohort<M extends Member> {
   deliveredId: number | undefined;
   readonly #channel: Channel<M>;
   readonly #checkCharacters: number;
-  readonly #count: (events: number, characters: number) => void;
+  readonly #count: (events: number, bytes: number) => void;
   readonly #seats = new Set<Seat<M>>();
   #uncheckedCharacters = 0;
   /** Characters delivered to each member since the last flush. */
   #unseenCharacters = 0;
-  #uncounted = { events: 0, characters: 0 };
+  #uncounted = { events: 0, bytes: 0 };
 
   constructor({ cursor, channel, checkCharacters, count }: CohortOptions<M>) {
     this.cursor = cursor;
@@ -137,7 +137,7 @@ export class Cohort<M extends Member> {
     const characters = item.json.length;
     this.deliveredId = item.id;
     this.#uncounted.events++;
-    this.#uncounted.characters += characters;
+    this.#uncounted.bytes += item.bytes;
     this.#uncheckedCharacters += characters;
     this.#unseenCharacters += characters;
     return this.#uncheckedCharacters >= this.#checkCharacters || this.#isMuchUnseen;
@@ -166,10 +166,10 @@ export class Cohort<M extends Member> {
 
   /** Counts deliveries when members are added or removed, instead of at each event. */
   #report(): void {
-    const { events, characters } = this.#uncounted;
+    const { events, bytes } = this.#uncounted;
     if (events === 0) return;
-    this.#uncounted = { events: 0, characters: 0 };
-    this.#count(events * this.size, characters * this.size);
+    this.#uncounted = { events: 0, bytes: 0 };
+    this.#count(events * this.size, bytes * this.size);
   }
 }
 

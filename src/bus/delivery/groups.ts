@@ -21,8 +21,8 @@ export interface GroupsOptions<M extends Member> extends Omit<GroupOptions<M>, "
   readonly clock: () => number;
   readonly openCursor: (topics: TopicMatcher, position: number) => Cursor;
   readonly openChannel: () => Channel<M>;
-  /** Counts deliveries: events and their characters, once for each member. */
-  readonly count: (events: number, characters: number) => void;
+  /** Counts deliveries: events and their bytes, once for each member. */
+  readonly count: (events: number, bytes: number) => void;
 }
 
 /** What a member requests; with a filter, some of it only from an event on. */
