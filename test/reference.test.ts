@@ -59,6 +59,18 @@ describe("only metrics that exist are asked for", () => {
   });
 });
 
+test("the pages name only metrics that exist", async () => {
+  const names = metrics.map(([name]) => name);
+  const wrong: string[] = [];
+  for await (const path of new Bun.Glob("**/*.md").scan({ cwd: resolve(ROOT, "docs"), absolute: true })) {
+    // A name that ends with an underscore stands for all that begin with it.
+    for (const [name] of readFileSync(path, "utf8").matchAll(/\beventbus_[a-z_]*/g)) {
+      if (!names.some((known) => (name.endsWith("_") ? known.startsWith(name) : known === name))) wrong.push(name);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
 describeWith("promtool", "alert rules", (promtool) => {
   test("are right", async () => {
     const child = Bun.spawn([promtool, "check", "rules", RULES], { stdout: "pipe", stderr: "pipe" });

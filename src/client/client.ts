@@ -1,4 +1,5 @@
 import type { TopicSummary } from "../protocol/event.ts";
+import type { SubscriberInfo } from "../protocol/subscriber.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
 import { ConsumerCalls } from "./consumers.ts";
@@ -14,6 +15,7 @@ import type {
   PublishedRange,
   PublishOneOptions,
   PublishOptions,
+  SubscribersOptions,
   TopicPagesOptions,
 } from "./options.ts";
 import { nextQuery } from "./paging.ts";
@@ -166,6 +168,12 @@ export class EventBusClient {
   /** Returns the state of the server. */
   async stats({ signal }: CallOptions = {}): Promise<Stats> {
     return parseJson(await this.#calls.send({ path: "/api/stats" }, signal)) as Stats;
+  }
+
+  /** The connected subscribers, at most `limit` (1 to 500, default 100): the one furthest behind first. */
+  async subscribers({ signal, limit }: SubscribersOptions = {}): Promise<SubscriberInfo[]> {
+    const query = { limit };
+    return parseJson(await this.#calls.send({ path: "/api/subscribers", query }, signal)) as SubscriberInfo[];
   }
 
   /** Every named token, by name. Requires an admin token, as do the next two. */

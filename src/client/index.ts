@@ -14,6 +14,7 @@ export type {
 } from "../protocol/consumer.ts";
 export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
+export type { SubscriberInfo, SubscriberState } from "../protocol/subscriber.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";
 export type { ConsumerCalls, ConsumerOptions, DeadOptions, DeadPageOptions } from "./consumers.ts";
 export type { ConsumeOptions, Consumption, Delivery, NackOptions } from "./consumption.ts";
@@ -28,6 +29,7 @@ export type {
   PublishedRange,
   PublishOneOptions,
   PublishOptions,
+  SubscribersOptions,
   TopicPagesOptions,
 } from "./options.ts";
 export type { ReceivedEvent } from "./received-event.ts";

@@ -89,3 +89,9 @@ export interface TopicPagesOptions extends CallOptions {
   /** The maximum number of topics per page, 1 to 10,000; default 1,000. */
   limit?: number | undefined;
 }
+
+/** A request for the connected subscribers. */
+export interface SubscribersOptions extends CallOptions {
+  /** The maximum number of subscribers to return, 1 to 500; default 100. */
+  limit?: number | undefined;
+}

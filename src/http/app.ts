@@ -9,6 +9,7 @@ import type { SubscriberLimits } from "./limits/subscriber-limits.ts";
 import type { Incoming } from "./observe.ts";
 import { CLIENT_GONE, pathOf } from "./response/answer.ts";
 import { asBusError, isDisconnect, problemResponse } from "./response/problem.ts";
+import type { Subscribed } from "./response/subscriber-list.ts";
 import { adminRoutes, type ServiceState } from "./routes/admin.ts";
 import { backupRoute, type MakeCopy } from "./routes/backup.ts";
 import { type AttemptsOf, consumerWorkRoutes } from "./routes/consumer-work.ts";
@@ -20,6 +21,7 @@ import { type PublishLimits, publishRoutes } from "./routes/publish.ts";
 import type { Route } from "./routes/route.ts";
 import { RouteTable } from "./routes/route-table.ts";
 import { subscribeRoutes } from "./routes/subscribe.ts";
+import { subscribersRoute } from "./routes/subscribers.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { topicsRoute } from "./routes/topics.ts";
 import type { Streams } from "./stream/streams.ts";
@@ -28,6 +30,8 @@ import type { Takes } from "./stream/takes.ts";
 export interface AppOptions {
   readonly bus: Bus;
   readonly streams: Streams;
+  /** The subscribers that are connected. */
+  readonly subscribers: () => readonly Subscribed[];
   readonly service: ServiceState;
   readonly tokens: TokenBook;
   /** Omitted: there are none, and no routes for them. */
@@ -84,6 +88,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
   const {
     bus,
     streams,
+    subscribers,
     service,
     tokens,
     consumers,
@@ -106,6 +111,7 @@ export function appRoutes(options: AppOptions): readonly Route[] {
     ...(consumers ? consumerWorkRoutes(consumers, takes, attemptsOf, gate, limits.waiting) : []),
     backupRoute(makeCopy),
     ...subscribeRoutes(streams),
+    subscribersRoute(subscribers, limits.waiting),
     ...pageRoutes(page),
   ];
   return [...routes, ...docsRoutes(version, routes, senderOf)];

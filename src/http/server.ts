@@ -39,7 +39,7 @@ const ALWAYS_ANSWERED = [...PROBES, "/metrics"];
 /** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
 const EXPIRY_SWEEP_MS = 500;
 
-export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "takes" | "senderOf"> {
+export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "subscribers" | "takes" | "senderOf"> {
   readonly host: string;
   /** 0 takes any free port. */
   readonly port: number;
@@ -94,12 +94,13 @@ export class HttpServer {
       (request) => this.addressOf(request),
       options.consumers,
     );
-    this.#streams = new Streams(bus, limits, gate);
+    this.#streams = new Streams(bus, limits, gate, (request) => this.addressOf(request));
     this.#takes = new Takes(gate.guests);
     this.#app = createApp({
       ...options,
       bus,
       takes: this.#takes,
+      subscribers: () => [...this.#subscriptions.all, ...this.#streams.all],
       streams: this.#streams,
       senderOf: (request) => this.#senderOf(request),
       limits: { ...limits, ...this.#publishMeter(options), endedRequests: () => this.#listener.endedRequests },

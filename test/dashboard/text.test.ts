@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { toCurl, toTypeScript } from "../../src/dashboard/text/commands.ts";
 import { bytes, duration, fromLocalInput, measure, toLocalInput } from "../../src/dashboard/text/format.ts";
-import { compact, faultOf, survivesParsing } from "../../src/dashboard/text/json.ts";
+import { compact, faultOf, nodesWith, partsOf, survivesParsing, treeOf } from "../../src/dashboard/text/json.ts";
 
 describe("the check of JSON", () => {
   test.each(["null", "1.10", '{"a":[1,2,{}]}', ' "a\\u00e9\\n" ', "1e400", '{"a":1,"a":2}'])("accepts %p", (text) => {
@@ -98,5 +98,36 @@ describe("figures", () => {
   test("times go from an address to an input and back", () => {
     expect(fromLocalInput(toLocalInput("2026-11-23T14:30:00.000Z"))).toBe("2026-11-23T14:30:00.000Z");
     expect([toLocalInput("yesterday"), toLocalInput(undefined), fromLocalInput("")]).toEqual(["", "", ""]);
+  });
+});
+
+describe("what is looked for in JSON", () => {
+  const text = '{"order":{"id":"A-1007","lines":[{"sku":"mug"},{"sku":"MUGS"}]},"total":1.10}';
+
+  test.each([
+    ["mug", ["", "mug", ""]],
+    ["ß", ["stra", "ß", "e"]],
+    [".", ["1", ".", "10"]],
+  ])("is every second part of the text: %p", (find, parts) => {
+    expect(partsOf(parts.join(""), find)).toEqual(parts);
+  });
+
+  test("loses nothing of the text, however often it is there", () => {
+    const long = "xy".repeat(5000);
+    expect(partsOf(long, "x").join("")).toBe(long);
+  });
+
+  test("is found in names and values, in whatever case, with everything around it", () => {
+    const tree = treeOf(text);
+    if (tree === undefined) throw new Error("no tree");
+    const shown = (find: string) =>
+      [...nodesWith(tree, text, find)]
+        .filter(({ children }) => children === undefined)
+        .map(({ offset, length }) => text.slice(offset, offset + length));
+    expect(shown("mug")).toEqual(['"mug"', '"MUGS"']);
+    expect(shown("total")).toEqual(['"total"']);
+    expect(shown("1.1")).toEqual(["1.10"]);
+    expect(shown("nowhere")).toEqual([]);
+    expect(nodesWith(tree, text, "mug").has(tree)).toBe(true);
   });
 });

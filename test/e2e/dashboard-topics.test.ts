@@ -82,6 +82,9 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     await page.getByRole("button", { name: "Last event" }).click();
     await page.getByText("Only these are sorted.").waitFor();
     expect((await namesIn(page))[0]).toBe(nameOf(500));
+    expect(new URL(page.url()).hash).toBe("#/topics?sort=last");
+    await page.reload();
+    await page.getByText("Only these are sorted.").waitFor();
   });
 
   test("finds a part anywhere, and a pattern of the whole topic, on all pages", async () => {

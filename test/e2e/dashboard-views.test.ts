@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
+import type { Stats } from "../../src/client/index.ts";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium, violations } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { expectOk, post, publish } from "../helpers/http.ts";
+import { RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
@@ -176,6 +178,7 @@ describeWith("chromium", "the views", (chromium) => {
       await tabTo(page, ".choice:text-is('1 h')");
       await page.keyboard.press("Enter");
       await page.locator(".choice[aria-pressed=true]:text-is('1 h')").waitFor();
+      expect(new URL(page.url()).hash).toBe("#/health?span=1h");
       // Two answers of the server at least, so that there is a moment before the newest.
       await page.locator(".plots [role=slider]:not([aria-valuemax='0'])").first().waitFor();
       for (const title of ["Throughput", "Commits", "Commit duration", "Subscribers", "Storage", "Events kept"]) {
@@ -242,6 +245,50 @@ describeWith("chromium", "the views", (chromium) => {
     await page.getByRole("button", { name: "Search" }).click();
     await page.getByText("From must not be after to.").waitFor();
     expect(await page.getByLabel("From").getAttribute("aria-invalid")).toBe("true");
+  });
+
+  test("JSON is searched, and shown as text, and the address keeps both", async () => {
+    await using own = await ServerProcess.start();
+    const lines = Array.from({ length: 300 }, (_, index) => ({ sku: `item-${index}`, deep: { note: "plain" } }));
+    await publish(own.url, "a.b", { order: { lines }, last: "Item-299 again" });
+    await using dashboard = await openDashboard(browser, own.url, "#/history?event=1");
+    const { page } = dashboard;
+    await page.getByLabel("Find", { exact: true }).fill("item-299");
+    await page.getByText("1 of 2").waitFor();
+    expect(await page.locator(".json mark").allTextContents()).toEqual(["item-299", "Item-299"]);
+    await page.keyboard.press("Enter");
+    await page.getByText("2 of 2").waitFor();
+    expect(await page.locator(".json mark.current").textContent()).toBe("Item-299");
+    await page.getByRole("button", { name: "Raw" }).click();
+    await page.locator("pre.json").waitFor();
+    expect(new URL(page.url()).hash).toBe("#/history?event=1&find=item-299&json=raw");
+    await page.reload();
+    await page.locator("pre.json mark").first().waitFor();
+    await page.getByLabel("Find", { exact: true }).fill("nowhere");
+    await page.getByText("not found").waitFor();
+    await page.getByText("1 event", { exact: true }).waitFor();
+  });
+
+  test("health names the subscribers, the one that does not read first, and why", async () => {
+    await using own = await ServerProcess.start();
+    using slow = await RawSubscriber.open(own.url, "pattern=big.*");
+    slow.pause();
+    await using dashboard = await openDashboard(browser, own.url, "#/health");
+    const { page } = dashboard;
+    const list = page.getByRole("region", { name: "List of subscribers" });
+    await list
+      .getByRole("row", { name: /127\.0\.0\.1.*live/ })
+      .first()
+      .waitFor();
+    const isSlow = () => list.getByRole("row", { name: "slow: has not read what was sent" });
+    const padding = "x".repeat(1_000_000);
+    const { websocket } = await subscribersOf(own.url);
+    expect(websocket.replay).toBe(0);
+    // Until the kernels' buffers are full.
+    while ((await subscribersOf(own.url)).websocket.replay === 0) await publish(own.url, "big.one", padding);
+    await isSlow().waitFor();
+    expect(await list.locator("tbody tr").first().textContent()).toContain("big.*");
+    expect(await violations(page)).toEqual([]);
   });
 
   test("an event is opened again in the form that publishes", async () => {
@@ -317,6 +364,10 @@ describeWith("chromium", "the views", (chromium) => {
     expect(first).toContain(data);
   });
 });
+
+async function subscribersOf(url: string): Promise<Stats["subscribers"]> {
+  return (await expectOk<Stats>(await fetch(`${url}/api/stats`))).subscribers;
+}
 
 const TIME = /"created_at":"[^"]*"/;
 

@@ -16,6 +16,7 @@ const addresses = [
   ["/api/events/no-id", "GET, HEAD"],
   ["/api/topics", "GET, HEAD"],
   ["/api/stats", "GET, HEAD"],
+  ["/api/subscribers", "GET, HEAD"],
   ["/api/tokens", "GET, HEAD, POST"],
   ["/api/tokens/somebody", "DELETE"],
   ["/healthz", "GET, HEAD"],

@@ -1,3 +1,4 @@
+import type { SubscriberState } from "../../protocol/subscriber.ts";
 import type { KeyedMatcher } from "../access/scope.ts";
 import type { Start } from "../start.ts";
 import { StartSearch } from "../start-search.ts";
@@ -12,6 +13,13 @@ export interface Subscription {
   /** The topics that it may read, if not all: no id is reported to it except those of events within them. */
   readonly scope?: KeyedMatcher | undefined;
   readonly start: Start;
+}
+
+/** How far behind a subscriber is, and why. */
+export interface Standing {
+  readonly state: SubscriberState;
+  /** Events between its position and the newest one; undefined while its start is searched for. */
+  readonly lag: number | undefined;
 }
 
 /**
@@ -48,6 +56,16 @@ export class Follower<M extends Member> implements Work {
   get passed(): number | undefined {
     if (this.#group) return this.#group.passedBy(this.#seat);
     return this.#wish.scope || this.#search.gap ? undefined : this.#search.position;
+  }
+
+  /** Where it is, for figures: not to be reported to the member, as `passed` may be. */
+  get standing(): Standing {
+    const { cohort, member } = this.#seat;
+    const position = cohort?.position ?? this.#search.position;
+    if (cohort?.isLive) return { state: "live", lag: 0 };
+    if (position === undefined) return { state: "starting", lag: undefined };
+    const lag = Math.max(0, this.#groups.log.head - position);
+    return { state: member.hasRoom ? "catching_up" : "slow", lag };
   }
 
   /** Starts the delivery. */

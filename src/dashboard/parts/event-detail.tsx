@@ -4,7 +4,7 @@ import type { EventRow } from "../state/rows.ts";
 import { toCurl } from "../text/commands.ts";
 import { dateAndClock, zone } from "../text/format.ts";
 import { CopyButton } from "./copy-button.tsx";
-import { JsonTree } from "./json-tree.tsx";
+import { JsonTree } from "./json/json-tree.tsx";
 import { TopicName } from "./topic-name.tsx";
 
 export interface EventDetailProps {

@@ -25,6 +25,18 @@ export interface Order {
   readonly isReversed: boolean;
 }
 
+/** The order in the address: the column, after a minus if it is reversed. Undefined if there is no such column. */
+export function orderOf(name: string): Order | undefined {
+  const isReversed = name.startsWith("-");
+  const column = (Object.keys(columns) as Column[]).find((one) => one === name.slice(isReversed ? 1 : 0));
+  return column && { column, isReversed };
+}
+
+/** The reverse of `orderOf`. */
+export function nameOf({ column, isReversed }: Order): string {
+  return `${isReversed ? "-" : ""}${column}`;
+}
+
 /** The topics in this order. They MUST be sorted by name. */
 export function sorted(topics: readonly WatchedTopic[], { column, isReversed }: Order): readonly WatchedTopic[] {
   const inOrder = topics.toSorted(columns[column].compare);

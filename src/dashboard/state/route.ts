@@ -39,6 +39,20 @@ export function routeToEvent(id: number): string {
   return `#/event/${id}`;
 }
 
+/**
+ * Something that is chosen in a view, and kept in the query of the address under this name; empty: the default. Changing
+ * it adds no step for Back.
+ */
+export function useChoice(name: string): readonly [value: string, choose: (value: string) => void] {
+  const value = useRoute().query[name] ?? "";
+  const choose = (chosen: string) => {
+    const { view, id, query } = parseRoute(location.hash);
+    const address = routeTo(view, { ...query, [name]: chosen });
+    location.replace(id === undefined ? address : address.replace("#/event", routeToEvent(id)));
+  };
+  return [value, choose];
+}
+
 export function go(hash: string): void {
   location.hash = hash;
 }

@@ -23,6 +23,48 @@ export function treeOf(text: string): Node | undefined {
   }
 }
 
+/** Nodes of a tree that are marked at most: more of them make the page slow, and are not looked at one by one. */
+const MAX_FOUND = 1000;
+
+/**
+ * The nodes with a name or a value that contains the text, in whatever case, and every node around these: at most 1,000
+ * with it, the first ones.
+ */
+export function nodesWith(tree: Node, text: string, find: string): ReadonlySet<Node> {
+  const found = new Set<Node>();
+  const wanted = wantedIn(find);
+  let left = MAX_FOUND;
+  const look = (node: Node): boolean => {
+    if (left <= 0) return false;
+    const { children = [] } = node;
+    // All of them, and not only up to the first one.
+    const isInside = children.filter(look).length > 0;
+    const isHere = children.length === 0 && text.slice(node.offset, node.offset + node.length).search(wanted) !== -1;
+    if (isHere) left--;
+    if (isHere || isInside) found.add(node);
+    return isHere || isInside;
+  };
+  look(tree);
+  return found;
+}
+
+/** The text in parts: every second one is what is looked for. After 1,000 of them, the rest is one part. */
+export function partsOf(text: string, find: string): string[] {
+  const parts: string[] = [];
+  let end = 0;
+  for (const { 0: match, index } of text.matchAll(wantedIn(find))) {
+    parts.push(text.slice(end, index), match);
+    end = index + match.length;
+    if (parts.length >= 2 * MAX_FOUND) break;
+  }
+  return [...parts, text.slice(end)];
+}
+
+/** Matches the text itself, in whatever case. */
+function wantedIn(find: string): RegExp {
+  return new RegExp(find.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, "\\$&"), "giu");
+}
+
 /** The first fault of a JSON text; undefined if there is none. */
 export function faultOf(text: string): Fault | undefined {
   const errors: ParseError[] = [];

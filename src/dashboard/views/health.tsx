@@ -1,33 +1,35 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
 import { ClusterNodes } from "../parts/cluster-nodes.tsx";
 import { Plot, type PlotProps } from "../parts/plot.tsx";
 import { Failure, Loading, Notice, StaleBanner } from "../parts/states.tsx";
+import { Subscribers } from "../parts/subscribers.tsx";
 import type { Journal } from "../state/journal.ts";
-import type { FullStats, Monitor, Sample } from "../state/monitor.ts";
+import type { FullStats, Sample } from "../state/monitor.ts";
 import type { Parts } from "../state/parts.ts";
-import { routeTo } from "../state/route.ts";
+import { routeTo, useChoice } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { bytes, clock, count, duration, measure } from "../text/format.ts";
 
-const SPANS = { "5 min": 5, "15 min": 15, "1 h": 60 } as const;
+/** By their name in the address: minutes, and what is shown. The first one is the default. */
+const SPANS = { "": [5, "5 min"], "15m": [15, "15 min"], "1h": [60, "1 h"] } as const;
 
 /** The state of the server, as it reports it every two seconds. */
-export function HealthView({ monitor, journal }: Parts) {
+export function HealthView({ monitor, journal, session }: Parts) {
   useStores(monitor, journal);
   return (
     <section class="view health">
       <h1 class="offscreen">Health</h1>
       <div class="scroll">
-        <Measurements monitor={monitor} />
+        <Measurements monitor={monitor} session={session} />
         <Log journal={journal} />
       </div>
     </section>
   );
 }
 
-function Measurements({ monitor }: { readonly monitor: Monitor }) {
-  const [span, setSpan] = useState<keyof typeof SPANS>("5 min");
+function Measurements({ monitor, session }: Pick<Parts, "monitor" | "session">) {
+  const [chosen, choose] = useChoice("span");
+  const [minutes] = Object.entries(SPANS).find(([span]) => span === chosen)?.[1] ?? SPANS[""];
   const { latest, error } = monitor;
   if (monitor.isForbidden) return <NotForThisToken />;
   if (latest === undefined) return error ? <Failure error={error} /> : <Loading what="the state of the server" />;
@@ -37,20 +39,21 @@ function Measurements({ monitor }: { readonly monitor: Monitor }) {
       <Facts stats={latest} />
       {latest.cluster && <ClusterNodes cluster={latest.cluster} />}
       <div class="buttons spans">
-        {Object.keys(SPANS).map((name) => (
+        {Object.entries(SPANS).map(([span, [length, words]]) => (
           <button
-            key={name}
+            key={span}
             type="button"
             class="choice"
-            aria-pressed={name === span}
-            onClick={() => setSpan(name as keyof typeof SPANS)}
+            aria-pressed={length === minutes}
+            onClick={() => choose(span)}
           >
-            {name}
+            {words}
           </button>
         ))}
         <span class="hint">kept in this page for an hour</span>
       </div>
-      <Plots samples={monitor.samples} minutes={SPANS[span]} />
+      <Plots samples={monitor.samples} minutes={minutes} />
+      <Subscribers session={session} stats={latest} atMs={monitor.samples.at(-1)?.atMs ?? 0} />
     </>
   );
 }

@@ -16,6 +16,8 @@ import { count, counted, dateAndClock, fromLocalInput, toLocalInput, zone } from
 /** Events per page; one more is requested, to find out whether there is another page. */
 const PAGE_EVENTS = 200;
 
+const FILTERS = ["topic", "source", "from", "to", "before", "after"];
+
 type Query = Readonly<Record<string, string>>;
 
 interface Page {
@@ -28,7 +30,8 @@ interface Page {
 /** The events in the history, newest first, a page at a time. The whole query is part of the address. */
 export function HistoryView({ session, query }: ViewProps) {
   const { topic, source, from, to, before, after } = query;
-  const [answer, again] = useAnswer(session, (signal) => load(session.client, query, signal), [
+  const filters = filtersOf(query);
+  const [answer, again] = useAnswer(session, (signal) => load(session.client, filters, signal), [
     topic,
     source,
     from,
@@ -45,7 +48,6 @@ export function HistoryView({ session, query }: ViewProps) {
   };
   useEscape(selection.id === undefined ? undefined : close);
   const mistake = answer.kind === "failed" ? mistakeIn(answer.error) : undefined;
-  const { event: _event, ...filters } = query;
   return (
     <section class="view history" ref={view}>
       <h1 class="offscreen">History</h1>
@@ -70,6 +72,11 @@ export function HistoryView({ session, query }: ViewProps) {
       </div>
     </section>
   );
+}
+
+/** What of the address is the search: not which event is open, nor how it is shown. */
+function filtersOf(query: Query): Query {
+  return Object.fromEntries(Object.entries(query).filter(([name]) => FILTERS.includes(name)));
 }
 
 /** A slip in the search, and the field that has it. */

@@ -6,7 +6,7 @@ import { Loading, sentence } from "../parts/states.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
-import { routeToEvent } from "../state/route.ts";
+import { routeToEvent, useChoice } from "../state/route.ts";
 import { rowOf } from "../state/rows.ts";
 import { forgetSent, readSent, rememberSent, type Sent } from "../state/sent.ts";
 import { useStores } from "../state/store.ts";
@@ -205,13 +205,20 @@ const forms = { curl: { name: "As curl", write: toCurl }, code: { name: "As code
 
 /** The same from a shell, or from TypeScript. */
 function AsText({ draft, fault, session }: Pick<FormProps, "draft" | "fault"> & Pick<Parts, "session">) {
-  const [form, setForm] = useState<keyof typeof forms>("curl");
+  const [chosen, choose] = useChoice("as");
+  const form = chosen === "code" ? "code" : "curl";
   const text = fault === undefined ? forms[form].write(session.url, draft, session.hasToken) : undefined;
   return (
     <section class="as-text" aria-label="The same as text">
       <div class="buttons">
         {(["curl", "code"] as const).map((one) => (
-          <button key={one} type="button" class="choice" aria-pressed={form === one} onClick={() => setForm(one)}>
+          <button
+            key={one}
+            type="button"
+            class="choice"
+            aria-pressed={form === one}
+            onClick={() => choose(one === "curl" ? "" : one)}
+          >
             {forms[one].name}
           </button>
         ))}

@@ -2,9 +2,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import type { EventBusError } from "../../client/index.ts";
 import { PageLink } from "../parts/page-link.tsx";
 import { Failure, Loading, Notice, StaleBanner, sentence } from "../parts/states.tsx";
-import { type Order, sorted, TopicTable } from "../parts/topic-table.tsx";
+import { nameOf, orderOf, sorted, TopicTable } from "../parts/topic-table.tsx";
 import type { ViewProps } from "../state/parts.ts";
-import { routeTo } from "../state/route.ts";
+import { routeTo, useChoice } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { PAGE_TOPICS, type TopicAnswer, type TopicQuestion, type TopicWatch } from "../state/topic-watch.ts";
 import { count, counted } from "../text/format.ts";
@@ -60,6 +60,7 @@ interface FindProps {
 /** Changes the address when typing pauses; if the address changes by other means, it wins. */
 function FindField({ find, mistake }: FindProps) {
   const [text, setText] = useState(find);
+  const [sort] = useChoice("sort");
   const sent = useRef(find);
   useEffect(() => {
     if (find !== sent.current) setText(find);
@@ -69,7 +70,7 @@ function FindField({ find, mistake }: FindProps) {
     if (text === sent.current) return;
     const timer = setTimeout(() => {
       sent.current = text;
-      location.replace(routeTo("topics", { find: text }));
+      location.replace(routeTo("topics", { find: text, sort }));
     }, REST_MS);
     return () => clearTimeout(timer);
   }, [text]);
@@ -101,9 +102,9 @@ interface FoundProps {
 
 function FoundTopics({ answer, isAsking }: FoundProps) {
   const { question, topics } = answer;
-  const [chosen, setChosen] = useState<Order | undefined>(undefined);
+  const [chosen, choose] = useChoice("sort");
   // Pages are ordered by name, so only that order continues from one page to the next.
-  const order = chosen ?? { column: isPart(answer) ? "topic" : "last", isReversed: false };
+  const order = orderOf(chosen) ?? { column: isPart(answer) ? "topic" : "last", isReversed: false };
   if (topics.length === 0) return <NothingFound question={question} />;
   return (
     <>
@@ -112,7 +113,7 @@ function FoundTopics({ answer, isAsking }: FoundProps) {
         key={routeTo("topics", { ...question })}
         topics={sorted(topics, order)}
         order={order}
-        onOrder={setChosen}
+        onOrder={(by) => choose(nameOf(by))}
         isOld={isAsking}
       />
     </>
@@ -121,6 +122,7 @@ function FoundTopics({ answer, isAsking }: FoundProps) {
 
 function Pager({ answer, isByName }: { readonly answer: TopicAnswer; readonly isByName: boolean }) {
   const { question, topics, hasMore } = answer;
+  const [sort] = useChoice("sort");
   const { find, after } = question;
   const next = hasMore ? topics.at(-1)?.topic : undefined;
   return (
@@ -139,8 +141,8 @@ function Pager({ answer, isByName }: { readonly answer: TopicAnswer; readonly is
       </span>
       {!isByName && <span class="span">Only these are sorted.</span>}
       <span class="fill" />
-      <PageLink words="First" to={after === "" ? undefined : routeTo("topics", { find })} />
-      <PageLink words={`Next ${count(PAGE_TOPICS)} →`} to={next && routeTo("topics", { find, after: next })} />
+      <PageLink words="First" to={after === "" ? undefined : routeTo("topics", { find, sort })} />
+      <PageLink words={`Next ${count(PAGE_TOPICS)} →`} to={next && routeTo("topics", { find, sort, after: next })} />
     </nav>
   );
 }

@@ -1,5 +1,6 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
 import type { AnswerFrame, CaughtUpMessage, ClientFrame, DeliveryFrame, GapMessage } from "../../protocol/frames.ts";
+import type { SubscriberInfo } from "../../protocol/subscriber.ts";
 
 /** An order, as a shop publishes it. */
 export const order = {
@@ -32,6 +33,18 @@ export const pushEnvelope = { topic: "github.push", data: push, source: "github"
 
 export const orderEvent: EventMessage = { id: 42, ...orderEnvelope, created_at: "2026-11-23T14:30:00.123Z" };
 export const pushEvent: EventMessage = { id: 41, ...pushEnvelope, created_at: "2026-11-23T14:29:42.007Z" };
+
+/** A subscriber that does not read as fast as events are published. */
+export const subscriber: SubscriberInfo = {
+  transport: "stream",
+  caller: "token reports",
+  address: "192.0.2.17",
+  patterns: ["orders.*"],
+  state: "slow",
+  lag: 1207,
+  waiting_bytes: 524_288,
+  connected_at: "2026-11-23T14:02:11.503Z",
+};
 
 export const gap: GapMessage = { type: "gap", after: 100, next: 251 };
 export const caughtUp: CaughtUpMessage = { type: "caught_up", id: 42 };

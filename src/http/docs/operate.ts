@@ -1,4 +1,4 @@
-import { stats } from "./examples.ts";
+import { stats, subscriber } from "./examples.ts";
 import { content, type Schema, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
@@ -52,6 +52,22 @@ export const statsDocs: RouteDocs = {
     200: { description: "The current figures.", content: content("application/json", schemaRef("Stats"), stats) },
   },
   errors: ["parameter_unknown"],
+};
+
+export const subscribersDocs: RouteDocs = {
+  operationId: "subscribers",
+  tag: "Operate",
+  summary: "List the subscribers",
+  description: `\
+Returns who is connected, how far behind, and why; the subscriber furthest behind comes first. \`/api/stats\` has how many
+there are. Clients that take from consumers over a WebSocket are among them, as they may subscribe to patterns, too.`,
+  answers: {
+    200: {
+      description: "The subscribers; an empty array when there are none.",
+      content: content("application/json", schemaRef("SubscriberList"), [subscriber]),
+    },
+  },
+  errors: ["parameter_invalid", "parameter_unknown", "unavailable"],
 };
 
 export const metricsDocs: RouteDocs = {

@@ -1,6 +1,7 @@
 import type { EventMessage, TopicSummary } from "../../protocol/event.ts";
 import type { AnswerFrame, CaughtUpMessage, ClientFrame, DeliveryFrame, GapMessage } from "../../protocol/frames.ts";
 import { type Problem, type ProblemMembers, problems } from "../../protocol/problem.ts";
+import type { SubscriberInfo } from "../../protocol/subscriber.ts";
 import type { TokenInfo } from "../../protocol/token.ts";
 import {
   consumerSchemas,
@@ -9,7 +10,7 @@ import {
   nackProperties,
   settledProperties,
 } from "./consumer-schemas.ts";
-import { orderEnvelope, orderEvent, stats, topicSummaries } from "./examples.ts";
+import { orderEnvelope, orderEvent, stats, subscriber, topicSummaries } from "./examples.ts";
 import { count, countOf, createdAt, eventId, object, patterns, type Schema, schemaRef } from "./openapi.ts";
 import { errorCodes } from "./problems.ts";
 import { newToken, shopToken } from "./tokens.ts";
@@ -101,6 +102,28 @@ const tokenProperties = {
     description: "When the token expires; `null`: never.",
   },
 } satisfies Record<keyof TokenInfo, Schema>;
+
+const subscriberProperties = {
+  transport: { type: "string", enum: ["websocket", "stream"], description: "How it is connected." },
+  caller: { type: "string", description: "The token that it connected with; empty on an open bus." },
+  address: { type: "string", nullable: true, description: "The client's address; `null` when it is unknown." },
+  patterns: { type: "array", items: { type: "string" }, description: "Patterns of the topics that it subscribes to." },
+  state: {
+    type: "string",
+    enum: ["live", "catching_up", "slow", "starting"],
+    description:
+      "`live`: up to date. `catching_up`: reads history. `slow`: is behind, and has not read what was sent to it yet. " +
+      "`starting`: looks for the event to begin with.",
+  },
+  lag: {
+    ...count,
+    nullable: true,
+    description:
+      "Events between its position and the newest one, whether they match or not; `null` while it is starting.",
+  },
+  waiting_bytes: countOf("Output that was sent to it and that it has not read yet, as far as the server knows."),
+  connected_at: { type: "string", format: "date-time", description: "When it connected." },
+} satisfies Record<keyof SubscriberInfo, Schema>;
 
 /** Echoed from the frame of the client. */
 const ref: Schema = {
@@ -236,6 +259,12 @@ export const schemas: Readonly<Record<string, Schema>> = {
       stats,
     ),
   ),
+  Subscriber: object("A connected subscriber.", subscriberProperties, subscriber),
+  SubscriberList: {
+    type: "array",
+    items: schemaRef("Subscriber"),
+    description: "Subscribers, the one furthest behind first.",
+  },
   ...consumerSchemas,
   TokenInfo: object("A named token, without its secret.", tokenProperties, shopToken),
   TokenList: { type: "array", items: schemaRef("TokenInfo"), description: "Tokens by name." },

@@ -1,14 +1,16 @@
+import type { Principal } from "../../bus/access/principal.ts";
 import type { Member } from "../../bus/delivery/cohort.ts";
-import { Follower, type Subscription } from "../../bus/delivery/follower.ts";
+import { Follower, type Standing, type Subscription } from "../../bus/delivery/follower.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import type { Tuning } from "../../bus/tuning.ts";
 import type { ControlMessage } from "../../protocol/frames.ts";
 import type { Guest } from "../access/guests.ts";
 import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
+import type { Subscribed } from "../response/subscriber-list.ts";
 import type { ChannelStream } from "./stream-channel.ts";
 import { encodeItems, type StreamFormat } from "./stream-format.ts";
 
-export interface EventStreamOptions {
+export interface EventStreamOptions extends Pick<Subscribed, "principal" | "address" | "patterns"> {
   readonly groups: Groups<EventStream>;
   readonly subscription: Subscription;
   readonly format: StreamFormat;
@@ -23,7 +25,13 @@ const MAX_WINDOW_BYTES = 2 * 1024 * 1024;
 /**
  * One subscriber by server-sent events or JSON lines. It is pulled: output that the client does not read is not made.
  */
-export class EventStream implements Member, ChannelStream, Guest {
+export class EventStream implements Member, ChannelStream, Guest, Subscribed {
+  readonly transport = "stream";
+  readonly principal: Principal;
+  readonly address: string | undefined;
+  readonly patterns: readonly string[];
+  /** When it connected, in milliseconds since 1970. */
+  readonly connectedMs: number;
   readonly #format: StreamFormat;
   readonly #tuning: Tuning;
   readonly #waiting: Waiting;
@@ -42,7 +50,12 @@ export class EventStream implements Member, ChannelStream, Guest {
   #isClosed = false;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
 
-  constructor({ groups, subscription, format, tuning, waiting, onClose }: EventStreamOptions) {
+  constructor(options: EventStreamOptions) {
+    const { groups, principal, address, patterns, subscription, format, tuning, waiting, onClose } = options;
+    this.principal = principal;
+    this.address = address;
+    this.patterns = patterns;
+    this.connectedMs = groups.clock();
     this.#format = format;
     this.#tuning = tuning;
     this.#waiting = waiting;
@@ -63,6 +76,14 @@ export class EventStream implements Member, ChannelStream, Guest {
 
   get isLive(): boolean {
     return this.#follower.isLive;
+  }
+
+  get standing(): Standing {
+    return this.#follower.standing;
+  }
+
+  get waitingBytes(): number {
+    return this.#account.bytes;
   }
 
   get hasRoom(): boolean {

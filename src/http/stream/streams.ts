@@ -34,12 +34,20 @@ export class Streams {
   readonly #bus: Bus;
   readonly #limits: SubscriberLimits;
   readonly #gate: Gate;
+  readonly #addressOf: (request: Request) => string | undefined;
   readonly #groups: Readonly<Record<"lines" | "events", Groups<EventStream>>>;
   readonly #streams = new Set<EventStream>();
   #isClosed = false;
 
-  constructor(bus: Bus, limits: SubscriberLimits, gate: Gate) {
+  /** `addressOf` returns the client's address; undefined when it is unknown. */
+  constructor(
+    bus: Bus,
+    limits: SubscriberLimits,
+    gate: Gate,
+    addressOf: (request: Request) => string | undefined = () => undefined,
+  ) {
     this.#bus = bus;
+    this.#addressOf = addressOf;
     this.#gate = gate;
     this.#limits = limits;
     this.#groups = { lines: this.#openGroups(jsonLines), events: this.#openGroups(serverSentEvents) };
@@ -54,6 +62,11 @@ export class Streams {
     let live = 0;
     for (const stream of this.#streams) if (stream.isLive) live++;
     return { live, replay: this.#streams.size - live };
+  }
+
+  /** Every subscriber that is connected. */
+  get all(): Iterable<EventStream> {
+    return this.#streams;
   }
 
   /** The members that are behind, by position. */
@@ -82,11 +95,15 @@ export class Streams {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down: connect again in a moment");
     const start = resumeOf(request, last_event_id[0] ?? lastEventId[0]) ?? startOf(since, last, this.#bus.highestId);
     const scope = caller.subscribe;
-    const topics = within(scope, new PatternSet(pattern.length === 0 ? [parsePattern("*")] : pattern));
+    const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
+    const topics = within(scope, new PatternSet(patterns));
     const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;
     this.#limits.slots.take();
     const stream = new EventStream({
       groups: format === jsonLines ? this.#groups.lines : this.#groups.events,
+      principal: caller,
+      address: this.#addressOf(request),
+      patterns: patterns.map(({ text }) => text),
       subscription: { topics, scope: scope.isEverything ? undefined : scope, start },
       format,
       tuning: this.#bus.tuning,

@@ -2,7 +2,7 @@ import type { ServerWebSocket } from "bun";
 import type { Principal } from "../../bus/access/principal.ts";
 import { type KeyedMatcher, within } from "../../bus/access/scope.ts";
 import type { Member } from "../../bus/delivery/cohort.ts";
-import { Follower } from "../../bus/delivery/follower.ts";
+import { Follower, type Standing } from "../../bus/delivery/follower.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import type { Event } from "../../bus/event.ts";
 import type { Pattern } from "../../bus/patterns/pattern.ts";
@@ -13,6 +13,7 @@ import { type ControlMessage, closeCode } from "../../protocol/frames.ts";
 import type { Guest } from "../access/guests.ts";
 import type { AttendedTime } from "../limits/attended-time.ts";
 import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
+import type { Subscribed } from "../response/subscriber-list.ts";
 import { Consuming, type TakingSocket } from "./consuming.ts";
 import { FrameAnswers } from "./frame-answers.ts";
 import type { Heartbeat } from "./heartbeat.ts";
@@ -29,6 +30,8 @@ const MEMORY_PER_BYTE = 4;
 export interface ConnectionOptions {
   readonly groups: Groups<Connection>;
   readonly principal: Principal;
+  /** The client's address; undefined when it is unknown. */
+  readonly address: string | undefined;
   readonly patterns: readonly Pattern[];
   readonly start: Start;
   readonly tuning: Tuning;
@@ -41,9 +44,13 @@ export interface ConnectionOptions {
 }
 
 /** One WebSocket subscriber. It receives events by Bun's native publish, together with others at the same position. */
-export class Connection implements Member, ChannelSocket, Guest, TakingSocket {
+export class Connection implements Member, ChannelSocket, Guest, TakingSocket, Subscribed {
+  readonly transport = "websocket";
   /** The caller. Its scope limits everything that it receives and publishes. */
   readonly principal: Principal;
+  readonly address: string | undefined;
+  /** When it connected, in milliseconds since 1970. */
+  readonly connectedMs: number;
   /** Counts an event that the client publishes; throws `rate_limited`. Undefined: no limit. */
   readonly countPublish: (() => void) | undefined;
   /** The responses to the client's frames. */
@@ -71,8 +78,10 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket {
   #stalledSinceMs: number | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { groups, principal, patterns, start, tuning, waiting, heartbeat, time, countPublish } = options;
+    const { groups, principal, address, patterns, start, tuning, waiting, heartbeat, time, countPublish } = options;
     this.principal = principal;
+    this.address = address;
+    this.connectedMs = groups.clock();
     this.countPublish = countPublish;
     this.#tuning = tuning;
     this.#waiting = waiting;
@@ -112,6 +121,19 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket {
 
   get isLive(): boolean {
     return this.#follower.isLive;
+  }
+
+  get standing(): Standing {
+    return this.#follower.standing;
+  }
+
+  get waitingBytes(): number {
+    return this.bufferedBytes;
+  }
+
+  /** As they were written. */
+  get patterns(): readonly string[] {
+    return [...this.#patterns.keys()];
   }
 
   get patternCount(): number {

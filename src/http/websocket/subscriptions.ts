@@ -105,6 +105,11 @@ export class Subscriptions {
     return { live, replay: this.#connections.size - live };
   }
 
+  /** Every subscriber that is connected. */
+  get all(): Iterable<Connection> {
+    return this.#connections;
+  }
+
   /** The members that are behind, by position. */
   *behind(): Iterable<BehindAt> {
     for (const groups of this.#groups.values()) yield* groups.behind();
@@ -122,6 +127,7 @@ export class Subscriptions {
     const data = new Connection({
       groups: this.#groupsOf(server),
       principal,
+      address: this.#addressOf(request),
       patterns: pattern.length === 0 ? [parsePattern("*")] : pattern,
       start,
       tuning: this.#bus.tuning,

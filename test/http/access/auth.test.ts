@@ -52,7 +52,7 @@ function send(url: string, topic: string, secret?: string, key?: string): Promis
 function accessOf(method: string, path: string): Access {
   if (["/healthz", "/readyz", "/swagger/json", "/asyncapi.json"].includes(path)) return "public";
   if (path.startsWith("/api/events/publish")) return "publish";
-  if (["/metrics", "/api/stats", "/api/topics", "/api/consumers"].includes(path)) return "monitor";
+  if (["/metrics", "/api/stats", "/api/topics", "/api/subscribers", "/api/consumers"].includes(path)) return "monitor";
   const worksFor = /^\/api\/consumers\/\{name\}(?:\/(?:take|ack|nack|extend|attempts|dead|dead\/retry))?$/;
   const setsUp = ["PUT", "DELETE"].includes(method) && path.endsWith("}");
   if (worksFor.test(path) && !setsUp) return "consume";
@@ -180,7 +180,7 @@ describe("a token", () => {
     const { service, admin } = await guarded();
     await using _ = service;
     const { secret } = await make(service.url, admin, { monitor: true });
-    for (const path of ["/metrics", "/api/stats", "/api/topics"]) {
+    for (const path of ["/metrics", "/api/stats", "/api/topics", "/api/subscribers"]) {
       expect((await get(service.url, path, secret)).status).toBe(200);
     }
     for (const path of ["/api/events/history", "/api/events/1", "/api/events/stream", "/api/tokens"]) {

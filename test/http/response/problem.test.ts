@@ -37,6 +37,7 @@ function appWith(failure: () => Promise<never>, notReady?: BusError) {
     senderOf: ({ headers }) => new TrustedProxies([]).senderOf(headers, undefined),
     takes: new Takes(opened.gate.guests),
     makeCopy: failure,
+    subscribers: () => [],
     service: {
       notReady: () => notReady,
       metrics: { contentType: "text/plain", text: async () => "" },

@@ -222,6 +222,7 @@ function routes(): string[] {
     ...opened,
     bus: service.bus,
     streams: new Streams(service.bus, limits, opened.gate),
+    subscribers: () => [],
     service: {
       metrics: { contentType: "text/plain", text: async () => "" },
       stats: () => ({}),

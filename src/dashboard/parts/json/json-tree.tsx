@@ -1,7 +1,10 @@
 import type { Node } from "jsonc-parser";
 import { useMemo, useState } from "preact/hooks";
-import { count } from "../text/format.ts";
-import { treeOf } from "../text/json.ts";
+import { useChoice } from "../../state/route.ts";
+import { count } from "../../text/format.ts";
+import { nodesWith, treeOf } from "../../text/json.ts";
+import { FindInJson } from "./find-in-json.tsx";
+import { Marked } from "./marked.tsx";
 
 /** Members shown at first, and how many are added on each request. */
 const PAGE_MEMBERS = 100;
@@ -14,20 +17,25 @@ const PREVIEW_LENGTH = 80;
 /** Longer text is shown as text: a tree of it would make the page slow. */
 const MAX_TREE_TEXT = 1024 * 1024;
 
-/** JSON as a tree that can be opened and closed. Names and values are shown exactly as they were sent. */
+/**
+ * JSON as a tree that can be opened and closed, or as text. Names and values are shown exactly as they were sent. What is
+ * looked for in it, and whether it is shown as text, are in the address.
+ */
 export function JsonTree({ text }: { readonly text: string }) {
   const tree = useMemo(() => (text.length > MAX_TREE_TEXT ? undefined : treeOf(text)), [text]);
-  const [isRaw, setIsRaw] = useState(false);
+  const [find, look] = useChoice("find");
+  const [shown, show] = useChoice("json");
   // A new key resets every branch: all of them open, or none.
   const [opening, setOpening] = useState<{ readonly key: number; readonly isOpen: boolean | undefined }>({
     key: 0,
     isOpen: undefined,
   });
-  if (tree === undefined) return <pre class="json">{text}</pre>;
+  const found = useMemo(() => (tree && find !== "" ? nodesWith(tree, text, find) : undefined), [tree, text, find]);
+  const isRaw = tree === undefined || shown === "raw";
   const openAll = (isOpen: boolean) => setOpening({ key: opening.key + 1, isOpen });
   return (
     <>
-      {tree.children !== undefined && (
+      {tree?.children !== undefined && (
         <div class="buttons small">
           {!isRaw && (
             <>
@@ -39,16 +47,20 @@ export function JsonTree({ text }: { readonly text: string }) {
               </button>
             </>
           )}
-          <button type="button" class="choice" aria-pressed={isRaw} onClick={() => setIsRaw(!isRaw)}>
+          <button type="button" class="choice" aria-pressed={isRaw} onClick={() => show(isRaw ? "" : "raw")}>
             Raw
           </button>
+          <span class="fill" />
+          <FindInJson find={find} onFind={look} shown={`${isRaw} ${opening.key}`} />
         </div>
       )}
       {isRaw ? (
-        <pre class="json">{text}</pre>
+        <pre class="json">
+          <Marked text={text} find={find} />
+        </pre>
       ) : (
-        <div class="json" key={opening.key}>
-          <Value node={tree} text={text} depth={0} isAllOpen={opening.isOpen} />
+        <div class="json" key={`${opening.key} ${find}`}>
+          <Value node={tree} text={text} depth={0} isAllOpen={opening.isOpen} find={find} found={found} />
         </div>
       )}
     </>
@@ -63,31 +75,40 @@ interface ValueProps {
   readonly name?: string | undefined;
   /** How branches begin; undefined: those near the root open, unless they are large. */
   readonly isAllOpen: boolean | undefined;
+  /** What is looked for; empty: nothing. */
+  readonly find: string;
+  /** The nodes in which it is: they begin open. */
+  readonly found: ReadonlySet<Node> | undefined;
 }
 
 function Value(props: ValueProps) {
-  const { node, text, name } = props;
+  const { node, text, name, find } = props;
   const members = node.children ?? [];
   if ((node.type === "object" || node.type === "array") && members.length > 0) return <Branch {...props} />;
   return (
     <div class="leaf">
-      <Name name={name} />
-      <span class={node.type}>{textOf(node, text)}</span>
+      <Name name={name} find={find} />
+      <span class={node.type}>
+        <Marked text={textOf(node, text)} find={find} />
+      </span>
     </div>
   );
 }
 
-function Branch({ node, text, depth, name, isAllOpen }: ValueProps) {
+function Branch({ node, text, depth, name, isAllOpen, find, found }: ValueProps) {
   const members = node.children ?? [];
   const [isOpen, setIsOpen] = useState(
-    depth === 0 || (isAllOpen ?? (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS)),
+    depth === 0 ||
+      found?.has(node) ||
+      (isAllOpen ?? (depth < OPEN_DEPTH && members.length <= OPEN_MEMBERS && found === undefined)),
   );
-  const [limit, setLimit] = useState(PAGE_MEMBERS);
+  const lastFound = found ? members.findLastIndex((member) => found.has(member)) : -1;
+  const [limit, setLimit] = useState(Math.max(PAGE_MEMBERS, lastFound + 1));
   const [open, close] = node.type === "object" ? ["{", "}"] : ["[", "]"];
   return (
     <div class="branch">
       <button type="button" class="twist" aria-expanded={isOpen} onClick={() => setIsOpen(!isOpen)}>
-        <Name name={name} />
+        <Name name={name} find={find} />
         <span class="bracket">{open}</span>
         {!isOpen && (
           <span class="folded">
@@ -107,6 +128,8 @@ function Branch({ node, text, depth, name, isAllOpen }: ValueProps) {
                 depth={depth + 1}
                 name={String(index)}
                 isAllOpen={isAllOpen}
+                find={find}
+                found={found}
               />
             ))}
             {members.length > limit && (
@@ -129,11 +152,17 @@ function Member({ node, name: index, ...rest }: ValueProps) {
   return <Value {...rest} node={value} name={name ? textOf(name, rest.text) : index} />;
 }
 
-function Name({ name }: { readonly name: string | undefined }) {
+function Name({ name, find }: Pick<ValueProps, "name" | "find">) {
   if (name === undefined) return null;
   return (
     <>
-      {name.startsWith('"') ? <span class="name">{name.slice(1, -1)}</span> : <span class="index">{name}</span>}
+      {name.startsWith('"') ? (
+        <span class="name">
+          <Marked text={name.slice(1, -1)} find={find} />
+        </span>
+      ) : (
+        <span class="index">{name}</span>
+      )}
       <span class="colon">: </span>
     </>
   );

@@ -1,0 +1,9 @@
+import { partsOf } from "../../text/json.ts";
+
+/** A text in which what was looked for is marked, in whatever case it is written. */
+export function Marked({ text, find }: { readonly text: string; readonly find: string }) {
+  if (find === "") return <>{text}</>;
+  return (
+    <>{partsOf(text, find).map((part, index) => (index % 2 === 0 ? part : <mark key={String(index)}>{part}</mark>))}</>
+  );
+}
