@@ -1,16 +1,21 @@
 import { type Bench, type Context, type Row, Skipped } from "../lib/bench.ts";
-import { BenchCluster, natsPath } from "../lib/cluster.ts";
+import { BenchCluster, natsPath, openNats } from "../lib/cluster.ts";
+import { deliveryNote, type FanOut, fanOutOf, measureFanOut } from "../lib/fan-out.ts";
 import { measurePublish, perSecond, publishTo, SMALL_EVENT } from "../lib/load.ts";
 import { Program } from "../lib/program.ts";
 import { busyNote, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import { percentile } from "../lib/stats.ts";
+import type { JetStreamCommands } from "../load/jetstream.ts";
 import type { SteadyCommands } from "../load/steady.ts";
 import { jetStream, measurePeer } from "./peers.ts";
 
 const CONNECTIONS = 64;
 const RATE = 1000;
 const STEADY_CONNECTIONS = 16;
+const NODES = 3;
+const SOCKETS = 500;
+const SUBSCRIBERS = { transport: "websocket", path: "/api/events/subscribe", events: 1 } as const;
 const LINES = 10_000;
 const BACKLOG = 1_000_000;
 const QUICK_BACKLOG = 100_000;
@@ -23,22 +28,28 @@ export const cluster: Bench = {
     "Nodes on servers of NATS that sync before they acknowledge (`sync_interval: always`), all on the one core of the " +
     "server, so only the ratios mean something. 64 connections publish one small event at a time through one node; " +
     "controls are a single node, and the same 64 in flight to JetStream itself with one message an event. Then 1,000 " +
-    "events/s are published by the clock on one node and received on another. Last, a new node adopts a stream of NDJSON " +
-    "bodies of 10,000 lines; its start is part of the time. Needs `node scripts/nats-server.mjs`.",
+    "events/s are published by the clock on one node and received on another; the control publishes and consumes them " +
+    "with JetStream itself. A new node adopts a stream of NDJSON bodies of 10,000 lines; its start is part of the time. " +
+    "Last, three nodes with 500 WebSockets each, of which every one receives every event, are compared with one node " +
+    "(without NATS) that has 1,500. Needs `node scripts/nats-server.mjs`.",
   run,
 };
 
 async function run(context: Context): Promise<readonly Row[]> {
   if (natsPath === undefined) throw new Skipped("nats-server is not there: node scripts/nats-server.mjs");
-  const { single, raw, one, three, latencies, adopted } = await takeTurns(context, {
+  const { single, raw, one, three, latencies, rawLatencies, adopted, nodes, alone } = await takeTurns(context, {
     single: () => measurePublish(context, Server.eventbus(context), CONNECTIONS, SMALL_EVENT),
     raw: () => measurePeer(context, jetStream),
     one: () => measureCluster(context, 1),
     three: () => measureCluster(context, 3),
     latencies: () => measureLatencies(context),
+    rawLatencies: () => measureRawLatencies(context),
     adopted: () => measureAdopting(context),
+    nodes: () => measureSockets(context),
+    alone: () => measureFanOut(context, Server.eventbus(context), { ...SUBSCRIBERS, sockets: NODES * SOCKETS }),
   });
-  const at = (share: number) => latencies.map((timesMs) => percentile(timesMs, share));
+  const at = (share: number, of: readonly number[][]) => of.map((timesMs) => percentile(timesMs, share));
+  const rawAt = (share: number) => ({ name: "JetStream", values: at(share, rawLatencies) });
   const ofSingle = { name: "a single node", values: perSecond(single) };
   return [
     {
@@ -68,16 +79,18 @@ async function run(context: Context): Promise<readonly Row[]> {
     {
       name: "publish on one node to delivery on another at 1,000 events/s, median",
       unit: "ms",
-      values: at(0.5),
+      values: at(0.5, latencies),
+      control: rawAt(0.5),
       notes: [],
     },
     {
       name: "publish on one node to delivery on another at 1,000 events/s, 99th percentile",
       unit: "ms",
-      values: at(0.99),
+      values: at(0.99, latencies),
+      control: rawAt(0.99),
       target: { of: "value", is: "at most", bound: 20 },
       notes: [],
-      timesMs: { ours: latencies.flat() },
+      timesMs: { ours: latencies.flat(), JetStream: rawLatencies.flat() },
     },
     {
       name: "a new node adopts the stream",
@@ -85,6 +98,13 @@ async function run(context: Context): Promise<readonly Row[]> {
       values: adopted,
       target: { of: "value", is: "at least", bound: 100_000 },
       notes: [],
+    },
+    {
+      name: "fan-out to 1,500 WebSockets of three nodes, beside one node that has them all",
+      unit: "frames/s",
+      values: perSecond(nodes),
+      control: { name: "one node", values: perSecond(alone) },
+      notes: [deliveryNote(nodes), deliveryNote(alone), busyNote("the node that is published to", nodes)],
     },
   ];
 }
@@ -110,6 +130,24 @@ function measureLatencies(context: Context): Promise<number[]> {
       const { deliveredMs } = await program.ask("publish", { ...options, seconds: context.windowSeconds });
       return deliveredMs;
     });
+  });
+}
+
+/** With the parts of `measureLatencies`, and nothing of ours. */
+function measureRawLatencies(context: Context): Promise<number[]> {
+  return using(openNats(context), (server) =>
+    using(new Program<JetStreamCommands>("jetstream", context.folder), async (program) => {
+      const options = { port: server.port, rate: RATE, inFlight: STEADY_CONNECTIONS };
+      await program.ask("steady", { ...options, seconds: context.warmupSeconds });
+      return (await program.ask("steady", { ...options, seconds: context.windowSeconds })).deliveredMs;
+    }),
+  );
+}
+
+function measureSockets(context: Context): Promise<FanOut> {
+  return using(BenchCluster.open(context, 1), async (opened) => {
+    const others = [await opened.addNode(), await opened.addNode()];
+    return fanOutOf(context, [opened.node(0), ...others], { ...SUBSCRIBERS, sockets: SOCKETS });
   });
 }
 

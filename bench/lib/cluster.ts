@@ -58,7 +58,8 @@ export class BenchCluster {
   }
 }
 
-function openNats(context: Context, routes: readonly number[], index: number): Promise<Server> {
+/** One server of NATS; with routes, the server of this index in a cluster. */
+export function openNats(context: Context, routes: readonly number[] = [], index = 0): Promise<Server> {
   return Server.peer(context, async (port, folder) => {
     const others = routes.filter((_, at) => at !== index).map((route) => `"nats://127.0.0.1:${route}"`);
     const cluster = `cluster { name: bench, listen: "127.0.0.1:${routes[index]}", routes: [${others.join(", ")}] }`;

@@ -18,39 +18,49 @@ export interface FanOutOptions {
   /** Events in one publish. */
   readonly events: number;
   readonly connections?: number;
+  /** Sockets of each server. */
+  readonly sockets?: number;
 }
 
 /** Publishes to the server as fast as it acknowledges, and counts what its subscribers get. */
-export function measureFanOut(
+export function measureFanOut(context: Context, opening: Promise<Server>, options: FanOutOptions): Promise<FanOut> {
+  return using(opening, (server) => fanOutOf(context, [server], options));
+}
+
+/** Publishes to the first server, and counts what the subscribers of all get. */
+export function fanOutOf(
   context: Context,
-  opening: Promise<Server>,
-  { transport, path, events, connections = CONNECTIONS }: FanOutOptions,
+  servers: readonly [Server, ...Server[]],
+  { transport, path, events, connections = CONNECTIONS, sockets = SOCKETS }: FanOutOptions,
 ): Promise<FanOut> {
   const { warmupSeconds, windowSeconds } = context;
-  return using(opening, (server) =>
-    using(receiver(context), (received) =>
-      using(publisher(context), async (published) => {
-        const { port } = server;
-        await received.ask("open", { port, transport, path, sockets: SOCKETS });
-        const body = { ...SMALL_EVENT, events };
-        const flood = { port, connections, body, warmupSeconds: 0, windowSeconds: warmupSeconds + windowSeconds + 1 };
-        const flooding = published.ask("publish", flood);
-        const [result, busy] = await Promise.all([
-          Bun.sleep(warmupSeconds * 1000).then(() => received.ask("measure", { seconds: windowSeconds })),
-          serverBusy(server, context),
-        ]);
-        const { eventsInAll } = await flooding;
-        const fault = faultOf(await received.ask("settled"), eventsInAll);
-        return { ...result, serverBusy: busy, fault };
-      }),
-    ),
+  const [server] = servers;
+  return using(receiver(context), (received) =>
+    using(publisher(context), async (published) => {
+      for (const { port } of servers) await received.ask("open", { port, transport, path, sockets });
+      const body = { ...SMALL_EVENT, events };
+      const { port } = server;
+      const flood = { port, connections, body, warmupSeconds: 0, windowSeconds: warmupSeconds + windowSeconds + 1 };
+      const flooding = published.ask("publish", flood);
+      const [result, busy] = await Promise.all([
+        Bun.sleep(warmupSeconds * 1000).then(() => received.ask("measure", { seconds: windowSeconds })),
+        serverBusy(server, context),
+      ]);
+      const { eventsInAll } = await flooding;
+      const fault = faultOf(await received.ask("settled"), eventsInAll, servers.length * sockets);
+      return { ...result, serverBusy: busy, fault };
+    }),
   );
 }
 
 /** Compares the events of the sockets with what was published. */
-function faultOf(settled: { events: number; fewest: number; disorder: string }, published: number): string {
+function faultOf(
+  settled: { events: number; fewest: number; disorder: string },
+  published: number,
+  sockets: number,
+): string {
   if (settled.disorder !== "") return `out of order: ${settled.disorder}`;
-  if (settled.events === published * SOCKETS) return "";
+  if (settled.events === published * sockets) return "";
   return `${published} events were published, and a socket got ${settled.fewest}`;
 }
 

@@ -93,7 +93,8 @@ setInterval(() => {
 
 function openOne({ port, transport, path, paths }: OpenOptions, index: number): Promise<Subscriber> {
   const ownPath = paths?.[index];
-  if (ownPath === undefined) return Subscriber.open(port, transport, path, makeCounter(transport, index === 0));
+  if (ownPath === undefined)
+    return Subscriber.open(port, transport, path, makeCounter(transport, index === 0 && subscribers.length === 0));
   const reader = new IdReader({ after: 0, isGapless: false, keepsIds: false });
   return Subscriber.open(port, transport, ownPath, reader);
 }

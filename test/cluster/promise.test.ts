@@ -9,6 +9,11 @@ const seed = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random(
 /** `EVENTBUS_TEST_DISASTERS` says how many there are, or which: `kill a node:20,kill a follower:5`. */
 const asked = process.env["EVENTBUS_TEST_DISASTERS"] ?? "6";
 const disasters = asked.includes(":") ? shuffled(asked) : Number(asked);
+/** Paths of an older program, and of an older nats-server, which the test of updates begins with; default: the same ones. */
+const from = {
+  program: process.env["EVENTBUS_TEST_UPDATE_FROM"],
+  nats: process.env["EVENTBUS_TEST_UPDATE_NATS_FROM"],
+};
 const total = typeof disasters === "number" ? disasters : disasters.length;
 
 describeWith("nats-server", "a cluster", () => {
@@ -32,7 +37,7 @@ describeWith("nats-server", "a cluster", () => {
   );
 
   test("keeps its promises while everything is updated, one after another", async () => {
-    const { breach } = await run({ seed, disasters: ["update everything, one after another"] });
+    const { breach } = await run({ seed, disasters: ["update everything, one after another"], from });
     expect(breach && `EVENTBUS_TEST_SEED=${seed}: ${breach}`).toBeUndefined();
   });
 });

@@ -17,6 +17,8 @@ export interface ClusterOptions {
   /** More flags of each node. */
   readonly args?: readonly string[];
   readonly nats?: NatsOptions;
+  /** What the nodes run; default: the compiled program. */
+  readonly program?: string | undefined;
 }
 
 /** A node: the compiled program, with a port and a history that it keeps when it is restarted. */
@@ -24,6 +26,8 @@ export class Node implements AsyncDisposable {
   /** Where `eventbus.db` is. */
   readonly folder: string;
   readonly port = freePort();
+  /** What its next start runs; undefined: the compiled program. */
+  program: string | undefined;
   readonly #own = new TempFolder();
   /** One to each NATS server. */
   readonly #ways: readonly TcpProxy[];
@@ -55,7 +59,8 @@ export class Node implements AsyncDisposable {
   /** Starts it, with more flags than always. Resolves once it listens. */
   async start(options: Pick<BinaryOptions, "args" | "env"> = {}): Promise<void> {
     const args = [...this.#args, ...(options.args ?? [])];
-    this.#binary = await Binary.start({ ...options, args, port: this.port, folder: this.folder });
+    const program = this.program === undefined ? {} : { program: [this.program] };
+    this.#binary = await Binary.start({ ...options, ...program, args, port: this.port, folder: this.folder });
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -112,10 +117,11 @@ export class Cluster implements AsyncDisposable {
   readonly nodes: Node[];
 
   /** Resolves once all nodes are ready. */
-  static async start({ nodes = 3, servers = 1, args = [], nats = {} }: ClusterOptions = {}): Promise<Cluster> {
+  static async start({ nodes = 3, servers = 1, args = [], nats = {}, program }: ClusterOptions = {}): Promise<Cluster> {
     const three = servers === 3 ? await NatsCluster.start(nats) : undefined;
     const all = three?.servers ?? [await NatsServer.start(nats)];
     const cluster = new Cluster(three, all, nodes, args);
+    for (const node of cluster.nodes) node.program = program;
     try {
       await Promise.all(cluster.nodes.map((node) => node.start()));
       await cluster.ready();

@@ -16,6 +16,8 @@ export interface NatsOptions {
   readonly name?: string;
   /** Where its streams are stored; default: a folder of its own. */
   readonly folder?: string;
+  /** What runs; default: the installed one. */
+  readonly program?: string | undefined;
 }
 
 /** One nats-server with JetStream in a process of its own, on ports that stay the same when it is restarted. */
@@ -23,6 +25,8 @@ export class NatsServer implements AsyncDisposable {
   readonly port: number;
   readonly monitorPort: number;
   readonly folder: string;
+  /** What its next start runs; undefined: the installed one. */
+  program: string | undefined;
   readonly #release: () => void;
   readonly #configFile: string;
   #process: Bun.Subprocess | undefined;
@@ -43,6 +47,7 @@ export class NatsServer implements AsyncDisposable {
   constructor(options: NatsOptions = {}) {
     const own = new TempFolder();
     this.folder = options.folder ?? own.path;
+    this.program = options.program;
     this.#release = () => own[Symbol.dispose]();
     [this.port, this.monitorPort] = [freePort(), freePort()];
     this.#configFile = own.file("nats.conf");
@@ -71,7 +76,7 @@ export class NatsServer implements AsyncDisposable {
 
   /** Starts it (again), with what it has stored. Resolves once it accepts clients. */
   async start(): Promise<void> {
-    const path = programPath("nats-server");
+    const path = this.program ?? programPath("nats-server");
     if (path === undefined) throw new Error("nats-server is missing: node scripts/nats-server.mjs");
     const child = Bun.spawn([path, "--config", this.#configFile], {
       stdin: "ignore",

@@ -54,11 +54,13 @@ const disasters = {
   async "update everything, one after another"({ cluster }) {
     for (const server of cluster.servers) {
       await server.stop();
+      server.program = undefined;
       await server.start();
       await cluster.nats?.untilLeader("eventbus");
     }
     for (const node of cluster.nodes) {
       await node.stop();
+      node.program = undefined;
       await node.start();
       await node.ready();
     }

@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly disasters: number | readonly Disaster[];
   /** Does something to the cluster after them, while it is quiet. Default: nothing. */
   readonly sabotage?: (cluster: Cluster) => Promise<void>;
+  /** What nodes and NATS run until an update replaces it; default: what they run after it. */
+  readonly from?: { readonly program: string | undefined; readonly nats: string | undefined };
   /** How long the nodes may take to agree, in milliseconds. Default: a minute. */
   readonly patienceMs?: number;
   /** Told of each disaster as it begins. */
@@ -34,13 +36,19 @@ export async function run({
   seed,
   disasters,
   sabotage,
+  from,
   patienceMs,
   onDisaster = () => {},
 }: RunOptions): Promise<Outcome> {
   const random = new Random(seed);
   const plan = typeof disasters === "number" ? random.list(disasters, () => random.weighted(WEIGHTS)) : disasters;
   const own = () => new Random(random.whole(0, 2 ** 31));
-  await using cluster = await Cluster.start({ servers: 3, args: ["--max-history", "off"] });
+  await using cluster = await Cluster.start({
+    servers: 3,
+    args: ["--max-history", "off"],
+    program: from?.program,
+    nats: { program: from?.nats },
+  });
   const record = new Record();
   const readers = readersOf(cluster, own());
   const publishers = Array.from(
