@@ -59,7 +59,13 @@ export class Cluster {
   /** Names this run of this node. */
   readonly node = `${hostname().replaceAll(/[^\w-]/g, "-")}-${crypto.randomUUID().slice(0, 8)}`;
   readonly log: ClusterLog;
-  readonly #options: ClusterOptions;
+  readonly #settings: ClusterSettings;
+  readonly #largestBodyBytes: number;
+  readonly #copyPath: string;
+  readonly #onWarning: (detail: string) => void;
+  readonly #onCopy: (from: string) => void;
+  readonly #onNoCopy: (reason: string) => void;
+  readonly #onState: (following: Following) => void;
   readonly #stream: EntryStream;
   readonly #peers: Peers;
   readonly #copies: Copies;
@@ -77,7 +83,13 @@ export class Cluster {
     const { node } = this;
     const { settings, mirror, onUnreachable, mustSync, fetch } = options;
     const { name } = settings;
-    this.#options = options;
+    this.#settings = options.settings;
+    this.#largestBodyBytes = options.largestBodyBytes;
+    this.#copyPath = options.copyPath;
+    this.#onWarning = options.onWarning;
+    this.#onCopy = options.onCopy;
+    this.#onNoCopy = options.onNoCopy;
+    this.#onState = options.onState;
     const onWarning = (detail: string) => this.#warn(detail);
     const sync = new SyncCheck({ monitors: settings.monitors, mustSync, fetch, onWarning });
     this.#stream = new EntryStream({
@@ -103,7 +115,7 @@ export class Cluster {
 
   stats(): ClusterStats {
     return {
-      name: this.#options.settings.name,
+      name: this.#settings.name,
       node: this.node,
       place: this.#place,
       behind: this.#stream.behind,
@@ -120,7 +132,7 @@ export class Cluster {
 
   #join(connection: NatsConnection): void {
     this.#connection = connection;
-    this.#warn(payloadWarning(connection.info, this.#options.largestBodyBytes));
+    this.#warn(payloadWarning(connection.info, this.#largestBodyBytes));
     void connection.closed().then(() => this.#stopping.abort());
     void this.#countReconnects(connection);
     this.#peers.join(connection);
@@ -130,7 +142,7 @@ export class Cluster {
   #warn(detail: string | undefined): void {
     if (detail === undefined || this.#warned.has(detail)) return;
     this.#warned.add(detail);
-    this.#options.onWarning(detail);
+    this.#onWarning(detail);
   }
 
   async #countReconnects(connection: NatsConnection): Promise<void> {
@@ -138,7 +150,7 @@ export class Cluster {
   }
 
   #noteState(following: Following): void {
-    this.#options.onState(following);
+    this.#onState(following);
     if (following.state !== "failed" || !(following.error instanceof NeedsCopy)) return;
     if (this.#connection !== undefined && !this.#isFetching) void this.#fetch(this.#connection);
   }
@@ -146,13 +158,14 @@ export class Cluster {
   /** Goes on until there is a copy: nothing else helps. */
   async #fetch(connection: NatsConnection): Promise<void> {
     this.#isFetching = true;
-    const { settings, copyPath, onCopy, onNoCopy } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        return onCopy(await fetchCopy(connection, { name: settings.name, node: this.node, path: copyPath, signal }));
+        return this.#onCopy(
+          await fetchCopy(connection, { name: this.#settings.name, node: this.node, path: this.#copyPath, signal }),
+        );
       } catch (error) {
-        if (!signal.aborted) onNoCopy(error instanceof Error ? error.message : String(error));
+        if (!signal.aborted) this.#onNoCopy(error instanceof Error ? error.message : String(error));
       }
       await Bun.sleep(FETCH_PAUSE_MS);
     }

@@ -35,27 +35,32 @@ interface Offer {
 
 /** Gives the history of this node to nodes that cannot follow the stream from where they are. */
 export class Copies {
-  readonly #options: CopiesOptions;
+  readonly #name: string;
+  readonly #node: string;
+  readonly #place: () => number | undefined;
+  readonly #makeCopy: (signal: AbortSignal) => Promise<HistoryCopy>;
   readonly #stopping = new AbortController();
   #isBusy = false;
 
   constructor(options: CopiesOptions) {
-    this.#options = options;
+    this.#name = options.name;
+    this.#node = options.node;
+    this.#place = options.place;
+    this.#makeCopy = options.makeCopy;
   }
 
   /** Offers copies until the connection is closed. */
   join(connection: NatsConnection): void {
     void connection.closed().then(() => this.#stopping.abort());
-    const { name, node, place } = this.#options;
-    connection.subscribe(offersOf(name), {
+    connection.subscribe(offersOf(this.#name), {
       callback: (error, message) => {
-        const own = place();
+        const own = this.#place();
         if (error === null && own !== undefined && !this.#isBusy) {
-          message.respond(JSON.stringify({ node, place: own } satisfies Offer));
+          message.respond(JSON.stringify({ node: this.#node, place: own } satisfies Offer));
         }
       },
     });
-    connection.subscribe(copyOf(name, node), {
+    connection.subscribe(copyOf(this.#name, this.#node), {
       callback: (error, { reply }) => {
         if (error === null && reply) void this.#send(connection, reply);
       },
@@ -74,7 +79,7 @@ export class Copies {
     this.#isBusy = true;
     const waiting = setInterval(() => void send("wait").catch(() => {}), WAIT_MS);
     try {
-      await using copy = await this.#options.makeCopy(this.#stopping.signal);
+      await using copy = await this.#makeCopy(this.#stopping.signal);
       clearInterval(waiting);
       const hasher = new Bun.CryptoHasher("sha256");
       for (let bytes = await copy.read(); bytes.length > 0; bytes = await copy.read()) {

@@ -56,7 +56,12 @@ interface Sent {
  * way shares the next one. A change is answered when its entry comes back from the stream and was adopted.
  */
 export class EntryQueue {
-  readonly #options: EntryQueueOptions;
+  readonly #node: string;
+  readonly #clock: () => number;
+  readonly #publish: EntryQueueOptions["publish"];
+  readonly #maxPayload: () => number | undefined;
+  readonly #budgetMs: number;
+  readonly #onStored: EntryQueueOptions["onStored"];
   #waiting: Waiting[] = [];
   #waitingCharacters = 0;
   readonly #sent = new Map<number, Sent>();
@@ -67,7 +72,12 @@ export class EntryQueue {
   #onIdle: (() => void) | undefined;
 
   constructor(options: EntryQueueOptions) {
-    this.#options = options;
+    this.#node = options.node;
+    this.#clock = options.clock;
+    this.#publish = options.publish;
+    this.#maxPayload = options.maxPayload;
+    this.#budgetMs = options.budgetMs ?? BUDGET_MS;
+    this.#onStored = options.onStored;
   }
 
   /** Resolves with what became of the change once it was adopted here. Rejects with the `BusError`. */
@@ -77,7 +87,7 @@ export class EntryQueue {
       return Promise.reject(notStored("too much is waiting for NATS"));
     }
     const answer = Promise.withResolvers<Adopted>();
-    const deadlineMs = performance.now() + (this.#options.budgetMs ?? BUDGET_MS);
+    const deadlineMs = performance.now() + this.#budgetMs;
     this.#waiting.push({ change, characters, deadlineMs, isAbandoned, answer, wasAsked: false });
     this.#waitingCharacters += characters;
     this.#sweep ??= setInterval(() => this.#rejectLate(performance.now()), SWEEP_MS);
@@ -94,12 +104,12 @@ export class EntryQueue {
 
   /** The greatest size of an entry, as far as is known. */
   get maxEntryBytes(): number {
-    return (this.#options.maxPayload() ?? Number.POSITIVE_INFINITY) - HEADER_BYTES;
+    return (this.#maxPayload() ?? Number.POSITIVE_INFINITY) - HEADER_BYTES;
   }
 
   /** An entry came from the stream and was adopted; undefined: it was a repeat. */
   adopted({ node, number }: Pick<Entry, "node" | "number">, outcomes: readonly Adopted[] | undefined): void {
-    if (node !== this.#options.node) return;
+    if (node !== this.#node) return;
     const sent = this.#sent.get(number);
     if (sent === undefined || outcomes === undefined) return;
     this.#sent.delete(number);
@@ -159,7 +169,7 @@ export class EntryQueue {
     if (made === undefined) return;
     const { group, bytes } = made;
     const deadlineMs = Math.min(...group.map((one) => one.deadlineMs));
-    const sending = this.#options.publish(`${this.#options.node}-${number}`, bytes, deadlineMs);
+    const sending = this.#publish(`${this.#node}-${number}`, bytes, deadlineMs);
     const { promise: seen, resolve } = Promise.withResolvers<void>();
     const onSeen = () => {
       sending.settle();
@@ -169,7 +179,7 @@ export class EntryQueue {
     const sentMs = performance.now();
     try {
       await Promise.race([sending.done, seen]);
-      this.#options.onStored?.(performance.now() - sentMs);
+      this.#onStored?.(performance.now() - sentMs);
     } catch (error) {
       if (this.#sent.delete(number)) this.#release(group);
       for (const { answer } of group) answer.reject(error);
@@ -178,12 +188,11 @@ export class EntryQueue {
 
   /** Takes what fits into an entry. Undefined, and its publisher is told, if a single change does not. */
   #make(number: number): { group: readonly Waiting[]; bytes: Uint8Array } | undefined {
-    const { node, clock } = this.#options;
     const limit = this.maxEntryBytes;
-    const atMs = Math.trunc(clock());
+    const atMs = Math.trunc(this.#clock());
     for (let count = this.#groupSize(); ; count = Math.ceil(count / 2)) {
       const group = this.#waiting.slice(0, count);
-      const bytes = encodeEntry({ node, number, atMs, changes: group.map(({ change }) => change) });
+      const bytes = encodeEntry({ node: this.#node, number, atMs, changes: group.map(({ change }) => change) });
       if (bytes.length > limit && count > 1) continue;
       this.#waiting = this.#waiting.slice(count);
       if (bytes.length <= limit) return { group, bytes };

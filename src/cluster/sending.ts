@@ -45,14 +45,22 @@ export class NotSent extends BusError {
 export class Sending {
   /** Resolves once the entry is in the stream, or `settle` was called. Rejects with `NotSent`. */
   readonly done: Promise<void>;
-  readonly #options: SendingOptions;
+  readonly #subject: string;
+  readonly #id: string;
+  readonly #bytes: Uint8Array;
+  readonly #deadlineMs: number;
+  readonly #connection: () => NatsConnection | undefined;
   /** An attempt may have reached the stream though it was not acknowledged. */
   #mayBeStored = false;
   #isUnderWay = false;
   #isOver = false;
 
   constructor(options: SendingOptions) {
-    this.#options = options;
+    this.#subject = options.subject;
+    this.#id = options.id;
+    this.#bytes = options.bytes;
+    this.#deadlineMs = options.deadlineMs;
+    this.#connection = options.connection;
     this.done = this.#run();
     this.done.catch(() => {}); // after `settle` no one waits for it
   }
@@ -73,7 +81,7 @@ export class Sending {
     while (!this.#isOver) {
       if (await this.#attempt()) return;
       if (this.#isOver) return;
-      if (performance.now() >= this.#options.deadlineMs) {
+      if (performance.now() >= this.#deadlineMs) {
         throw this.#failure("unavailable", LATE);
       }
       await Bun.sleep(PAUSE_MS);
@@ -82,15 +90,14 @@ export class Sending {
 
   /** Returns whether the entry is in the stream. Throws if another attempt is useless. */
   async #attempt(): Promise<boolean> {
-    const { subject, bytes, id, deadlineMs, connection } = this.#options;
-    const current = connection();
+    const current = this.#connection();
     if (current === undefined) return false;
-    const timeout = Math.max(1, Math.min(ATTEMPT_MS, deadlineMs - performance.now()));
+    const timeout = Math.max(1, Math.min(ATTEMPT_MS, this.#deadlineMs - performance.now()));
     const messageId = headers();
-    messageId.set("Nats-Msg-Id", id);
+    messageId.set("Nats-Msg-Id", this.#id);
     this.#isUnderWay = true;
     try {
-      const answer = await current.request(subject, bytes, { timeout, headers: messageId });
+      const answer = await current.request(this.#subject, this.#bytes, { timeout, headers: messageId });
       const isAccepted = this.#accepts(answer.json());
       if (isAccepted) this.#mayBeStored = true;
       return isAccepted;

@@ -78,7 +78,11 @@ export type Following =
  * follow the last one), it looks at the stream again and continues after the last entry that was taken.
  */
 export class EntryStream {
-  readonly #options: EntryStreamOptions;
+  readonly #name: string;
+  readonly #connect: (signal: AbortSignal) => Promise<NatsConnection>;
+  readonly #prepare: (connection: NatsConnection) => Promise<StreamInfo>;
+  readonly #onConnected: EntryStreamOptions["onConnected"];
+  readonly #onState: EntryStreamOptions["onState"];
   #connection: NatsConnection | undefined;
   #isConnected = false;
   #following: Following = { state: "disconnected" };
@@ -90,7 +94,11 @@ export class EntryStream {
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: EntryStreamOptions) {
-    this.#options = options;
+    this.#name = options.name;
+    this.#connect = options.connect;
+    this.#prepare = options.prepare;
+    this.#onConnected = options.onConnected;
+    this.#onState = options.onState;
   }
 
   /** Starts to follow, after the place of the sink. */
@@ -102,7 +110,7 @@ export class EntryStream {
   /** Stores an entry in the stream; see `Sending`. */
   publish(id: string, bytes: Uint8Array, deadlineMs: number): Sending {
     return new Sending({
-      subject: subjectOf(this.#options.name),
+      subject: subjectOf(this.#name),
       id,
       bytes,
       deadlineMs,
@@ -152,10 +160,10 @@ export class EntryStream {
   }
 
   async #run(sink: Sink): Promise<void> {
-    const connection = await this.#options.connect(this.#stopping.signal);
+    const connection = await this.#connect(this.#stopping.signal);
     this.#connection = connection;
     this.#isConnected = true;
-    this.#options.onConnected?.(connection);
+    this.#onConnected?.(connection);
     void this.#watch(connection);
     let pauseMs = RETRY_MS;
     while (!this.#isStopped) {
@@ -197,12 +205,12 @@ export class EntryStream {
 
   /** Follows until something is unclear. */
   async #session(connection: NatsConnection, sink: Sink): Promise<void> {
-    const state = stateOf(await this.#unlessEnded(this.#options.prepare(connection)));
+    const state = stateOf(await this.#unlessEnded(this.#prepare(connection)));
     sink.requireContinued(state);
     this.#last = state.last;
     const next = (sink.place?.sequence ?? 0) + 1;
     const from = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: next, inactive_threshold: INACTIVE_NS };
-    const consumer = await this.#unlessEnded(jetstream(connection).consumers.get(this.#options.name, from));
+    const consumer = await this.#unlessEnded(jetstream(connection).consumers.get(this.#name, from));
     const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>();
     this.#endSession = end;
     const intake = new Intake(sink, state, (taken) => this.#tookTo(taken), fail);
@@ -239,7 +247,7 @@ export class EntryStream {
    * from the others.
    */
   async #look(connection: NatsConnection, before: StreamState): Promise<void> {
-    const { createdS, createdNs } = stateOf(await this.#options.prepare(connection));
+    const { createdS, createdNs } = stateOf(await this.#prepare(connection));
     if (createdS !== before.createdS || createdNs !== before.createdNs) this.#endSession();
   }
 
@@ -258,7 +266,7 @@ export class EntryStream {
       if (type === "reconnect") this.#isConnected = true;
       if (type === "disconnect" || type === "reconnect") {
         this.#endSession();
-        this.#options.onState?.(this.following);
+        this.#onState?.(this.following);
       }
     }
   }
@@ -267,7 +275,7 @@ export class EntryStream {
     const before = this.#following;
     this.#following = following;
     const isSame = "error" in following && "error" in before && following.error.message === before.error.message;
-    if (following.state !== before.state || !isSame) this.#options.onState?.(this.following);
+    if (following.state !== before.state || !isSame) this.#onState?.(this.following);
   }
 }
 

@@ -27,35 +27,40 @@ export interface SyncCheckOptions {
 
 /** Verifies, once a minute at most, that the servers sync before they acknowledge. */
 export class SyncCheck {
-  readonly #options: SyncCheckOptions;
+  readonly #monitors: readonly string[];
+  readonly #mustSync: boolean;
+  readonly #fetch: Fetch;
+  readonly #onWarning: (detail: string) => void;
   #nextMs = 0;
   #failure: BusError | undefined;
 
   constructor(options: SyncCheckOptions) {
-    this.#options = options;
+    this.#monitors = options.monitors;
+    this.#mustSync = options.mustSync;
+    this.#fetch = options.fetch;
+    this.#onWarning = options.onWarning;
   }
 
   /** Rejects with `unavailable` if a server is known not to. */
   async require(): Promise<void> {
-    if (this.#options.mustSync && performance.now() >= this.#nextMs) await this.#check();
+    if (this.#mustSync && performance.now() >= this.#nextMs) await this.#check();
     if (this.#failure) throw this.#failure;
   }
 
   async #check(): Promise<void> {
-    const { monitors, fetch, onWarning } = this.#options;
     this.#nextMs = performance.now() + CHECK_AGAIN_MS;
-    if (monitors.length === 0) {
-      onWarning(
+    if (this.#monitors.length === 0) {
+      this.#onWarning(
         "without --cluster-monitor it is unknown whether NATS syncs before it acknowledges: give the addresses of its " +
           "monitoring ports, and set sync_interval: always",
       );
     }
-    const states = await syncStates(monitors, fetch);
+    const states = await syncStates(this.#monitors, this.#fetch);
     this.#failure = undefined;
     for (const one of states) {
       if (one.state === "seldom") this.#failure = syncsSeldom(one);
       if (one.state === "unknown")
-        onWarning(`it is unknown whether NATS at ${one.url} syncs before it acknowledges: ${one.why}`);
+        this.#onWarning(`it is unknown whether NATS at ${one.url} syncs before it acknowledges: ${one.why}`);
     }
     // Who mends it should not have to wait.
     if (this.#failure) this.#nextMs = 0;
