@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { type ConnectionState, connect, type Gap } from "../../src/client/index.ts";
+import { DEADLINE_MS } from "../helpers/deadline.ts";
 import { until } from "../helpers/inbox.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { sharedService, startService } from "../helpers/service.ts";
@@ -13,7 +14,7 @@ const numbers = (events: readonly { data: unknown }[]) => events.map(({ data }) 
 
 test("a server that dies five times while events are published: each comes once, in order", async () => {
   await using server = await ServerProcess.start();
-  const [publisher, consumer] = [connect(server.url), connect(server.url)];
+  const [publisher, consumer] = [connect(server.url, { timeoutMs: DEADLINE_MS }), connect(server.url)];
   const count = 500;
   const subscription = consumer.subscribe("n", { since: "all" });
   let published = 0;
@@ -37,7 +38,7 @@ test("a server that dies five times while events are published: each comes once,
 
 test("a server that is stopped and started again is found again", async () => {
   await using server = await ServerProcess.start();
-  const bus = connect(server.url);
+  const bus = connect(server.url, { timeoutMs: DEADLINE_MS });
   const subscription = bus.subscribe();
   await subscription.opened;
   await server.stop();
