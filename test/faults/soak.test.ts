@@ -67,7 +67,7 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
   const sampler = new Sampler(server, seconds);
   const samples = await sampler.run(() => {
     // What was received is compared as it comes; keeping it would be this process's growth.
-    for (const { received } of [...staying, ...coming]) received.clear();
+    for (const one of [...staying, ...coming]) one.forget();
     load.forget();
   });
   isOver = true;
@@ -81,6 +81,7 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
     figures: {
       acknowledged: load.acknowledged,
       "acknowledged by the consumer": worker.acknowledged,
+      delivered: [...staying, ...coming].reduce((sum, { delivered }) => sum + delivered, 0),
       gaps: [...staying, ...coming].reduce((sum, { gaps }) => sum + gaps, 0),
     },
   };

@@ -15,14 +15,26 @@ const ACCEPTED = { events: "text/event-stream", lines: "application/x-ndjson" } 
 /** A subscriber that resumes at its position at each server, and notes what is not as promised. */
 export class Following {
   readonly transport: Transport;
-  /** The data of each event, by id. */
+  /** The data of each event that was received since the last `forget`, by id. */
   readonly received = new Map<number, unknown>();
+  #forgotten = 0;
   readonly faults: string[] = [];
   position = 0;
   gaps = 0;
 
   constructor(transport: Transport) {
     this.transport = transport;
+  }
+
+  /** Events that were received. */
+  get delivered(): number {
+    return this.#forgotten + this.received.size;
+  }
+
+  /** Forgets what was received, so that a long run does not fill its memory. */
+  forget(): void {
+    this.#forgotten += this.received.size;
+    this.received.clear();
   }
 
   /** Reads until the server is gone, or until the position is `end`. */
