@@ -7,8 +7,9 @@ import { type ErrorCode, type Problem, problems } from "../protocol/problem.ts";
  * - `protocol`: a response that does not come from an eventbus, such as a proxy's error page or another service.
  * - `aborted`: the `signal` of the call was aborted; its reason is the `cause`.
  * - `closed`: the client was closed.
+ * - `webhook_invalid`: a request that was not signed with the secret, or not in time.
  */
-export type EventBusErrorCode = ErrorCode | "network" | "protocol" | "aborted" | "closed";
+export type EventBusErrorCode = ErrorCode | "network" | "protocol" | "aborted" | "closed" | "webhook_invalid";
 
 /** What an {@link EventBusError} has besides its code and message. */
 export interface EventBusErrorDetails {

@@ -36,6 +36,7 @@ export type { ReceivedEvent } from "./received-event.ts";
 export type { ConnectionState } from "./reconnect.ts";
 export type { ClusterStats, Stats, SubscriberCounts } from "./stats.ts";
 export type { Gap, SubscribeOptions, Subscription } from "./subscription.ts";
+export { type PushedMessage, type VerifyWebhookOptions, verifyWebhook, type WebhookHeaders } from "./webhook.ts";
 export type { EventBusClient };
 
 /**

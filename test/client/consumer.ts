@@ -39,6 +39,7 @@ import {
   type PublishOneOptions,
   type PublishOptions,
   type PushAttempt,
+  type PushedMessage,
   type PushSettings,
   type ReceivedEvent,
   type Stats,
@@ -49,6 +50,9 @@ import {
   type TokenInfo,
   type TopicPagesOptions,
   type TopicSummary,
+  type VerifyWebhookOptions,
+  verifyWebhook,
+  type WebhookHeaders,
 } from "../../src/client/index.ts";
 
 export async function consume(url: string): Promise<string[]> {
@@ -100,7 +104,7 @@ export async function consume(url: string): Promise<string[]> {
   const totals: Subscription<{ total: number }> = bus.subscribe<{ total: number }>("fresh.first");
   totals.close();
   said.push(`total ${typed.data.total + 1}`);
-  said.push(await shareWork(bus), await manageTokens(bus, url));
+  said.push(await shareWork(bus), await receive(), await manageTokens(bus, url));
   bus.close();
   return said;
 }
@@ -145,6 +149,26 @@ async function shareWork(bus: EventBusClient): Promise<string> {
   const attempts: PushAttempt[] = await consumers.attempts(pushed.name);
   await consumers.delete(pushed.name);
   return `hook ${push?.url} ${pushed.secret?.slice(0, 6)} ${attempts.length} work ${settings.order} ${delivery?.event?.id} ${isKnown} ${dead.length} ${retried}`;
+}
+
+/** The example of Standard Webhooks: it is no event, but it is signed. */
+async function receive(): Promise<string> {
+  const headers: WebhookHeaders = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+  };
+  const options: VerifyWebhookOptions = { now: new Date(1614265330_000), toleranceSeconds: 1 };
+  const verifying: Promise<PushedMessage> = verifyWebhook(
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    headers,
+    '{"test": 2432232314}',
+    options,
+  );
+  return verifying.then(
+    ({ id }) => `verified ${id}`,
+    (error) => `verified ${error instanceof EventBusError ? error.code : error}`,
+  );
 }
 
 async function refused(bus: EventBusClient): Promise<string> {

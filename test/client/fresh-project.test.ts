@@ -67,6 +67,7 @@ const expected = [
   "refused not_found not_found 404 undefined",
   "total 2.1",
   "hook http://127.0.0.1/ whsec_ 0 work topic 1 true 0 0",
+  "verified protocol",
   "tokens consumer see 4",
 ];
 

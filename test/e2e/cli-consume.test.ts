@@ -48,8 +48,17 @@ test("a consumer that pushes prints its secret when it is made, and when that is
     "http://127.0.0.1:9/",
     "--push-timeout",
     "5s",
+    "--push-header",
+    "Authorization: Bearer a:b",
+    "--push-header",
+    "X-Shop:1",
   );
-  expect(JSON.parse(made.stdout)).toMatchObject({ push: { timeout: "5s" }, secret: expect.stringMatching(/^whsec_/) });
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    push: { timeout: "5s", headers: { Authorization: "…", "X-Shop": "…" } },
+    secret: expect.stringMatching(/^whsec_/),
+  });
+  const wrong = await run("consumer", "set", "push", "none", "--push-url", "http://127.0.0.1:9/", "--push-header", "x");
+  expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining("a name, a colon and a value")]);
   const rotated = JSON.parse((await run("consumer", "rotate-secret", "push")).stdout);
   expect(rotated.secret).not.toBe(JSON.parse(made.stdout).secret);
   expect(await infoOf("push")).not.toHaveProperty("secret");

@@ -20,6 +20,10 @@ const programs = {
   nginx: { names: ["nginx"], get: "apt-get install nginx-light" },
   php: { names: ["php"], get: "apt-get install php-cli" },
   promtool: { names: ["promtool"], get: "apt-get install prometheus" },
+  "python-standardwebhooks": {
+    names: ["python-standardwebhooks"],
+    get: "pip install standardwebhooks, and PYTHON_STANDARDWEBHOOKS_PATH naming its python",
+  },
   python3: { names: ["python3"], get: "apt-get install python3" },
   schemathesis: { names: ["schemathesis"], get: "pip install schemathesis" },
   script: { names: ["script"], get: "apt-get install bsdutils" },

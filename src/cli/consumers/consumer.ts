@@ -14,6 +14,7 @@ interface SetFlags extends ConnectionOptions {
   readonly retry?: readonly string[];
   readonly maxInFlight?: number;
   readonly pushUrl?: string;
+  readonly pushHeader?: Readonly<Record<string, string>>;
   readonly pushTimeout?: string;
   readonly pushConcurrency?: number;
 }
@@ -67,6 +68,12 @@ function setCommand(): Command {
     )
     .option("--max-in-flight <n>", "deliveries that are out at a time (default: 1000)", wholeNumber(1))
     .option("--push-url <url>", "address to which the server posts the events; the secret is printed only once")
+    .addOption(
+      new Option(
+        "--push-header <header>",
+        "sent with every request, such as 'Authorization: Bearer x'; repeatable",
+      ).argParser(withHeader),
+    )
     .option("--push-timeout <duration>", "how long the endpoint may take to answer (default: 15s)")
     .option("--push-concurrency <n>", "requests that may be under way at a time (default: 8)", wholeNumber(1));
   return withConnection(command).action(async (name: string, pattern: string[], flags: SetFlags) => {
@@ -75,9 +82,10 @@ function setCommand(): Command {
 }
 
 function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions {
-  const { since, order, ackTimeout, maxAttempts, retry, maxInFlight, pushUrl, pushTimeout, pushConcurrency } = flags;
-  if (pushUrl === undefined && (pushTimeout ?? pushConcurrency) !== undefined) {
-    throw new InvalidArgumentError("--push-timeout and --push-concurrency need --push-url");
+  const { since, order, ackTimeout, maxAttempts, retry, maxInFlight } = flags;
+  const { pushUrl, pushHeader, pushTimeout, pushConcurrency } = flags;
+  if (pushUrl === undefined && (pushHeader ?? pushTimeout ?? pushConcurrency) !== undefined) {
+    throw new InvalidArgumentError("--push-header, --push-timeout and --push-concurrency need --push-url");
   }
   return {
     pattern,
@@ -90,11 +98,19 @@ function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions
     ...(pushUrl !== undefined && {
       push: {
         url: pushUrl,
+        ...(pushHeader !== undefined && { headers: pushHeader }),
         ...(pushTimeout !== undefined && { timeout: pushTimeout }),
         ...(pushConcurrency !== undefined && { concurrency: pushConcurrency }),
       },
     }),
   };
+}
+
+/** The headers with one more, of the form `Name: value`. The server checks names and values. */
+function withHeader(text: string, earlier: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const colon = text.indexOf(":");
+  if (colon < 1) throw new InvalidArgumentError("It must be a name, a colon and a value.");
+  return { ...earlier, [text.slice(0, colon).trim()]: text.slice(colon + 1).trim() };
 }
 
 function changeCommands(): Command[] {

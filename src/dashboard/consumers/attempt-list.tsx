@@ -26,8 +26,9 @@ export function AttemptList(props: ListProps) {
         <span>
           {all.length === 0
             ? "No attempts since the server started"
-            : `${counted(attempts.length, isFiltered ? "failed attempt" : "attempt")}, the newest first; 100 are kept`}
+            : counted(attempts.length, isFiltered ? "failed attempt" : "attempt")}
         </span>
+        {all.length > 0 && <span class="span">the newest first; the last 100 are kept</span>}
         <span class="fill" />
         <PageLink words="All" to={isFiltered ? routeToConsumer(name, {}) : undefined} />
         <PageLink words="Failed" to={isFiltered ? undefined : routeToConsumer(name, { only: "failed" })} />

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { Sparkline } from "../parts/sparkline.tsx";
-import { Loading, StaleBanner, sentence } from "../parts/states.tsx";
+import { Loading, StaleBanner } from "../parts/states.tsx";
 import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { RATE_SLOTS } from "../state/rates.ts";
 import { routeTo, routeToConsumer } from "../state/route.ts";
@@ -56,14 +56,14 @@ function Explanation({ consumer }: { readonly consumer: WatchedConsumer }) {
   const state = stateOf(consumer);
   const waiting = waitingOf(consumer);
   if (state === "paused") {
-    const why = last_error === null ? "" : ` The last error: ${sentence(last_error)}`;
+    const why = last_error === null ? "" : ` The last error: ${last_error}.`;
     return (
       <p class="explanation wait">
         Paused: {counted(waiting, "event")} will wait until it is resumed.{why}
       </p>
     );
   }
-  if (state === "failing") return <p class="explanation bad">The last failure: {sentence(last_error ?? "unknown")}</p>;
+  if (state === "failing") return <p class="explanation bad">The last failure: {last_error ?? "unknown"}.</p>;
   if (state !== "behind") return null;
   return (
     <p class="explanation wait">
@@ -81,7 +81,8 @@ function Explanation({ consumer }: { readonly consumer: WatchedConsumer }) {
 
 function Figures({ consumer }: { readonly consumer: WatchedConsumer }) {
   const { in_flight, retrying, dead, oldest_unacked_at, place, gaps, acknowledged, failed, rates } = consumer;
-  const age = oldest_unacked_at === null ? undefined : (Date.now() - Date.parse(oldest_unacked_at)) / 1000;
+  const ageSeconds = oldest_unacked_at === null ? 0 : (Date.now() - Date.parse(oldest_unacked_at)) / 1000;
+  const age = `the oldest is ${duration(ageSeconds)} old`;
   return (
     <dl class="figures">
       <Figure name="Lag" value={lagOf(consumer)}>
@@ -91,10 +92,10 @@ function Figures({ consumer }: { readonly consumer: WatchedConsumer }) {
         <Sparkline values={rates} slots={RATE_SLOTS} />
       </Figure>
       <Figure name="In flight" value={count(in_flight)}>
-        {age === undefined ? "nothing is out" : `the oldest is ${duration(age)} old`}
+        {in_flight === 0 ? "nothing is out" : age}
       </Figure>
       <Figure name="Retrying" value={count(retrying)} isBad={retrying > 0}>
-        {count(failed)} failed since the start
+        {retrying > 0 && in_flight === 0 ? age : `${count(failed)} failed since the start`}
       </Figure>
       <Figure name="Dead" value={count(dead)} isBad={dead > 0}>
         {dead === 0 ? "nothing was given up" : "given up"}

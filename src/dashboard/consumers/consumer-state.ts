@@ -1,4 +1,5 @@
 import type { ConsumerInfo } from "../../client/index.ts";
+import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { count } from "../text/format.ts";
 
 /** More events that wait than these are not only the ones that were published in this moment. */
@@ -6,13 +7,13 @@ const MANY_WAITING = 1000;
 
 export type ConsumerState = "paused" | "failing" | "behind" | "working" | "caught up";
 
-/** The one state that matters most. */
-export function stateOf(consumer: ConsumerInfo): ConsumerState {
-  const { paused, retrying, lag, in_flight } = consumer;
+/** The one state that matters most. That a few events wait is worth a word only if none was acknowledged meanwhile. */
+export function stateOf(consumer: WatchedConsumer): ConsumerState {
+  const { paused, retrying, lag, in_flight, rates } = consumer;
   if (paused) return "paused";
   if (retrying > 0) return "failing";
   const waiting = waitingOf(consumer);
-  if (waiting > MANY_WAITING || (waiting > 0 && in_flight === 0)) return "behind";
+  if (waiting > MANY_WAITING || (waiting > 0 && in_flight === 0 && rates.at(-1) === 0)) return "behind";
   return lag > 0 ? "working" : "caught up";
 }
 

@@ -1,4 +1,4 @@
-import type { ConsumerInfo } from "../../client/index.ts";
+import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { stateOf } from "./consumer-state.ts";
 
 const MOODS = {
@@ -10,7 +10,7 @@ const MOODS = {
 } as const;
 
 /** The state of a consumer, in a word and a colour. */
-export function StateBadge({ consumer }: { readonly consumer: ConsumerInfo }) {
+export function StateBadge({ consumer }: { readonly consumer: WatchedConsumer }) {
   const state = stateOf(consumer);
   return <span class={`badge ${MOODS[state]}`}>{state}</span>;
 }
