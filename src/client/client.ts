@@ -2,8 +2,8 @@ import type { TopicSummary } from "../protocol/event.ts";
 import type { SubscriberInfo } from "../protocol/subscriber.ts";
 import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { Calls } from "./calls.ts";
-import { ConsumerCalls } from "./consumers.ts";
-import { type ConsumeOptions, Consumption } from "./consumption.ts";
+import { ConsumerCalls } from "./consumers/consumers.ts";
+import { type ConsumeOptions, Consumption } from "./consumers/consumption.ts";
 import { EventBusError } from "./errors.ts";
 import { type Addresses, Http, type Parameters } from "./http.ts";
 import type {

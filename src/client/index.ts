@@ -16,8 +16,14 @@ export type { EventMessage, TopicSummary } from "../protocol/event.ts";
 export type { ErrorCode, Problem, ProblemMembers } from "../protocol/problem.ts";
 export type { SubscriberInfo, SubscriberState } from "../protocol/subscriber.ts";
 export type { NewToken, TokenInfo } from "../protocol/token.ts";
-export type { ConsumerCalls, ConsumerOptions, DeadOptions, DeadPageOptions } from "./consumers.ts";
-export type { ConsumeOptions, Consumption, Delivery, NackOptions } from "./consumption.ts";
+export type { ConsumerCalls, ConsumerOptions, DeadOptions, DeadPageOptions } from "./consumers/consumers.ts";
+export type { ConsumeOptions, Consumption, Delivery, NackOptions } from "./consumers/consumption.ts";
+export {
+  type PushedMessage,
+  type VerifyWebhookOptions,
+  verifyWebhook,
+  type WebhookHeaders,
+} from "./consumers/webhook.ts";
 export { EventBusError, type EventBusErrorCode, type EventBusErrorDetails } from "./errors.ts";
 export type { Addresses, Fetch, Token } from "./http.ts";
 export type {
@@ -36,7 +42,6 @@ export type { ReceivedEvent } from "./received-event.ts";
 export type { ConnectionState } from "./reconnect.ts";
 export type { ClusterStats, Stats, SubscriberCounts } from "./stats.ts";
 export type { Gap, SubscribeOptions, Subscription } from "./subscription.ts";
-export { type PushedMessage, type VerifyWebhookOptions, verifyWebhook, type WebhookHeaders } from "./webhook.ts";
 export type { EventBusClient };
 
 /**

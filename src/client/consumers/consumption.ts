@@ -1,8 +1,8 @@
-import type { DeliveredGap, Settled } from "../protocol/consumer.ts";
-import type { Calls } from "./calls.ts";
+import type { DeliveredGap, Settled } from "../../protocol/consumer.ts";
+import type { Calls } from "../calls.ts";
+import { EventBusError } from "../errors.ts";
+import { parseEvent, parseJson, type ReceivedEvent } from "../received-event.ts";
 import { pathOf } from "./consumers.ts";
-import { EventBusError } from "./errors.ts";
-import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
 
 /** How long the server waits for the next event: less than half of the time that a call may take by default. */
 const WAIT = "10s";

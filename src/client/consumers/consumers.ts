@@ -5,12 +5,12 @@ import type {
   DeadEvent,
   PushAttempt,
   PushSettings,
-} from "../protocol/consumer.ts";
-import type { Calls } from "./calls.ts";
-import type { Parameters } from "./http.ts";
-import type { CallOptions } from "./options.ts";
-import { nextQuery } from "./paging.ts";
-import { parseJson } from "./received-event.ts";
+} from "../../protocol/consumer.ts";
+import type { Calls } from "../calls.ts";
+import type { Parameters } from "../http.ts";
+import type { CallOptions } from "../options.ts";
+import { nextQuery } from "../paging.ts";
+import { parseJson } from "../received-event.ts";
 
 const PATH = "/api/consumers";
 

@@ -1,6 +1,6 @@
-import type { DeliveredGap } from "../protocol/consumer.ts";
-import { EventBusError } from "./errors.ts";
-import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
+import type { DeliveredGap } from "../../protocol/consumer.ts";
+import { EventBusError } from "../errors.ts";
+import { parseEvent, parseJson, type ReceivedEvent } from "../received-event.ts";
 
 /** The difference of clocks that Standard Webhooks recommends, in seconds. */
 const DEFAULT_TOLERANCE_S = 300;
