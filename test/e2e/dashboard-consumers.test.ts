@@ -94,7 +94,7 @@ describeWith("chromium", "the view of consumers", (chromium) => {
     await publish(server.url, "a");
     await using dashboard = await openDashboard(browser, server.url, "#/consumers");
     const { page } = dashboard;
-    await page.getByRole("row", { name: /^billing workers behind a topic 1 .*0 0 0$/ }).waitFor();
+    await page.getByRole("row", { name: /^billing workers behind a topic 1 / }).waitFor();
     await page.getByRole("row", { name: /^mail workers paused a topic 1 / }).waitFor();
     expect(await violations(page)).toEqual([]);
     await page.setViewportSize({ width: 360, height: 700 });

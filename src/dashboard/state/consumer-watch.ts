@@ -1,9 +1,13 @@
 import type { ConsumerInfo, PushAttempt } from "../../client/index.ts";
 import { type Rated, Rates } from "./rates.ts";
+import type { Session } from "./session.ts";
 import { Watch } from "./watch.ts";
 
 /** The rate is that of acknowledging. */
 export type WatchedConsumer = Rated<ConsumerInfo>;
+
+/** Their state is in the memory of the server. */
+const LOAD_SHARE = 0.5;
 
 /** All consumers, or the one with this name. */
 export interface ConsumerQuestion {
@@ -20,6 +24,10 @@ export interface ConsumerAnswer {
 /** Requests all consumers, or one with its attempts, again and again. */
 export class ConsumerWatch extends Watch<ConsumerQuestion, ConsumerAnswer> {
   readonly #rates = new Rates<ConsumerInfo>(({ name, acknowledged }) => [name, acknowledged]);
+
+  constructor(session: Session) {
+    super(session, LOAD_SHARE);
+  }
 
   protected isSame(one: ConsumerQuestion, other: ConsumerQuestion): boolean {
     return one.name === other.name;

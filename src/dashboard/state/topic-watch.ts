@@ -1,9 +1,13 @@
 import type { TopicSummary } from "../../client/index.ts";
 import { type Rated, Rates } from "./rates.ts";
+import type { Session } from "./session.ts";
 import { Watch } from "./watch.ts";
 
 /** Topics per page: as many as are requested and shown at a time. More lines make the page slow. */
 export const PAGE_TOPICS = 1000;
+
+/** A page of topics may be a search through the whole history. */
+const LOAD_SHARE = 0.02;
 
 /** Which topics are requested. */
 export interface TopicQuestion {
@@ -28,6 +32,10 @@ export interface TopicAnswer {
 /** Requests a page of topics again and again. */
 export class TopicWatch extends Watch<TopicQuestion, TopicAnswer> {
   readonly #rates = new Rates<TopicSummary>(({ topic, count }) => [topic, count]);
+
+  constructor(session: Session) {
+    super(session, LOAD_SHARE);
+  }
 
   protected isSame(one: TopicQuestion, other: TopicQuestion): boolean {
     return one.find === other.find && one.after === other.after;

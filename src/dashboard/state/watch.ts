@@ -7,12 +7,11 @@ import { Store } from "./store.ts";
 const POLL_MS = 2000;
 /** After the server has rejected a request or has not responded. */
 const FAILED_POLL_MS = 30_000;
-/** A slow server is asked less often, so that it spends at most this part of its time on these requests. */
-const LOAD_SHARE = 0.02;
 
 /** Requests the same thing again and again from its first use on, so that the curves have no gaps. */
 export abstract class Watch<Question, Answer> extends Store {
   protected readonly session: Session;
+  readonly #loadShare: number;
   #question: Question | undefined;
   #answer: Answer | undefined;
   #error: EventBusError | undefined;
@@ -20,9 +19,11 @@ export abstract class Watch<Question, Answer> extends Store {
   #isAsking = false;
   #poll = new AbortController();
 
-  constructor(session: Session) {
+  /** A slow server is asked less often, so that it spends at most the part `loadShare` of its time on these requests. */
+  constructor(session: Session, loadShare: number) {
     super();
     this.session = session;
+    this.#loadShare = loadShare;
     session.onChange(() => void this.#ask());
   }
 
@@ -91,6 +92,6 @@ export abstract class Watch<Question, Answer> extends Store {
 
   /** The duration of a failure is no measure of the server's load: most of it is waiting for a server that is away. */
   #pauseMs(tookMs: number): number {
-    return this.#error === undefined ? Math.max(POLL_MS, tookMs / LOAD_SHARE) : FAILED_POLL_MS;
+    return this.#error === undefined ? Math.max(POLL_MS, tookMs / this.#loadShare) : FAILED_POLL_MS;
   }
 }
