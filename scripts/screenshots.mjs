@@ -2,6 +2,7 @@
 // published to. With a folder as the argument, every view goes there: light and dark, wide and narrow. Needs Chromium.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -19,6 +20,8 @@ const views = {
   history: { hash: "#/history?topic=github.pull_request*" },
   event: { hash: "#/event/40" },
   topics: { hash: "#/topics" },
+  consumers: { hash: "#/consumers" },
+  consumer: { hash: "#/consumers/accounting-hook", prepare: openAttempt },
   publish: { hash: "#/publish", prepare: sendOne },
   health: { hash: "#/health" },
 };
@@ -27,6 +30,7 @@ const kept = [
   ["health", "dark", WIDE],
   ["topics", "light", WIDE],
   ["live", "dark", NARROW],
+  ["consumer", "light", WIDE],
 ];
 
 const [folder] = process.argv.slice(2);
@@ -40,6 +44,7 @@ const server = spawn(program, ["--port", String(PORT), "--db", join(home, "event
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
 try {
   await ready();
+  const endpoint = await makeConsumers();
   const publishing = publishFor(WARM_UP_MS * 10);
   const pages = new Map();
   for (const theme of ["light", "dark"]) pages.set(theme, await openPage(theme));
@@ -48,6 +53,7 @@ try {
   const wanted = folder === undefined ? kept : Object.keys(views).flatMap(allOf);
   for (const [view, theme, size] of wanted) await take(pages.get(theme), view, theme, size);
   publishing.stop();
+  endpoint.close();
 } finally {
   await browser.close();
   server.kill();
@@ -84,6 +90,31 @@ async function take(page, view, theme, size) {
 async function openRow(page, size) {
   await page.keyboard.press("Escape");
   if (size === WIDE) await page.locator(".row").nth(-6).click();
+}
+
+async function openAttempt(page, size) {
+  if (size === WIDE) await page.locator(".deliveries tr:has(.bad) a").first().click();
+}
+
+/** One that nothing takes from, and one that posts to an endpoint that fails now and then. */
+async function makeConsumers() {
+  let requests = 0;
+  const endpoint = createServer((request, response) => {
+    request.resume().on("end", () => {
+      response.statusCode = requests++ % 9 === 4 ? 503 : 204;
+      setTimeout(() => response.end(), 10 + ((requests * 37) % 80));
+    });
+  });
+  await new Promise((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
+  const push = { url: `http://127.0.0.1:${endpoint.address().port}/github` };
+  const consumers = {
+    "accounting-hook": { pattern: ["github.pull_request.*"], order: "none", retry: ["1s"], push },
+    "review-bot": { pattern: ["github.issues.*", "github.issue_comment.*"] },
+  };
+  for (const [name, settings] of Object.entries(consumers)) {
+    await fetch(`${URL}/api/consumers/${name}`, { method: "PUT", body: JSON.stringify(settings) });
+  }
+  return endpoint;
 }
 
 async function sendOne(page) {

@@ -45,6 +45,9 @@ import {
   type Stats,
   type SubscribeOptions,
   type SubscriberCounts,
+  type SubscriberInfo,
+  type SubscriberState,
+  type SubscribersOptions,
   type Subscription,
   type Token,
   type TokenInfo,
@@ -99,6 +102,10 @@ export async function consume(url: string): Promise<string[]> {
   const counts: SubscriberCounts = stats.subscribers.websocket;
   const cluster: ClusterStats | undefined = stats.cluster;
   said.push(`topics ${summary?.count} stats ${stats.events.last_id} ${counts.live}`, await refused(bus));
+  const few: SubscribersOptions = { ...call, limit: 10 };
+  const subscribers: SubscriberInfo[] = await bus.subscribers(few);
+  const subscriberStates: SubscriberState[] = subscribers.map(({ state }) => state);
+  if (subscriberStates.length > 10) said.push("too many subscribers");
   if (cluster !== undefined) said.push(cluster.name);
   const typed: ReceivedEvent<{ total: number }> = await bus.event<{ total: number }>(event.id);
   const totals: Subscription<{ total: number }> = bus.subscribe<{ total: number }>("fresh.first");
