@@ -21,14 +21,13 @@ const FUTURE_MS = 5000;
 export interface OpenLog {
   readonly log: EventLog;
   readonly tokens: TokenStore;
-  /** Undefined on a cluster, which has no consumers. */
-  readonly consumers: ConsumerStore | undefined;
+  readonly consumers: ConsumerStore;
   readonly figures: LogFigures;
   readonly makeCopy: MakeCopy;
   /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
   readonly discard: () => Promise<void>;
   /** Omitted for a single node. */
-  readonly cluster?: Pick<Cluster, "stats" | "ackSeconds">;
+  readonly cluster?: Pick<Cluster, "stats" | "ackSeconds" | "consumers">;
 }
 
 export interface OpenLogOptions {
@@ -74,7 +73,7 @@ export function openLog(config: Config, options: OpenLogOptions): OpenLog {
     await log.leave();
     await history.discard();
   };
-  return { log, tokens: log.tokens, consumers: undefined, figures, makeCopy, discard, cluster };
+  return { log, tokens: log.tokens, consumers: cluster.consumers, figures, makeCopy, discard, cluster };
 }
 
 function openHistory(
@@ -122,6 +121,7 @@ function openCluster(
     onWarning: (detail) => logger.warn({ detail }, "the cluster"),
     mirror: history,
     tokens: history.tokens,
+    consumers: history.consumers,
     clock: Date.now,
     makeCopy: (signal) => history.backup(signal),
     copyPath,

@@ -73,8 +73,10 @@ function jwtVerifierOf(config: Config, log: Logger): KeyedVerifier | undefined {
 /** The whole service: history, bus and network. The constructor starts it. */
 export class Service {
   readonly #bus: Bus;
-  readonly #consumers: Consumers | undefined;
-  readonly #pushers: Pushers | undefined;
+  readonly #consumers: Consumers;
+  readonly #pushers: Pushers;
+  /** The consumers of all nodes of a cluster. */
+  readonly #shared: NonNullable<OpenLog["cluster"]>["consumers"] | undefined;
   readonly #server: HttpServer;
   readonly #log: Logger;
   /**
@@ -115,8 +117,10 @@ export class Service {
       const isKnown = opened.cluster === undefined;
       if (isKnown && !gate.isOpen && jwt === undefined && !tokens.hasAdmin) warnOfNoAdmin(config, log);
       warnOfAnyAudience(config, log);
+      this.#shared = opened.cluster?.consumers;
       this.#consumers = this.#openConsumers(opened);
-      this.#pushers = this.#consumers && this.#openPushers(config, this.#consumers);
+      this.#pushers = this.#openPushers(config, this.#consumers);
+      this.#shared?.serveWith(this.#consumers);
       this.#server = this.#listen(config, version, { opened, tokens, gate, page, tls });
     } catch (error) {
       void opened.discard();
@@ -152,8 +156,9 @@ export class Service {
     this.#isStopping = true;
     this.#tls?.stop();
     await this.#server.stop();
-    this.#pushers?.close();
-    this.#consumers?.close();
+    this.#pushers.close();
+    this.#consumers.close();
+    await this.#shared?.close();
     await this.#bus.stop();
   }
 
@@ -203,7 +208,8 @@ export class Service {
         service: this.#state(config, version, opened),
         tokens,
         consumers: this.#consumers,
-        attemptsOf: (name) => this.#pushers?.attempts(name) ?? [],
+        consumerHost: this.#shared,
+        attemptsOf: (name) => this.#pushers.attempts(name),
         gate,
         makeCopy: opened.makeCopy,
         limits: {
@@ -244,7 +250,7 @@ export class Service {
       replay: () => this.#server.replay,
       waitingBytes: () => this.#server.waiting.bytes,
       figures,
-      consumers: () => this.#consumers?.all().map((one) => [one.name, one.figures]) ?? [],
+      consumers: () => this.#consumers.all().map((one) => [one.name, one.figures]),
       cluster,
     });
     return {
@@ -275,8 +281,7 @@ export class Service {
     return new Pushers({ consumers, rules });
   }
 
-  #openConsumers({ log, consumers }: OpenLog): Consumers | undefined {
-    if (consumers === undefined) return undefined;
+  #openConsumers({ log, consumers, cluster }: OpenLog): Consumers {
     return new Consumers({
       log,
       store: consumers,
@@ -288,6 +293,7 @@ export class Service {
       makeSecret: () => `whsec_${Buffer.from(crypto.getRandomValues(new Uint8Array(SECRET_BYTES))).toString("base64")}`,
       makeRun: () => crypto.getRandomValues(Buffer.alloc(6)).toString("base64url"),
       nextTurn: () => this.#pageTurns.later(() => {}),
+      mayServe: cluster && (() => cluster.consumers.isHere),
       onChange: ({ kind, ...change }) => {
         if (kind === "stuck") this.#log.error(change, "the consumer was paused");
         else this.#log.info(change, `consumer ${kind}`);

@@ -29,7 +29,8 @@ const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"]
 const rooms: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   bus: { consumers: 3, delivery: 3, interest: 2, access: 2, patterns: 1 },
   http: {
-    "": 8,
+    "": 9,
+    relay: 8,
     routes: 7,
     push: 6,
     websocket: 6,

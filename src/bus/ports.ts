@@ -1,5 +1,6 @@
 import type { TopicSummary } from "../protocol/event.ts";
 import type { TokenRecord } from "./access/token-record.ts";
+import type { ConsumerChange } from "./consumers/ports.ts";
 import type { BusError } from "./errors.ts";
 import type { Event } from "./event.ts";
 import type { RawJson } from "./json.ts";
@@ -190,7 +191,11 @@ export type Change =
   /** Removes the events up to this id, the oldest first. */
   | { readonly kind: "prune"; readonly upTo: number }
   /** The history that was there before the first entry: its newest id, and a hash of that event. Changes nothing. */
-  | { readonly kind: "origin"; readonly head: number; readonly hash: string };
+  | { readonly kind: "origin"; readonly head: number; readonly hash: string }
+  /** The node of the entry serves the consumers from now on, if the lease still has this revision. */
+  | { readonly kind: "claimConsumers"; readonly revision: number }
+  /** What has changed in the consumers, if the node of the entry serves them; `isLast`: it gives the lease back. */
+  | { readonly kind: "saveConsumers"; readonly changes: readonly ConsumerChange[]; readonly isLast: boolean };
 
 /** Changes that belong together: every node adopts all of them at the same place, or none. */
 export interface Entry {
@@ -207,7 +212,7 @@ export interface Entry {
 export type Adopted =
   | { readonly appended: Appended }
   | { readonly error: BusError }
-  /** Whether there was no such token before it was added, or one before it was removed. */
+  /** Whether it was effective: there was no such token before it was added, or the lease was that of the node. */
   | { readonly isChanged: boolean }
   /** Resolves with the number of events removed. */
   | { readonly pruned: Promise<number> };

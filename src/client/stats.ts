@@ -79,6 +79,8 @@ export interface ClusterStats {
   acknowledged: number;
   /** How often the connection to NATS was lost and re-established. */
   reconnects: number;
+  /** The node that serves the consumers; `null` if none does. */
+  consumers: string | null;
   /** The nodes that were heard lately, this one included. */
   nodes: { node: string; place: number; behind: number }[];
 }

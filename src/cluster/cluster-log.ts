@@ -48,6 +48,8 @@ export interface ClusterLogOptions {
   readonly budgetMs?: number | undefined;
   /** Called when an entry of this node is in the stream, with the time since it was sent, in milliseconds. */
   readonly onStored?: ((ms: number) => void) | undefined;
+  /** Called after entries were adopted, before their changes are answered. */
+  readonly onAdopted?: (() => void) | undefined;
   /** Whether the bus may be open to all while no token was ever created. Default true. */
   readonly mayBeOpen?: boolean | undefined;
 }
@@ -65,10 +67,12 @@ export class ClusterLog implements EventLog, Sink {
   readonly #ownTokens: TokenStore;
   readonly #stream: EntryStream;
   readonly #queue: EntryQueue;
+  readonly #onAdopted: () => void;
   #leaving: Promise<void> | undefined;
 
   constructor(options: ClusterLogOptions) {
     const { mirror, stream, tokens, node, clock, budgetMs, onStored, mayBeOpen = true } = options;
+    this.#onAdopted = options.onAdopted ?? (() => {});
     this.#mirror = mirror;
     this.#ownTokens = tokens;
     this.#stream = stream;
@@ -82,7 +86,7 @@ export class ClusterLog implements EventLog, Sink {
     });
     // Until all entries were adopted, any of them may bring the first token.
     const isComplete = () => stream.hasCaughtUp;
-    this.tokens = new ClusterTokens(tokens, { mayBeOpen, isComplete }, (change) => this.#change(change));
+    this.tokens = new ClusterTokens(tokens, { mayBeOpen, isComplete }, (change) => this.change(change));
     void mirror.ready().then(() => {
       if (!this.#leaving) stream.follow(this);
     });
@@ -90,7 +94,7 @@ export class ClusterLog implements EventLog, Sink {
 
   async append(drafts: readonly Draft[], options: AppendOptions = {}): Promise<Appended> {
     const { idempotencyKey, isAbandoned } = options;
-    const outcome = await this.#change({ kind: "append", drafts, idempotencyKey }, isAbandoned);
+    const outcome = await this.change({ kind: "append", drafts, idempotencyKey }, isAbandoned);
     if ("appended" in outcome) return outcome.appended;
     throw "error" in outcome ? outcome.error : unexpected();
   }
@@ -101,7 +105,7 @@ export class ClusterLog implements EventLog, Sink {
     for (;;) {
       const upTo = this.#mirror.lastExcess(rules, nowMs);
       if (upTo < this.#mirror.floor) break;
-      const outcome = await this.#change({ kind: "prune", upTo });
+      const outcome = await this.change({ kind: "prune", upTo });
       if (!("pruned" in outcome)) throw unexpected();
       pruned += await outcome.pruned;
       if (this.#leaving) break;
@@ -147,6 +151,7 @@ export class ClusterLog implements EventLog, Sink {
     const entries = this.#decode(messages);
     const sequence = messages[entries.length - 1]?.sequence ?? 0;
     const outcomes = this.#mirror.adopt(entries, { sequence, createdS, createdNs });
+    this.#onAdopted();
     for (const [index, entry] of entries.entries()) this.#queue.adopted(entry, outcomes[index]);
     return entries.length;
   }
@@ -199,7 +204,8 @@ export class ClusterLog implements EventLog, Sink {
     return this.#leaving;
   }
 
-  #change(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
+  /** Sends a change to all nodes; resolves with what became of it once it was adopted here. */
+  change(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
     if (this.#leaving) return Promise.reject(new BusError("shutting_down", "the history is closed"));
     const { following } = this.#stream;
     if (following.state === "failed") return Promise.reject(new NotSent("unavailable", following.error.message, true));

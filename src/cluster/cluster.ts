@@ -1,9 +1,11 @@
 import { hostname } from "node:os";
 import type { NatsConnection } from "@nats-io/transport-node";
+import type { ConsumerMirror } from "../bus/consumers/ports.ts";
 import { Histogram, SECONDS } from "../bus/meter.ts";
 import { payloadWarning, prepareStream } from "./checks.ts";
 import { ClusterLog, type ClusterLogOptions, NeedsCopy } from "./cluster-log.ts";
 import { connectToNats } from "./connection.ts";
+import { SharedConsumers } from "./consumers/shared-consumers.ts";
 import { Copies, type CopiesOptions, fetchCopy } from "./copies.ts";
 import { type Peer, Peers } from "./peers.ts";
 import type { ClusterSettings } from "./settings.ts";
@@ -13,8 +15,10 @@ import { type Fetch, SyncCheck } from "./sync-check.ts";
 /** Time between two attempts to get a copy from another node, in milliseconds. */
 const FETCH_PAUSE_MS = 2000;
 
-export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node"> {
+export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node" | "onStored" | "onAdopted"> {
   readonly settings: ClusterSettings;
+  /** The consumers of the mirror. */
+  readonly consumers: ConsumerMirror;
   /** Whether an acknowledgement promises that the event is on disk. */
   readonly mustSync: boolean;
   /** The largest body that the server takes, in bytes. */
@@ -35,6 +39,8 @@ export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node
   readonly onUnreachable: (reason: string) => void;
   /** Called when it begins or ceases to follow the stream. */
   readonly onState: (following: Following) => void;
+  /** Only a test that must fail sets it: this node serves consumers without the lease. Default false. */
+  readonly ignoresFence?: boolean | undefined;
 }
 
 /** What a node knows of its cluster. */
@@ -50,6 +56,8 @@ export interface ClusterStats {
   readonly acknowledged: number;
   /** How often the connection to NATS was lost and re-established. */
   readonly reconnects: number;
+  /** The node that serves the consumers; `null` if none does. */
+  readonly consumers: string | null;
   /** The nodes that were heard lately, and this one. */
   readonly nodes: readonly Peer[];
 }
@@ -59,6 +67,8 @@ export class Cluster {
   /** Names this run of this node. */
   readonly node = `${hostname().replaceAll(/[^\w-]/g, "-")}-${crypto.randomUUID().slice(0, 8)}`;
   readonly log: ClusterLog;
+  /** The consumers of all nodes. */
+  readonly consumers: SharedConsumers;
   readonly #settings: ClusterSettings;
   readonly #largestBodyBytes: number;
   readonly #copyPath: string;
@@ -107,7 +117,17 @@ export class Cluster {
       this.#acknowledged++;
       this.ackSeconds.observe(ms / 1000);
     };
-    this.log = new ClusterLog({ ...options, stream: this.#stream, node, onStored });
+    this.consumers = new SharedConsumers({
+      name,
+      node,
+      mirror: options.consumers,
+      place: () => this.#place,
+      change: (change) => this.log.change(change),
+      isUpToDate: () => this.#stream.following.state === "following" && this.#stream.hasCaughtUp,
+      ignoresFence: options.ignoresFence,
+    });
+    const onAdopted = () => this.consumers.adopted();
+    this.log = new ClusterLog({ ...options, stream: this.#stream, node, onStored, onAdopted });
     this.#peers = new Peers({ name, self: () => ({ node, place: this.#place, behind: this.#stream.behind }) });
     const place = () => (this.#stream.following.state === "following" ? this.#place : undefined);
     this.#copies = new Copies({ name, node, place, makeCopy: options.makeCopy });
@@ -122,6 +142,7 @@ export class Cluster {
       connected: this.#stream.isConnected,
       acknowledged: this.#acknowledged,
       reconnects: this.#reconnects,
+      consumers: this.consumers.servedBy ?? null,
       nodes: this.#peers.list(),
     };
   }
@@ -136,6 +157,7 @@ export class Cluster {
     void connection.closed().then(() => this.#stopping.abort());
     void this.#countReconnects(connection);
     this.#peers.join(connection);
+    this.consumers.join(connection);
     this.#copies.join(connection);
   }
 

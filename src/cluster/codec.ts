@@ -1,8 +1,11 @@
 import type { TokenRecord } from "../bus/access/token-record.ts";
+import type { ConsumerChange } from "../bus/consumers/ports.ts";
 import { BusError } from "../bus/errors.ts";
 import type { RawJson } from "../bus/json.ts";
 import type { Change, Draft, Entry } from "../bus/ports.ts";
 import { parseSource, parseTopic, type Topic } from "../bus/topic.ts";
+import { listOf, objectOf, textOf, textsOf, wholeOf } from "./codec-values.ts";
+import { consumerChangeOf } from "./consumers/codec.ts";
 
 /**
  * The first byte of every entry. It rises when an older program would misread an entry. Programs MUST read all lower
@@ -57,7 +60,9 @@ type Brief =
   | { readonly addToken: Omit<TokenRecord, "expiresMs"> & { readonly expiresMs?: number | undefined } }
   | { readonly removeToken: string; readonly keepsAdmin: boolean }
   | { readonly prune: number }
-  | { readonly origin: number; readonly hash: string };
+  | { readonly origin: number; readonly hash: string }
+  | { readonly claimConsumers: number }
+  | { readonly saveConsumers: readonly ConsumerChange[]; readonly isLast: boolean };
 
 function briefOf(change: Change): Brief {
   switch (change.kind) {
@@ -73,6 +78,10 @@ function briefOf(change: Change): Brief {
       return { prune: change.upTo };
     case "origin":
       return { origin: change.head, hash: change.hash };
+    case "claimConsumers":
+      return { claimConsumers: change.revision };
+    case "saveConsumers":
+      return { saveConsumers: change.changes, isLast: change.isLast };
   }
 }
 
@@ -93,6 +102,7 @@ function parse(text: string): Entry {
 
 function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Change {
   const { append, key, addToken, removeToken, keepsAdmin, prune, origin, hash } = brief;
+  const { claimConsumers, saveConsumers, isLast } = brief;
   if (append !== undefined) {
     return {
       kind: "append",
@@ -105,6 +115,11 @@ function changeOf(brief: Readonly<Record<string, unknown>>, drafts: Drafts): Cha
     return { kind: "removeToken", name: textOf(removeToken), keepsAdmin: keepsAdmin === true };
   if (prune !== undefined) return { kind: "prune", upTo: wholeOf(prune) };
   if (origin !== undefined) return { kind: "origin", head: wholeOf(origin), hash: textOf(hash) };
+  if (claimConsumers !== undefined) return { kind: "claimConsumers", revision: wholeOf(claimConsumers) };
+  if (saveConsumers !== undefined) {
+    const changes = listOf(saveConsumers).map((one) => consumerChangeOf(objectOf(one)));
+    return { kind: "saveConsumers", changes, isLast: isLast === true };
+  }
   throw new Error("it has a change of an unknown kind");
 }
 
@@ -169,24 +184,4 @@ function recordOf(record: Readonly<Record<string, unknown>>): TokenRecord {
     createdMs: wholeOf(createdMs),
     expiresMs: expiresMs === undefined ? undefined : wholeOf(expiresMs),
   };
-}
-
-function objectOf(value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) throw new Error("a part of it is not an object");
-  return value as Readonly<Record<string, unknown>>;
-}
-
-function textOf(value: unknown): string {
-  if (typeof value !== "string") throw new Error("a part of it is not a string");
-  return value;
-}
-
-function textsOf(value: unknown): string[] {
-  if (!Array.isArray(value)) throw new Error("a part of it is not a list");
-  return value.map(textOf);
-}
-
-function wholeOf(value: unknown): number {
-  if (!Number.isSafeInteger(value)) throw new Error("a part of it is not a whole number");
-  return value as number;
 }

@@ -1,12 +1,16 @@
 import type { TokenBook } from "../bus/access/tokens.ts";
 import type { Bus } from "../bus/bus.ts";
+import type { Workplace } from "../bus/consumers/consumer.ts";
 import type { Consumers } from "../bus/consumers/consumers.ts";
+import type { ConsumerHost } from "../bus/consumers/ports.ts";
 import { BusError } from "../bus/errors.ts";
 import type { Gate } from "./access/gate.ts";
 import type { Sender } from "./access/proxies.ts";
 import { tellLimit } from "./limits/limits.ts";
 import type { SubscriberLimits } from "./limits/subscriber-limits.ts";
 import type { Incoming } from "./observe.ts";
+import { Relay } from "./relay/relay.ts";
+import { Workplaces } from "./relay/workplaces.ts";
 import { CLIENT_GONE, pathOf } from "./response/answer.ts";
 import { asBusError, isDisconnect, problemResponse } from "./response/problem.ts";
 import type { Subscribed } from "./response/subscriber-list.ts";
@@ -36,6 +40,8 @@ export interface AppOptions {
   readonly tokens: TokenBook;
   /** Omitted: there are none, and no routes for them. */
   readonly consumers?: Consumers | undefined;
+  /** The node of a cluster that serves the consumers; omitted for a single node. */
+  readonly consumerHost?: ConsumerHost | undefined;
   /** Omitted: nothing is pushed. */
   readonly attemptsOf?: AttemptsOf | undefined;
   /** The requests that wait for deliveries. */
@@ -56,6 +62,8 @@ export interface AppOptions {
 /** All HTTP routes, without what listens. */
 export interface App {
   readonly routes: RouteTable;
+  /** The consumers, as WebSockets find them; undefined: there are none. */
+  readonly workplaces: { get(name: string): Workplace } | undefined;
   /** Handles a request for this path and route, or throws, or rejects with, what `fail` accepts. */
   answer(request: Request, at: Pick<Incoming, "path" | "route">): Response | Promise<Response>;
   /** The response to a request that failed with this error. */
@@ -65,7 +73,8 @@ export interface App {
 /** Puts the gate before all routes. */
 export function createApp(options: AppOptions): App {
   const { gate } = options;
-  const routes = new RouteTable(appRoutes(options));
+  const relay = relayOf(options, (error, request) => fail(error, request));
+  const routes = new RouteTable(appRoutes(options, relay));
   const answer: App["answer"] = (request, { path, route }) => {
     if (route === undefined) throw noSuchAddress();
     const admitted = gate.admit(request, route.access);
@@ -80,35 +89,37 @@ export function createApp(options: AppOptions): App {
     tellLimit(busError, options.limits.onLimit);
     return problemResponse(busError);
   };
-  return { routes, answer, fail };
+  return { routes, workplaces: workplacesOf(options, relay), answer, fail };
+}
+
+function relayOf(options: AppOptions, fail: App["fail"]): Relay | undefined {
+  const { consumerHost: host, gate } = options;
+  return host && new Relay({ host, routes: routesOfConsumers(options), gate, fail });
+}
+
+function workplacesOf({ bus, consumers, consumerHost: host }: AppOptions, relay: Relay | undefined): App["workplaces"] {
+  if (host === undefined || relay === undefined) return consumers;
+  return new Workplaces({ host, relay, events: bus });
+}
+
+function routesOfConsumers({ consumers, takes, attemptsOf = () => [], gate, limits }: AppOptions): readonly Route[] {
+  if (consumers === undefined) return [];
+  return [
+    ...consumerRoutes(consumers, gate, limits.waiting),
+    ...consumerWorkRoutes(consumers, takes, attemptsOf, gate, limits.waiting),
+  ];
 }
 
 /** Every route of the server. */
-export function appRoutes(options: AppOptions): readonly Route[] {
-  const {
-    bus,
-    streams,
-    subscribers,
-    service,
-    tokens,
-    consumers,
-    takes,
-    attemptsOf = () => [],
-    gate,
-    makeCopy,
-    senderOf,
-    limits,
-    version,
-    page = {},
-  } = options;
+export function appRoutes(options: AppOptions, relay?: Relay): readonly Route[] {
+  const { bus, streams, subscribers, service, tokens, gate, makeCopy, senderOf, limits, version, page = {} } = options;
   const routes = [
     ...publishRoutes(bus, limits, gate),
     ...historyRoutes(bus, limits.waiting),
     topicsRoute(bus, limits.waiting),
     ...adminRoutes(bus, service, gate),
     ...tokenRoutes(tokens, gate, limits.waiting),
-    ...(consumers ? consumerRoutes(consumers, gate, limits.waiting) : []),
-    ...(consumers ? consumerWorkRoutes(consumers, takes, attemptsOf, gate, limits.waiting) : []),
+    ...(relay?.routes ?? routesOfConsumers(options)),
     backupRoute(makeCopy),
     ...subscribeRoutes(streams),
     subscribersRoute(subscribers, limits.waiting),

@@ -87,13 +87,6 @@ export class HttpServer {
     this.#onAnswered = options.onAnswered;
     this.#onError = options.onError;
     this.#idleTimeoutS = idleTimeoutS;
-    this.#subscriptions = new Subscriptions(
-      bus,
-      limits,
-      gate.guests,
-      (request) => this.addressOf(request),
-      options.consumers,
-    );
     this.#streams = new Streams(bus, limits, gate, (request) => this.addressOf(request));
     this.#takes = new Takes(gate.guests);
     this.#app = createApp({
@@ -105,6 +98,13 @@ export class HttpServer {
       senderOf: (request) => this.#senderOf(request),
       limits: { ...limits, ...this.#publishMeter(options), endedRequests: () => this.#listener.endedRequests },
     });
+    this.#subscriptions = new Subscriptions(
+      bus,
+      limits,
+      gate.guests,
+      (request) => this.addressOf(request),
+      this.#app.workplaces,
+    );
     this.#listener = new Listener({
       ...options,
       idleTimeoutS,

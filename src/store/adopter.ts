@@ -2,6 +2,7 @@ import type { Database } from "bun:sqlite";
 import { lastAdmin } from "../bus/access/tokens.ts";
 import type { Adopted, Change, Entry, Place } from "../bus/ports.ts";
 import type { Committer, OpenBatch } from "./committer.ts";
+import type { ConsumerTable } from "./consumers/consumer-table.ts";
 import type { DirectWrites } from "./direct-writes.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import type { Damage } from "./file/damage.ts";
@@ -15,6 +16,7 @@ export interface AdopterOptions {
   readonly damage: Damage;
   readonly committer: Committer;
   readonly tokens: TokenTable;
+  readonly consumers: ConsumerTable;
   readonly bounds: HistoryBounds;
   readonly upkeep: Upkeep;
   readonly writes: DirectWrites;
@@ -26,6 +28,7 @@ export interface AdopterOptions {
 export class Adopter {
   readonly #committer: Committer;
   readonly #tokens: TokenTable;
+  readonly #consumers: ConsumerTable;
   readonly #writers: Writers;
   readonly #bounds: HistoryBounds;
   readonly #upkeep: Upkeep;
@@ -38,9 +41,10 @@ export class Adopter {
   #decided: { readonly upTo: number; readonly pruned: PromiseWithResolvers<number> }[] = [];
 
   constructor(options: AdopterOptions) {
-    const { database, damage, committer, tokens, bounds, upkeep, writes, meta, stored } = options;
+    const { database, damage, committer, tokens, consumers, bounds, upkeep, writes, meta, stored } = options;
     this.#committer = committer;
     this.#tokens = tokens;
+    this.#consumers = consumers;
     this.#writers = new Writers(database, damage, stored.writers);
     this.#bounds = bounds;
     this.#upkeep = upkeep;
@@ -85,7 +89,9 @@ export class Adopter {
 
   #write(entries: readonly Entry[], place: Place, batch: OpenBatch): (readonly Adopted[] | undefined)[] {
     const outcomes = entries.map(({ node, number, atMs, changes }) =>
-      this.#writers.accept(node, number, atMs) ? changes.map((one) => this.#change(one, atMs, batch)) : undefined,
+      this.#writers.accept(node, number, atMs)
+        ? changes.map((one) => this.#change(one, { node, atMs }, batch))
+        : undefined,
     );
     this.#writers.write();
     this.#writePlace(place);
@@ -98,7 +104,7 @@ export class Adopter {
     this.#meta.set("stream_place", sequence);
   }
 
-  #change(change: Change, atMs: number, batch: OpenBatch): Adopted {
+  #change(change: Change, { node, atMs }: Pick<Entry, "node" | "atMs">, batch: OpenBatch): Adopted {
     switch (change.kind) {
       case "append":
         return batch.append(change, atMs);
@@ -109,6 +115,10 @@ export class Adopter {
         return { isChanged: this.#tokens.delete(change.name) };
       case "origin":
         return { isChanged: false };
+      case "claimConsumers":
+        return { isChanged: this.#consumers.claim(node, change.revision) };
+      case "saveConsumers":
+        return { isChanged: this.#consumers.adopt(node, change.changes, change.isLast) };
       case "prune":
         return { pruned: this.#prune(Math.min(change.upTo, batch.head)) };
     }

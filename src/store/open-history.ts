@@ -118,7 +118,8 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
   };
   const writes = new DirectWrites({ ...shared, savedHead: contents.stored.head });
   const write = (work: () => void) => writes.run(work);
-  const consumers = new ConsumerTable({ ...shared, write, expected: contents.stored.consumers });
+  const { consumers: expected, consumer_lease: leaseRevision } = contents.stored;
+  const consumers = new ConsumerTable({ ...shared, write, expected, leaseRevision });
   const committer = new Committer({ ...shared, consumers, clock, ageClock });
   const pruner = new Pruner({ ...shared, onFull });
   const reserve = options.keepsReserve === true && place !== undefined ? new Reserve(path) : undefined;
@@ -133,7 +134,7 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
     upkeep,
     tokens,
     consumers,
-    adopter: new Adopter({ ...shared, committer, tokens, upkeep, writes }),
+    adopter: new Adopter({ ...shared, committer, tokens, consumers, upkeep, writes }),
   };
 }
 

@@ -33,6 +33,7 @@ export class ClusterNode implements AsyncDisposable {
       onWarning: () => {},
       mirror,
       tokens: mirror.tokens,
+      consumers: mirror.consumers,
       clock,
       budgetMs,
       makeCopy: (signal) => mirror.backup(signal),

@@ -1,7 +1,10 @@
 import type { ChangeSource } from "../../src/bus/consumers/ports.ts";
 import type { SqliteEventLog } from "../../src/store/event-log.ts";
 
-/** Writes rows into every table that publishing leaves empty: a token, a writer of a cluster, two consumers. */
+/**
+ * Writes rows into every table that publishing leaves empty: a token, a writer of a cluster, which serves
+ * the consumers, and two of these.
+ */
 export function fillSmallTables(log: SqliteEventLog): void {
   log.tokens.add({
     name: "t",
@@ -14,7 +17,8 @@ export function fillSmallTables(log: SqliteEventLog): void {
     createdMs: 1,
     expiresMs: 2,
   });
-  log.adopt([{ node: "a", number: 1, atMs: 1, changes: [] }], { sequence: 1, createdS: 1, createdNs: 1 });
+  const changes = [{ kind: "claimConsumers", revision: 0 }] as const;
+  log.adopt([{ node: "a", number: 1, atMs: 1, changes }], { sequence: 1, createdS: 1, createdNs: 1 });
   log.consumers.attach(someConsumers);
   log.consumers.save();
 }

@@ -30,6 +30,20 @@ export interface Taker {
   give(deliveries: readonly Delivery[]): void;
   /** These deliveries were taken back: they are not the taker's any more, if they were. Default: not told. */
   takenBack?(deliveries: readonly string[]): void;
+  /** It gets nothing more: the consumer was deleted, or is not served here any more. Default: not told. */
+  dismissed?(): void;
+}
+
+/** Where takers work: they get deliveries, and settle them. */
+export interface Workplace {
+  readonly name: string;
+  addTaker(taker: Taker): void;
+  removeTaker(taker: Taker): void;
+  /** A taker has room again. */
+  wake(): void;
+  ack(deliveries: readonly string[]): Settled | Promise<Settled>;
+  nack(deliveries: readonly string[], reason: string, delayMs?: number): Settled | Promise<Settled>;
+  extend(deliveries: readonly string[]): Settled | Promise<Settled>;
 }
 
 export interface ConsumerOptions {
@@ -42,10 +56,12 @@ export interface ConsumerOptions {
   readonly onDirty: () => void;
   /** The consumer was paused because it could not go on. */
   readonly onStuck: (reason: string) => void;
+  /** Whether it may hand out and settle now. Call `wake` when it may again. Default: always. */
+  readonly mayServe?: (() => boolean) | undefined;
 }
 
 /** A name under which the server keeps a place: each event goes to one of its takers, until one acknowledges it. */
-export class Consumer {
+export class Consumer implements Workplace {
   readonly name: string;
   /** What it wants to be told of. */
   interest: Interest;
@@ -54,6 +70,7 @@ export class Consumer {
   readonly #clocks: Clocks;
   readonly #onDirty: () => void;
   readonly #onStuck: (reason: string) => void;
+  readonly #mayServe: () => boolean;
   readonly #takers = new Set<Taker>();
   #settings: ConsumerSettings;
   #isPaused: boolean;
@@ -67,12 +84,13 @@ export class Consumer {
   #isClosed = false;
   #pending: { readonly place: number; readonly gaps: number } | undefined;
 
-  constructor({ log, record, run, clocks, onDirty, onStuck }: ConsumerOptions) {
+  constructor({ log, record, run, clocks, onDirty, onStuck, mayServe = () => true }: ConsumerOptions) {
     this.name = record.name;
     this.#log = log;
     this.#clocks = clocks;
     this.#onDirty = onDirty;
     this.#onStuck = onStuck;
+    this.#mayServe = mayServe;
     this.#settings = parseSettings(JSON.parse(record.settings));
     this.#isPaused = record.isPaused;
     this.#lastError = record.lastError;
@@ -144,7 +162,7 @@ export class Consumer {
 
   /** Hands out at once, if no one is waiting, at most `max` deliveries. */
   take(max: number): Delivery[] {
-    if (this.#isPaused || this.#isClosed) return [];
+    if (this.#isPaused || this.#isIdle) return [];
     const taken = this.#deliveries.take(Math.min(max, MAX_PER_TURN));
     this.#schedule();
     return taken;
@@ -160,24 +178,34 @@ export class Consumer {
     });
   }
 
+  /** Takes back, and hands out, what is due. */
+  lookAgain(): void {
+    this.#timerMs = Number.POSITIVE_INFINITY;
+    this.expire();
+    this.wake();
+    this.#schedule();
+  }
+
   /** The work is done. */
   ack(deliveries: readonly string[]): Settled {
-    return this.#settled(this.#deliveries.ack(deliveries));
+    return this.#isIdle ? unknown(deliveries) : this.#settled(this.#deliveries.ack(deliveries));
   }
 
   /** Takes back what was out for too long; happens by itself when it is due. */
   expire(): void {
+    if (this.#isIdle) return;
     this.#tell(this.#deliveries.expire());
     this.#noteFailures();
   }
 
   /** The attempt failed; the next one follows after `delayMs`, or by the schedule if that is undefined. */
   nack(deliveries: readonly string[], reason: string, delayMs?: number): Settled {
-    return this.#settled(this.#deliveries.nack(deliveries, reason, delayMs));
+    return this.#isIdle ? unknown(deliveries) : this.#settled(this.#deliveries.nack(deliveries, reason, delayMs));
   }
 
   /** The work goes on: each may be out for another `ack_timeout` from now. */
   extend(deliveries: readonly string[]): Settled {
+    if (this.#isIdle) return unknown(deliveries);
     const settled = this.#deliveries.extend(deliveries);
     this.#schedule();
     return settled;
@@ -216,7 +244,7 @@ export class Consumer {
 
   /** Takes back what could not be tried; no attempt is counted. */
   putBack(deliveries: readonly string[], reason: string, delayMs: number): Settled {
-    return this.#settled(this.#deliveries.putBack(deliveries, reason, delayMs));
+    return this.#isIdle ? unknown(deliveries) : this.#settled(this.#deliveries.putBack(deliveries, reason, delayMs));
   }
 
   /** Changes the settings; keeps its place. */
@@ -274,7 +302,14 @@ export class Consumer {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    const takers = [...this.#takers];
     this.#takers.clear();
+    for (const taker of takers) taker.dismissed?.();
+  }
+
+  /** Closed, or not allowed to serve now: nothing is handed out, nor recorded. */
+  get #isIdle(): boolean {
+    return this.#isClosed || !this.#mayServe();
   }
 
   #tell(takenBack: readonly string[]): void {
@@ -291,7 +326,7 @@ export class Consumer {
   }
 
   #handOut(): void {
-    if (this.#isPaused || this.#isClosed) return;
+    if (this.#isPaused || this.#isIdle) return;
     this.expire();
     for (let left = MAX_PER_TURN; left > 0; ) {
       const taker = this.#nextTaker();
@@ -343,17 +378,14 @@ export class Consumer {
   /** Looks again when the next delivery is due, or must be taken back. */
   #schedule(): void {
     const { nextDueMs } = this.#deliveries;
-    if (nextDueMs === undefined || this.#isClosed || nextDueMs >= this.#timerMs) return;
+    if (nextDueMs === undefined || this.#isIdle || nextDueMs >= this.#timerMs) return;
     clearTimeout(this.#timer);
     this.#timerMs = nextDueMs;
     const inMs = Math.max(1, Math.ceil(nextDueMs - this.#clocks.monotonic()));
-    this.#timer = setTimeout(() => this.#lookAgain(), Math.min(inMs, MAX_TIMER_MS));
+    this.#timer = setTimeout(() => this.lookAgain(), Math.min(inMs, MAX_TIMER_MS));
   }
+}
 
-  #lookAgain(): void {
-    this.#timerMs = Number.POSITIVE_INFINITY;
-    this.expire();
-    this.wake();
-    this.#schedule();
-  }
+function unknown(deliveries: readonly string[]): Settled {
+  return { done: 0, unknown: deliveries };
 }

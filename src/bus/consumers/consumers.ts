@@ -38,6 +38,8 @@ export interface ConsumersOptions {
   readonly makeSecret: () => string;
   /** Resolves in a later turn of the event loop. */
   readonly nextTurn: () => Promise<void>;
+  /** Whether this node of a cluster may hand out and record now. Call `wake` when it may again. Default: always. */
+  readonly mayServe?: (() => boolean) | undefined;
   readonly onChange?: (event: ConsumerEvent) => void;
 }
 
@@ -57,10 +59,13 @@ export class Consumers implements ChangeSource {
   readonly #makeRun: () => string;
   readonly #makeSecret: () => string;
   readonly #nextTurn: () => Promise<void>;
+  readonly #mayServe: (() => boolean) | undefined;
   readonly #onChange: (event: ConsumerEvent) => void;
   readonly #byName = new Map<string, Consumer>();
   readonly #dirty = new Set<Consumer>();
   readonly #deleted = new Set<string>();
+  /** Those of which the deletion is being saved: nothing else of them is saved. */
+  readonly #leaving = new Set<string>();
   readonly #listeners: ((name: string, consumer: Consumer | undefined) => void)[] = [];
   readonly #sweep: ReturnType<typeof setInterval>;
   #saving: ReturnType<typeof setTimeout> | undefined;
@@ -79,10 +84,34 @@ export class Consumers implements ChangeSource {
     this.#makeRun = options.makeRun;
     this.#makeSecret = options.makeSecret;
     this.#nextTurn = options.nextTurn;
+    this.#mayServe = options.mayServe;
     this.#onChange = onChange;
     for (const record of this.#store.all()) this.#open(record);
     this.#store.attach(this);
     this.#sweep = setInterval(() => this.#saveIdle(), SWEEP_MS);
+  }
+
+  /** Serves these consumers, in place of all others: this node of a cluster has become the one that serves. */
+  serve(records: readonly ConsumerRecord[]): void {
+    this.abandon();
+    if (this.#isClosed) return;
+    for (const record of records) this.#open(record);
+    for (const { name } of records) this.#tell(name);
+  }
+
+  /** Serves none any more, and saves nothing: another node does. */
+  abandon(): void {
+    this.#deleted.clear();
+    this.#pending = undefined;
+    for (const consumer of this.all()) {
+      this.#drop(consumer);
+      this.#tell(consumer.name);
+    }
+  }
+
+  /** It may serve again: takes back, and hands out, what is due. */
+  wake(): void {
+    for (const consumer of this.#byName.values()) consumer.lookAgain();
   }
 
   /** By name. */
@@ -114,9 +143,9 @@ export class Consumers implements ChangeSource {
     const known = this.#byName.get(name);
     const hadSecret = known !== undefined && known.signingSecrets.length > 0;
     const secret = settings.push && !hadSecret ? this.#makeSecret() : undefined;
-    if (known === undefined) this.#create(name, JSON.stringify(writtenOf(settings)), position, secret);
+    if (known === undefined) await this.#create(name, JSON.stringify(writtenOf(settings)), position, secret);
     else {
-      this.#change(known, () => {
+      await this.#change(known, () => {
         known.set(settings);
         if (secret !== undefined || settings.push === undefined) known.setSecret(secret);
       });
@@ -129,11 +158,14 @@ export class Consumers implements ChangeSource {
   async delete(name: string, by = ""): Promise<void> {
     const consumer = this.get(name);
     this.#deleted.add(name);
+    this.#leaving.add(name);
     try {
-      this.#save();
+      await this.#save();
     } catch (error) {
       this.#deleted.delete(name);
       throw error;
+    } finally {
+      this.#leaving.delete(name);
     }
     this.#drop(consumer);
     this.#report("deleted", name, by);
@@ -141,7 +173,7 @@ export class Consumers implements ChangeSource {
 
   async pause(name: string, by = ""): Promise<void> {
     const consumer = this.get(name);
-    this.#change(consumer, () => consumer.pause());
+    await this.#change(consumer, () => consumer.pause());
     this.#report("paused", name, by);
   }
 
@@ -154,7 +186,7 @@ export class Consumers implements ChangeSource {
 
   async resume(name: string, by = ""): Promise<void> {
     const consumer = this.get(name);
-    this.#change(consumer, () => consumer.resume());
+    await this.#change(consumer, () => consumer.resume());
     this.#report("resumed", name, by);
   }
 
@@ -162,7 +194,7 @@ export class Consumers implements ChangeSource {
   async seek(name: string, since: unknown, by = ""): Promise<void> {
     const consumer = this.get(name);
     const position = this.#positionOf(since);
-    this.#change(consumer, () => consumer.seek(position));
+    await this.#change(consumer, () => consumer.seek(position));
     this.#report("moved", name, by);
   }
 
@@ -175,7 +207,7 @@ export class Consumers implements ChangeSource {
       });
     }
     const secret = this.#makeSecret();
-    this.#change(consumer, () => consumer.setSecret(secret));
+    await this.#change(consumer, () => consumer.setSecret(secret));
     this.#report("rotated", name, by);
     return secret;
   }
@@ -201,7 +233,7 @@ export class Consumers implements ChangeSource {
     const isDue = this.#isForced || this.#clocks.monotonic() - this.#lastSaveMs >= SAVE_INTERVAL_MS;
     if (!isDue || this.#dirty.size + this.#deleted.size === 0) return [];
     const deleted = [...this.#deleted];
-    const consumers = [...this.#dirty].filter(({ name }) => !this.#deleted.has(name));
+    const consumers = [...this.#dirty].filter(({ name }) => !this.#leaving.has(name));
     this.#pending = { consumers, deleted };
     return [
       ...deleted.map((name) => ({ name, state: undefined, put: [], removed: [] })),
@@ -237,7 +269,7 @@ export class Consumers implements ChangeSource {
     if (this.#isClosed) throw new BusError("shutting_down", "the server is shutting down");
   }
 
-  #create(name: string, settings: string, place: number, secret: string | undefined): void {
+  async #create(name: string, settings: string, place: number, secret: string | undefined): Promise<void> {
     if (!NAME.test(name)) {
       throw new BusError(
         "parameter_invalid",
@@ -261,7 +293,7 @@ export class Consumers implements ChangeSource {
     };
     const consumer = this.#open({ ...state, tasks: [] });
     try {
-      this.#change(consumer, () => {});
+      await this.#change(consumer, () => {});
     } catch (error) {
       this.#drop(consumer);
       throw error;
@@ -276,6 +308,7 @@ export class Consumers implements ChangeSource {
       clocks: this.#clocks,
       onDirty: () => this.#markDirty(consumer),
       onStuck: (reason) => this.#report("stuck", consumer.name, "", reason),
+      mayServe: this.#mayServe,
     });
     this.#byName.set(consumer.name, consumer);
     this.#interests.add(consumer.interest);
@@ -290,7 +323,7 @@ export class Consumers implements ChangeSource {
   }
 
   /** Does the work and saves it. If that fails, the work is saved later all the same. */
-  #change<T>(consumer: Consumer, work: () => T): T {
+  async #change<T>(consumer: Consumer, work: () => T): Promise<T> {
     this.#requireOpen();
     const { interest } = consumer;
     const result = work();
@@ -299,7 +332,7 @@ export class Consumers implements ChangeSource {
       this.#interests.add(consumer.interest);
     }
     this.#dirty.add(consumer);
-    this.#save();
+    await this.#save();
     return result;
   }
 
@@ -319,17 +352,20 @@ export class Consumers implements ChangeSource {
 
   /** A failure is reported by the health of the store, and everything is saved with the next commit that succeeds. */
   #trySave(): void {
-    try {
-      this.#save();
-    } catch (error) {
+    const ignore = (error: unknown) => {
       if (!(error instanceof BusError)) throw error;
+    };
+    try {
+      this.#save()?.catch(ignore);
+    } catch (error) {
+      ignore(error);
     }
   }
 
-  #save(): void {
+  #save(): void | Promise<void> {
     this.#isForced = true;
     try {
-      this.#store.save();
+      return this.#store.save();
     } finally {
       this.#isForced = false;
     }
@@ -345,8 +381,12 @@ export class Consumers implements ChangeSource {
     return search.position ?? this.#log.head;
   }
 
-  #report(kind: ConsumerEvent["kind"], name: string, by: string, reason?: string): void {
+  #tell(name: string): void {
     for (const listener of this.#listeners) listener(name, this.#byName.get(name));
+  }
+
+  #report(kind: ConsumerEvent["kind"], name: string, by: string, reason?: string): void {
+    this.#tell(name);
     this.#onChange({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
   }
 }

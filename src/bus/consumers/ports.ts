@@ -1,4 +1,5 @@
 import type { DeliveredGap } from "../../protocol/consumer.ts";
+import { BusError } from "../errors.ts";
 
 /** A row for a task that must outlive the process. */
 export interface TaskRecord {
@@ -42,8 +43,8 @@ export interface ConsumerRecord extends ConsumerState {
 /** What has changed in one consumer since the last save. */
 export interface ConsumerChange {
   readonly name: string;
-  /** Undefined: the consumer was deleted, with its rows. */
-  readonly state: ConsumerState | undefined;
+  /** Undefined: the consumer was deleted, with its rows. `kept`: only rows change. */
+  readonly state: ConsumerState | "kept" | undefined;
   /** Rows that are new or have changed. */
   readonly put: readonly TaskRecord[];
   /** Rows that are gone. */
@@ -64,6 +65,54 @@ export interface ConsumerStore {
   all(): readonly ConsumerRecord[];
   /** From now on every commit of events saves the changes of this source, too. */
   attach(source: ChangeSource): void;
-  /** Saves the changes now, in a commit of their own. Throws what `EventLog.append` rejects with. */
-  save(): void;
+  /**
+   * Saves the changes now, in a commit of their own. Throws what `EventLog.append` rejects with; on a cluster, where
+   * that takes a while, it resolves once they are saved, or rejects.
+   */
+  save(): void | Promise<void>;
+}
+
+/** Which node of a cluster serves the consumers. */
+export interface Lease {
+  /** The run of that node; empty if none does. */
+  readonly node: string;
+  /** Rises whenever the node renews the lease, gives it back, or another one takes it. */
+  readonly revision: number;
+}
+
+/** The consumers as a node of a cluster has adopted them, whichever node serves them. */
+export interface ConsumerMirror {
+  readonly lease: Lease;
+  /** The names of all consumers. */
+  names(): ReadonlySet<string>;
+  /** Every consumer that is intact, as of now. */
+  read(): ConsumerRecord[];
+}
+
+/** The node that was asked does not serve the consumers any more. */
+export class HostLost extends BusError {
+  /** It has not carried out the request. */
+  readonly isCertain: boolean;
+
+  constructor(isCertain: boolean) {
+    super("unavailable", "the node that serves the consumers was lost: try again");
+    this.isCertain = isCertain;
+  }
+}
+
+/** The node of a cluster that serves the consumers, as the others reach it. */
+export interface ConsumerHost {
+  /** Whether it is this node, and it may hand out and record now. */
+  readonly isHere: boolean;
+  /** The names of all consumers, as adopted here. */
+  names(): ReadonlySet<string>;
+  /**
+   * Resolves with whether it is this node. If none serves them, waits for one, and rejects with `unavailable` if that
+   * takes too long. With `isNeeded`, one is found even if there are no consumers; otherwise it resolves with true then.
+   */
+  find(isNeeded: boolean): Promise<boolean>;
+  /** Sends a request to it. Rejects with `HostLost`, or with the signal's reason. */
+  ask(request: Uint8Array, signal: AbortSignal): Promise<Uint8Array>;
+  /** Handles the requests of other nodes from now on. The handler may throw `HostLost`. */
+  onAsk(handle: (request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>): void;
 }

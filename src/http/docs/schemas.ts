@@ -177,6 +177,11 @@ const clusterSchema: Schema = object("The cluster, if the server is a node of on
   connected: { type: "boolean", description: "Whether it is connected to NATS." },
   acknowledged: countOf("Entries of this node that the stream has accepted since the start."),
   reconnects: countOf("How often the connection to NATS was lost and re-established."),
+  consumers: {
+    type: "string",
+    nullable: true,
+    description: "The node that serves the consumers; `null` if none does.",
+  },
   nodes: {
     type: "array",
     items: object("A node that was heard from recently.", nodeSchema),

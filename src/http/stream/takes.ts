@@ -62,6 +62,7 @@ export class Takes {
           leave();
           resolve(responseOf([], request));
         },
+        dismissed: () => waiter.end(),
         expel: () => {
           leave();
           reject(new BusError("token_invalid", "the token has expired or was revoked"));

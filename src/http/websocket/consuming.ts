@@ -1,6 +1,5 @@
 import { type Principal, requireConsume } from "../../bus/access/principal.ts";
-import type { Consumer, Taker } from "../../bus/consumers/consumer.ts";
-import type { Consumers } from "../../bus/consumers/consumers.ts";
+import type { Taker, Workplace } from "../../bus/consumers/consumer.ts";
 import type { Delivery } from "../../bus/consumers/task.ts";
 import type { Settled } from "../../protocol/consumer.ts";
 import { deliveryMembers } from "../response/delivery.ts";
@@ -12,6 +11,15 @@ export interface TakingSocket {
   /** Sends the texts as frames, together. */
   deliver(texts: readonly string[]): void;
 }
+
+/** The consumers, as a WebSocket finds them. */
+export interface Workplaces {
+  /** Throws `not_found`. */
+  get(name: string): Workplace;
+}
+
+/** Settles deliveries of one consumer. */
+type Settling = (consumer: Workplace, deliveries: readonly string[]) => Settled | Promise<Settled>;
 
 /** What one WebSocket takes from consumers: from each as many deliveries as it has credit for. */
 export class Consuming {
@@ -26,7 +34,7 @@ export class Consuming {
    * From now on at most `credit` deliveries of this consumer are out here; with 0, no more are delivered. Throws
    * `scope_insufficient` or `not_found`.
    */
-  consume(consumers: Consumers, name: string, credit: number): void {
+  consume(consumers: Workplaces, name: string, credit: number): void {
     requireConsume(this.#socket.principal, name);
     const consumer = consumers.get(name);
     const known = this.#takers.get(name);
@@ -42,21 +50,23 @@ export class Consuming {
   }
 
   /** Settles deliveries of this socket, whatever consumer they are of; the others are unknown. */
-  settle(deliveries: readonly string[], work: (consumer: Consumer, deliveries: readonly string[]) => Settled): Settled {
-    let done = 0;
+  settle(deliveries: readonly string[], work: Settling): Settled | Promise<Settled> {
     let unknown = deliveries;
-    for (const taker of this.#takers.values()) {
-      const own = unknown.filter((delivery) => taker.out.has(delivery));
+    const parts: (Settled | Promise<Settled>)[] = [];
+    for (const { consumer, out } of this.#takers.values()) {
+      const own = unknown.filter((delivery) => out.has(delivery));
       if (own.length === 0) continue;
-      const settled = work(taker.consumer, own);
-      done += settled.done;
-      unknown = [...unknown.filter((delivery) => !taker.out.has(delivery)), ...settled.unknown];
+      unknown = unknown.filter((delivery) => !out.has(delivery));
+      parts.push(work(consumer, own));
     }
-    return { done, unknown };
+    const others = { done: 0, unknown };
+    const settled = parts.filter((part): part is Settled => !(part instanceof Promise));
+    if (settled.length === parts.length) return sumOf([others, ...settled]);
+    return Promise.all(parts).then((all) => sumOf([others, ...all]));
   }
 
   /** As `settle`; each delivery gives its credit back. */
-  finish(deliveries: readonly string[], work: (consumer: Consumer, deliveries: readonly string[]) => Settled): Settled {
+  finish(deliveries: readonly string[], work: Settling): Settled | Promise<Settled> {
     const settled = this.settle(deliveries, work);
     for (const taker of this.#takers.values()) taker.takenBack(deliveries);
     return settled;
@@ -72,21 +82,21 @@ export class Consuming {
     for (const taker of this.#takers.values()) {
       taker.leave();
       if (!isStopping && taker.out.size > 0)
-        taker.consumer.nack([...taker.out], "the worker's connection was closed", 0);
+        void taker.consumer.nack([...taker.out], "the worker's connection was closed", 0);
     }
     this.#takers.clear();
   }
 }
 
 class SocketTaker implements Taker {
-  readonly consumer: Consumer;
+  readonly consumer: Workplace;
   /** Deliveries that are out here. */
   readonly out = new Set<string>();
   readonly #socket: TakingSocket;
   readonly #head: string;
   #credit = 0;
 
-  constructor(consumer: Consumer, socket: TakingSocket) {
+  constructor(consumer: Workplace, socket: TakingSocket) {
     this.consumer = consumer;
     this.#socket = socket;
     this.#head = `{"type":"delivery","consumer":"${consumer.name}",`;
@@ -113,4 +123,9 @@ class SocketTaker implements Taker {
   leave(): void {
     this.consumer.removeTaker(this);
   }
+}
+
+function sumOf(parts: readonly Settled[]): Settled {
+  const done = parts.reduce((sum, part) => sum + part.done, 0);
+  return { done, unknown: parts.flatMap(({ unknown }) => unknown) };
 }

@@ -1,6 +1,5 @@
 import { requirePublish } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
-import type { Consumers } from "../../bus/consumers/consumers.ts";
 import { BusError } from "../../bus/errors.ts";
 import { parsePattern } from "../../bus/patterns/pattern.ts";
 import type { Appended } from "../../bus/ports.ts";
@@ -11,12 +10,13 @@ import { type Members, sliceMembers } from "../request/members.ts";
 import { asBusError } from "../response/problem.ts";
 import type { Connection } from "./connection.ts";
 import { ack, consume, extend, nack } from "./consumer-frames.ts";
+import type { Workplaces } from "./consuming.ts";
 
 export interface FrameContext {
   readonly bus: Bus;
   readonly connection: Connection;
   /** Undefined: there are none. */
-  readonly consumers: Consumers | undefined;
+  readonly consumers: Workplaces | undefined;
   readonly maxPatterns: number;
   readonly onLimit?: OnLimit | undefined;
 }

@@ -1,7 +1,6 @@
 import type { Server, WebSocketHandler } from "bun";
 import type { Principal } from "../../bus/access/principal.ts";
 import type { Bus } from "../../bus/bus.ts";
-import type { Consumers } from "../../bus/consumers/consumers.ts";
 import type { BehindAt } from "../../bus/delivery/behind.ts";
 import type { Groups } from "../../bus/delivery/groups.ts";
 import { BusError } from "../../bus/errors.ts";
@@ -16,6 +15,7 @@ import { type SubscriberLimits, tooManyPatterns } from "../limits/subscriber-lim
 import { patternParameter, Query } from "../request/query.ts";
 import { lastParameter, sinceParameter, startOf } from "../request/start.ts";
 import { Connection } from "./connection.ts";
+import type { Workplaces } from "./consuming.ts";
 import { answerFrame } from "./frames.ts";
 import { Heartbeat, PING_MS } from "./heartbeat.ts";
 import { type Publisher, SocketChannel } from "./socket-channel.ts";
@@ -69,7 +69,7 @@ export class Subscriptions {
   readonly #pingMs: number;
   /** The time by which peers are judged. The sweep reads it often enough. */
   readonly #time = new AttendedTime();
-  readonly #consumers: Consumers | undefined;
+  readonly #consumers: Workplaces | undefined;
   readonly #addressOf: (request: Request) => string | undefined;
   readonly #sweep: ReturnType<typeof setInterval>;
   #cutting: ReturnType<typeof setTimeout> | undefined;
@@ -81,7 +81,7 @@ export class Subscriptions {
     limits: SubscriberLimits,
     guests: Guests,
     addressOf: (request: Request) => string | undefined = () => undefined,
-    consumers?: Consumers,
+    consumers?: Workplaces,
   ) {
     this.#bus = bus;
     this.#addressOf = addressOf;

@@ -1,6 +1,7 @@
 import type { Database } from "bun:sqlite";
 import { BusError } from "../../bus/errors.ts";
 import { readConsumers } from "../consumers/consumer-table.ts";
+import { readLease } from "../consumers/lease-row.ts";
 import { SeriesTable } from "../events/series-table.ts";
 import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
@@ -91,6 +92,9 @@ class Check {
       });
       await this.#attempt("consumers", () => {
         readConsumers(this.#database, this.#damage, meta.consumers);
+      });
+      await this.#attempt("lease of the consumers", () => {
+        readLease(this.#database, meta.consumer_lease);
       });
       report = await this.#checkHistory(checkedHistory(this.#database, this.#damage, meta));
     });

@@ -1,5 +1,13 @@
 import type { Database, Statement } from "bun:sqlite";
-import type { ChangeSource, ConsumerChange, ConsumerRecord, ConsumerStore } from "../../bus/consumers/ports.ts";
+import type {
+  ChangeSource,
+  ConsumerChange,
+  ConsumerMirror,
+  ConsumerRecord,
+  ConsumerState,
+  ConsumerStore,
+  Lease,
+} from "../../bus/consumers/ports.ts";
 import type { Damage } from "../file/damage.ts";
 import { Meta } from "../file/meta.ts";
 import {
@@ -13,6 +21,7 @@ import {
   stateOf,
   taskOf,
 } from "./consumer-rows.ts";
+import { LeaseRow } from "./lease-row.ts";
 
 export interface ConsumerTableOptions {
   readonly database: Database;
@@ -21,10 +30,12 @@ export interface ConsumerTableOptions {
   readonly write: (work: () => void) => void;
   /** Number of consumers that the file should contain. */
   readonly expected: number;
+  /** The revision of the lease, as the file has it. */
+  readonly leaseRevision: number;
 }
 
 /** The consumers in the history file, beside the events. */
-export class ConsumerTable implements ConsumerStore {
+export class ConsumerTable implements ConsumerStore, ConsumerMirror {
   readonly #write: (work: () => void) => void;
   readonly #meta: Meta;
   readonly #put: Statement;
@@ -32,14 +43,20 @@ export class ConsumerTable implements ConsumerStore {
   readonly #putDelivery: Statement;
   readonly #deleteDelivery: Statement;
   readonly #deleteDeliveries: Statement;
-  readonly #records: readonly ConsumerRecord[];
-  /** The rows of each consumer, as of the last commit. */
-  readonly #rows = new Map<string, Set<number>>();
+  readonly #database: Database;
+  readonly #damage: Damage;
+  readonly #lease: LeaseRow;
+  readonly #opened: readonly ConsumerRecord[];
+  /** The rows of each consumer, those of the open transaction included. */
+  #rows: Map<string, Set<number>>;
   #source: ChangeSource | undefined;
-  /** What the open transaction has written. */
-  #written: readonly ConsumerChange[] = [];
+  /** The open transaction has written something. */
+  #isTouched = false;
+  #isSaving = false;
 
-  constructor({ database, damage, write, expected }: ConsumerTableOptions) {
+  constructor({ database, damage, write, expected, leaseRevision }: ConsumerTableOptions) {
+    this.#database = database;
+    this.#damage = damage;
     this.#write = write;
     this.#meta = new Meta(database);
     this.#put = database.prepare(
@@ -51,13 +68,27 @@ export class ConsumerTable implements ConsumerStore {
     );
     this.#deleteDelivery = database.prepare("delete from consumer_delivery where consumer = ? and id = ?");
     this.#deleteDeliveries = database.prepare("delete from consumer_delivery where consumer = ?");
-    this.#records = readConsumers(database, damage, expected);
-    for (const { name, tasks } of this.#records) this.#rows.set(name, new Set(tasks.map(({ row }) => row)));
+    this.#opened = readConsumers(database, damage, expected);
+    this.#rows = rowsOf(this.#opened);
+    this.#lease = new LeaseRow(database, leaseRevision);
   }
 
   /** The consumers that were in the file when it was opened. */
   all(): readonly ConsumerRecord[] {
-    return this.#records;
+    return this.#opened;
+  }
+
+  read(): ConsumerRecord[] {
+    return readConsumers(this.#database, this.#damage, this.#rows.size);
+  }
+
+  /** As of the last commit. */
+  names(): ReadonlySet<string> {
+    return new Set(this.#rows.keys());
+  }
+
+  get lease(): Lease {
+    return this.#lease.saved;
   }
 
   attach(source: ChangeSource): void {
@@ -76,55 +107,79 @@ export class ConsumerTable implements ConsumerStore {
 
   /** Writes what has changed, in the open transaction. `committed` or `rolledBack` follows. */
   write(): void {
-    this.#written = this.#source?.changes() ?? [];
-    for (const change of this.#written) this.#writeOne(change);
-    const isOther = ({ name, state }: ConsumerChange) => (state === undefined) === this.#rows.has(name);
-    if (!this.#written.some(isOther)) return;
-    const names = new Set(this.#rows.keys());
-    for (const { name, state } of this.#written)
-      if (state) names.add(name);
-      else names.delete(name);
-    this.#meta.set("consumers", names.size);
+    const changes = this.#source?.changes() ?? [];
+    this.#isSaving = changes.length > 0;
+    this.#writeAll(changes);
+  }
+
+  /** The node of an entry takes the lease, in the open transaction. Returns whether it was effective. */
+  claim(node: string, revision: number): boolean {
+    this.#isTouched = true;
+    return this.#lease.claim(node, revision);
+  }
+
+  /** The node of an entry saves changes, in the open transaction. Returns whether they were effective. */
+  adopt(node: string, changes: readonly ConsumerChange[], isLast: boolean): boolean {
+    this.#isTouched = true;
+    if (!this.#lease.renew(node, isLast)) return false;
+    this.#writeAll(changes);
+    return true;
   }
 
   /** The transaction is on the disk. */
   committed(): void {
-    if (this.#written.length === 0) return;
-    for (const { name, state, put, removed } of this.#written) {
-      const rows = this.#rows.get(name) ?? new Set();
-      for (const { row } of put) rows.add(row);
-      for (const row of removed) rows.delete(row);
-      if (state) this.#rows.set(name, rows);
-      else this.#rows.delete(name);
-    }
-    this.#written = [];
-    this.#source?.saved();
+    if (!this.#isTouched) return;
+    this.#isTouched = false;
+    this.#lease.committed();
+    if (this.#isSaving) this.#source?.saved();
+    this.#isSaving = false;
   }
 
   /** The transaction has failed. */
   rolledBack(): void {
-    this.#written = [];
+    if (!this.#isTouched) return;
+    this.#isTouched = false;
+    this.#isSaving = false;
+    this.#lease.rolledBack();
+    this.#rows = rowsOf(this.read());
+  }
+
+  #writeAll(changes: readonly ConsumerChange[]): void {
+    if (changes.length === 0) return;
+    this.#isTouched = true;
+    const before = this.#rows.size;
+    for (const change of changes) this.#writeOne(change);
+    if (this.#rows.size !== before) this.#meta.set("consumers", this.#rows.size);
   }
 
   #writeOne({ name, state, put, removed }: ConsumerChange): void {
     if (state === undefined) {
+      this.#rows.delete(name);
       this.#delete.run(name);
       this.#deleteDeliveries.run(name);
       return;
     }
-    const rows = this.#rows.get(name);
-    let count = rows?.size ?? 0;
-    for (const row of removed) {
-      if (!rows?.has(row)) continue;
-      this.#deleteDelivery.run(name, row);
-      count--;
-    }
+    const known = state === "kept" ? this.#stateOf(name) : state;
+    if (known === undefined) return;
+    const rows = this.#rows.get(name) ?? new Set();
+    this.#rows.set(name, rows);
+    for (const row of removed) if (rows.delete(row)) this.#deleteDelivery.run(name, row);
     for (const task of put) {
       this.#putDelivery.run(...valuesOf(deliveryRow(name, task)));
-      if (!rows?.has(task.row)) count++;
+      rows.add(task.row);
     }
-    this.#put.run(...valuesOf(consumerRow(state, count)));
+    this.#put.run(...valuesOf(consumerRow(known, rows.size)));
   }
+
+  #stateOf(name: string): ConsumerState | undefined {
+    const one = `select ${CONSUMER_COLUMNS} from consumer where name = ?`;
+    const row = this.#database.query<ConsumerRow, [string]>(one).get(name);
+    return row === null ? undefined : stateOf(row);
+  }
+}
+
+function rowsOf(records: readonly ConsumerRecord[]): Map<string, Set<number>> {
+  return new Map(records.map(({ name, tasks }) => [name, new Set(tasks.map(({ row }) => row))]));
 }
 
 /** Reads the consumers that are intact; notes what is not. */

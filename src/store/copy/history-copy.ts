@@ -15,7 +15,7 @@ const CHUNK_CHARACTERS = 256 * 1024;
  * Tables of a few rows, copied at once, as those of one moment. The places of consumers are of events that are copied
  * later, so they are in the copy.
  */
-const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer", "consumer_delivery"];
+const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer", "consumer_delivery", "consumer_lease"];
 
 export interface CopyOptions {
   /** Called now and then with how much of the events is done: 0 to 1. */

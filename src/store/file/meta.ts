@@ -10,6 +10,7 @@ const NAMES = [
   "writers",
   "prune_to",
   "consumers",
+  "consumer_lease",
   "stream_place",
   "stream_created_s",
   "stream_created_ns",
