@@ -39,8 +39,6 @@ export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node
   readonly onUnreachable: (reason: string) => void;
   /** Called when it begins or ceases to follow the stream. */
   readonly onState: (following: Following) => void;
-  /** Only a test that must fail sets it: this node serves consumers without the lease. Default false. */
-  readonly ignoresFence?: boolean | undefined;
 }
 
 /** What a node knows of its cluster. */
@@ -124,7 +122,6 @@ export class Cluster {
       place: () => this.#place,
       change: (change) => this.log.change(change),
       isUpToDate: () => this.#stream.following.state === "following" && this.#stream.hasCaughtUp,
-      ignoresFence: options.ignoresFence,
     });
     const onAdopted = () => this.consumers.adopted();
     this.log = new ClusterLog({ ...options, stream: this.#stream, node, onStored, onAdopted });

@@ -30,8 +30,6 @@ export interface LeaseKeeperOptions {
   readonly change: (change: Change) => Promise<Adopted>;
   /** Whether this node follows the stream and has everything that was in it. */
   readonly isUpToDate: () => boolean;
-  /** Only a test that must fail sets it: serves on without the lease. Default false. */
-  readonly ignoresFence?: boolean | undefined;
 }
 
 /** Serves the consumers while this node has the lease. */
@@ -83,7 +81,6 @@ export class LeaseKeeper {
 
   /** Whether this node serves the consumers, and may hand out and record now. */
   get mayServe(): boolean {
-    if (this.#options.ignoresFence === true) return this.#isServing;
     return this.#isServing && this.#renewed !== undefined && agoMs(this.#renewed) < LEASE_MS;
   }
 
@@ -92,7 +89,7 @@ export class LeaseKeeper {
     const { node, revision } = this.lease;
     if (revision === this.#seen.revision) return;
     this.#seen = { revision, at: now() };
-    if (this.#isServing && node !== this.#options.node && this.#options.ignoresFence !== true) this.#lose();
+    if (this.#isServing && node !== this.#options.node) this.#lose();
     this.#tell();
   }
 
@@ -203,7 +200,7 @@ export class LeaseKeeper {
       if (!isEffective(outcome)) throw notServed();
     } catch (error) {
       // What was saved is unknown: whoever serves next begins with what the mirror has.
-      if (this.#isServing && this.#options.ignoresFence !== true) this.#lose();
+      if (this.#isServing) this.#lose();
       throw error;
     } finally {
       this.#tell();
