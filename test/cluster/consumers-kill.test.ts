@@ -101,7 +101,11 @@ describeWith("nats-server", "consumers of a cluster whose node is killed under l
     async () => {
       const random = new Random(seed);
       const own = () => new Random(random.whole(0, 2 ** 31));
-      await using cluster = await Cluster.start({ nodes: 3, nats: { syncInterval: "10s" }, args: ["--max-history", "off"] });
+      await using cluster = await Cluster.start({
+        nodes: 3,
+        nats: { syncInterval: "10s" },
+        args: ["--max-history", "off"],
+      });
       await cluster.node(0).ask(WORK, { method: "PUT", body: JSON.stringify({ pattern: ["t.*"], ack_timeout: "2s" }) });
       const record = new Record();
       const [publishing, working] = [new AbortController(), new AbortController()];
@@ -109,8 +113,8 @@ describeWith("nats-server", "consumers of a cluster whose node is killed under l
       const publisher = publish(cluster, own(), publishing.signal);
       for (let kill = 1; kill <= kills; kill++) {
         await Bun.sleep(random.whole(500, 1500));
-        let owner: Node | undefined;
-        await until("no node serves the consumers", async () => (owner = await ownerOf(cluster)) !== undefined);
+        await until("no node serves the consumers", async () => (await ownerOf(cluster)) !== undefined);
+        const owner = await ownerOf(cluster);
         await owner?.kill();
         const [killedMs, before] = [performance.now(), record.acknowledged.size];
         await until("no other node took over", async () => record.acknowledged.size > before + 20);
