@@ -2,12 +2,10 @@ import type { ConsumerInfo } from "../../protocol/consumer.ts";
 import { BusError } from "../errors.ts";
 import type { Interest } from "../interest/interest.ts";
 import type { EventLog } from "../ports.ts";
-import { parseSince } from "../start.ts";
-import { StartSearch } from "../start-search.ts";
 import { Consumer } from "./consumer.ts";
 import type { ChangeSource, ConsumerChange, ConsumerRecord, ConsumerStore } from "./ports.ts";
 import type { Clocks } from "./rows.ts";
-import { parseSettings, type WrittenSettings, writtenOf } from "./settings.ts";
+import { parseSettings, positionOf, type WrittenSettings, writtenOf } from "./settings.ts";
 
 /** Each costs some kilobytes, and a match for every event that it may want. */
 const MAX_CONSUMERS = 10_000;
@@ -139,7 +137,7 @@ export class Consumers implements ChangeSource {
   async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<SetConsumer> {
     this.#requireOpen();
     const settings = parseSettings(written);
-    const position = this.#positionOf(since === undefined ? "now" : since);
+    const position = positionOf(this.#log, since === undefined ? "now" : since, this.#clocks.wall());
     const known = this.#byName.get(name);
     const hadSecret = known !== undefined && known.signingSecrets.length > 0;
     const secret = settings.push && !hadSecret ? this.#makeSecret() : undefined;
@@ -193,7 +191,7 @@ export class Consumers implements ChangeSource {
   /** Continues at another place, as a subscriber would start with this `since`. */
   async seek(name: string, since: unknown, by = ""): Promise<void> {
     const consumer = this.get(name);
-    const position = this.#positionOf(since);
+    const position = positionOf(this.#log, since, this.#clocks.wall());
     await this.#change(consumer, () => consumer.seek(position));
     this.#report("moved", name, by);
   }
@@ -371,16 +369,6 @@ export class Consumers implements ChangeSource {
     }
   }
 
-  #positionOf(since: unknown): number {
-    const text = typeof since === "number" ? String(since) : since;
-    const start = typeof text === "string" ? parsed(text) : undefined;
-    if (start === undefined || (start.kind === "after" && start.id > this.#log.head)) {
-      throw invalidSince("must be the id of an event, a time, a duration such as 10m, all, or now");
-    }
-    const search = new StartSearch(this.#log, { topics: EVERYTHING, start }, this.#clocks.wall());
-    return search.position ?? this.#log.head;
-  }
-
   #tell(name: string): void {
     for (const listener of this.#listeners) listener(name, this.#byName.get(name));
   }
@@ -389,18 +377,4 @@ export class Consumers implements ChangeSource {
     this.#tell(name);
     this.#onChange({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
   }
-}
-
-const EVERYTHING = { matches: () => true, ranges: [{ prefix: "", isWhole: false }] };
-
-function parsed(text: string) {
-  try {
-    return parseSince(text);
-  } catch (error) {
-    throw error instanceof BusError ? invalidSince(error.message) : error;
-  }
-}
-
-function invalidSince(what: string): BusError {
-  return new BusError("parameter_invalid", `since ${what}`, { members: { parameter: "since" } });
 }

@@ -1,6 +1,9 @@
 import { ORDERS, type Order, type ConsumerSettings as Written } from "../../protocol/consumer.ts";
 import { BusError } from "../errors.ts";
 import { PatternSet } from "../patterns/pattern-set.ts";
+import type { EventLog } from "../ports.ts";
+import { parseSince, type Start } from "../start.ts";
+import { StartSearch } from "../start-search.ts";
 import { durationOf, formatDuration } from "./duration.ts";
 import { type PushSettings, parsePush, writtenPush } from "./push.ts";
 
@@ -89,6 +92,29 @@ export function retryDelayMs({ retryMs }: ConsumerSettings, failedAttempts: numb
 /** Reads how long to wait before the next attempt, such as `10s`. Throws `parameter_invalid`. */
 export function parseDelay(value: unknown): number {
   return durationOf("delay", value, 0, MAX_RETRY_MS);
+}
+
+/**
+ * The id after which a consumer begins, as a subscriber would start with this `since`. Throws `parameter_invalid`.
+ * `nowMs` is in milliseconds since 1970.
+ */
+export function positionOf(log: EventLog, since: unknown, nowMs: number): number {
+  const text = typeof since === "number" ? String(since) : since;
+  const start = typeof text === "string" ? startOf(text) : undefined;
+  if (start === undefined || (start.kind === "after" && start.id > log.head)) {
+    throw invalid("since", "since must be the id of an event, a time, a duration such as 10m, all, or now");
+  }
+  return new StartSearch(log, { topics: EVERYTHING, start }, nowMs).position ?? log.head;
+}
+
+const EVERYTHING = { matches: () => true, ranges: [{ prefix: "", isWhole: false }] };
+
+function startOf(text: string): Start {
+  try {
+    return parseSince(text);
+  } catch (error) {
+    throw error instanceof BusError ? invalid("since", `since ${error.message}`) : error;
+  }
 }
 
 function patternsOf(value: unknown): readonly string[] {
