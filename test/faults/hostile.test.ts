@@ -6,7 +6,9 @@ import { report, rounds } from "../helpers/rounds.ts";
 import { type CrowdOptions, startCrowd } from "./lib/crowd.ts";
 import { residentMib } from "./lib/memory.ts";
 
-const SECONDS = rounds(2, 20);
+/** Rounds beside each crowd, in turns. What other programs do at the time only adds, so the best round counts. */
+const ROUNDS = rounds(2, 9);
+const ROUND_MS = 1000;
 const CROWD = 300;
 /**
  * Resident memory that hostile clients may make the server use, in MiB: all that waits for readers (256), and what the
@@ -84,10 +86,10 @@ function subscription(patterns: string): string {
   return requestText(`GET /api/events/subscribe?${patterns}`, HANDSHAKE);
 }
 
-/** Publishes one event after the other for some seconds; the durations, ascending, in milliseconds. */
+/** Publishes one event after the other for a round; the durations, ascending, in milliseconds. */
 async function publishHonestly(): Promise<number[]> {
   const durations: number[] = [];
-  const endMs = performance.now() + SECONDS * 1000;
+  const endMs = performance.now() + ROUND_MS;
   while (performance.now() < endMs) {
     const startMs = performance.now();
     await publish(binary.url, "honest");
@@ -101,23 +103,27 @@ async function durationsBeside(clients: Clients): Promise<number[]> {
   return await publishHonestly();
 }
 
-function at(durations: readonly number[], share: number): number {
-  return durations[Math.floor(durations.length * share)] ?? 0;
+/** The least 99th percentile of the rounds. */
+function best(roundsOf: readonly (readonly number[])[]): string {
+  const each = roundsOf.map((durations) => durations[Math.floor(durations.length * 0.99)] ?? 0);
+  return Math.min(...each).toFixed(1);
 }
 
 for (const [name, { hostile, honest }] of Object.entries(kinds)) {
   test(`an honest publisher is served beside ${name}, in bounded memory`, async () => {
-    const beside = await durationsBeside(honest);
-    const durations = await durationsBeside(hostile);
+    const beside: { honest: number[][]; hostile: number[][] } = { honest: [], hostile: [] };
+    for (let round = 0; round < ROUNDS; round++) {
+      beside.honest.push(await durationsBeside(honest));
+      beside.hostile.push(await durationsBeside(hostile));
+    }
     const mib = residentMib(binary.pid);
     report(`beside ${name}`, {
-      publishes: durations.length,
-      "ms p50": at(durations, 0.5).toFixed(1),
-      "ms p99": at(durations, 0.99).toFixed(1),
-      "ms p99 beside the same load without hostility": at(beside, 0.99).toFixed(1),
+      publishes: beside.hostile.flat().length,
+      "ms p99": best(beside.hostile),
+      "ms p99 beside the same load without hostility": best(beside.honest),
       MiB: mib,
     });
-    expect(durations.length).toBeGreaterThan(0);
+    expect(beside.hostile.every((durations) => durations.length > 0)).toBe(true);
     expect(mib).toBeLessThan(MAX_MIB);
     expect(binary.stderr).not.toMatch(/ (error|fatal) /);
   });
