@@ -175,8 +175,9 @@ export class Consumers implements ChangeSource {
     this.#report("paused", name, by);
   }
 
-  /** Pauses a consumer that cannot go on. */
+  /** Pauses a consumer that cannot go on; does nothing if it is paused. */
   stop(consumer: Consumer, reason: string): void {
+    if (consumer.isPaused) return;
     consumer.pause(reason);
     this.#markDirty(consumer);
     this.#report("stuck", consumer.name, "", reason);

@@ -82,6 +82,22 @@ describe("a consumer that pushes", () => {
     expect(service.errors.splice(0)).toHaveLength(1);
   });
 
+  test("reports 410 once when several requests get it", async () => {
+    await using service = await startService();
+    using endpoint = new Endpoint();
+    const { promise: all, resolve: answer } = Promise.withResolvers<void>();
+    endpoint.answer = async () => {
+      await all;
+      return new Response(null, { status: 410 });
+    };
+    await set(service, endpoint.url);
+    await publishMany(service.url, Array(3).fill({ topic: "a" }));
+    await endpoint.count(3);
+    answer();
+    await until(async () => (await infoOf(service)).retrying === 3, "all three to be put back");
+    expect(service.errors.splice(0)).toHaveLength(1);
+  });
+
   test("waits as long as Retry-After says", async () => {
     await using service = await startService();
     using endpoint = new Endpoint();

@@ -1,0 +1,66 @@
+import { describe, expect, test } from "bun:test";
+import { optionsOf } from "../../src/dashboard/consumers/consumer-options.ts";
+import { goalOf, lagOf, stateOf } from "../../src/dashboard/consumers/consumer-state.ts";
+import type { WatchedConsumer } from "../../src/dashboard/state/consumer-watch.ts";
+import { billing } from "../../src/http/docs/consumers.ts";
+
+const consumer = (state: Partial<WatchedConsumer>): WatchedConsumer => ({
+  ...billing,
+  lag: 0,
+  in_flight: 0,
+  retrying: 0,
+  rates: [1],
+  ...state,
+});
+
+describe("the state of a consumer", () => {
+  test.each([
+    ["paused", { paused: true, retrying: 1 }],
+    ["failing", { retrying: 1, lag: 5000 }],
+    ["behind", { lag: 1, rates: [1, 0] }],
+    ["behind", { lag: 1101, in_flight: 100 }],
+    ["working", { lag: 1 }],
+    ["working", { lag: 1, rates: [] }],
+    ["working", { lag: 3, in_flight: 2, rates: [0] }],
+    ["caught up", {}],
+  ] as const)("is %s for %p", (state, figures) => {
+    expect(stateOf(consumer(figures))).toBe(state);
+  });
+
+  test("has a lag that may be at least so much, and a goal", () => {
+    expect(lagOf(consumer({ lag: 1234 }))).toBe("1,234");
+    expect(lagOf(consumer({ lag: 1234, lag_is_exact: false }))).toBe("1,234+");
+    const push = { url: "https://example.com:8443/hooks", headers: {}, timeout: "15s", concurrency: 8 };
+    expect([goalOf(consumer({})), goalOf(consumer({ push }))]).toEqual(["workers", "example.com:8443"]);
+  });
+});
+
+describe("the settings in the form", () => {
+  function formOf(fields: Readonly<Record<string, string>>): FormData {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields)) form.set(name, value);
+    return form;
+  }
+
+  test("leave to the server what is empty", () => {
+    const form = formOf({ pattern: " a.*  b ", start: "now", order: "none", goal: "workers", retry: "" });
+    expect(optionsOf(form)).toEqual({ pattern: ["a.*", "b"], since: "now", order: "none" });
+  });
+
+  test("have numbers, delays, another place and a webhook with its headers", () => {
+    const webhook = { goal: "webhook", url: "https://example.com/", headers: "A: b:c\n\n X-D:e ", concurrency: "2" };
+    const limits = { max_attempts: "3", max_in_flight: "x", retry: "1s 5s", ack_timeout: "9s" };
+    expect(
+      optionsOf(formOf({ pattern: "a", start: "other", since: "24h", order: "all", ...webhook, ...limits })),
+    ).toEqual({
+      pattern: ["a"],
+      since: "24h",
+      order: "all",
+      ack_timeout: "9s",
+      max_attempts: 3,
+      max_in_flight: 0,
+      retry: ["1s", "5s"],
+      push: { url: "https://example.com/", headers: { A: "b:c", "X-D": "e" }, concurrency: 2 },
+    });
+  });
+});
