@@ -24,11 +24,16 @@ function write(line: string): void {
 /** The log has no reader any more; the service continues without it. */
 function ignore(): void {}
 
+/** A line stays one, and a terminal shows what is in it, whatever a client put there. */
+function quoted(value: unknown): string {
+  return JSON.stringify(value).replace(/\p{Cc}/gu, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+}
+
 /** `14:30:00.123 info  listening url=http://127.0.0.1:9800` */
 function forPeople(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line);
   const fields = Object.entries(rest).map(
-    ([name, value]) => ` ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([name, value]) => ` ${name}=${typeof value === "string" && !/\p{Cc}/u.test(value) ? value : quoted(value)}`,
   );
   const error = err === undefined ? "" : ` ${err.code === undefined ? "" : `${err.code}: `}${err.message}`;
   return `${String(time).slice(11, 23)} ${(LABELS[level] ?? "").padEnd(5)} ${msg}${fields.join("")}${error}\n`;

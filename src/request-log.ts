@@ -2,9 +2,12 @@ import type { Meter } from "./bus/meter.ts";
 import type { Answered, OnAnswered } from "./http/observe.ts";
 import { CLIENT_GONE } from "./http/response/answer.ts";
 import type { Logger } from "./log.ts";
+import { patternHint } from "./text/pattern-hint.ts";
 
 /** A request over this long is worth a line, in milliseconds. */
 const SLOW_REQUEST_MS = 1000;
+/** Patterns that are remembered, so that a client that comes again and again is named once. */
+const MAX_REMEMBERED = 1000;
 
 /**
  * Counts every request, and logs those that were rejected or slow, or, with `isEach`, all of them: one line per
@@ -27,6 +30,22 @@ export function requestLog(
     else if (isGone) return;
     else if (status >= 400) log[level](fieldsOf(answered, addressOf), "refused");
     else if (isSlow) log[level](fieldsOf(answered, addressOf), "slow request");
+  };
+}
+
+/**
+ * Warns in the log of each pattern that is subscribed to and that no topic can match: it is valid, and its subscriber
+ * would wait for nothing without a word. Once for a pattern, and no more of them after 1,000.
+ */
+export function patternWarnings(log: Logger): (pattern: string) => void {
+  const warned = new Set<string>();
+  return (pattern) => {
+    if (warned.size >= MAX_REMEMBERED || warned.has(pattern)) return;
+    const hint = patternHint(pattern);
+    if (hint === undefined) return;
+    warned.add(pattern);
+    log.warn({ hint }, "a subscriber waits for a pattern that cannot match");
+    if (warned.size === MAX_REMEMBERED) log.warn("no more of these patterns are logged");
   };
 }
 

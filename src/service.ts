@@ -26,7 +26,7 @@ import type { Logger } from "./log.ts";
 import { Metrics } from "./metrics.ts";
 import { type OpenLog, openLog } from "./open-log.ts";
 import { Rates } from "./rates.ts";
-import { requestLog } from "./request-log.ts";
+import { patternWarnings, requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
@@ -222,6 +222,7 @@ export class Service {
           stallMs: STALL_MS,
           rates: config.rateLimit === undefined ? undefined : new PublishRates(config.rateLimit),
           onLimit: (limit) => this.#bus.meter.limitHits.add(limit),
+          onPattern: patternWarnings(this.#log),
         },
         origins: {
           isLoopback: isLoopbackName(config.host),

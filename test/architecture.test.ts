@@ -20,7 +20,7 @@ const ranks: Readonly<Record<string, number>> = {
 };
 
 /** Folders that may import less than their rank allows. */
-const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"], dashboard: ["client"] };
+const only: Readonly<Record<string, readonly string[]>> = { client: ["protocol"], dashboard: ["client", "text"] };
 
 /**
  * The rooms of a folder that has some; inside it, imports go down only, too. "" is what stands in the folder itself; in

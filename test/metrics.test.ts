@@ -169,6 +169,29 @@ describe("the log of the binary", () => {
     expect(binary.stderr).not.toContain("hush");
   });
 
+  test("warns once of a pattern that no topic can match, from whichever way it comes", async () => {
+    await using binary = await Binary.start();
+    for (const _ of [1, 2]) {
+      using socket = await TestSocket.open(binary.url, "pattern=a/b&pattern=fine.*");
+      await socket.ask({ type: "subscribe", pattern: "orders.>" });
+    }
+    const leave = new AbortController();
+    const query = "pattern=a.b,c.d&pattern=x%0Afaked%1b31m";
+    const stream = await fetch(`${binary.url}/api/events/stream?${query}`, { signal: leave.signal });
+    expect(stream.status).toBe(200);
+    leave.abort();
+    await binary.stop();
+    const lines = binary.stderr.split("\n").filter((line) => line.includes("cannot match"));
+    expect(
+      lines.map((line) => line.replace(/.*warn {2}a subscriber waits for a pattern that cannot match hint=/, "")),
+    ).toEqual([
+      "no topic can match a/b: the segments of a topic are separated by dots: a.b",
+      "orders.> matches only a topic that ends in >: for every topic below, write orders.*",
+      "no topic can match a.b,c.d: write {a,b} for either of two, or give several patterns",
+      '"no topic can match x\\nfaked\\u001b31m: a topic has no white space"',
+    ]);
+  });
+
   test("has one line of a path, whatever is in it", async () => {
     await using binary = await Binary.start();
     for (const path of ["/a%0A%1B[31mfaked", "/a\u001b[31mfaked", "/a\tfaked"]) {

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { connect, type EventBusClient, EventBusError } from "../client/index.ts";
-import { patternHint } from "../client/pattern-hint.ts";
 import { settings } from "../config.ts";
 import { type NamedProxy, outboundFetch, proxyOf } from "../proxy.ts";
+import { patternHint } from "../text/pattern-hint.ts";
 
 /** The options of every client command: the address of the server, and the token. */
 export interface ConnectionOptions {

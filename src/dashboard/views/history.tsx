@@ -1,6 +1,6 @@
 import { useRef, useState } from "preact/hooks";
 import { EventBusError, type HistoryQuery } from "../../client/index.ts";
-import { patternHint } from "../../client/pattern-hint.ts";
+import { patternHint } from "../../text/pattern-hint.ts";
 import { EventList } from "../parts/event-list.tsx";
 import { PageLink } from "../parts/page-link.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import { EventBusError } from "../../client/index.ts";
-import { patternHint } from "../../client/pattern-hint.ts";
+import { patternHint } from "../../text/pattern-hint.ts";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";

@@ -25,6 +25,8 @@ export interface SubscriberLimits {
   /** Counts the events that a WebSocket publishes. Default: none. */
   readonly rates?: PublishRates | undefined;
   readonly onLimit?: OnLimit | undefined;
+  /** Called with each pattern that a subscriber subscribes to. */
+  readonly onPattern?: ((pattern: string) => void) | undefined;
 }
 
 /** The number of concurrent subscribers, over all transports. */

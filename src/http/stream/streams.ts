@@ -98,6 +98,7 @@ export class Streams {
     const patterns = pattern.length === 0 ? [parsePattern("*")] : pattern;
     const topics = within(scope, new PatternSet(patterns));
     const format = prefersLines(request, "text/event-stream") ? jsonLines : serverSentEvents;
+    for (const { text } of pattern) this.#limits.onPattern?.(text);
     this.#limits.slots.take();
     const stream = new EventStream({
       groups: format === jsonLines ? this.#groups.lines : this.#groups.events,

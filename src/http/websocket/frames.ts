@@ -19,6 +19,8 @@ export interface FrameContext {
   readonly consumers: Workplaces | undefined;
   readonly maxPatterns: number;
   readonly onLimit?: OnLimit | undefined;
+  /** Called with each pattern that is subscribed to. */
+  readonly onPattern?: ((pattern: string) => void) | undefined;
 }
 
 /**
@@ -96,11 +98,12 @@ async function acknowledge(appending: Promise<Appended>, ref: string, context: F
   }
 }
 
-function subscribe(members: Members, ref: string, { bus, connection, maxPatterns }: FrameContext): string {
+function subscribe(members: Members, ref: string, { bus, connection, maxPatterns, onPattern }: FrameContext): string {
   const pattern = parsePattern(members.value("pattern"));
   if (connection.patternCount >= maxPatterns && !connection.hasPattern(pattern)) {
     throw tooManyPatterns(maxPatterns);
   }
+  onPattern?.(pattern.text);
   connection.addPattern(pattern, bus.head);
   return `{"type":"ack"${ref}}`;
 }

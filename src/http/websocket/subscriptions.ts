@@ -136,6 +136,7 @@ export class Subscriptions {
       time: this.#time,
       countPublish: this.#meterOf(request, principal),
     });
+    for (const { text } of pattern) this.#limits.onPattern?.(text);
     this.#limits.slots.take();
     this.#guests.add(principal, data);
     // Without a header, Bun echoes the first offered protocol, which may contain a token.
@@ -251,13 +252,14 @@ export class Subscriptions {
   #begin(connection: Connection, message: string | Buffer): void {
     if (connection.isEnded) return;
     const frame = typeof message === "string" ? message : undefined;
-    const { maxPatterns, onLimit } = this.#limits;
+    const { maxPatterns, onLimit, onPattern } = this.#limits;
     const answer = answerFrame(frame, {
       bus: this.#bus,
       connection,
       consumers: this.#consumers,
       maxPatterns,
       onLimit,
+      onPattern,
     });
     connection.answers.add(answer, message.length);
   }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parsePattern } from "../../src/bus/patterns/pattern.ts";
 import { parseTopic } from "../../src/bus/topic.ts";
-import { patternHint } from "../../src/client/pattern-hint.ts";
+import { patternHint } from "../../src/text/pattern-hint.ts";
 
 describe("a pattern that no topic can match", () => {
   test.each([
