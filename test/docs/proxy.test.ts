@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -64,6 +64,14 @@ const proxies: readonly Proxy[] = [
   },
 ];
 
+/** One for all of them: to start takes it longer than to show the pages of one proxy. */
+let browser: Browser | undefined;
+beforeAll(async () => {
+  const chromium = programPath("chromium");
+  if (chromium) browser = await launchChromium(chromium, [`--host-resolver-rules=MAP ${NAME} 127.0.0.1`]);
+}, START_MS);
+afterAll(() => browser?.close());
+
 for (const { program, file, command, config } of proxies) {
   for (const scheme of ["http", "https"] as const) {
     describeWith(program, `behind ${program} with ${scheme}, set up as the guide says`, (path) => {
@@ -75,7 +83,6 @@ for (const { program, file, command, config } of proxies) {
       const tls = { rejectUnauthorized: false, serverName: NAME };
       let server: ServerProcess;
       let proxy: Bun.Subprocess;
-      let browser: Browser | undefined;
 
       beforeAll(async () => {
         server = await ServerProcess.start(["--allowed-host", NAME, "--trusted-proxy", "127.0.0.1"]);
@@ -92,42 +99,31 @@ for (const { program, file, command, config } of proxies) {
             () => false,
           );
         await until(isUp, `${program} did not start`);
-        const chromium = programPath("chromium");
-        if (chromium) browser = await launchChromium(chromium, [`--host-resolver-rules=MAP ${NAME} 127.0.0.1`]);
       }, START_MS);
 
       afterAll(async () => {
-        await browser?.close();
         proxy?.kill("SIGKILL"); // asked to end, Caddy waits for its connections
         await proxy?.exited;
         await server?.[Symbol.asyncDispose]();
         folder[Symbol.dispose]();
       });
 
-      test.each(["text/event-stream", "application/x-ndjson"])("a stream of %s comes at once", async (accept) => {
-        const init = { headers: { ...headers, Accept: accept }, tls };
-        const stream = await fetch(`${local}/bus/api/events/stream?pattern=a.*`, init);
-        const { id } = await publish(server.url, "a.b");
-        let text = "";
-        for await (const chunk of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-          text += chunk;
-          if (text.includes(`"id":${id},`)) break;
-        }
-        expect(text).toContain(`{"id":${id},"topic":"a.b"`);
-      });
-
-      if (scheme === "http") {
-        test("a WebSocket is upgraded, and answers", async () => {
-          using socket = await TestSocket.open(local, "pattern=none", headers);
-          expect(await socket.ask({ type: "ping", ref: 1 })).toEqual({ type: "pong", ref: 1 });
-        });
-      }
-
-      // Half of all combinations: a browser takes long on a small machine, and none of them depends on another.
-      for (const prefix of scheme === "http" ? [""] : ["/bus"]) {
+      describe.each(["", "/bus"])("at %s/", (prefix) => {
         const base = `${scheme}://${NAME}:${port}${prefix}`;
 
-        testWith(["chromium"], `the dashboard at ${prefix}/ shows events as they come`, () =>
+        test.each(["text/event-stream", "application/x-ndjson"])("a stream of %s comes at once", async (accept) => {
+          const init = { headers: { ...headers, Accept: accept }, tls };
+          const stream = await fetch(`${local}${prefix}/api/events/stream?pattern=a.*`, init);
+          const { id } = await publish(server.url, "a.b");
+          let text = "";
+          for await (const chunk of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+            text += chunk;
+            if (text.includes(`"id":${id},`)) break;
+          }
+          expect(text).toContain(`{"id":${id},"topic":"a.b"`);
+        });
+
+        testWith(["chromium"], "a browser gets events, by whatever transport, and calls the bus", () =>
           visit(`${base}/`, async (page) => {
             await page.getByRole("heading", { name: "Live" }).first().waitFor({ state: "attached" });
             const { id } = await publish(server.url, "orders.created", 1);
@@ -139,32 +135,10 @@ for (const { program, file, command, config } of proxies) {
               protocol: scheme === "https" ? "wss" : "ws",
               ...(prefix === "" ? {} : { pathname: prefix }),
             });
-          }),
-        );
-
-        testWith(["chromium"], `a page at ${prefix}/ opens WebSockets and streams`, () =>
-          visit(`${base}/`, async (page) => {
-            const events = page.evaluate(
-              () =>
-                new Promise<string[]>((done) => {
-                  const got: string[] = [];
-                  const add = ({ data }: MessageEvent) => got.push(JSON.parse(data).topic) === 2 && done(got);
-                  const socket = new WebSocket(
-                    new URL("api/events/subscribe?last=1", location.href.replace(/^http/, "ws")),
-                  );
-                  socket.onmessage = ({ data }) => {
-                    if (!data.includes('"type"')) add(new MessageEvent("message", { data }));
-                  };
-                  new EventSource("api/events/stream?last=1").onmessage = add;
-                }),
-            );
+            const events = page.evaluate(subscribeByBoth);
             await publish(server.url, "seen.by-both");
             expect(await events).toHaveLength(2);
-          }),
-        );
-
-        testWith(["chromium"], `the documentation at ${prefix}/swagger/ is complete, and calls the bus`, () =>
-          visit(`${base}/swagger/`, async (page) => {
+            await page.goto(`${base}/swagger/`);
             expect(page.url()).toBe(`${base}/swagger`);
             const operation = page.locator('.opblock[id$="-history"]');
             await operation.locator(".opblock-summary-control").click();
@@ -176,6 +150,13 @@ for (const { program, file, command, config } of proxies) {
             expect(answer.status()).toBe(200);
           }),
         );
+      });
+
+      if (scheme === "http") {
+        test("a WebSocket is upgraded, and answers", async () => {
+          using socket = await TestSocket.open(local, "pattern=none", headers);
+          expect(await socket.ask({ type: "ping", ref: 1 })).toEqual({ type: "pong", ref: 1 });
+        });
       }
 
       /** Opens the page, and requires that it complains of nothing and asks nobody else. */
@@ -195,6 +176,17 @@ for (const { program, file, command, config } of proxies) {
       }
     });
   }
+}
+
+/** In the page: the first event that a WebSocket and an `EventSource` get. */
+function subscribeByBoth(): Promise<string[]> {
+  return new Promise((done) => {
+    const got: string[] = [];
+    const add = (data: string) => got.push(JSON.parse(data).topic) === 2 && done(got);
+    const socket = new WebSocket(new URL("api/events/subscribe?last=1", location.href.replace(/^http/, "ws")));
+    socket.onmessage = ({ data }) => data.includes('"type"') || add(data);
+    new EventSource("api/events/stream?last=1").onmessage = ({ data }) => add(data);
+  });
 }
 
 async function certify(folder: string): Promise<NonNullable<Place["tls"]>> {

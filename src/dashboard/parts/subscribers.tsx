@@ -65,7 +65,7 @@ function List({ subscribers }: { readonly subscribers: readonly SubscriberInfo[]
       <table>
         <thead>
           <tr>
-            {["Who", "Patterns", "State", "Behind", "Waiting", "Connected"].map((name) => (
+            {["Who", "State", "Behind", "Waiting", "Connected", "Patterns"].map((name) => (
               <th key={name} scope="col">
                 {name}
               </th>
@@ -92,7 +92,17 @@ function Line({ subscriber }: { readonly subscriber: SubscriberInfo }) {
         {caller !== "" && `${caller.length > MAX_NAME ? `${caller.slice(0, MAX_NAME)}…` : caller}, `}
         {address ?? "unknown address"} <small>{transport === "websocket" ? "WebSocket" : "stream"}</small>
       </th>
-      <td title={patterns.join(" ")}>
+      <td class={state}>{STATES[state]}</td>
+      <td class="number" data-name="behind">
+        {lag === null ? "" : count(lag)}
+      </td>
+      <td class="number" data-name="waiting">
+        {bytes(waiting_bytes)}
+      </td>
+      <td data-name="connected" title={dateAndClock(connected_at)}>
+        {duration((Date.now() - Date.parse(connected_at)) / 1000)} ago
+      </td>
+      <td class="patterns" title={patterns.join(" ")}>
         {shown.map((pattern) => (
           <a key={pattern} href={routeTo("live", { pattern })}>
             <code>{pattern}</code>
@@ -100,10 +110,6 @@ function Line({ subscriber }: { readonly subscriber: SubscriberInfo }) {
         ))}
         {others > 0 && <small>and {count(others)} more</small>}
       </td>
-      <td class={state}>{STATES[state]}</td>
-      <td class="number">{lag === null ? "" : count(lag)}</td>
-      <td class="number">{bytes(waiting_bytes)}</td>
-      <td title={dateAndClock(connected_at)}>{duration((Date.now() - Date.parse(connected_at)) / 1000)} ago</td>
     </tr>
   );
 }

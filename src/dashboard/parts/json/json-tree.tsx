@@ -50,7 +50,6 @@ export function JsonTree({ text }: { readonly text: string }) {
           <button type="button" class="choice" aria-pressed={isRaw} onClick={() => show(isRaw ? "" : "raw")}>
             Raw
           </button>
-          <span class="fill" />
           <FindInJson find={find} onFind={look} shown={`${isRaw} ${opening.key}`} />
         </div>
       )}
