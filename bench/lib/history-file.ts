@@ -67,7 +67,7 @@ export async function usingCopy<T>(
   try {
     return await work(file);
   } finally {
-    for (const suffix of ["", "-wal", "-shm"]) await rm(file + suffix, { force: true });
+    for (const suffix of ["", "-wal", "-shm", "-reserve"]) await rm(file + suffix, { force: true });
   }
 }
 

@@ -7,7 +7,7 @@ const SLICE_MS = 0.5;
  * Maximum slice of replays of one distance in a turn that commits nothing, in milliseconds. Without it, a slow fsync, or
  * one search after another, would be followed by a slice that is twice as long.
  */
-const MAX_SLICE_MS = 3;
+const MAX_SLICE_MS = 2;
 /**
  * How much longer a slice may be for each event that was committed since the last one, in milliseconds: as long as it
  * takes to deliver an event to a thousand subscribers, and to read some hundred for one. So replays can approach the

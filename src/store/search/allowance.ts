@@ -1,8 +1,9 @@
 /**
- * How long one search may take, in milliseconds: long enough for a page of 500 events, and a fifth of the promised 10,
- * as one turn of the loop may have one step for a new request, one for an earlier one, and one for a replay.
+ * How long one search may take, in milliseconds: about as long as a page of 500 events that need no search, and a tenth
+ * of the promised 10. One turn of the loop may have one step for a new request, one for an earlier one, some for near and
+ * far replays, a commit, and a pause of the garbage collector of several milliseconds.
  */
-const STEP_MS = 2;
+const STEP_MS = 1;
 
 /** Returns whether a search, or this part of it, must end. */
 export type IsSpent = () => boolean;
