@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { jetstreamManager, type StreamInfo } from "@nats-io/jetstream";
+import { jetstreamManager, type StreamConfig, type StreamInfo } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { BusError } from "../../src/bus/errors.ts";
 import { type PrepareOptions, prepareStream } from "../../src/cluster/checks.ts";
 import { clusterSettingsOf } from "../../src/cluster/settings.ts";
-import { newStream } from "../../src/cluster/stream-config.ts";
+import { misfits, newStream } from "../../src/cluster/stream-config.ts";
 import { syncStates } from "../../src/cluster/sync-check.ts";
 import { readConfig } from "../../src/config.ts";
 import { NatsCluster } from "../helpers/nats-cluster.ts";
@@ -38,13 +38,17 @@ describeWith("nats-server", "the stream of a cluster", () => {
     [{ duplicate_window: 60e9 }, "duplicate_window is 60 s, but must be 10 minutes"],
     [{ max_age: 600e9 }, "max_age is 600 s, but must be at least 1 hour"],
     [{ max_msgs: 10 }, "max_msgs is 10, but must be at least 100000"],
-    [{ allow_msg_ttl: true }, "allow_msg_ttl is set, but must be off"],
     [{ deny_delete: false, max_bytes: 5000 }, "deny_delete is false, but must be true (nats stream edit"],
     [{ deny_delete: false, max_bytes: 5000 }, "max_bytes is 5000, but must be at least 1 GiB"],
   ])("with %j is rejected", async (member, words) => {
     await using client = await connected(await NatsServer.start());
     await client.make({ ...newStream("eventbus", 1), ...member });
     await expect(client.prepare()).rejects.toThrow(words);
+  });
+
+  test("with what only later servers know is rejected", () => {
+    const config = { ...newStream("eventbus", 1), allow_msg_ttl: true } as StreamConfig;
+    expect(misfits(config, 1)).toEqual([expect.stringContaining("allow_msg_ttl is set, but must be off")]);
   });
 
   test("may have larger limits of its own", async () => {
