@@ -11,7 +11,7 @@ const MAX_SAMPLES = 1000;
 const PROBE_MS = 50;
 /** Samples between two backups. */
 const BACKUP_SAMPLES = 8;
-const READS = ["history?last=100&pattern=load.*", "history?after=0&source=none"];
+const READS = ["history?last=100&pattern=load.*", "history?source=none"];
 const OTHER_READS = ["/api/topics", "/api/stats", "/metrics"];
 
 export interface Sample {
