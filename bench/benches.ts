@@ -5,6 +5,7 @@ import { catchUp } from "./benches/catch-up.ts";
 import { chains } from "./benches/chains.ts";
 import { cluster } from "./benches/cluster.ts";
 import { consume } from "./benches/consume.ts";
+import { consumers } from "./benches/consumers.ts";
 import { crowd } from "./benches/crowd.ts";
 import { envelope } from "./benches/envelope.ts";
 import { fanOut } from "./benches/fan-out.ts";
@@ -48,6 +49,7 @@ export const benches: readonly Bench[] = [
   latency,
   crowd,
   consume,
+  consumers,
   history,
   manyTopics,
   millionTopics,

@@ -1,11 +1,10 @@
 import type { Bench, Context, Row } from "../lib/bench.ts";
+import { fill, setConsumer } from "../lib/consumers.ts";
 import { perSecond, publishTo, SMALL_EVENT } from "../lib/load.ts";
 import { Program } from "../lib/program.ts";
 import { busyNote, serverBusy, type Throughput, takeTurns, using } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 import type { ConsumeCommands } from "../load/consume.ts";
-import { HttpConnection } from "../load/http-connection.ts";
-import { historyRequest } from "../load/requests.ts";
 
 const SOCKETS = 8;
 const CALLERS = 4;
@@ -14,7 +13,6 @@ const CREDIT = 100;
 const PUBLISHERS = 64;
 /** Events that wait, in seconds at the highest rate that is expected. */
 const BACKLOG_PER_SECOND = 90_000;
-const LINES = 5000;
 
 export const consume: Bench = {
   name: "consume",
@@ -73,7 +71,7 @@ function drain(context: Context, order: string, workers: Workers): Promise<Throu
   const { warmupSeconds, windowSeconds } = context;
   return using(Server.eventbus(context), async (server) => {
     await fill(server, (warmupSeconds + windowSeconds) * BACKLOG_PER_SECOND);
-    await setConsumer(server, order, "all");
+    await setConsumer(server, "bench", { order, since: "all" });
     return using(new Program<ConsumeCommands>("consume", context.folder), async (program) => {
       await program.ask("open", { port: server.port, consumer: "bench", credit: CREDIT, ...workers });
       const [result, busy] = await Promise.all([
@@ -89,7 +87,7 @@ function drain(context: Context, order: string, workers: Workers): Promise<Throu
 function publishBeside(context: Context): Promise<Throughput & { readonly consumedPerSecond: number }> {
   const { warmupSeconds, windowSeconds } = context;
   return using(Server.eventbus(context), async (server) => {
-    await setConsumer(server, "topic", "now");
+    await setConsumer(server, "bench", {});
     return using(new Program<ConsumeCommands>("consume", context.folder), async (program) => {
       const workers = { transport: "websocket", takers: SOCKETS } as const;
       await program.ask("open", { port: server.port, consumer: "bench", credit: CREDIT, ...workers });
@@ -100,21 +98,4 @@ function publishBeside(context: Context): Promise<Throughput & { readonly consum
       return { ...published, consumedPerSecond: eventsPerSecond };
     });
   });
-}
-
-async function setConsumer(server: Server, order: string, since: string): Promise<void> {
-  const response = await fetch(`${server.url}/api/consumers/bench`, {
-    method: "PUT",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ pattern: ["*"], order, since }),
-  });
-  if (!response.ok) throw new Error(`the consumer could not be made: ${await response.text()}`);
-}
-
-/** Publishes so many events, or a few more. */
-async function fill(server: Server, events: number): Promise<void> {
-  const connection = await HttpConnection.open(server.port);
-  const body = { ...SMALL_EVENT, events: LINES };
-  for (let first = 0; first < events; first += LINES) await connection.ask(historyRequest(body, first));
-  connection.close();
 }

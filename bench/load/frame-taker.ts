@@ -19,14 +19,22 @@ export class FrameTaker implements Counter {
   readonly #consume: Buffer;
   readonly #failed = Promise.withResolvers<never>();
 
-  private constructor(consumer: string, credit: number) {
+  readonly #onDelivery: ((text: string) => void) | undefined;
+
+  private constructor(consumer: string, credit: number, onDelivery: ((text: string) => void) | undefined) {
+    this.#onDelivery = onDelivery;
     this.#head = Buffer.from(`{"type":"delivery","consumer":"${consumer}","delivery":"`);
     this.#consume = Buffer.from(`{"type":"consume","ref":1,"consumer":"${consumer}","credit":${credit}}`);
   }
 
-  /** Connects, and takes from now on. */
-  static async open(port: number, consumer: string, credit: number): Promise<FrameTaker> {
-    const taker = new FrameTaker(consumer, credit);
+  /** Connects, and takes from now on. Calls `onDelivery` with the text of each delivery. */
+  static async open(
+    port: number,
+    consumer: string,
+    credit: number,
+    onDelivery?: (text: string) => void,
+  ): Promise<FrameTaker> {
+    const taker = new FrameTaker(consumer, credit, onDelivery);
     // A pattern that nothing matches: the socket only consumes.
     taker.#subscriber = await Subscriber.open(port, "websocket", "/api/events/subscribe?pattern=nothing", taker);
     taker.#subscriber.send(frameOf([taker.#consume]));
@@ -65,6 +73,7 @@ export class FrameTaker implements Counter {
       return;
     }
     this.events++;
+    this.#onDelivery?.(bytes.toString("utf8", start, end));
     acks.push(frameOf([ACK_HEAD, bytes.subarray(nameStart, bytes.indexOf(QUOTE, nameStart)), ACK_TAIL]));
   }
 }

@@ -1,11 +1,14 @@
 import { answerCommands } from "./commands.ts";
 import { Stretch } from "./cpu.ts";
+import { FrameTaker } from "./frame-taker.ts";
 import { FrameReader } from "./frames.ts";
 import { describeAnswer, HttpConnection } from "./http-connection.ts";
 import { httpRequest, topicName } from "./requests.ts";
 import { Subscriber } from "./subscriber.ts";
 
 const TOPICS = 1000;
+/** Of a worker: more than come while an acknowledgement is under way. */
+const CREDIT = 100;
 
 interface RateOptions {
   readonly port: number;
@@ -27,6 +30,8 @@ interface SteadyOptions extends RateOptions {
   readonly token?: string;
   /** Address of a WebSocket on which the events are awaited too. */
   readonly subscribePath?: string;
+  /** A consumer that this WebSocket takes them from, instead of subscribing to them. */
+  readonly consumer?: string;
 }
 
 interface SteadyResult {
@@ -42,10 +47,13 @@ let begun: { readonly steady: Steady; readonly stretch: Stretch } | undefined;
 
 const commands = {
   async publish(options: SteadyOptions): Promise<SteadyResult> {
-    const { port, subscribePort = port, subscribePath, seconds } = options;
+    const { port, subscribePort = port, subscribePath, consumer, seconds } = options;
     const steady = new Steady(options);
     const reader = new FrameReader((text) => steady.delivered(text));
-    const subscriber = subscribePath && (await Subscriber.open(subscribePort, "websocket", subscribePath, reader));
+    const subscriber =
+      consumer === undefined
+        ? subscribePath && (await Subscriber.open(subscribePort, "websocket", subscribePath, reader))
+        : await FrameTaker.open(port, consumer, CREDIT, (text) => steady.delivered(text));
     await steady.start();
     const stretch = new Stretch();
     await Bun.sleep(seconds * 1000);
