@@ -23,8 +23,7 @@ export class InFlight {
 
   /** When the first one was handed out or extended; undefined if none is out. */
   get firstMs(): number | undefined {
-    const [first] = this.#tasks.values();
-    return first?.atMs;
+    return this.#tasks.values().next().value?.atMs;
   }
 
   /** The task is out from now on; returns the name of the attempt. */

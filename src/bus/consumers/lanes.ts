@@ -12,7 +12,7 @@ const MAX_PARKED = 20_000;
 /** Of one lane, so that a topic that is stuck, or has most of the events, leaves room for the others. */
 const MAX_PARKED_IN_LANE = 256;
 /** Characters of JSON that are kept with them; the JSON of the others is read when their turn comes. */
-const MAX_HELD_CHARACTERS = 1024 * 1024;
+const MAX_HELD_CHARACTERS = 4 * 1024 * 1024;
 /** Events of one lane that are read at a time: a search for a rare topic costs as much as some of these. */
 const PAGE_EVENTS = 64;
 

@@ -41,20 +41,18 @@ export interface DeadTask extends Task {
   readonly deadAtMs: number;
 }
 
-export function makeTask(task: Pick<Task, "id"> & Partial<Task>): Task {
-  return {
-    gap: undefined,
-    lane: "",
-    laneFrom: 0,
-    attempts: 0,
-    atMs: 0,
-    reason: "",
-    delivery: "",
-    row: 0,
-    settledBefore: 0,
-    event: undefined,
-    ...task,
-  };
+export function makeTask({
+  id,
+  gap,
+  lane = "",
+  laneFrom = 0,
+  attempts = 0,
+  atMs = 0,
+  reason = "",
+  row = 0,
+  event,
+}: Pick<Task, "id"> & Partial<Task>): Task {
+  return { id, gap, lane, laneFrom, attempts, atMs, reason, delivery: "", row, settledBefore: 0, event };
 }
 
 /** What a taker gets for the task. An event that was removed, or is damaged, has become a gap. */

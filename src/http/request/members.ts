@@ -61,7 +61,7 @@ function nameOf(text: string, start: number, end: number): string {
 }
 
 /** Names that nearly every message has: found in its text, they need not be cut out of it. */
-const USUAL_NAMES = ["topic", "data", "source", "type", "ref"] as const;
+const USUAL_NAMES = ["topic", "data", "source", "type", "ref", "deliveries"] as const;
 
 /** The members of one JSON object: decoded names, and values as slices of its text, which they keep alive. */
 export class Members {
