@@ -67,6 +67,19 @@ describeWith("nats-server", "a cluster takes", () => {
     expect(await cluster.agreed()).toBe(10_000);
   });
 
+  test("nothing more once NATS is full, and says so", async () => {
+    await using cluster = await Cluster.start({ nodes: 1, nats: { maxStore: "8MB" } });
+    const node = cluster.node(0);
+    let accepted = 0;
+    let answer = await post(node.url, { topic: "a", data: "x".repeat(1e6) });
+    while (answer.ok && accepted < 100) {
+      accepted++;
+      answer = await post(node.url, { topic: "a", data: "x".repeat(1e6) });
+    }
+    expect(await answer.json()).toMatchObject({ status: 507, code: "storage_full" });
+    expect(await historyOf(node)).toHaveLength(accepted);
+  });
+
   test("no more than a message of NATS, and says how much that is", async () => {
     await using cluster = await Cluster.start({ nodes: 1, nats: { maxPayload: "1MB" } });
     const node = cluster.node(0);

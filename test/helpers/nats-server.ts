@@ -8,6 +8,8 @@ export interface NatsOptions {
   readonly syncInterval?: string;
   /** Default 16 MB, as `deploy/nats.conf` has it. */
   readonly maxPayload?: string;
+  /** What all its streams may take together, such as `8MB`. Default: what the disk has. */
+  readonly maxStore?: string;
   /** Default true. */
   readonly hasJetStream?: boolean;
   /** More lines of its configuration. */
@@ -165,6 +167,7 @@ export function freePort(): number {
 }
 
 function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOptions): string {
+  const limit = options.maxStore === undefined ? "" : `, max_file_store: ${options.maxStore}`;
   return [
     ...(options.name === undefined ? [] : [`server_name: ${options.name}`]),
     `listen: "127.0.0.1:${port}"`,
@@ -172,7 +175,7 @@ function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOption
     `max_payload: ${options.maxPayload ?? "16MB"}`,
     options.hasJetStream === false
       ? ""
-      : `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}" }`,
+      : `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}"${limit} }`,
     options.config ?? "",
     "",
   ].join("\n");
