@@ -1,7 +1,7 @@
 import type { DeadEvent } from "../../../src/protocol/consumer.ts";
 
 /** How long a delivery may be out, in milliseconds. */
-export const ACK_TIMEOUT_MS = 3000;
+export const ACK_TIMEOUT_MS = 2000;
 /** A delivery that comes so much earlier than that to another worker was given to two. The loop may be late. */
 const SURELY_HELD_MS = ACK_TIMEOUT_MS / 3;
 export const MAX_ATTEMPTS = 8;

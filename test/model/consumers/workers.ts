@@ -27,7 +27,7 @@ export const POISON = "poison";
 
 function choose({ random }: Work, { topic }: WorkEvent): Choice {
   if (topic === POISON) return "nack";
-  return random.weighted({ ack: 30, slow: 6, late: 0.3, twice: 2, nack: 4, crash: 0.5 });
+  return random.weighted({ ack: 30, slow: 6, late: 0.15, twice: 2, nack: 4, crash: 0.3 });
 }
 
 /** Takes and settles by calls. */
@@ -39,11 +39,10 @@ export async function overHttp(work: Work): Promise<void> {
   };
   while (!signal.aborted) {
     const taken = (await call(`take?max=${random.whole(1, 3)}&wait=100ms`)) as DeliveryMessage[];
-    for (const { delivery, ...content } of taken) {
-      if (!("event" in content)) continue;
-      const { event } = content;
-      ledger.begin(event);
-      names.push(delivery);
+    const got = taken.flatMap((one) => ("event" in one ? [{ delivery: one.delivery, event: one.event }] : []));
+    for (const { event } of got) ledger.begin(event);
+    names.push(...got.map(({ delivery }) => delivery));
+    for (const { delivery, event } of got) {
       await handle(work, event, async (kind) => (await call(kind, { deliveries: [delivery] })) as Settled);
     }
   }
