@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { BusError } from "../../src/bus/errors.ts";
 import { parseSource, parseTopic } from "../../src/bus/topic.ts";
+import { busErrorOf } from "../contract/bus-error-code.ts";
 
 const valid = [
   ["one character", "a"],
@@ -51,7 +51,7 @@ const malformed = [
 describe("parseTopic rejects", () => {
   for (const [situation, topic, position] of malformed) {
     test(situation, () => {
-      const error = errorOf(() => parseTopic(topic));
+      const error = busErrorOf(() => parseTopic(topic));
       expect(error.code).toBe("topic_invalid");
       expect(error.members).toEqual(position === undefined ? {} : { position });
     });
@@ -59,7 +59,7 @@ describe("parseTopic rejects", () => {
 
   test("each character that patterns give a meaning", () => {
     for (const character of "*?[]{}()!|\\/,") {
-      const error = errorOf(() => parseTopic(`ab${character}c`));
+      const error = busErrorOf(() => parseTopic(`ab${character}c`));
       expect([character, error.code, error.members.position]).toEqual([character, "topic_invalid", 2]);
     }
   });
@@ -72,7 +72,7 @@ describe("parseTopic rejects", () => {
   });
 
   test("without repeating what it was given", () => {
-    const error = errorOf(() => parseTopic("top secret"));
+    const error = busErrorOf(() => parseTopic("top secret"));
     expect(error.message).toContain("U+0020");
     expect(error.message).not.toContain("secret");
   });
@@ -88,7 +88,7 @@ describe("parseSource", () => {
 
   test("rejects what is not a string, is too long or contains a lone surrogate", () => {
     for (const source of [null, 1, {}, "a".repeat(256), `${"日".repeat(85)}a`, "a\uD83D"]) {
-      const error = errorOf(() => parseSource(source));
+      const error = busErrorOf(() => parseSource(source));
       expect([error.code, error.members]).toEqual(["parameter_invalid", { parameter: "source" }]);
     }
   });
@@ -101,14 +101,4 @@ function takes(topic: string): boolean {
   } catch {
     return false;
   }
-}
-
-function errorOf(act: () => unknown): BusError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof BusError) return error;
-    throw error;
-  }
-  throw new Error("It threw nothing.");
 }

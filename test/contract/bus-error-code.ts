@@ -15,3 +15,14 @@ export async function busRejectionOf(promise: Promise<unknown>): Promise<BusErro
   if (outcome instanceof BusError) return outcome;
   throw new Error(`a BusError was expected, not ${outcome}`);
 }
+
+/** The error that this throws; any other outcome fails the test. */
+export function busErrorOf(act: () => unknown): BusError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof BusError) return error;
+    throw error;
+  }
+  throw new Error("a BusError was expected, and nothing was thrown");
+}

@@ -1,4 +1,4 @@
-import { DEADLINE_MS } from "./deadline.ts";
+import { Inbox } from "./inbox.ts";
 
 export interface Closed {
   readonly code: number;
@@ -8,9 +8,7 @@ export interface Closed {
 /** A WebSocket subscriber that hands out its frames one by one, so that a test waits for a frame and never for a time. */
 export class TestSocket implements Disposable {
   readonly #socket: WebSocket;
-  readonly #frames: string[] = [];
-  readonly #waiting: { resolve: (frame: string) => void; reject: (error: Error) => void }[] = [];
-  #end: Closed | undefined;
+  readonly #frames = new Inbox<string>();
   /** Resolves when the connection is gone, with what the server said of it. */
   readonly closed: Promise<Closed>;
 
@@ -30,29 +28,16 @@ export class TestSocket implements Disposable {
     this.#socket = socket;
     this.closed = new Promise((resolve) => {
       socket.addEventListener("close", ({ code, reason }) => {
-        this.#end = { code, reason };
-        for (const { reject } of this.#waiting.splice(0)) reject(this.#noFrame());
-        resolve(this.#end);
+        this.#frames.close(new Error(`the connection was closed: ${code} ${reason}`));
+        resolve({ code, reason });
       });
     });
-    socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
+    socket.addEventListener("message", ({ data }) => this.#frames.push(String(data)));
   }
 
   /** The next frame, as text. Rejects when the connection is closed before it comes. */
   next(): Promise<string> {
-    const frame = this.#frames.shift();
-    if (frame !== undefined) return Promise.resolve(frame);
-    if (this.#end) return Promise.reject(this.#noFrame());
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`no frame within ${DEADLINE_MS} ms`)), DEADLINE_MS);
-      const done = <T>(settle: (value: T) => void) => {
-        return (value: T) => {
-          clearTimeout(timer);
-          settle(value);
-        };
-      };
-      this.#waiting.push({ resolve: done(resolve), reject: done(reject) });
-    });
+    return this.#frames.next();
   }
 
   /** The next frame, parsed. */
@@ -85,15 +70,5 @@ export class TestSocket implements Disposable {
       this.#socket.addEventListener("open", () => resolve());
       void this.closed.then(({ code, reason }) => reject(new Error(`not opened: ${code} ${reason}`)));
     });
-  }
-
-  #receive(frame: string): void {
-    const first = this.#waiting.shift();
-    if (first) first.resolve(frame);
-    else this.#frames.push(frame);
-  }
-
-  #noFrame(): Error {
-    return new Error(`the connection was closed: ${this.#end?.code} ${this.#end?.reason}`);
   }
 }

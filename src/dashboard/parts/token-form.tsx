@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import { type EventBusClient, EventBusError, type NewToken } from "../../client/index.ts";
 import { sentence } from "./states.tsx";
+import { TextField } from "./text-field.tsx";
 
 const DAY_MS = 86_400_000;
 /** In days. */
@@ -41,19 +42,15 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
   return (
     <form class="compose" onSubmit={submit} aria-label="Make a token">
       <h2>Make a token</h2>
-      <label>
-        Name
-        <input
-          name="name"
-          required
-          maxLength={64}
-          placeholder="shop"
-          aria-invalid={isWrong("name")}
-          aria-describedby="token-mistake"
-          spellcheck={false}
-          autocomplete="off"
-        />
-      </label>
+      <TextField
+        words="Name"
+        name="name"
+        required
+        maxLength={64}
+        placeholder="shop"
+        isWrong={isWrong("name")}
+        mistakeId="token-mistake"
+      />
       <label>
         May
         <select value={isFirst ? "admin" : role} onChange={({ currentTarget }) => setRole(currentTarget.value)}>
@@ -103,19 +100,15 @@ interface PatternsFieldProps {
 
 function PatternsField({ name, words, isWrong }: PatternsFieldProps) {
   return (
-    <label>
-      {words}
-      <input
-        name={name}
-        class="mono"
-        placeholder="orders.* prices.*"
-        aria-invalid={isWrong}
-        aria-describedby="token-mistake"
-        spellcheck={false}
-        autocomplete="off"
-      />
-      <span class="hint">patterns, with spaces between them; none: nothing</span>
-    </label>
+    <TextField
+      words={words}
+      name={name}
+      class="mono"
+      placeholder="orders.* prices.*"
+      isWrong={isWrong}
+      mistakeId="token-mistake"
+      hint="patterns, with spaces between them; none: nothing"
+    />
   );
 }
 

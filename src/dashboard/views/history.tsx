@@ -5,6 +5,7 @@ import { EventList } from "../parts/event-list.tsx";
 import { PageLink } from "../parts/page-link.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
+import { TextField } from "../parts/text-field.tsx";
 import { useAnswer } from "../state/answer.ts";
 import { useEscape } from "../state/escape.ts";
 import type { ViewProps } from "../state/parts.ts";
@@ -125,22 +126,16 @@ function HistoryFilterForm({ query, mistake, onSame }: FormProps) {
   return (
     <search class="search">
       <form class="filters" onSubmit={submit} aria-label="Search history">
-        <label class="grow">
-          Pattern
-          <input
-            name="topic"
-            defaultValue={query["topic"]}
-            placeholder="*"
-            aria-invalid={isWrong("topic")}
-            aria-describedby="mistake"
-            spellcheck={false}
-            autocomplete="off"
-          />
-        </label>
-        <label>
-          Source
-          <input name="source" defaultValue={query["source"]} placeholder="any" spellcheck={false} autocomplete="off" />
-        </label>
+        <TextField
+          words="Pattern"
+          name="topic"
+          defaultValue={query["topic"]}
+          placeholder="*"
+          isWide
+          isWrong={isWrong("topic")}
+          mistakeId="mistake"
+        />
+        <TextField words="Source" name="source" defaultValue={query["source"]} placeholder="any" />
         <label>
           When
           <select value={range} onChange={({ currentTarget }) => setRange(currentTarget.value)}>

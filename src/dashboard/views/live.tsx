@@ -4,6 +4,7 @@ import { patternHint } from "../../text/pattern-hint.ts";
 import { DroppedNote, EventList } from "../parts/event-list.tsx";
 import { SelectedEvent } from "../parts/selected-event.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
+import { TextField } from "../parts/text-field.tsx";
 import { useEscape } from "../state/escape.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
 import { go, routeTo } from "../state/route.ts";
@@ -60,28 +61,16 @@ function TailFilterForm({ tail }: Pick<Parts, "tail">) {
   return (
     <search class="search">
       <form class="filters" onSubmit={submit} aria-label="Filter live events">
-        <label class="grow">
-          Pattern
-          <input
-            name="pattern"
-            defaultValue={tail.filter.pattern}
-            placeholder="*"
-            aria-invalid={mistake !== undefined}
-            aria-describedby="mistake"
-            spellcheck={false}
-            autocomplete="off"
-          />
-        </label>
-        <label>
-          Source
-          <input
-            name="source"
-            defaultValue={tail.filter.source}
-            placeholder="any"
-            spellcheck={false}
-            autocomplete="off"
-          />
-        </label>
+        <TextField
+          words="Pattern"
+          name="pattern"
+          defaultValue={tail.filter.pattern}
+          placeholder="*"
+          isWide
+          isWrong={mistake !== undefined}
+          mistakeId="mistake"
+        />
+        <TextField words="Source" name="source" defaultValue={tail.filter.source} placeholder="any" />
         <button type="submit">Filter</button>
         <span id="mistake" class="wrong" role="status">
           {mistake ?? patternHint(tail.filter.pattern)}

@@ -3,6 +3,7 @@ import { EventBusError } from "../../client/index.ts";
 import { rawDataOf } from "../../client/received-event.ts";
 import { CopyButton } from "../parts/copy-button.tsx";
 import { Loading, sentence } from "../parts/states.tsx";
+import { TextField } from "../parts/text-field.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { Parts, ViewProps } from "../state/parts.ts";
@@ -111,28 +112,20 @@ function PublishForm({ draft, fault, outcome, onChange, onPublish }: FormProps) 
   return (
     <form class="compose" ref={form} onSubmit={submit} aria-label="Publish an event">
       <div class="pair">
-        <label>
-          Topic
-          <input
-            name="topic"
-            required
-            value={draft.topic}
-            onInput={({ currentTarget }) => change({ topic: currentTarget.value })}
-            spellcheck={false}
-            autocomplete="off"
-          />
-        </label>
-        <label>
-          Source
-          <input
-            name="source"
-            value={draft.source}
-            onInput={({ currentTarget }) => change({ source: currentTarget.value })}
-            placeholder="none"
-            spellcheck={false}
-            autocomplete="off"
-          />
-        </label>
+        <TextField
+          words="Topic"
+          name="topic"
+          required
+          value={draft.topic}
+          onInput={({ currentTarget }) => change({ topic: currentTarget.value })}
+        />
+        <TextField
+          words="Source"
+          name="source"
+          value={draft.source}
+          onInput={({ currentTarget }) => change({ source: currentTarget.value })}
+          placeholder="none"
+        />
       </div>
       <label class="body">
         Data, as JSON

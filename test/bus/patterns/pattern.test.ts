@@ -5,6 +5,7 @@ import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
 import { parsePatternGrammar } from "../../../src/bus/patterns/pattern-grammar.ts";
 import { expandBraces, regExpOf } from "../../../src/bus/patterns/pattern-regexp.ts";
 import { walkMatches } from "../../../src/bus/patterns/pattern-walk.ts";
+import { busErrorOf } from "../../contract/bus-error-code.ts";
 
 type Answer = "yes" | "no" | "bad";
 
@@ -126,13 +127,13 @@ const malformed: [situation: string, pattern: unknown, position: number][] = [
 describe("parsePattern rejects", () => {
   for (const [situation, pattern, position] of malformed) {
     test(situation, () => {
-      const error = errorOf(() => parsePattern(pattern));
+      const error = busErrorOf(() => parsePattern(pattern));
       expect([error.code, error.members]).toEqual(["pattern_invalid", { position }]);
     });
   }
 
   test("without repeating what it was given", () => {
-    expect(errorOf(() => parsePattern("secret[")).message).not.toContain("secret");
+    expect(busErrorOf(() => parsePattern("secret[")).message).not.toContain("secret");
   });
 });
 
@@ -278,16 +279,6 @@ function answerOf(act: () => boolean): Answer {
     if (error instanceof BusError && error.code === "pattern_invalid") return "bad";
     throw error;
   }
-}
-
-function errorOf(act: () => unknown): BusError {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof BusError) return error;
-    throw error;
-  }
-  throw new Error("It threw nothing.");
 }
 
 /** What braces expand to may be more than is allowed, which the plain matcher does not know. */
