@@ -23,6 +23,8 @@ export interface ContentsInternals {
   nameCharacters?: number;
   /** The clock by which searches end, in milliseconds since any moment. */
   searchClock?: () => number;
+  /** Called when the names of all series have been verified, or the log is closed before that. */
+  onVerified?: () => void;
 }
 
 /**

@@ -165,11 +165,6 @@ export class SqliteEventLog implements MirrorLog {
     return { usedBytes, fileBytes: fileBytes + this.#file.walBytes() };
   }
 
-  /** Resolves when the names of all series have been verified; with few of them, that is done by the opening. */
-  get verified(): Promise<void> {
-    return this.#history.upkeep.verified;
-  }
-
   get figures(): LogFigures {
     return this.#history.figures;
   }

@@ -71,7 +71,7 @@ export function openHistory(file: OpenedFile, options: OpenHistoryOptions, inter
     ...parts,
     figures: figuresOf(parts, file.walBytes),
     start: () => {
-      upkeep.start();
+      upkeep.start(internals.onVerified);
       adopter.resume();
     },
     health: (): Health => {

@@ -50,14 +50,9 @@ export class Upkeep {
     this.#verifyNext = verifyNext;
   }
 
-  /** Starts the verification, and takes the reserve. */
-  start(): void {
-    this.#verifying = this.#verify();
-  }
-
-  /** Resolves when the names of all series have been verified, or this is stopping. */
-  get verified(): Promise<void> {
-    return this.#verifying;
+  /** Starts the verification, and takes the reserve. `onVerified` is called when that is done, or this is stopping. */
+  start(onVerified: () => void = () => {}): void {
+    this.#verifying = this.#verify().then(onVerified);
   }
 
   /** Removes what the rules no longer keep; resolves with the number of events removed. Rejects with the `BusError`. */

@@ -2,12 +2,12 @@ import { useState } from "preact/hooks";
 import { EventBusError, type NewToken, type TokenInfo } from "../../client/index.ts";
 import { Secret } from "../parts/secret.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
-import { TokenForm } from "../parts/token-form.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { ViewProps } from "../state/parts.ts";
 import { routeTo } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { dateAndClock, zone } from "../text/format.ts";
+import { TokenForm } from "./token-form.tsx";
 
 /** The named tokens: what each may do; makes and revokes them. A secret is shown once, and kept nowhere. */
 export function TokensView({ session }: ViewProps) {

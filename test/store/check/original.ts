@@ -108,10 +108,15 @@ export class Original {
     work: (log: SqliteEventLog) => Promise<Omit<Outcome, "isRefused">>,
   ): Promise<Outcome> {
     let log: SqliteEventLog;
+    const verified = Promise.withResolvers<void>();
     try {
-      const internals = { endsInterval: 32, ...(cachedSeries === undefined ? {} : { cachedSeries }) };
+      const internals = {
+        endsInterval: 32,
+        onVerified: verified.resolve,
+        ...(cachedSeries === undefined ? {} : { cachedSeries }),
+      };
       log = new SqliteEventLog(path, { durability: "os", clock: new FakeClock().read }, internals);
-      await log.verified;
+      await verified.promise;
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       return { isRefused: true, isMissing: true, isKeyLost: false, faults: [] };

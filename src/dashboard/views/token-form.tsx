@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import { type EventBusClient, EventBusError, type NewToken } from "../../client/index.ts";
-import { sentence } from "./states.tsx";
-import { TextField } from "./text-field.tsx";
+import { sentence } from "../parts/states.tsx";
+import { TextField } from "../parts/text-field.tsx";
 
 const DAY_MS = 86_400_000;
 /** In days. */
