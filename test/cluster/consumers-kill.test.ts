@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Stats } from "../../src/client/stats.ts";
 import type { ConsumerInfo, DeliveryMessage, Settled } from "../../src/protocol/consumer.ts";
@@ -95,6 +95,10 @@ async function ownerOf(cluster: Cluster): Promise<Node | undefined> {
   return undefined;
 }
 
+function loseDisk({ folder }: Node): void {
+  for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true });
+}
+
 describeWith("nats-server", "consumers of a cluster whose node is killed under load", () => {
   test(
     "lose no event and keep the order of each topic, even if the disk of the node is lost, too",
@@ -119,7 +123,7 @@ describeWith("nats-server", "consumers of a cluster whose node is killed under l
         const [killedMs, before] = [performance.now(), record.acknowledged.size];
         await until("no other node took over", async () => record.acknowledged.size > before + 20);
         console.error(`kill ${kill}: acknowledging again after ${Math.round(performance.now() - killedMs)} ms`);
-        if (kill % 2 === 0 && owner) rmSync(join(owner.folder, "eventbus.db"), { force: true });
+        if (kill % 2 === 0 && owner) loseDisk(owner);
         await owner?.start();
         await cluster.ready();
       }
