@@ -32,9 +32,9 @@ export class Meta {
   }
 }
 
-/** Writes the numbers of an empty history. */
+/** Writes the numbers that are not there yet, as those of an empty history. */
 export function insertMeta(database: Database): void {
-  using insert = database.prepare("insert into meta (name, value, checksum) values (?, ?, ?)");
+  using insert = database.prepare("insert or ignore into meta (name, value, checksum) values (?, ?, ?)");
   for (const name of NAMES) insert.run(name, 0, checksumOf(name, 0));
 }
 

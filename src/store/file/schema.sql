@@ -117,14 +117,6 @@ create table consumer_delivery (
   primary key (consumer, id)
 ) strict, without rowid;
 
--- Which node of a cluster serves the consumers: one row, or none if no node has. node names one run of a server, and is
--- empty if it has given the lease back. The number `consumer_lease` in meta is its revision. checksum is that of
--- "node,revision".
-create table consumer_lease (
-  node     text    primary key,
-  checksum integer not null
-) strict, without rowid;
-
 -- pruned_to, pruned_at: id and time of the newest event ever removed, so that neither comes again.
 -- ends_to: series_end is exact up to this event.
 -- head: an id that was given; the newest one if the file was closed properly.
@@ -132,7 +124,6 @@ create table consumer_lease (
 -- writers: how many nodes entry_writer has.
 -- prune_to: events up to this one are to be removed, as a cluster has decided.
 -- consumers: how many consumers there are.
--- consumer_lease: how often the lease of consumer_lease was taken, renewed or given back; 0 if never.
 -- stream_place, stream_created_s, stream_created_ns: the place in the stream of a cluster up to which the history
 -- has it, and when that stream was created (seconds since 1970, and nanoseconds); 0 for none.
 -- checksum is that of "name=value".

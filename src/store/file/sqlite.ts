@@ -6,6 +6,7 @@ import { insertMeta } from "./meta.ts";
 import { FileError, FileInUse, openError } from "./open-error.ts";
 import { Place } from "./place.ts";
 import schema from "./schema.sql" with { type: "text" };
+import schema2 from "./schema-2.sql" with { type: "text" };
 import { isInUseElsewhere } from "./snapshot.ts";
 import { pragma, tieWal, userVersionOf, versionIn, withVersion } from "./wal-tie.ts";
 
@@ -19,6 +20,10 @@ export type Durability = "fsync" | "os";
 const migrations: readonly ((database: Database) => void)[] = [
   (database) => {
     database.run(schema);
+    insertMeta(database);
+  },
+  (database) => {
+    database.run(schema2);
     insertMeta(database);
   },
 ];
