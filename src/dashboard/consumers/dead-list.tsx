@@ -37,6 +37,11 @@ export function DeadList(props: ListProps) {
   const next = answer.value.length > PAGE ? page.at(-1)?.id : undefined;
   if (page.length === 0 && selected === 0) return <NothingDead isFirst={after === 0} name={name} />;
   const calls = session.client.consumers;
+  const retryOne = async (id: number) => {
+    await calls.retryDead(name, { ids: [id] });
+    const { event: _, ...others } = query;
+    location.replace(routeToConsumer(name, others));
+  };
   return (
     <>
       <nav class="pager" aria-label="What was given up">
@@ -63,7 +68,7 @@ export function DeadList(props: ListProps) {
             {...props}
             id={selected}
             dead={page.find(({ id }) => id === selected)}
-            onRetry={() => run(() => calls.retryDead(name, { ids: [selected] }))}
+            onRetry={() => run(() => retryOne(selected))}
           />
         )}
       </div>
