@@ -47,11 +47,15 @@ export function DeadList(props: ListProps) {
       <nav class="pager" aria-label="What was given up">
         <span>{after === 0 ? counted(consumer.dead, "event") : `Events after #${after}`}, given up</span>
         <span class="fill" />
-        <PageLink words="First" to={after === 0 ? undefined : routeToConsumer(name, { tab: "dead" })} />
-        <PageLink
-          words="Next →"
-          to={next === undefined ? undefined : routeToConsumer(name, { tab: "dead", after: next })}
-        />
+        {(after > 0 || next !== undefined) && (
+          <>
+            <PageLink words="First" to={after === 0 ? undefined : routeToConsumer(name, { tab: "dead" })} />
+            <PageLink
+              words="Next →"
+              to={next === undefined ? undefined : routeToConsumer(name, { tab: "dead", after: next })}
+            />
+          </>
+        )}
         <button type="button" disabled={isBusy} onClick={() => run(() => calls.retryDead(name))}>
           Retry all
         </button>
