@@ -8,7 +8,7 @@ import { type ContentsInternals, readContents } from "./contents.ts";
 import { DirectWrites } from "./direct-writes.ts";
 import { Checkpoints } from "./disk/checkpoints.ts";
 import { Reserve } from "./disk/reserve.ts";
-import { isOutOfRoom } from "./disk/room.ts";
+import { freeBytes, isOutOfRoom } from "./disk/room.ts";
 import { Space } from "./disk/space.ts";
 import { WriteHealth } from "./disk/write-health.ts";
 import { Damage } from "./file/damage.ts";
@@ -108,7 +108,13 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
     path,
     database,
     damage,
-    health: new WriteHealth({ damage, isOutOfRoom: () => isOutOfRoom(path), onFailure, onAlarm }),
+    health: new WriteHealth({
+      damage,
+      isOutOfRoom: () => isOutOfRoom(path),
+      freeBytes: () => (place === undefined ? Number.POSITIVE_INFINITY : freeBytes(path)),
+      onFailure,
+      onAlarm,
+    }),
     checkpoints,
     space: new Space(database, checkpoints),
     meta: new Meta(database),

@@ -1,6 +1,7 @@
 import { Database } from "bun:sqlite";
-import { rmSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
 import { constants } from "node:os";
+import { dirname } from "node:path";
 import { isFailedWrite, isFull } from "../file/sqlite-error.ts";
 
 /** What is tried to be written, in bytes: as much as a large commit adds to the write-ahead log. */
@@ -23,6 +24,12 @@ export function isOutOfRoom(historyPath: string): boolean {
   } finally {
     rmSync(path, { force: true });
   }
+}
+
+/** How many bytes the file system of the history has left for it. It does not know of quotas. */
+export function freeBytes(historyPath: string): number {
+  const { bavail, bsize } = statfsSync(dirname(historyPath));
+  return bavail * bsize;
 }
 
 function failsForRoom(database: Database): boolean {

@@ -1,9 +1,16 @@
 import { BusError } from "../../bus/errors.ts";
+import type { Event } from "../../bus/event.ts";
 import type { Health } from "../../bus/ports.ts";
 import type { Damage } from "../file/damage.ts";
 import { isDamage, isFailedWrite, isFull } from "../file/sqlite-error.ts";
 
 const OK: Health = { state: "ok" };
+
+/**
+ * Characters of a commit that needs room twice: in the write-ahead log, and in the file at the checkpoint. Of smaller
+ * ones as many as wait for a checkpoint have room in what the reserve frees, even at three bytes a character.
+ */
+const LARGE_COMMIT_CHARACTERS = 256 * 1024;
 
 /** What the last look at the file has found; undefined: nothing. */
 interface FileFindings {
@@ -17,6 +24,8 @@ export interface WriteHealthOptions {
   readonly damage: Damage;
   /** Whether a write fails for want of room, although SQLite has not said so. */
   readonly isOutOfRoom: () => boolean;
+  /** How much may still be written, in bytes. */
+  readonly freeBytes: () => number;
   /** Called once, with a write whose outcome is unknown. */
   readonly onFailure: (error: unknown) => void;
   /** Called with each new finding about the file, and with undefined when it is well again. */
@@ -27,15 +36,17 @@ export interface WriteHealthOptions {
 export class WriteHealth {
   readonly #damage: Damage;
   readonly #isOutOfRoom: () => boolean;
+  readonly #freeBytes: () => number;
   readonly #onFailure: (error: unknown) => void;
   readonly #onAlarm: (detail: string | undefined) => void;
   #state: Health = OK;
   #findings: FileFindings = {};
   #alarm: string | undefined;
 
-  constructor({ damage, isOutOfRoom, onFailure, onAlarm }: WriteHealthOptions) {
+  constructor({ damage, isOutOfRoom, freeBytes, onFailure, onAlarm }: WriteHealthOptions) {
     this.#damage = damage;
     this.#isOutOfRoom = isOutOfRoom;
+    this.#freeBytes = freeBytes;
     this.#onFailure = onFailure;
     this.#onAlarm = onAlarm;
   }
@@ -74,6 +85,15 @@ export class WriteHealth {
   }
 
   /**
+   * Throws if a commit of these events would leave a write-ahead log that the disk has no room to write into the file: then
+   * nothing could be removed either, and the disk would stay full.
+   */
+  requireRoom(events: readonly Event[]): void {
+    if (sum(events, ({ json }) => json.length) <= LARGE_COMMIT_CHARACTERS) return;
+    if (this.#freeBytes() < 2 * sum(events, ({ bytes }) => bytes)) throw this.#full();
+  }
+
+  /**
    * Whether this write failed because the disk is full, or the quota used up. SQLite has rolled back then. Until a write
    * succeeds again, the next ones that fail do so for the same reason: room that came meanwhile came too late for them.
    */
@@ -89,10 +109,7 @@ export class WriteHealth {
    */
   failure(error: unknown): BusError {
     if (error instanceof BusError) return error;
-    if (this.isFull(error)) {
-      this.#state = { state: "full", detail: "the disk of the history is full" };
-      return new BusError("storage_full", "the disk of the history is full: nothing was written", { cause: error });
-    }
+    if (this.isFull(error)) return this.#full(error);
     if (isDamage(error)) {
       this.#damage.note(`the history cannot be written: ${(error as Error).message}`);
       return new BusError("internal", "the history is damaged on disk: nothing was written", { cause: error });
@@ -107,4 +124,13 @@ export class WriteHealth {
       { cause: error },
     );
   }
+
+  #full(cause?: unknown): BusError {
+    this.#state = { state: "full", detail: "the disk of the history is full" };
+    return new BusError("storage_full", "the disk of the history is full: nothing was written", { cause });
+  }
+}
+
+function sum<T>(items: readonly T[], sizeOf: (item: T) => number): number {
+  return items.reduce((total, item) => total + sizeOf(item), 0);
 }

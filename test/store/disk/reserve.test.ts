@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
 import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
@@ -69,6 +69,18 @@ describe("a disk that only the history has filled", () => {
       expect([log.floor, log.head]).toEqual([last - KEPT + 1, last]);
     }
     await log.close();
+  });
+
+  testOnSmallDisk(12, "recovers after commits of megabytes", async (disk) => {
+    for (const most of [16, 64]) {
+      const log = await open(disk.file(`${most}.db`));
+      const event = draft("a", "x".repeat(100_000));
+      for (let count = most; count > 0; ) {
+        if (!(await isStored(log.append(Array.from({ length: count }, () => event))))) count = Math.floor(count / 2);
+      }
+      await recover(log, log.head);
+      rmSync(disk.file(`${most}.db`));
+    }
   });
 
   async function recover(log: SqliteEventLog, kept: number): Promise<void> {
