@@ -25,6 +25,7 @@ export function NotForThisToken() {
   };
   return (
     <section class="view consumers">
+      <h1 class="offscreen">Consumers</h1>
       <Notice title="The list of consumers requires a monitor token">
         <p>
           An admin creates one with <code>eventbus token create NAME --monitor</code>. To make and change consumers, it
