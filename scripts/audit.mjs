@@ -1,6 +1,6 @@
 // Looks at the packages that the program is made of: how they are pinned and locked, their licences, their install
 // scripts; and, if the registry answers, whether anything is known against them. Fails when something is wrong. With
-// --write it writes THIRD_PARTY_LICENSES anew. Run it with Node or Bun, after the packages are installed.
+// --write it rewrites THIRD_PARTY_LICENSES. Run it with Node or Bun, after the packages are installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -44,7 +44,7 @@ export function faultsOf(manifest, lock) {
     if (!/^sha512-/.test(entry.integrity ?? "")) faults.push(`${name} is locked without a SHA-512`);
     if (!isProduction(entry)) continue;
     if (!LICENCES.includes(entry.license))
-      faults.push(`${name} has the licence ${entry.license}, which nobody has allowed`);
+      faults.push(`${name} has the licence ${entry.license}, which is not in the list of allowed ones`);
     if (entry.hasInstallScript && !INSTALL_SCRIPTS[name]) faults.push(`${name} has an install script`);
   }
   return faults;

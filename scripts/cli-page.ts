@@ -1,5 +1,5 @@
 // Writes docs/reference/cli.md, which is made from the tree of commands; test/docs/reference.test.ts says when it is to be
-// made anew.
+// regenerated.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";

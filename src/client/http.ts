@@ -21,7 +21,7 @@ export interface HttpRequest {
 /** One or several addresses of servers. A text may list several, with commas. */
 export type Addresses = string | URL | readonly (string | URL)[];
 
-/** The nodes of one bus: their addresses, of which one is in use, and the credentials. */
+/** The nodes of one bus: their addresses, the one in use, and the credentials. */
 export class Http {
   readonly #urls: readonly string[];
   #current = 0;

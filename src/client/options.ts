@@ -68,7 +68,7 @@ export interface PublishedRange {
 export interface HistoryQuery extends CallOptions {
   /** The maximum number of events to return, 1 to 10,000; default 50. */
   last?: number | undefined;
-  /** A pattern, or several of which one must match; default `*`. */
+  /** A pattern, or several, one of which must match; default `*`. */
   topic?: string | readonly string[] | undefined;
   /** Earliest `created_at`, inclusive: a Date, an RFC 3339 time, or a duration ago such as `10m`. */
   from?: Date | string | undefined;

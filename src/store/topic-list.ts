@@ -7,7 +7,7 @@ import type { NameRange, SeriesTable } from "./events/series-table.ts";
 import type { Allowance, IsSpent } from "./search/allowance.ts";
 import { rangesOf } from "./search/selection.ts";
 
-/** Names that are read at a time, and those of which SQLite returns only some: a third of a millisecond. */
+/** Names that are read at a time, and names that SQLite filters at a time: a third of a millisecond. */
 const CHUNK_NAMES = 128;
 const FILTERED_NAMES = 2048;
 /** Names that do not match between two looks at the clock. */
@@ -15,7 +15,7 @@ const NAMES_PER_LOOK = 8;
 /** Topics with more series than one call can count. Their partial sums are remembered for the next call. */
 const MAX_UNFINISHED = 16;
 
-/** The partial result for a topic of which some series have been counted. */
+/** The partial result for a topic: some of its series have been counted. */
 interface Sum {
   readonly topic: string;
   /** The last series that was counted. */

@@ -62,7 +62,7 @@ export class Consumers implements ChangeSource {
   readonly #byName = new Map<string, Consumer>();
   readonly #dirty = new Set<Consumer>();
   readonly #deleted = new Set<string>();
-  /** Those of which the deletion is being saved: nothing else of them is saved. */
+  /** Their deletion is being saved, so nothing else about them is. */
   readonly #leaving = new Set<string>();
   readonly #listeners: ((name: string, consumer: Consumer | undefined) => void)[] = [];
   readonly #sweep: ReturnType<typeof setInterval>;

@@ -34,7 +34,7 @@ interface Lane {
 }
 
 /**
- * The topics of which an event is out or waits for another attempt. The events that follow are remembered; if there are
+ * The topics that have an event out, or waiting for another attempt. The events that follow are remembered; if there are
  * too many of them, they are searched for again in the history.
  */
 export class Lanes {

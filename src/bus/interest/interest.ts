@@ -25,7 +25,7 @@ interface Entry extends Candidate {
   readonly interest: Interest;
   /** The newest batch that had begun when the interest was added: it was already in the history. */
   readonly cameIn: number;
-  /** The last batch of which it received an event. */
+  /** The last batch that had an event for it. */
   touchedIn: number;
   /** The last search that found it. */
   foundBy: number;

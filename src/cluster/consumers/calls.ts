@@ -4,7 +4,7 @@ import { BusError } from "../../bus/errors.ts";
 
 /** A call that was not answered by then was lost, in milliseconds: no request waits for so long. */
 const CALL_MS = 150_000;
-/** An answer of which the rest is not asked for is dropped after this time, in milliseconds. */
+/** A response is dropped if its next part is not requested within this time, in milliseconds. */
 const KEPT_MS = 30_000;
 /** Bytes of an answer in one message. NATS takes a mebibyte by default. */
 const CHUNK_BYTES = 512 * 1024;

@@ -57,7 +57,7 @@ export function route<P extends Parameters = Record<never, never>>(options: Rout
     query,
     docs,
     answer: (request, caller, sent) => {
-      // The table that is read is the one of which the handler names the type.
+      // The handler names the type of the table that is read.
       const values = query.read(request.url) as Values<P>;
       const segment = start === -1 ? "" : segmentAt(sent, start);
       return options.handle({ request, caller, query: values, segment });

@@ -25,7 +25,7 @@ export class EndCheck {
     this.#headAt = headAt;
   }
 
-  /** Compares the ends of these series, of which all events up to `endsTo` were seen, and no later ones. */
+  /** Compares the ends of these series. All of their events up to `endsTo` were seen, and no later ones. */
   compare(window: SeriesWindow): void {
     for (let at = 0; at < window.size; ) {
       const firstId = endsRowOf(window.idAt(at));
