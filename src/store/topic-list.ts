@@ -62,6 +62,7 @@ export class TopicList {
         if (sum.count > 0) found.push(this.#summaryOf(sum));
         end = sum.topic;
         sum = undefined;
+        if (name && this.#allowance.isSpent()) return { topics: found, end, done: false };
       }
       if (!name) return { topics: found, end: names.passed ?? end, done: names.isAtEnd };
       if (found.length === limit) return { topics: found, end, done: false };
@@ -77,7 +78,7 @@ export class TopicList {
       sum ??= resumed ?? { topic: name.topic, counted: name, count: 0, lastId: 0 };
       if (resumed) continue;
       this.#add(name, sum);
-      if (this.#allowance.isSpent()) return this.#interrupt(sum, found, end);
+      if (names.isNextOf(sum.topic) && this.#allowance.isSpent()) return this.#interrupt(sum, found, end);
     }
   }
 
@@ -171,6 +172,11 @@ class NameWalk {
     return name;
   }
 
+  /** Whether the next name, as far as it was read, is of this topic. */
+  isNextOf(topic: string): boolean {
+    return this.#chunk[0]?.topic === topic;
+  }
+
   /** Continues after this name, which is in the same range. */
   passTo(name: SeriesNaming): void {
     this.#chunk = [];
@@ -196,7 +202,7 @@ class NameWalk {
   }
 
   #readWith(literal: string, range: NameRange, after: SeriesNaming | undefined): void {
-    const { names, last } = this.#series.namesWith(literal, range, after, FILTERED_NAMES);
+    const { names, last } = this.#series.namesWith(literal, range, after, { limit: FILTERED_NAMES, most: CHUNK_NAMES });
     this.#chunk = names;
     this.#isLastChunk = last === undefined;
     this.#chunkEnd = last;

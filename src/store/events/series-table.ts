@@ -99,7 +99,7 @@ export class SeriesTable {
     );
     this.#containing = database.prepare(
       `select id, topic, source from series indexed by series_by_topic
-        where (topic, source) >= (?, ?) and (topic, source) < (?, ?) and instr(topic, ?) order by topic, source`,
+        where (topic, source) >= (?, ?) and (topic, source) < (?, ?) and instr(topic, ?) order by topic, source limit ?`,
     );
     this.#bySource = database.prepare(
       `select id, topic, source from series indexed by series_by_source
@@ -237,20 +237,21 @@ export class SeriesTable {
   }
 
   /**
-   * Of the next `limit` names of a range after `after`, those whose topics contain a text, and the last of all of them;
-   * undefined if there are fewer.
+   * Of the next `limit` names of a range after `after`, the first `most` whose topics contain a text, and the last name
+   * that was looked at; undefined at the end of the range.
    */
   namesWith(
     text: string,
     range: NameRange,
     after: SeriesNaming | undefined,
-    limit: number,
+    { limit, most }: { readonly limit: number; readonly most: number },
   ): { readonly names: SeriesNaming[]; readonly last: SeriesNaming | undefined } {
     const below = range.below ?? ABOVE_EVERY_TEXT;
     const from = [after?.topic ?? range.from, after ? textAfter(after.source) : ""];
     const [last] = this.#namings(() => this.#nthByTopic.values(...from, below, limit - 1));
     const to = last ? [last.topic, textAfter(last.source)] : [below, ""];
-    return { names: this.#namings(() => this.#containing.values(...from, ...to, text)), last };
+    const names = this.#namings(() => this.#containing.values(...from, ...to, text, most));
+    return { names, last: names.length < most ? last : names.at(-1) };
   }
 
   #namings(read: () => unknown[][]): SeriesNaming[] {
