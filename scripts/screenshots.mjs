@@ -40,7 +40,11 @@ await build();
 const home = mkdtempSync(join(tmpdir(), "eventbus-screenshots-"));
 if (await fetch(`${URL}/healthz`).catch(() => undefined))
   throw new Error(`another server is listening at ${URL}: set PORT`);
-const server = spawn(program, ["--port", String(PORT), "--db", join(home, "eventbus.db")], { stdio: "ignore" });
+const server = spawn(
+  program,
+  ["--port", String(PORT), "--db", join(home, "eventbus.db"), "--push-allow", "127.0.0.1"],
+  { stdio: "ignore" },
+);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium" });
 try {
   await ready();
@@ -112,7 +116,10 @@ async function makeConsumers() {
     "review-bot": { pattern: ["github.issues.*", "github.issue_comment.*"] },
   };
   for (const [name, settings] of Object.entries(consumers)) {
-    await fetch(`${URL}/api/consumers/${name}`, { method: "PUT", body: JSON.stringify(settings) });
+    const headers = { "Content-Type": "application/json" };
+    const body = JSON.stringify(settings);
+    const response = await fetch(`${URL}/api/consumers/${name}`, { method: "PUT", headers, body });
+    if (!response.ok) throw new Error(await response.text());
   }
   return endpoint;
 }
