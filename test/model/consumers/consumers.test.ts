@@ -13,7 +13,7 @@ const seed = Number(named ?? Math.floor(Math.random() * 2 ** 31));
 const count = Number(process.env["EVENTBUS_TEST_CASES"] ?? (named === undefined ? 2 : 1));
 /** A fault that takes more cases to be seen would be one that is never seen. */
 const MAX_CASES = 12;
-const PATIENCE_MS = 4000;
+const PATIENCE_MS = 6000;
 
 test(
   "workers of every transport and an endpoint lose nothing, share nothing, and keep the order of each topic",
@@ -50,7 +50,8 @@ const sabotages: Readonly<Record<string, readonly [() => { mockRestore(): void }
   ],
   "an event does not wait for those before it": [
     () => spyOn(Lanes.prototype, "has").mockReturnValue(false),
-    /came before/,
+    // An event that did not wait may also be taken for one that its lane has passed.
+    /came before|lost/,
   ],
   "an event is handed out twice now and then": [
     () => {
