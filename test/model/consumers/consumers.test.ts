@@ -11,8 +11,10 @@ const named = process.env["EVENTBUS_TEST_SEED"];
 const seed = Number(named ?? Math.floor(Math.random() * 2 ** 31));
 /** `EVENTBUS_TEST_CASES` says how many. */
 const count = Number(process.env["EVENTBUS_TEST_CASES"] ?? (named === undefined ? 2 : 1));
-/** A fault that takes more cases to be seen would be one that is never seen. */
-const MAX_CASES = 12;
+/** Workers run by the clock, so a fault may go unseen in some cases; one that takes more than these is never seen. */
+const MAX_CASES = 60;
+/** For all of these, in milliseconds: the first few are enough in nearly every run. */
+const SABOTAGE_MS = 600_000;
 const PATIENCE_MS = 6000;
 
 test(
@@ -50,8 +52,7 @@ const sabotages: Readonly<Record<string, readonly [() => { mockRestore(): void }
   ],
   "an event does not wait for those before it": [
     () => spyOn(Lanes.prototype, "has").mockReturnValue(false),
-    // An event that did not wait may also be taken for one that its lane has passed.
-    /came before|lost/,
+    /came before/,
   ],
   "an event is handed out twice now and then": [
     () => {
@@ -100,15 +101,16 @@ describe("the model of consumers sees it when", () => {
     async (_, [sabotage, expected]) => {
       const fault = sabotage();
       try {
-        let breach: string | undefined;
-        for (let one = 1; one <= MAX_CASES && breach === undefined; one++) {
-          breach = await runCase(one, { patienceMs: PATIENCE_MS });
+        let breach = "";
+        // Another breach may come first, as one fault has several effects.
+        for (let one = 1; one <= MAX_CASES && !expected.test(breach); one++) {
+          breach = (await runCase(one, { patienceMs: PATIENCE_MS })) ?? "";
         }
         expect(breach).toMatch(expected);
       } finally {
         fault.mockRestore();
       }
     },
-    240_000,
+    SABOTAGE_MS,
   );
 });
