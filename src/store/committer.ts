@@ -151,7 +151,7 @@ export class Committer {
     try {
       const result = this.#transactor.run(() => {
         const done = work();
-        this.#health.requireRoom(batch.stored.map(({ event }) => event));
+        this.#health.requireRoom(batch.stored);
         this.#ends.write(batch.stored.length);
         this.#keys.forgetExcess();
         this.#consumers.write();

@@ -88,9 +88,9 @@ export class WriteHealth {
    * Throws if a commit of these events would leave a write-ahead log that the disk has no room to write into the file: then
    * nothing could be removed either, and the disk would stay full.
    */
-  requireRoom(events: readonly Event[]): void {
-    if (sum(events, ({ json }) => json.length) <= LARGE_COMMIT_CHARACTERS) return;
-    if (this.#freeBytes() < 2 * sum(events, ({ bytes }) => bytes)) throw this.#full();
+  requireRoom(stored: readonly { readonly event: Event }[]): void {
+    if (sum(stored, ({ event }) => event.json.length) <= LARGE_COMMIT_CHARACTERS) return;
+    if (this.#freeBytes() < 2 * sum(stored, ({ event }) => event.bytes)) throw this.#full();
   }
 
   /**
