@@ -32,15 +32,19 @@ export type Handle = (request: Uint8Array, signal: AbortSignal) => Promise<Uint8
 
 /** Calls between the nodes of a cluster, by requests of NATS. What one side has seen, the other has seen then, too. */
 export class Calls {
-  readonly #options: CallsOptions;
+  readonly #name: string;
+  readonly #node: string;
+  readonly #place: () => number;
   readonly #underWay = new Map<string, AbortController>();
   readonly #rest = new Map<string, Uint8Array>();
   readonly #lost = new Map<string, Set<(error: HostLost) => void>>();
   #connection: NatsConnection | undefined;
   #handle: Handle | undefined;
 
-  constructor(options: CallsOptions) {
-    this.#options = options;
+  constructor({ name, node, place }: CallsOptions) {
+    this.#name = name;
+    this.#node = node;
+    this.#place = place;
   }
 
   /** Handles the calls of other nodes from now on. */
@@ -51,8 +55,7 @@ export class Calls {
   /** Receives calls until the connection is closed. */
   join(connection: NatsConnection): void {
     this.#connection = connection;
-    const { name, node } = this.#options;
-    connection.subscribe(subjectOf(name, node), {
+    connection.subscribe(subjectOf(this.#name, this.#node), {
       callback: (error, message) => {
         if (error === null) this.#receive(message);
       },
@@ -83,7 +86,7 @@ export class Calls {
       });
     }
     signal.throwIfAborted();
-    const subject = subjectOf(this.#options.name, node);
+    const subject = subjectOf(this.#name, node);
     const id = crypto.randomUUID();
     const { promise: ended, reject: end } = Promise.withResolvers<never>();
     const cancel = () => {
@@ -157,7 +160,7 @@ export class Calls {
     const marks = headers();
     marks.set(CALL, id);
     marks.set(KIND, kind);
-    marks.set(PLACE, String(this.#options.place()));
+    marks.set(PLACE, String(this.#place()));
     return marks;
   }
 
@@ -165,7 +168,7 @@ export class Calls {
   async #reach({ headers: marks }: Msg): Promise<void> {
     const place = Number(marks?.get(PLACE) ?? 0);
     for (const deadlineMs = performance.now() + PLACE_MS; performance.now() < deadlineMs; ) {
-      if (this.#options.place() >= place) return;
+      if (this.#place() >= place) return;
       await Bun.sleep(PLACE_LOOK_MS);
     }
   }

@@ -50,7 +50,10 @@ export interface Server extends ChangeSource {
  * lease was renewed before it.
  */
 export class LeaseKeeper {
-  readonly #options: LeaseKeeperOptions;
+  readonly #node: string;
+  readonly #mirror: ConsumerMirror;
+  readonly #send: LeaseKeeperOptions["change"];
+  readonly #isUpToDate: () => boolean;
   readonly #look: ReturnType<typeof setInterval>;
   readonly #spreadMs = Math.random() * CLAIM_SPREAD_MS;
   readonly #waiting = new Set<() => void>();
@@ -65,9 +68,12 @@ export class LeaseKeeper {
   #isNeeded = false;
   #isClosed = false;
 
-  constructor(options: LeaseKeeperOptions) {
-    this.#options = options;
-    this.#seen = { revision: options.mirror.lease.revision, at: now() };
+  constructor({ node, mirror, change, isUpToDate }: LeaseKeeperOptions) {
+    this.#node = node;
+    this.#mirror = mirror;
+    this.#send = change;
+    this.#isUpToDate = isUpToDate;
+    this.#seen = { revision: mirror.lease.revision, at: now() };
     this.#look = setInterval(() => this.#lookAt(), LOOK_MS);
   }
 
@@ -76,7 +82,7 @@ export class LeaseKeeper {
   }
 
   get lease(): Lease {
-    return this.#options.mirror.lease;
+    return this.#mirror.lease;
   }
 
   /** Whether this node serves the consumers, and may hand out and record now. */
@@ -89,7 +95,7 @@ export class LeaseKeeper {
     const { node, revision } = this.lease;
     if (revision === this.#seen.revision) return;
     this.#seen = { revision, at: now() };
-    if (this.#isServing && node !== this.#options.node) this.#lose();
+    if (this.#isServing && node !== this.#node) this.#lose();
     this.#tell();
   }
 
@@ -109,8 +115,7 @@ export class LeaseKeeper {
   async #find(isNeeded: boolean, deadlineMs: number): Promise<boolean> {
     for (;;) {
       if (this.mayServe) return true;
-      const { mirror, node } = this.#options;
-      if (!isNeeded && mirror.names().size === 0 && mirror.lease.node !== node) return true;
+      if (!isNeeded && this.#mirror.names().size === 0 && this.lease.node !== this.#node) return true;
       if (this.#isOtherServing) return false;
       if (this.#isClosed || performance.now() >= deadlineMs) throw notServed();
       if (isNeeded) this.#isNeeded = true;
@@ -125,7 +130,7 @@ export class LeaseKeeper {
     this.#server?.saved();
     if (changes.length === 0) return;
     if (!this.#isServing) throw notServed();
-    await Promise.all(piecesOf(changes).map((piece) => this.#send(piece, false)));
+    await Promise.all(piecesOf(changes).map((piece) => this.#renewBy(piece, false)));
   }
 
   /** Gives the lease back, if NATS can be reached: another node takes it at once. */
@@ -135,31 +140,30 @@ export class LeaseKeeper {
     clearInterval(this.#look);
     this.#tell();
     if (!this.mayServe) return;
-    await Promise.race([this.#send([], true).catch(() => {}), Bun.sleep(RELEASE_MS)]);
+    await Promise.race([this.#renewBy([], true).catch(() => {}), Bun.sleep(RELEASE_MS)]);
   }
 
   get #isOtherServing(): boolean {
     const { node } = this.lease;
-    return node !== "" && node !== this.#options.node && agoMs(this.#seen.at) < CLAIM_AFTER_MS;
+    return node !== "" && node !== this.#node && agoMs(this.#seen.at) < CLAIM_AFTER_MS;
   }
 
   #lookAt(): void {
-    if (this.#isClosed || !this.#options.isUpToDate()) return;
+    if (this.#isClosed || !this.#isUpToDate()) return;
     if (this.#isServing) this.#renew();
     else if (this.#mayClaim) void this.#claim();
   }
 
   #renew(): void {
-    const isIdle = this.#options.mirror.names().size === 0 && !this.#isNeeded;
+    const isIdle = this.#mirror.names().size === 0 && !this.#isNeeded;
     if (isIdle || performance.now() - this.#sentMs < RENEW_MS) return;
-    this.#send([], false).catch(() => {});
+    this.#renewBy([], false).catch(() => {});
   }
 
   get #mayClaim(): boolean {
-    const { mirror, node } = this.#options;
     if (this.#server === undefined || this.#isClaiming) return false;
-    if (mirror.names().size === 0 && !this.#isNeeded) return false;
-    const isFree = this.lease.node === "" || this.lease.node === node;
+    if (this.#mirror.names().size === 0 && !this.#isNeeded) return false;
+    const isFree = this.lease.node === "" || this.lease.node === this.#node;
     return isFree || agoMs(this.#seen.at) >= CLAIM_AFTER_MS + this.#spreadMs;
   }
 
@@ -167,9 +171,9 @@ export class LeaseKeeper {
     this.#isClaiming = true;
     const sent = now();
     try {
-      const outcome = await this.#options.change({ kind: "claimConsumers", revision: this.lease.revision });
+      const outcome = await this.#send({ kind: "claimConsumers", revision: this.lease.revision });
       // Nothing but this turn of the loop has passed since it was adopted, unless another entry came with it.
-      if (isEffective(outcome) && this.lease.node === this.#options.node) this.#begin(sent);
+      if (isEffective(outcome) && this.lease.node === this.#node) this.#begin(sent);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
     } finally {
@@ -182,7 +186,7 @@ export class LeaseKeeper {
     this.#isServing = true;
     this.#sentMs = performance.now();
     this.#renewed = sent;
-    this.#server?.serve(this.#options.mirror.read());
+    this.#server?.serve(this.#mirror.read());
   }
 
   #lose(): void {
@@ -191,12 +195,12 @@ export class LeaseKeeper {
     this.#server?.abandon();
   }
 
-  async #send(changes: readonly ConsumerChange[], isLast: boolean): Promise<void> {
+  async #renewBy(changes: readonly ConsumerChange[], isLast: boolean): Promise<void> {
     const sent = now();
     this.#sentMs = performance.now();
     const couldServe = this.mayServe;
     try {
-      const outcome = await this.#options.change({ kind: "saveConsumers", changes, isLast });
+      const outcome = await this.#send({ kind: "saveConsumers", changes, isLast });
       if (!isEffective(outcome)) throw notServed();
     } catch (error) {
       // What was saved is unknown: whoever serves next begins with what the mirror has.

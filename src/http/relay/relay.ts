@@ -20,8 +20,6 @@ import {
 
 /** As large as the bodies that these routes read. */
 const MAX_BODY_BYTES = 1024 * 1024;
-/** Calls that may be made twice: each attempt has the same outcome, or what the first one took comes again. */
-const REPEATABLE = /\/(?:take|ack|nack|extend)$/;
 /** How long a call is tried again, in milliseconds: longer than a takeover takes. */
 const BUDGET_MS = 15_000;
 /** Between two attempts, in milliseconds. */
@@ -98,7 +96,7 @@ export class Relay {
       try {
         return decodeResponse(await this.#host.ask(encodeCall(call), signal));
       } catch (error) {
-        const mayRepeat = error instanceof HostLost && (error.isCertain || isRepeatable(route));
+        const mayRepeat = error instanceof HostLost && (error.isCertain || route.isRepeatable);
         if (!mayRepeat || performance.now() > deadlineMs) throw error;
         await Bun.sleep(PAUSE_MS);
       }
@@ -122,10 +120,6 @@ export class Relay {
     if (route === undefined) throw new HostLost(true);
     return encodeResponse(await this.#handle(route, call, signal));
   }
-}
-
-function isRepeatable({ method, path }: Route): boolean {
-  return method === "GET" || REPEATABLE.test(path);
 }
 
 function nameIn(route: Route, path: string): string {

@@ -11,6 +11,7 @@ const WAIT = "20s";
 const SHARE = 64;
 /** After a call that failed, in milliseconds. */
 const PAUSE_MS = 500;
+const NOT_FOUND = 404;
 /** What a delivery that no taker has room for was given back for. */
 const NO_TAKER = "the worker left before it got the delivery";
 
@@ -161,7 +162,6 @@ export class SharedWork implements Workplace {
   }
 }
 
-const NOT_FOUND = 404;
 /** Begins the line of a delivery with an event, which ends with the event as it was published. */
 const EVENT = /^\{"delivery":"([^"]+)","attempt":(\d+),"event":\{"id":(\d+),/;
 

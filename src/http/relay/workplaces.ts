@@ -18,22 +18,25 @@ export interface WorkplacesOptions {
 
 /** Where the WebSockets of this node work, whichever node serves the consumers. */
 export class Workplaces {
-  readonly #options: WorkplacesOptions;
+  readonly #host: ConsumerHost;
+  readonly #relay: Relay;
+  readonly #events: WorkplacesOptions["events"];
   readonly #byName = new Map<string, SharedWork>();
 
-  constructor(options: WorkplacesOptions) {
-    this.#options = options;
+  constructor({ host, relay, events }: WorkplacesOptions) {
+    this.#host = host;
+    this.#relay = relay;
+    this.#events = events;
   }
 
   /** Throws `not_found`. */
   get(name: string): Workplace {
-    const { host, relay, events } = this.#options;
-    const eventOf = (id: number) => eventIn(events, id);
-    if (!host.names().has(name)) {
+    const eventOf = (id: number) => eventIn(this.#events, id);
+    if (!this.#host.names().has(name)) {
       throw new BusError("not_found", "there is no consumer with this name: create it with PUT /api/consumers/{name}");
     }
     for (const [known, work] of this.#byName) if (work.isIdle && known !== name) this.#byName.delete(known);
-    const work = this.#byName.get(name) ?? new SharedWork({ name, eventOf, ask: askOf(relay, name) });
+    const work = this.#byName.get(name) ?? new SharedWork({ name, eventOf, ask: askOf(this.#relay, name) });
     this.#byName.set(name, work);
     return work;
   }

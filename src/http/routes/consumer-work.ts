@@ -75,6 +75,7 @@ export function consumerWorkRoutes(
       method: "POST",
       path: `${PATH}/take`,
       access: "consume",
+      isRepeatable: true,
       maxSeconds: TAKE_SECONDS,
       query: takeQuery,
       docs: takeDocs,
@@ -88,6 +89,7 @@ export function consumerWorkRoutes(
       method: "POST",
       path: `${PATH}/ack`,
       access: "consume",
+      isRepeatable: true,
       docs: ackDocs,
       handle: settled(["deliveries"], (consumer, members) => consumer.ack(deliveriesOf(members))),
     }),
@@ -95,6 +97,7 @@ export function consumerWorkRoutes(
       method: "POST",
       path: `${PATH}/nack`,
       access: "consume",
+      isRepeatable: true,
       docs: nackDocs,
       handle: settled(["deliveries", "delay", "reason"], (consumer, members) => {
         const delay = members.value("delay");
@@ -106,6 +109,7 @@ export function consumerWorkRoutes(
       method: "POST",
       path: `${PATH}/extend`,
       access: "consume",
+      isRepeatable: true,
       docs: extendDocs,
       handle: settled(["deliveries"], (consumer, members) => consumer.extend(deliveriesOf(members))),
     }),

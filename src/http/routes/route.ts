@@ -25,6 +25,8 @@ export interface RouteOptions<P extends Parameters> {
   readonly access?: Access;
   /** How long the response may take, in seconds; default: as long as a connection may be idle. */
   readonly maxSeconds?: number;
+  /** Whether a call may be made twice: the outcome is the same, or what the first one took comes again. Default: a GET. */
+  readonly isRepeatable?: boolean;
   /** Default: none. */
   readonly query?: Query<P>;
   /** If omitted, the documentation does not show the route. */
@@ -38,6 +40,7 @@ export interface Route {
   readonly path: string;
   readonly access: Access;
   readonly maxSeconds: number | undefined;
+  readonly isRepeatable: boolean;
   readonly query: Query<Parameters>;
   readonly docs: RouteDocs | undefined;
   /** Reads the query, then handles the call. Throws, or rejects with, what either of them does. */
@@ -46,7 +49,7 @@ export interface Route {
 
 /** Creates a route. By default it accepts no query and is for admins only. */
 export function route<P extends Parameters = Record<never, never>>(options: RouteOptions<P>): Route {
-  const { method, path, access = "admin", maxSeconds, docs } = options;
+  const { method, path, access = "admin", maxSeconds, isRepeatable = method === "GET", docs } = options;
   const query: Query<Parameters> = options.query ?? noQuery;
   const start = path.indexOf(":");
   return {
@@ -54,6 +57,7 @@ export function route<P extends Parameters = Record<never, never>>(options: Rout
     path,
     access,
     maxSeconds,
+    isRepeatable,
     query,
     docs,
     answer: (request, caller, sent) => {
