@@ -1,10 +1,11 @@
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { ConsumerInfo } from "../../client/index.ts";
 import { sentence } from "../parts/states.tsx";
 import { go, routeTo, routeToConsumer } from "../state/route.ts";
 import { counted } from "../text/format.ts";
 import type { PageProps } from "./page-props.ts";
-import { useWork } from "./work.ts";
+import { useWork, type Work } from "./work.ts";
 
 type ActionsProps = PageProps & { readonly consumer: ConsumerInfo };
 
@@ -110,42 +111,51 @@ function Seek({ session, consumers: watch, name, consumer, cancel }: QuestionPro
 }
 
 function Rotate({ session, name, onSecret, cancel }: QuestionProps) {
-  const { failure, run, isBusy } = useWork(session, () => go(cancel));
+  const work = useWork(session, () => go(cancel));
   const rotate = async () => onSecret(await session.client.consumers.rotateSecret(name));
   return (
-    <section class="question" aria-label="Rotate the secret">
-      <p>A new secret signs from now on, and is shown once. The one before signs, too, for another 24 hours.</p>
-      <div class="buttons">
-        <button type="button" class="primary" disabled={isBusy} onClick={() => run(rotate)}>
-          Rotate now
-        </button>
-        <a class="button" href={cancel}>
-          Keep
-        </a>
-      </div>
-      <p class="wrong" role="status">
-        {failure && sentence(failure)}
-      </p>
-    </section>
+    <Confirm label="Rotate the secret" verb="Rotate now" work={work} onConfirm={rotate} cancel={cancel}>
+      A new secret signs from now on, and is shown once. The one before signs, too, for another 24 hours.
+    </Confirm>
   );
 }
 
 function Delete({ session, name, consumer, cancel }: QuestionProps) {
-  const { failure, run, isBusy } = useWork(session, () => go(routeTo("consumers")));
+  const work = useWork(session, () => go(routeTo("consumers")));
+  const remove = () => session.client.consumers.delete(name);
   return (
-    <section class="question" aria-label={`Delete ${name}`}>
-      <p>
-        This deletes its place and the list of {counted(consumer.dead, "event")} that it has given up. The events stay
-        in the history.
-      </p>
+    <Confirm label={`Delete ${name}`} verb="Delete now" isDangerous work={work} onConfirm={remove} cancel={cancel}>
+      This deletes its place and the list of {counted(consumer.dead, "event")} that it has given up. The events stay in
+      the history.
+    </Confirm>
+  );
+}
+
+interface ConfirmProps {
+  readonly label: string;
+  /** On the button that does it. */
+  readonly verb: string;
+  readonly isDangerous?: boolean;
+  readonly work: Work;
+  readonly onConfirm: () => Promise<unknown>;
+  /** Where the other button leads. */
+  readonly cancel: string;
+  readonly children: ComponentChildren;
+}
+
+function Confirm({ label, verb, isDangerous = false, work, onConfirm, cancel, children }: ConfirmProps) {
+  const { failure, run, isBusy } = work;
+  return (
+    <section class="question" aria-label={label}>
+      <p>{children}</p>
       <div class="buttons">
         <button
           type="button"
-          class="danger"
+          class={isDangerous ? "danger" : "primary"}
           disabled={isBusy}
-          onClick={() => run(() => session.client.consumers.delete(name))}
+          onClick={() => run(onConfirm)}
         >
-          Delete now
+          {verb}
         </button>
         <a class="button" href={cancel}>
           Keep

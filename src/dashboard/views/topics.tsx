@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import type { EventBusError } from "../../client/index.ts";
 import { PageLink } from "../parts/page-link.tsx";
 import { Failure, Loading, Notice, StaleBanner, sentence } from "../parts/states.tsx";
@@ -7,10 +7,8 @@ import type { ViewProps } from "../state/parts.ts";
 import { routeTo, useChoice } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { PAGE_TOPICS, type TopicAnswer, type TopicQuestion, type TopicWatch } from "../state/topic-watch.ts";
+import { useTyped } from "../state/typed.ts";
 import { count, counted } from "../text/format.ts";
-
-/** Pause in typing after which the server is asked, in milliseconds. */
-const REST_MS = 200;
 
 /** The topics with events in the history, a page at a time. The search is part of the address. */
 export function TopicsView({ topics: watch, query }: ViewProps) {
@@ -57,30 +55,17 @@ interface FindProps {
   readonly mistake: EventBusError | undefined;
 }
 
-/** Changes the address when typing pauses; if the address changes by other means, it wins. */
+/** Changes the address when typing pauses. */
 function FindField({ find, mistake }: FindProps) {
-  const [text, setText] = useState(find);
   const [sort] = useChoice("sort");
-  const sent = useRef(find);
-  useEffect(() => {
-    if (find !== sent.current) setText(find);
-    sent.current = find;
-  }, [find]);
-  useEffect(() => {
-    if (text === sent.current) return;
-    const timer = setTimeout(() => {
-      sent.current = text;
-      location.replace(routeTo("topics", { find: text, sort }));
-    }, REST_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const [text, type] = useTyped(find, (typed) => location.replace(routeTo("topics", { find: typed, sort })));
   return (
     <>
       <label class="find">
         Find
         <input
           value={text}
-          onInput={(input) => setText(input.currentTarget.value.trim())}
+          onInput={(input) => type(input.currentTarget.value.trim())}
           placeholder="a part, or a pattern: orders.*"
           aria-invalid={mistake !== undefined}
           aria-describedby="mistake"

@@ -1,8 +1,6 @@
 import { useEffect, useRef, useState } from "preact/hooks";
+import { useTyped } from "../../state/typed.ts";
 import { count } from "../../text/format.ts";
-
-/** Pause in typing after which it is looked for, in milliseconds: a large tree takes a while to mark. */
-const REST_MS = 150;
 
 interface FindProps {
   /** What is looked for; empty: nothing. */
@@ -14,23 +12,10 @@ interface FindProps {
 
 /** A field that marks what is looked for in the JSON below it; Enter leads to the next place, Shift and Enter back. */
 export function FindInJson({ find, onFind, shown }: FindProps) {
-  const [text, setText] = useState(find);
+  const [text, type] = useTyped(find, onFind);
   const field = useRef<HTMLInputElement>(null);
   const [place, setPlace] = useState({ at: 0, of: 0 });
   const go = (by: number) => setPlace(showMark(field.current, place.at + by));
-  const sent = useRef(find);
-  useEffect(() => {
-    if (find !== sent.current) setText(find);
-    sent.current = find;
-  }, [find]);
-  useEffect(() => {
-    if (text === sent.current) return;
-    const timer = setTimeout(() => {
-      sent.current = text;
-      onFind(text);
-    }, REST_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
   useEffect(() => setPlace(find === "" ? { at: 0, of: 0 } : showMark(field.current, 0)), [find, shown]);
   return (
     <div class="find-json">
@@ -40,7 +25,7 @@ export function FindInJson({ find, onFind, shown }: FindProps) {
           ref={field}
           value={text}
           type="search"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
+          onInput={({ currentTarget }) => type(currentTarget.value)}
           onKeyDown={(key) => {
             if (key.key !== "Enter" || text !== find) return;
             key.preventDefault();
