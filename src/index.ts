@@ -3,10 +3,9 @@ import type { EventLog } from "./bus/ports.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 import type { Durability } from "./store/file/sqlite.ts";
 
-export type { TimeRange } from "./bus/bus.ts";
 export { BusError } from "./bus/errors.ts";
 export type { Event } from "./bus/event.ts";
-export type { SubscribeOptions } from "./bus/options.ts";
+export type { SubscribeOptions, TimeRange } from "./bus/options.ts";
 export type { EventLog } from "./bus/ports.ts";
 export type { Subscriber } from "./bus/subscriber.ts";
 export { serveSubscribe } from "./http/serve-subscribe.ts";

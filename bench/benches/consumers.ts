@@ -25,7 +25,7 @@ export const consumers: Bench = {
   name: "consumers",
   title: "Consumers beside others, and pushing",
   about:
-    `First, HTTP publishing (${PUBLISHERS} connections) beside ${IDLE.toLocaleString("en")} consumers that nobody takes ` +
+    `First, HTTP publishing (${PUBLISHERS} connections) beside ${IDLE.toLocaleString("en")} consumers that no worker takes ` +
     "from, each of a pattern of its own that matches none of the events; the control is the same without them. Then a " +
     `consumer that pushes a backlog to a local receiver, eight requests at a time; the control is a loop that signs ` +
     "and fetches (`bench/controls/bare-push.ts`). Then the 99th percentile of the time from publishing to " +

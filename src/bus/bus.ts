@@ -9,7 +9,14 @@ import type { Event } from "./event.ts";
 import { type Interest, InterestTable } from "./interest/interest.ts";
 import { parseRawJson, type RawJson, toRawJson } from "./json.ts";
 import { Meter } from "./meter.ts";
-import { checkedLimit, DEFAULT_HISTORY_LIMIT, type SubscribeOptions, startOf, timeOf } from "./options.ts";
+import {
+  checkedLimit,
+  DEFAULT_HISTORY_LIMIT,
+  type SubscribeOptions,
+  startOf,
+  type TimeRange,
+  timeOf,
+} from "./options.ts";
 import { PatternSet } from "./patterns/pattern-set.ts";
 import type {
   Appended,
@@ -48,18 +55,6 @@ export interface BusOptions extends Retention {
   meter?: Meter;
   /** Overrides of the defaults. */
   tuning?: Partial<Tuning>;
-}
-
-export interface TimeRange {
-  /** Inclusive. */
-  from?: Date;
-  /** Inclusive. */
-  to?: Date;
-  source?: string;
-  /** Default `*`. */
-  pattern?: string;
-  /** 1 to 10,000; default 50. */
-  limit?: number;
 }
 
 /** The query for a page of history. */

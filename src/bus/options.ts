@@ -19,6 +19,19 @@ export interface SubscribeOptions {
   onControl?: (message: ControlMessage) => void;
 }
 
+/** The events of `historyByTimeRange`. */
+export interface TimeRange {
+  /** Inclusive. */
+  from?: Date;
+  /** Inclusive. */
+  to?: Date;
+  source?: string;
+  /** Default `*`. */
+  pattern?: string;
+  /** 1 to 10,000; default 50. */
+  limit?: number;
+}
+
 /** Where a subscriber starts by its options. Throws `parameter_invalid`. */
 export function startOf({ since, last }: SubscribeOptions): Start {
   if (last !== undefined) {

@@ -51,7 +51,7 @@ interface Kind {
 
 type Clients = Omit<CrowdOptions, "port">;
 
-const nobody: Clients = { count: 0, bytes: "", manner: "ignore" };
+const none: Clients = { count: 0, bytes: "", manner: "ignore" };
 
 /** Clients that never read what they ask for, and such as do. */
 function unread(bytes: string): Kind {
@@ -59,8 +59,8 @@ function unread(bytes: string): Kind {
 }
 
 const kinds: Readonly<Record<string, Kind>> = {
-  "nobody else": { hostile: nobody, honest: nobody },
-  "bodies that never end": { hostile: { count: CROWD, bytes: endless, manner: "ignore" }, honest: nobody },
+  "no other clients": { hostile: none, honest: none },
+  "bodies that never end": { hostile: { count: CROWD, bytes: endless, manner: "ignore" }, honest: none },
   "a connection for each request": {
     hostile: { count: 50, bytes: requestText(document, close), manner: "reconnect" },
     honest: { count: 50, bytes: requestText(document), manner: "repeat" },

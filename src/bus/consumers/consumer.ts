@@ -30,7 +30,7 @@ export interface Taker {
   give(deliveries: readonly Delivery[]): void;
   /** These deliveries were taken back: they are not the taker's any more, if they were. Default: not told. */
   takenBack?(deliveries: readonly string[]): void;
-  /** It gets nothing more: the consumer was deleted, or is not served here any more. Default: not told. */
+  /** It gets nothing more: the consumer was deleted, or is not served here any more. */
   dismissed?(): void;
 }
 

@@ -10,7 +10,7 @@ import { OpenTasks } from "./open-tasks.ts";
 import type { TaskRecord } from "./ports.ts";
 import { type Changes, type Clocks, inLoadOrder, Rows } from "./rows.ts";
 import { type ConsumerSettings, retryDelayMs } from "./settings.ts";
-import { contentOf, type Delivery, makeTask, type Task } from "./task.ts";
+import { contentOf, type Delivery, makeTask, shortened, type Task } from "./task.ts";
 
 /** Events passed in one call because their lanes are busy; then other work gets a turn. */
 const MAX_PASSED = 2000;
@@ -25,8 +25,6 @@ const MAX_OPEN = 200_000;
 const MAX_REPEATED = 1000;
 /** Characters of JSON after which a call hands out no more: takers hold all of it at once. */
 const MAX_TAKEN_CHARACTERS = 1024 * 1024;
-/** Characters of a reason that are kept. */
-const MAX_REASON_CHARACTERS = 500;
 
 export interface DeliveriesOptions {
   readonly log: EventLog;
@@ -359,7 +357,7 @@ export class Deliveries {
   #fail(task: Task, reason: string, delayMs: number | undefined): void {
     task.attempts++;
     this.counts.failed++;
-    task.reason = reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
+    task.reason = shortened(reason);
     task.delivery = "";
     this.lastReason = task.reason;
     this.#isDirty = true;

@@ -3,6 +3,9 @@ import { BusError } from "../errors.ts";
 import type { Event } from "../event.ts";
 import type { EventLog } from "../ports.ts";
 
+/** Characters of a reason that are kept. */
+const MAX_REASON_CHARACTERS = 500;
+
 /** One event, or one gap, that is not settled: it is out, waits for another attempt, or was given up. */
 export interface Task {
   /** The id of the event; the first missing id of a gap. */
@@ -73,4 +76,9 @@ export function eventOf(log: EventLog, id: number): Event | undefined {
     if (error instanceof BusError && error.code === "internal") return undefined;
     throw error;
   }
+}
+
+/** Why an attempt failed, as far as it is kept. */
+export function shortened(reason: string): string {
+  return reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
 }
