@@ -118,8 +118,7 @@ const situations: Readonly<Record<ErrorCode, { readonly detail: string } & Probl
   },
   shutting_down: { detail: "the server is shutting down" },
   too_many_connections: {
-    detail:
-      "the server accepts at most 10000 subscribers: try again later, or start it with a higher --max-connections",
+    detail: "the server accepts at most 10000 subscribers: try again later",
     limit: 10_000,
   },
   storage_full: { detail: "the disk of the history is full: nothing was published" },

@@ -43,7 +43,7 @@ export class SubscriberSlots {
     if (this.#taken >= this.#limit) {
       throw new BusError(
         "too_many_connections",
-        `the server accepts at most ${this.#limit} subscribers: try again later, or start it with a higher --max-connections`,
+        `the server accepts at most ${this.#limit} subscribers: try again later`,
         { members: { limit: this.#limit } },
       );
     }

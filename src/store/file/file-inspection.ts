@@ -57,7 +57,7 @@ export function inspectFile(path: string, newestVersion: number): Inspection {
   if (bytes.toString("latin1", 0, SQLITE_MAGIC.length) !== SQLITE_MAGIC.slice(0, bytes.length)) {
     if (isTorn(path, fileBytes)) return { ...NOTHING, isTorn: true };
     if (bytes.some((byte) => byte !== 0)) {
-      throw new FileError(`${path} is not a SQLite database: name another file with --db`);
+      throw new FileError(`${path} is not a SQLite database: use another file`);
     }
     throw new FileError(
       `${path} begins with zeros, as after a power cut: restore a backup, or remove it if nothing was published to it`,
@@ -136,9 +136,7 @@ function refuseStrangeWal(path: string, bytes: Buffer, { commits, stamps }: WalR
 
 function refuseForeign(path: string, first: Buffer, newestVersion: number): void {
   if (first.readUInt32BE(68) !== APPLICATION_ID) {
-    throw new FileError(
-      `${path} is a SQLite database of another program, not an eventbus history: name another file with --db`,
-    );
+    throw new FileError(`${path} is a SQLite database of another program, not an eventbus history: use another file`);
   }
   const version = versionIn(first.readUInt32BE(USER_VERSION_OFFSET));
   if (version > newestVersion) {
@@ -226,7 +224,7 @@ function refuseMissingFolder(path: string): void {
 
 function fileError(path: string, error: unknown): FileError {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EISDIR") return new FileError(`${path} is a folder: name a file with --db`);
+  if (code === "EISDIR") return new FileError(`${path} is a folder, not a file`);
   if (code === "EACCES") return new FileError(`${path} cannot be opened: permission denied`);
   return new FileError(`${path} cannot be opened: ${message}`, error);
 }

@@ -13,7 +13,7 @@ export class FileError extends BusError {
 /** Another process, or another part of this one, has the file open. */
 export class FileInUse extends FileError {
   constructor(path: string, cause?: unknown) {
-    super(`${path} is in use by another process: stop it, or name another file with --db`, cause);
+    super(`${path} is in use by another process: stop it, or use another file`, cause);
   }
 }
 
@@ -22,7 +22,7 @@ export function openError(path: string, error: unknown): FileError {
   if (error instanceof FileError) return error;
   if (isInUse(error)) return new FileInUse(path, error);
   if (isDamage(error)) {
-    return new FileError(`${path} is damaged: run "eventbus check --db ${path}", and restore a backup`, error);
+    return new FileError(`${path} is damaged: run "eventbus check", and restore a backup`, error);
   }
   const reason = error instanceof Error ? error.message : String(error);
   return new FileError(`${path} cannot be opened: ${obstacle(path, error) ?? reason}`, error);

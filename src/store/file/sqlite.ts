@@ -182,7 +182,7 @@ function inspectAlone(path: string, durability: Durability): Inspection {
   const { wal, damage } = inspection;
   if (durability === "os" || wal === undefined || damage === undefined) return inspection;
   throw new FileError(
-    `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check --db ${path}"; ` +
+    `${path}-wal is damaged, and ${wal.lostCommits} commits after the damage would be lost: run "eventbus check"; ` +
       `then restore a backup, or move ${path}-wal away to continue without any of the ${wal.commits + wal.lostCommits} commits in it`,
   );
 }

@@ -153,18 +153,18 @@ describe("opening makes a history", () => {
 describe("opening rejects, and leaves untouched,", () => {
   test("a text file", () => {
     writeFileSync(folder.file(), "a shopping list: bread, milk\n".repeat(100));
-    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: use another file");
   });
 
   test("a short text file", () => {
     writeFileSync(folder.file(), "hi");
-    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: use another file");
   });
 
   test("a text file beside a rollback journal of more pages", () => {
     writeFileSync(folder.file(), "bread, milk");
     writeFileSync(`${folder.file()}-journal`, journalHeader(2));
-    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: name another file with --db");
+    expect(refusalOf(folder.file())).toEndWith("is not a SQLite database: use another file");
   });
 
   test("a file whose beginning is blank, and what follows is not", async () => {
@@ -220,7 +220,7 @@ describe("opening rejects, and leaves untouched,", () => {
   test("a folder", () => {
     mkdirSync(folder.file("folder"));
     const { message } = busErrorOf(() => new SqliteEventLog(folder.file("folder")));
-    expect(message).toEndWith("is a folder: name a file with --db");
+    expect(message).toEndWith("is a folder, not a file");
   });
 
   test("a file in a folder that does not exist", () => {
@@ -298,7 +298,7 @@ describe("an open history is locked", () => {
     const { exitCode, stderr } = await eventbus("serve", "--port", "0", "--db", path);
     expect([exitCode, stderr]).toEqual([
       1,
-      `eventbus: ${path} is in use by another process: stop it, or name another file with --db\n`,
+      `eventbus: ${path} is in use by another process: stop it, or use another file\n`,
     ]);
     await log.close();
   });
