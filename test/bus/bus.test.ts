@@ -13,7 +13,7 @@ async function codeOf(work: Promise<unknown>): Promise<unknown> {
   return error instanceof Error && "code" in error ? error.code : error;
 }
 
-/** A bus whose clock shows what the test says, in milliseconds. */
+/** A bus with a clock that the test sets, in milliseconds. */
 function openTimedBus(options: OpenOptions = {}) {
   const clock = { nowMs: 0 };
   return { clock, ...openMemoryBus({ ...options, clock: () => clock.nowMs }) };
@@ -34,13 +34,13 @@ describe("publish", () => {
     expect(JSON.parse(JSON.stringify(event))).toEqual(JSON.parse(event.json));
   });
 
-  test("takes null for data that is omitted, and an empty source for none", async () => {
+  test("takes omitted data as null, and an omitted source as empty", async () => {
     await using memory = openMemoryBus();
     const { rawData, source } = await memory.bus.publish("a", undefined);
     expect({ rawData, source }).toEqual({ rawData: parseless("null"), source: "" });
   });
 
-  test("keeps the letters of raw data", async () => {
+  test("keeps raw data to the letter", async () => {
     await using memory = openMemoryBus();
     const raw = '{"n":12345678901234567890,"m":1.10,"e":1e400,"b":1,"a":2,"b":3}';
     const event = await memory.bus.publishRaw("a", raw);
@@ -81,7 +81,7 @@ function parseless<T extends string>(text: string): T {
 }
 
 describe("history", () => {
-  test("is the newest 50, newest first, when nothing is said", async () => {
+  test("is the newest 50, newest first, by default", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 60);
     expect((await memory.bus.history()).map(({ id }) => id)).toEqual(range(11, 60).reverse());
@@ -94,7 +94,7 @@ describe("history", () => {
     expect((await memory.bus.history(3, "a.*")).map(({ id }) => id)).toEqual([5, 4, 3]);
   });
 
-  test("is empty when nothing matches, or nothing is there", async () => {
+  test("is empty when nothing matches, or nothing was published", async () => {
     await using memory = openMemoryBus();
     expect(await memory.bus.history()).toEqual([]);
     await publishCounted(memory.bus, 3);
@@ -154,7 +154,7 @@ describe("history by a range of time", () => {
     expect(await codeOf(memory.bus.historyByTimeRange({ [name]: new Date("never") }))).toBe("parameter_invalid");
   });
 
-  test("is 50 events when no limit is said", async () => {
+  test("is 50 events when no limit is given", async () => {
     await using memory = openMemoryBus();
     await publishCounted(memory.bus, 60);
     expect(await memory.bus.historyByTimeRange()).toHaveLength(50);
@@ -180,7 +180,7 @@ describe("pruning", () => {
     await until(() => memory.bus.floor === 9);
   });
 
-  test("that fails by itself is reported, and tried again", async () => {
+  test("that fails at the interval is reported, and tried again", async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     let failures = 0;
     const onPruneError = () => (++failures === 2 ? resolve() : undefined);
@@ -190,7 +190,7 @@ describe("pruning", () => {
     await promise;
   });
 
-  test("reports that an event is gone, and that one never existed", async () => {
+  test("distinguishes an event that is gone from one that never existed", async () => {
     await using memory = openMemoryBus({ maxHistory: 1 });
     await publishCounted(memory.bus, 3);
     await memory.bus.prune();
@@ -202,7 +202,7 @@ describe("pruning", () => {
 });
 
 describe("stop", () => {
-  test("commits and answers what was accepted", async () => {
+  test("commits and acknowledges what was accepted", async () => {
     using folder = new TempFolder();
     const path = `${folder.path}/history.db`;
     const bus = Bus.open(path, { durability: "os" });

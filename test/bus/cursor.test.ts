@@ -7,7 +7,7 @@ import { openMemoryBus, publishCounted } from "../helpers/memory-bus.ts";
 
 const everything = PatternSet.parse(["*"]);
 
-/** What one `take` says: ids for events, the message itself for the rest. */
+/** What one `take` returns: ids for events, the message itself for the rest. */
 function takeOf(cursor: Cursor, limit = 100) {
   const { items, isAtEnd } = cursor.take(limit);
   return { items: items.map((item) => (item instanceof Event ? item.id : item)), isAtEnd };
@@ -65,7 +65,7 @@ describe("a gap", () => {
     expect(takeOf(cursor).items).toEqual([{ type: "gap", after: 3, next: 7 }, 7, 8]);
   });
 
-  test("is none when what was removed had been passed", async () => {
+  test("is not reported when what was removed had been passed", async () => {
     await using memory = openMemoryBus({ maxHistory: 1 });
     await publishCounted(memory.bus, 3);
     const cursor = memory.bus.cursor(everything, 2);

@@ -29,7 +29,7 @@ const step = fc.oneof(
 );
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
 
-/** Braces that are put together at random may expand to more than is allowed. */
+/** Braces that are combined at random may expand to more than is allowed. */
 function isAllowed(text: string): boolean {
   try {
     return parsePattern(text).text === text;
@@ -38,7 +38,7 @@ function isAllowed(text: string): boolean {
   }
 }
 
-/** An interest as the plain table keeps it: what it must have been handed by now, and what it was. */
+/** An interest as the plain table keeps it: what it should have been handed by now, and what it was handed. */
 interface Known {
   readonly interest: Interest;
   readonly wants: (topic: string) => boolean;
@@ -46,7 +46,7 @@ interface Known {
   readonly handed: (number | "end")[];
 }
 
-/** A table beside the plainest one there can be: a list, in which everybody is asked about every event. */
+/** A table beside the plainest possible one: a list in which every interest is asked about every event. */
 class Pair {
   readonly #table = new InterestTable();
   readonly #all: Known[] = [];
@@ -110,7 +110,7 @@ function runSteps(steps: readonly Step[]): void {
 
 const property = fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), runSteps);
 
-describe("an interest table, beside a list that asks everybody about every event", () => {
+describe("an interest table, beside a list that asks every interest about every event", () => {
   test("hands the same events to the same interests, in the same order", () => {
     fc.assert(property, { numRuns: 1000 });
   });

@@ -112,7 +112,7 @@ describe("what is not JSON", () => {
 describe("the limit of depth", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
 
-  test("is 512 arrays or objects in one another", () => {
+  test("is 512 nested arrays or objects", () => {
     expect(MAX_JSON_DEPTH).toBe(512);
     expect(scanJson(nested(512), 0)).toBe(1024);
     expect(scanJson(`${'{"a":['.repeat(256)}${"]}".repeat(256)}`, 0)).toBe(256 * 8);
@@ -158,7 +158,7 @@ const piece = fc.constantFrom(
   ],
 );
 
-/** JSON with a piece put in, or put in place of up to three units. */
+/** JSON with a piece inserted, or replacing up to three units. */
 const mutated = fc
   .tuple(jsonText, fc.nat(), fc.nat({ max: 3 }), fc.option(piece, { nil: "" }))
   .map(([text, where, removed, put]) => {

@@ -59,7 +59,7 @@ describe("a JavaScript value", () => {
     expect<string>(toRawJson(undefined)).toBe("null");
   });
 
-  test("of text becomes a JSON string, however it looks", () => {
+  test("that is a string becomes a JSON string, whatever it looks like", () => {
     expect<string>(toRawJson('{"a":\n1}')).toBe('"{\\"a\\":\\n1}"');
   });
 

@@ -60,7 +60,7 @@ describe("where a subscriber starts", () => {
     for (const _ of range(1, 3)) expect(search.step(2)).toBeUndefined();
     await publishCounted(bus, 1);
     await bus.prune();
-    // It is unknown by now where the seventh of them was.
+    // Where the seventh of them was is unknown by now.
     expect([search.step(2), search.position]).toEqual([0, 0]);
   });
 });

@@ -3,7 +3,7 @@ import { Bus, type ControlMessage, type Event } from "../../src/index.ts";
 import { busErrorOf } from "../helpers/bus-error.ts";
 import { openMemoryBus, publishCounted, range, take, takeIds } from "../helpers/memory-bus.ts";
 
-/** What `onControl` was told, among the ids of the events, in the order in which the loop saw them. */
+/** What `onControl` received, among the ids of the events, in the order in which the loop saw them. */
 async function recordOf(bus: Bus, count: number, options: { since?: number | string; last?: number }) {
   const record: (number | ControlMessage)[] = [];
   const subscriber = bus.subscribe("*", { ...options, onControl: (message) => void record.push(message) });
@@ -40,7 +40,7 @@ describe("a subscriber", () => {
     expect(await ids).toEqual(range(1, 3000));
   });
 
-  test("gets the event that the publisher was answered with", async () => {
+  test("gets the event that its publisher got back", async () => {
     await using memory = openMemoryBus();
     const subscriber = memory.bus.subscribe();
     const published = await memory.bus.publish("a", { n: 1 }, "shop");
@@ -228,7 +228,7 @@ describe("control messages", () => {
 });
 
 describe("the end of a subscriber", () => {
-  /** Resolves when the bus hands it nothing any more: a marker that it would get does not come. */
+  /** Resolves when the bus no longer hands it anything: a marker that it would get does not come. */
   async function isEnded(bus: Bus, iterator: AsyncIterator<Event>): Promise<boolean> {
     await bus.publish("marker", null);
     return (await iterator.next()).done === true;

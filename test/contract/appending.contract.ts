@@ -18,7 +18,7 @@ export function describeAppending(bench: Bench): void {
       expect(idsOf(events)).toEqual(range(1, 50));
     });
 
-    test("answers with events that are in the history as they are", async () => {
+    test("returns the events as they are in the history", async () => {
       const { events } = await bench.log.append([draft("a.b", { n: 1 }, "shop"), draft("c")]);
       expect(readAll(bench.log).map(({ json }) => json)).toEqual(events.map(({ json }) => json));
       expect(events[0]?.json).toBe(
@@ -32,7 +32,7 @@ export function describeAppending(bench: Bench): void {
       expect(readAll(bench.log).map(({ rawData }) => String(rawData))).toEqual(texts);
     });
 
-    test("takes nothing, too", async () => {
+    test("takes an empty list, too", async () => {
       expect(await bench.log.append([])).toEqual({ events: [], replayed: false });
       expect([bench.log.head, bench.log.floor]).toEqual([0, 1]);
     });
@@ -61,7 +61,7 @@ export function describeAppending(bench: Bench): void {
   });
 
   describe("a commit listener", () => {
-    test("is handed every batch before the answer", async () => {
+    test("is handed every batch before the append resolves", async () => {
       const order: string[] = [];
       bench.log.onCommit((batch) => void order.push(`commit ${idsOf(batch)}`));
       await Promise.all(
@@ -92,7 +92,7 @@ export function describeAppending(bench: Bench): void {
       expect(readAll(bench.log).map(({ topic }) => String(topic))).toEqual(["question", "answer"]);
     });
 
-    test("is not called for nothing", async () => {
+    test("is not called when nothing was appended", async () => {
       let calls = 0;
       await bench.log.append(drafts(1), { idempotencyKey: "k" });
       bench.log.onCommit(() => void calls++);
@@ -105,7 +105,7 @@ export function describeAppending(bench: Bench): void {
   describe("an idempotency key", () => {
     const options = { idempotencyKey: "k" };
 
-    test("answers a repeat with the first events", async () => {
+    test("returns the first events for a repeat", async () => {
       const first = await bench.log.append([draft("a", 1, "s"), draft("b", 2)], options);
       bench.clock.advance(MINUTE_MS);
       const repeat = await bench.log.append([draft("a", 1, "s"), draft("b", 2)], options);

@@ -12,7 +12,7 @@ export interface LogUnderTest extends AsyncDisposable {
   reopen?(): Promise<EventLog>;
   /** Opens what would be there if the process had been killed now; missing when it keeps nothing. */
   crash?(): Promise<EventLog>;
-  /** Lets the disk be full for one write soon; which one it is depends on the number. Missing when it cannot. */
+  /** Makes the disk full for one of the next writes; the number chooses which. Missing when it cannot. */
   fillDisk?(number: number): void;
 }
 

@@ -75,7 +75,7 @@ const aStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom("reopen", "crash") }) },
 ) as fc.Arbitrary<Step>;
 
-/** Then the search for a shorter failure ends, and the seed is printed. */
+/** After this time the search for a shorter failure ends, and the seed is printed. */
 const MAX_MS = 30_000;
 
 /** Holds the log against a list and a loop, in random operations. A failure prints the seed to repeat it with. */
@@ -212,7 +212,7 @@ function isWanted({ topic, source, atMs }: Known, filter: Filter): boolean {
   );
 }
 
-/** What the call answers, or that it found the disk full; anything else fails the test. */
+/** What the call returns, or that it found the disk full; anything else fails the test. */
 async function orFull<T>(call: Promise<T>): Promise<T | "full"> {
   try {
     return await call;

@@ -64,7 +64,7 @@ export function describeLifetime(bench: Bench): void {
       expect(next?.created_at).toBe(first?.created_at ?? "");
     });
 
-    test("may be called twice at a time, and beside an append", async () => {
+    test("may be called twice at once, and beside an append", async () => {
       await bench.log.append(drafts(500));
       const rules = { maxHistory: 100 };
       const [first, second] = await Promise.all([
@@ -88,7 +88,7 @@ export function describeLifetime(bench: Bench): void {
   });
 
   describe("health and size", () => {
-    test("are well while the log is open", async () => {
+    test("are plausible while the log is open", async () => {
       await bench.appendFive();
       expect(bench.log.health()).toEqual({ state: "ok" });
       expect(bench.log.size().usedBytes).toBeGreaterThan(0);
@@ -112,7 +112,7 @@ export function describeLifetime(bench: Bench): void {
       expect(bench.log.health().state).toBe("closed");
     });
 
-    test("is the end of appends", async () => {
+    test("ends appends", async () => {
       await bench.log.close();
       expect(await busErrorCodeOf(bench.log.append(drafts(1)))).toBe("shutting_down");
     });

@@ -27,12 +27,12 @@ export function startingWith(prefix: string): TopicMatcher {
   return { matches: (topic) => topic.startsWith(prefix), ranges: [{ prefix, isWhole: false }] };
 }
 
-/** Reads upwards page by page until nothing more is to come. */
+/** Reads upwards page by page until there is nothing more. */
 export function readAll(log: EventLog, filter: Filter = {}, after = 0, limit = 1000): Event[] {
   return eventsOf(walk((from) => log.read(filter, from, limit), after));
 }
 
-/** Reads downwards page by page until nothing more is to come. */
+/** Reads downwards page by page until there is nothing more. */
 export function readAllBack(log: EventLog, filter: Filter = {}, before = Infinity, limit = 1000): Event[] {
   return eventsOf(walk((from) => log.readBack(filter, from, limit), before));
 }

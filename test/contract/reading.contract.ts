@@ -10,10 +10,10 @@ export function describeReading(bench: Bench): void {
       ["everything", {}, [1, 2, 3, 4, 5]],
       ["topics", { topics: startingWith("a.") }, [1, 3, 5]],
       ["one topic", { topics: startingWith("a.z") }, [5]],
-      ["no topic there is", { topics: startingWith("c") }, []],
+      ["nothing for an unknown topic", { topics: startingWith("c") }, []],
       ["a source", { source: "other" }, [4]],
-      ["the default source", { source: "" }, [1, 2, 3, 5]],
-      ["an unknown source", { source: "nobody" }, []],
+      ["events of the default source", { source: "" }, [1, 2, 3, 5]],
+      ["nothing for an unknown source", { source: "nobody" }, []],
       ["a topic and a source", { topics: startingWith("b"), source: "" }, [2]],
     ])("find %s", async (_, filter, expected) => {
       await bench.appendFive();
@@ -66,7 +66,7 @@ export function describeReading(bench: Bench): void {
       expect(bench.log.readBack({ topics: startingWith("a") }, 1, 10)).toMatchObject({ events: [], done: true });
     });
 
-    test("answer with at most as many as asked for, and continue where they ended", async () => {
+    test("return at most as many as requested, and continue where they ended", async () => {
       await bench.appendFive();
       const up = [...walk((from) => bench.log.read({}, from, 2), 0)].map(({ events }) => idsOf(events));
       expect(up.flat()).toEqual([1, 2, 3, 4, 5]);

@@ -7,17 +7,17 @@ import { TempFolder } from "./temp.ts";
 export const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
 
 export interface BinaryOptions {
-  /** Beside `--port`. */
+  /** In addition to `--port`. */
   readonly args?: readonly string[];
   /** Where a server listens; default 0, any free port. */
   readonly port?: number;
-  /** Beside `PATH`, which is all it gets of this process's environment. */
+  /** In addition to `PATH`, which is all it gets of this process's environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** File descriptors it may have; default as many as this process. */
   readonly descriptors?: number;
   /** What is started instead of the binary, before the arguments. */
   readonly program?: readonly string[];
-  /** Where it is started; an empty folder of its own when left out. */
+  /** Where it is started; an empty folder of its own if omitted. */
   readonly folder?: string;
 }
 
@@ -29,7 +29,7 @@ export class Binary implements AsyncDisposable {
   #stderr = "";
   #url = "";
 
-  /** Resolves once it has said where it listens. Rejects with what it said when it ends before. */
+  /** Resolves once it has said where it listens. Rejects with its output if it ends before that. */
   static async start(options: BinaryOptions = {}): Promise<Binary> {
     const binary = new Binary(options);
     try {
@@ -122,7 +122,7 @@ export interface Finished {
 }
 
 export interface RunOptions extends Omit<BinaryOptions, "args" | "port" | "descriptors"> {
-  /** What its standard input holds; nothing when left out. */
+  /** What its standard input holds; nothing if omitted. */
   readonly stdin?: string | Uint8Array;
 }
 
@@ -162,7 +162,7 @@ export function spawnBinary<Stdin extends "ignore" | "pipe" | Buffer = "ignore">
   });
 }
 
-/** Rejects, with what it is about, when the work takes too long. */
+/** Rejects, naming `what`, when the work takes too long. */
 export async function withDeadline<T>(work: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

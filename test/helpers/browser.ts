@@ -5,7 +5,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
-/** Without these Chromium talks to its maker by itself, or needs what a container does not have. */
+/** Without these, Chromium contacts its maker unasked, or needs what a container does not have. */
 const ARGUMENTS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -17,7 +17,7 @@ const ARGUMENTS = [
 ];
 
 /**
- * Starts a Chromium without a window, which the caller closes. Playwright talks to it by a pipe, as it does by itself;
+ * Starts a Chromium without a window, which the caller closes. Playwright talks to it by a pipe, as it does by default;
  * that works under Bun's test runner.
  *
  * @param more flags of Chromium's own.

@@ -6,7 +6,7 @@ import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509Certifi
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 const DAY_MS = 86_400_000;
 
-/** A certificate for localhost that signs itself, so that it is the authority a client trusts too; PEM texts. */
+/** A self-signed certificate for localhost, so that it is also the authority that a client trusts; PEM texts. */
 export interface TestCertificate {
   readonly cert: string;
   readonly key: string;

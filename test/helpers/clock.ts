@@ -1,4 +1,4 @@
-/** A clock that stands until it is told otherwise. */
+/** A clock that stands still until it is moved. */
 export class FakeClock {
   /** Milliseconds since 1970: 2026-11-23T14:30:00.000Z. */
   nowMs = 1_795_444_200_000;
@@ -6,7 +6,7 @@ export class FakeClock {
   /** What a log or a bus is given. */
   readonly read = (): number => this.nowMs;
 
-  /** Moves on by this many milliseconds; back, if they are negative. */
+  /** Moves on by this many milliseconds; back, if negative. */
   advance(byMs: number): void {
     this.nowMs += byMs;
   }

@@ -6,7 +6,7 @@ import { TcpProxy } from "./proxy.ts";
 import { TempFolder } from "./temp.ts";
 
 const LOOK_AGAIN_MS = 20;
-/** How long a node may take to say how it is on a slow machine: a frozen one says nothing. */
+/** How long a node may take to report its state on a slow machine; a frozen one never does. */
 const ANSWER_MS = 10_000;
 
 export interface ClusterOptions {
@@ -56,7 +56,7 @@ export class Node implements AsyncDisposable {
     for (const way of this.#ways) way.cutInside(text);
   }
 
-  /** Starts it, with more flags than always. Resolves once it listens. */
+  /** Starts it, with more flags than usual. Resolves once it listens. */
   async start(options: Pick<BinaryOptions, "args" | "env"> = {}): Promise<void> {
     const args = [...this.#args, ...(options.args ?? [])];
     const program = this.program === undefined ? {} : { program: [this.program] };
@@ -197,7 +197,7 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-/** Looks again and again until it holds; a look that fails is none. */
+/** Checks again and again until it holds; a check that fails counts as false. */
 export async function until(otherwise: string, holds: () => Promise<boolean>, limitMs = DEADLINE_MS): Promise<void> {
   for (const deadlineMs = Date.now() + limitMs; Date.now() < deadlineMs; await Bun.sleep(LOOK_AGAIN_MS)) {
     if (await holds().catch(() => false)) return;

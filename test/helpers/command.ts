@@ -28,15 +28,15 @@ export class RunningCommand implements AsyncDisposable {
   }
 
   /**
-   * The most memory it has had so far, in MiB; while it runs. Of a process that has ended, Linux tells a `ru_maxrss` that
-   * includes what its parent held when it started it.
+   * The most memory it has had so far, in MiB; while it runs. For a process that has ended, Linux reports a `ru_maxrss`
+   * that includes what its parent held when it started it.
    */
   get peakMiB(): number {
     const status = readFileSync(`/proc/${this.#process.pid}/status`, "utf8");
     return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
   }
 
-  /** Resolves when it has said on standard error what matches. */
+  /** Resolves when its standard error matches. */
   said(pattern: RegExp): Promise<void> {
     return until(() => pattern.test(this.stderr), `${pattern} on standard error`);
   }

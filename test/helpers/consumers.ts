@@ -5,7 +5,7 @@ import { draft } from "../contract/log-driver.ts";
 import { FakeClock } from "./clock.ts";
 import { TempFolder } from "./temp.ts";
 
-/** Consumers over a history of their own, by a clock that stands. */
+/** Consumers over a history of their own, by a clock that stands still. */
 export class ConsumerBench implements AsyncDisposable {
   readonly clock = new FakeClock();
   readonly #folder = new TempFolder();
@@ -40,7 +40,7 @@ export class ConsumerBench implements AsyncDisposable {
     this.#consumers = this.#openConsumers();
   }
 
-  /** Opens what there would be if the process had been killed now. */
+  /** Opens what would be there if the process had been killed now. */
   async crash(): Promise<void> {
     const [log, consumers] = [this.#log, this.#consumers];
     const path = this.#folder.copyDatabase(this.#folder.file(`${this.#runs}.db`), `${this.#runs + 1}.db`);

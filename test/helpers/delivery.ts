@@ -13,11 +13,11 @@ import type { Tuning } from "../../src/bus/tuning.ts";
 import type { ControlMessage } from "../../src/protocol/frames.ts";
 import { MemoryEventLog } from "./memory-log.ts";
 
-/** A subscriber that takes what it is sent only when it is told to. */
+/** A subscriber that takes what it is sent only when the test says so. */
 export class FakeMember implements Member {
   /** Ids of events, and messages: all that it was sent. */
   readonly sent: (number | ControlMessage)[] = [];
-  /** So many items may wait for it; it is full with twice as many. */
+  /** This many items may wait for it; it is full with twice as many. */
   room: number;
   #taken = 0;
 

@@ -5,7 +5,7 @@ export interface Received {
   readonly body: string;
 }
 
-/** An endpoint that answers as it is told. */
+/** An endpoint that answers as the test says. */
 export class Endpoint implements Disposable {
   readonly received: Received[] = [];
   answer: (request: Received) => Response | Promise<Response> = () => new Response(null, { status: 204 });

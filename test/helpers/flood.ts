@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** Clients that ask the server, each on one connection after the other, until they are disposed of. */
+/** Clients that send requests, each on one connection after another, until they are disposed of. */
 export class Flood implements Disposable {
   readonly #port: number;
   readonly #request: string;

@@ -68,7 +68,7 @@ export async function publish(url: string, topic: string, data?: unknown, source
   return expectOk<EventMessage>(await post(url, { topic, data, source }));
 }
 
-/** The same as clients should: under a key, again while the server responds that it cannot take it now. */
+/** The same, as clients should do it: with a key, and again while the server responds that it cannot take it now. */
 export async function publishSurely(url: string, topic: string, data: unknown): Promise<EventMessage> {
   const key = crypto.randomUUID();
   const deadlineMs = performance.now() + DEADLINE_MS;
@@ -109,7 +109,7 @@ export async function expectOk<T>(response: Response): Promise<T> {
   return JSON.parse(body) as T;
 }
 
-/** An HTTP answer as it stood on the wire. */
+/** An HTTP answer as it came over the wire. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: Headers;

@@ -1,6 +1,6 @@
 import { DEADLINE_MS } from "./deadline.ts";
 
-/** What has come and was not looked at yet, in order; so that a test waits for a thing and never for a time. */
+/** What has come and was not taken yet, in order, so that a test waits for a thing and never for a time. */
 export class Inbox<T> {
   readonly #items: T[] = [];
   readonly #takers: { take: (item: T) => void; fail: (error: Error) => void }[] = [];
@@ -12,7 +12,7 @@ export class Inbox<T> {
     else this.#items.push(item);
   }
 
-  /** Nothing more will come: whoever waits is told why. */
+  /** Nothing more will come: whatever waits rejects with the reason. */
   close(reason: Error): void {
     this.#end ??= reason;
     for (const { fail } of this.#takers.splice(0)) fail(reason);

@@ -53,7 +53,7 @@ export class NatsCluster implements AsyncDisposable {
     throw new Error(`the NATS servers did not elect a leader within ${DEADLINE_MS} ms`);
   }
 
-  /** Before, there are too few servers for three replicas. */
+  /** Before that, there are too few servers for three replicas. */
   async #untilWhole(): Promise<void> {
     const leader = await this.untilLeader();
     await until(async () => {

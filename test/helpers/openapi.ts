@@ -88,7 +88,7 @@ function schemasOf({ components }: OpenApi): Schema[] {
   ]);
 }
 
-/** What a `$ref` within the document points to; undefined when there is no such thing. */
+/** What a `$ref` within the document points to; undefined if it is not there. */
 export function resolve(document: OpenApi, ref: string): unknown {
   const names = ref.replace(/^#\//, "").split("/");
   return names.reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document);
@@ -121,7 +121,7 @@ export class SchemaChecker {
   }
 }
 
-/** The same schemas, closed to members they do not name; not so the parts of an `allOf`, which name some each. */
+/** The same schemas, closed to members they do not name; except the parts of an `allOf`, which name some each. */
 function closed(node: unknown, isPart = false): unknown {
   if (Array.isArray(node)) return node.map((one) => closed(one, isPart));
   if (typeof node !== "object" || node === null) return node;

@@ -1,7 +1,7 @@
 /** What was missed by more than this, in milliseconds, is not made up for. */
 const MAX_LATE_MS = 1000;
 
-/** Lets so many events a second pass, evenly. */
+/** Lets this many events a second pass, evenly. */
 export class Pace {
   readonly #eventMs: number;
   #nextMs = performance.now();

@@ -10,8 +10,8 @@ interface Pair {
 }
 
 /**
- * Stands between a client and a server, and does to their connections what networks do. Passes everything on until it is
- * told otherwise.
+ * Stands between a client and a server, and does to their connections what networks do. Passes everything on until a
+ * method changes that.
  */
 export class TcpProxy implements Disposable {
   readonly #listener: TCPSocketListener<Pair>;
@@ -64,7 +64,7 @@ export class TcpProxy implements Disposable {
     this.#cutAt = text;
   }
 
-  /** Keeps back everything that the server sends, as a network does that has lost the way without a word. */
+  /** Keeps back everything that the server sends, as a network does that silently drops packets. */
   stall(): void {
     this.#isStalled = true;
   }

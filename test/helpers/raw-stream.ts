@@ -1,7 +1,7 @@
 import { Inbox } from "./inbox.ts";
 import { type AnswerHead, RawClient, RawSocket } from "./raw-socket.ts";
 
-/** One thing that a stream says: a block of server-sent events, or a line. */
+/** One part of a stream: a block of server-sent events, or a line. */
 export interface StreamPart {
   /** The whole text of it, without the line break at its end. */
   readonly text: string;
@@ -115,7 +115,7 @@ export class StreamSubscriber extends RawClient {
     return this.#inbox.next();
   }
 
-  /** The next part that says something: no keep-alive. */
+  /** The next part that is not a keep-alive. */
   async next(): Promise<StreamPart> {
     for (;;) {
       const part = await this.nextPart();
@@ -123,7 +123,7 @@ export class StreamSubscriber extends RawClient {
     }
   }
 
-  /** The JSON of the next part that says something. */
+  /** The JSON of the next part that is not a keep-alive. */
   async nextJson(): Promise<Record<string, unknown>> {
     const { text, fields } = await this.next();
     return JSON.parse(fields.data ?? text);

@@ -35,7 +35,7 @@ export type Program = keyof typeof programs;
 
 /**
  * `describe` for a suite that drives a program: the body is given the program's path. Without the program the suite is
- * left out, and `npm test` says so at its end; if `EVENTBUS_TEST_ALL` is set it fails instead.
+ * skipped, and `npm test` says so at its end; if `EVENTBUS_TEST_ALL` is set it fails instead.
  */
 export function describeWith(program: Program, suite: string, body: (path: string) => void): void {
   const path = programPath(program);
@@ -67,7 +67,7 @@ function leaveOutWithout(what: string, program: Program): void {
   leaveOut(what, `${program}, to be had with ${programs[program].get}`);
 }
 
-/** Leaves a suite or a test out for want of something, in words; if `EVENTBUS_TEST_ALL` is set it fails instead. */
+/** Skips a suite or a test that lacks something, and says so; if `EVENTBUS_TEST_ALL` is set it fails instead. */
 export function leaveOut(what: string, wanted: string): void {
   const message = `${what}: needs ${wanted}`;
   const fail = () => {
@@ -80,7 +80,7 @@ export function leaveOut(what: string, wanted: string): void {
   }
 }
 
-/** Told to `scripts/test.mjs`, which prints it last; on stderr if the tests run without it. */
+/** Passed to `scripts/test.mjs`, which prints it last; on stderr if the tests run without it. */
 function sayLeftOut(message: string): void {
   const file = process.env["EVENTBUS_TEST_LEFT_OUT"];
   if (file) appendFileSync(file, `  ${message}\n`);

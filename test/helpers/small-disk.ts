@@ -24,7 +24,7 @@ export class SmallDisk implements Disposable {
   }
 }
 
-/** A test on a disk of its own. Where no file system can be mounted it is left out, and that is reported. */
+/** A test on a disk of its own. Where no file system can be mounted, it is skipped, and that is reported. */
 export function testOnSmallDisk(megabytes: number, name: string, body: (disk: SmallDisk) => Promise<void>): void {
   const run = async () => {
     using disk = new SmallDisk(megabytes);

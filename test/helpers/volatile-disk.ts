@@ -9,7 +9,7 @@ const COMMIT_SECONDS = 300;
 export const canMount = process.getuid?.() === 0 && ["mkfs.ext4", "mount", "umount"].every((name) => Bun.which(name));
 
 /**
- * A disk that can lose its power: then everything is gone that was written and not synced. It is an image in a file: what
+ * A disk that can lose its power: then everything written and not synced is gone. It is an image in a file: what
  * the file has is what has reached the disk, and what the kernel still holds back is not in it.
  */
 export class VolatileDisk implements Disposable {

@@ -48,7 +48,7 @@ describe("a client", () => {
       for (const leave of ["end", "terminate"] as const) {
         using connection = await RawConnection.open(service.url);
         connection.write(text);
-        // Bytes are handled in the order of their arrival: whoever is answered now came after them.
+        // Bytes are handled in the order of their arrival: a request that is answered now came after them.
         expect((await exchange(service.url, requestText("GET /healthz")))?.status).toBe(200);
         connection[leave]();
       }
@@ -78,9 +78,9 @@ describe("a client", () => {
   });
 
   for (const [name, text] of [
-    ["a line break behind the body", `${request("behind")}\r\n`],
-    ["another request that is none", `${request("behind")}nonsense\r\n\r\n`],
-    ["a trailer behind the chunks", `${chunkedRequest("behind")}X-Trailer: 1\r\n\r\n`],
+    ["a line break after the body", `${request("behind")}\r\n`],
+    ["another request that is malformed", `${request("behind")}nonsense\r\n\r\n`],
+    ["a trailer after the chunks", `${chunkedRequest("behind")}X-Trailer: 1\r\n\r\n`],
   ] as const) {
     test(`that is answered 400 for ${name} has published nothing`, async () => {
       const head = service.bus.head;
@@ -133,7 +133,7 @@ describe("a client", () => {
   });
 });
 
-describe("a request that is none", () => {
+describe("an invalid request", () => {
   const service = sharedService();
   const host = "Host: 127.0.0.1\r\n";
   const body = '{"topic":"a"}';
@@ -191,7 +191,7 @@ describe("a server that stops", () => {
     expect(service.bus.head).toBe(1);
   });
 
-  test("rejects the current publish", async () => {
+  test("rejects a publish that is still arriving", async () => {
     await using service = await startService();
     using connection = await RawConnection.open(service.url);
     connection.write(request("late").slice(0, 20));
@@ -212,7 +212,7 @@ describe("a server that stops", () => {
     expect((await socket.closed).code).toBe(1012);
   });
 
-  test("closes connections that wait for nothing", async () => {
+  test("closes idle connections", async () => {
     await using service = await startService();
     using connection = await RawConnection.open(service.url);
     connection.write(requestText("GET /healthz"));

@@ -8,7 +8,7 @@ export interface Committed {
 }
 
 /**
- * Holds the record of one connection against the history, and tells the first thing that breaks the promise.
+ * Checks the record of one connection against the history, and returns the first thing that breaks the promise.
  *
  * @param history every event ever committed, by id; what was pruned too.
  */
@@ -24,7 +24,7 @@ export function findBreach(session: Session, history: ReadonlyMap<number, Commit
 class Check {
   readonly #session: Session;
   readonly #history: ReadonlyMap<number, Committed>;
-  /** The last id that the subscriber has passed lies between these; they are one after the first item. */
+  /** The last id that the subscriber has passed lies between these; they are equal after the first item. */
   #low: number;
   #high: number;
   #isCaughtUp = false;
@@ -91,7 +91,7 @@ class Check {
     return this.#advance(id, index);
   }
 
-  /** The subscriber has passed everything up to `to`: nothing that it was to get may lie there, but `received`. */
+  /** The subscriber has passed everything up to `to`: nothing that it should get may lie there, except `received`. */
   #advance(to: number, index: number, received?: number): string | undefined {
     if (to < this.#low)
       return this.#isNewestSeen(to) ? undefined : `it lies before ${this.#low}, which has been passed`;
@@ -103,7 +103,7 @@ class Check {
     return undefined;
   }
 
-  /** Whoever may not see all is told of the newest event that he may see, and not how far the bus is. */
+  /** A subscriber of limited scope gets the newest id within its scope, and not the head of the bus. */
   #isNewestSeen(id: number): boolean {
     for (let hidden = id + 1; hidden <= this.#low; hidden++) {
       const topic = this.#history.get(hidden)?.topic;

@@ -12,10 +12,10 @@ export type Request =
   | { readonly kind: "ago"; readonly seconds: number }
   | { readonly kind: "last"; readonly count: number };
 
-/** How the connection of a subscriber came to its end. `restart`: in the way in which a server says that it stops. */
+/** How the connection of a subscriber ended. `restart`: with the message of a server that stops. */
 export type Ending = "restart" | "otherwise";
 
-/** What a connection tells the model. */
+/** What a connection reports to the model. */
 export interface Listener {
   opened(): void;
   event(id: number, text: string): void;
@@ -137,7 +137,7 @@ function openLoop({ bus, patterns, request }: LineOptions, listener: Listener): 
   };
 }
 
-/** Takes a frame, a line or the data of an event for what it is. */
+/** Reports a frame, a line or the data of an event by its kind. */
 function tell(text: string, listener: Listener): void {
   const said = JSON.parse(text) as { type?: string; id: number };
   if (said.type === undefined) listener.event(said.id, text);

@@ -1,17 +1,17 @@
 import { expect, test } from "bun:test";
 import { type Failure, runCases } from "./run.ts";
 
-/** `EVENTBUS_TEST_SEED` names the first case; without it another one every time. */
+/** `EVENTBUS_TEST_SEED` names the first case; without it, every run has another one. */
 const seed = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** `EVENTBUS_TEST_CASES` says how many; one, when a seed is named. */
 const count = Number(
   process.env["EVENTBUS_TEST_CASES"] ?? (process.env["EVENTBUS_TEST_SEED"] === undefined ? 2000 : 1),
 );
-/** Cases between two words on how far it is. */
+/** Cases between two reports of progress. */
 const PROGRESS_CASES = 1000;
 
 test(
-  "every subscriber gets every event that matches, in order, once, from its start on, but for gaps that it is told of",
+  "every subscriber gets every event that matches, in order, once, from its start on, except for reported gaps",
   async () => {
     const startMs = performance.now();
     const failure = await runCases(seed, count, {

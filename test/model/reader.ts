@@ -4,7 +4,7 @@ import type { Item, Session, Wish } from "./record.ts";
 import type { PatternText, ReaderPlan } from "./scenario.ts";
 import type { World } from "./world.ts";
 
-/** A subscriber through all of its connections: what it asks for, and what it was told. */
+/** A subscriber through all of its connections: what it asks for, and what it received. */
 export class Reader {
   readonly #plan: ReaderPlan;
   readonly #world: World;
@@ -89,7 +89,7 @@ export class Reader {
     this.#line?.resume();
   }
 
-  /** Goes without a word. */
+  /** Leaves without notice. */
   leave(): void {
     const line = this.#line;
     this.#line = undefined;
@@ -98,7 +98,7 @@ export class Reader {
     this.#forgetAsked();
   }
 
-  /** Changes what it wants by a frame; nothing without WebSocket. */
+  /** Changes what it wants by a frame; does nothing without a WebSocket. */
   change(type: "subscribe" | "unsubscribe", pattern: PatternText): void {
     const session = this.#session;
     if (!this.hasFrames || session === undefined) return;
@@ -111,7 +111,7 @@ export class Reader {
     return this.#ask(`{"type":"publish","topic":${JSON.stringify(topic)},"data":${data}}`);
   }
 
-  /** The server is about to stop: the end that comes is one that must say so. */
+  /** The server is about to stop: the end of the connection must say so. */
   expectStop(): void {
     this.#isStopping = true;
   }
@@ -121,7 +121,7 @@ export class Reader {
     return this.#until(() => this.#session?.start.high !== Number.POSITIVE_INFINITY && this.#asked.length === 0);
   }
 
-  /** Resolves when it has got all that was ever published and that it was to get. */
+  /** Resolves when it has everything published that it should get. */
   async untilDrained(): Promise<void> {
     const newest = this.#world.newestOf(this.#wanted, this.#scope);
     const session = this.#session;
@@ -141,7 +141,7 @@ export class Reader {
     return this.#until(() => this.#line === undefined);
   }
 
-  /** The first thing that is wrong with what it was told. */
+  /** The first thing that is wrong with what it received. */
   breach(): string | undefined {
     for (const [index, session] of this.#sessions.entries()) {
       const breach = findBreach(session, this.#world.history);
@@ -186,7 +186,7 @@ export class Reader {
 
   #ended(session: Session, how: Ending): void {
     if (session !== this.#session) return;
-    // Whoever was not let in when the server stopped has lost nothing.
+    // A reader that was not connected yet when the server stopped has lost nothing.
     if (session.start.high !== Number.POSITIVE_INFINITY) this.#endings.push({ how, isExpected: this.#isStopping });
     this.#line = undefined;
     this.#session = undefined;

@@ -1,6 +1,6 @@
 import type { PatternText } from "./scenario.ts";
 
-/** What a subscriber was told, in the order in which it came. */
+/** What a subscriber received, in order. */
 export type Item =
   | { readonly kind: "event"; readonly id: number; readonly text: string }
   /** `floor` is the oldest id that was kept when the message came. */
@@ -27,8 +27,8 @@ export interface Session {
   /** Nothing else may come, whatever is wanted. */
   readonly scope: PatternText;
   /**
-   * Where in the history it starts: after an id not below `low` and not above `high`. A gap at the very start may tell
-   * of more that was lost, from `gapLow` on.
+   * Where in the history it starts: after an id not below `low` and not above `high`. A gap at the very start may
+   * report more that was lost, from `gapLow` on.
    */
   readonly start: { readonly gapLow: number; readonly low: number; high: number };
   /** A replay was asked for. */

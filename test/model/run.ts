@@ -76,7 +76,7 @@ async function play(step: Step, world: World): Promise<void> {
   else reader?.[step.do]();
 }
 
-/** Lets everybody read until all that was published has come. Tells who waits in vain. */
+/** Lets every reader read until all that was published has come. Returns which ones wait in vain. */
 async function drain(world: World, patienceMs: number): Promise<string | undefined> {
   const readers = world.readers.filter((reader) => reader.wasConnected);
   for (const reader of readers) {

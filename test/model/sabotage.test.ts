@@ -4,7 +4,7 @@ import { busSabotages, codeSabotages } from "./sabotage.ts";
 
 /** A fault that takes more cases than this to be seen, of the thousands that run, would be one that is never seen. */
 const MAX_CASES = 2000;
-/** Whoever waits in vain for so long, in milliseconds, is taken for lost. */
+/** A reader that waits in vain for this long, in milliseconds, is taken for lost. */
 const PATIENCE_MS = 500;
 
 describe("the model sees it when", () => {

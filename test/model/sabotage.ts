@@ -47,7 +47,7 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
     return () => void forgetful.mockRestore();
   },
 
-  // Those who follow together, meet and part.
+  // Subscribers that follow together, meet and part.
   "cohorts that meet lose what was on its way": replaced(Cohort.prototype, "absorb", (absorb, cohort) => (other) => {
     const { flush } = cohort;
     cohort.flush = () => {};
@@ -158,7 +158,7 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
   }),
 };
 
-/** Lets interest tables overlook each fifth bucket from the first time on that they come to it. Undone by `mockRestore`. */
+/** Each fifth visit to a bucket of an interest table that was not searched yet finds nothing. Undone by `mockRestore`. */
 export function forgetBuckets() {
   const original = InterestBucket.prototype.addMatching;
   const kept = new WeakSet<object>();
@@ -234,7 +234,7 @@ class Forgetful extends Bus {
   }
 }
 
-/** Everything of a log, but for what is said to be otherwise. */
+/** Everything of a log, except for the changes. */
 function altered(log: EventLog, changes: Partial<EventLog>): EventLog {
   return new Proxy(log, {
     get: (_, name) => {
@@ -272,7 +272,7 @@ function hastyLog(log: EventLog): EventLog {
   return altered(log, { read: (...question): Page => ({ ...log.read(...question), done: true }) });
 }
 
-/** A bus with cursors that do not move where they are told to. */
+/** A bus with cursors that do not move where they should. */
 function withCursor(move: (id: number, moveTo: (id: number) => void) => void): MakeBus {
   class MovingElsewhere extends Cursor {
     override moveTo(id: number): void {

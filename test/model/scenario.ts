@@ -115,7 +115,7 @@ function tuningOf(random: Random): Partial<Tuning> {
   };
 }
 
-/** In some cases everybody has a token, and most a limited one; but for the library, which has no tokens. */
+/** In some cases all readers have a token, most of them a limited one; not the library, which has no tokens. */
 function scoped(random: Random, plans: readonly UnscopedPlan[]): ReaderPlan[] {
   const isGuarded = random.chance(0.3);
   const scope = () => (random.chance(0.7) ? random.pick(patternTexts) : "*");
@@ -125,7 +125,7 @@ function scoped(random: Random, plans: readonly UnscopedPlan[]): ReaderPlan[] {
   });
 }
 
-/** Many who want the same and start at different places, so that they meet and part; now and then hundreds. */
+/** Many readers that want the same and start at different places, so that they meet and part; now and then hundreds. */
 function crowd(random: Random): UnscopedPlan[] {
   const wishes = random.list(random.whole(1, 2), () => readerPlan(random));
   const count = random.chance(0.02) ? random.whole(100, 300) : random.whole(5, 25);
@@ -187,7 +187,7 @@ function someSteps(
     case "prune":
       return [{ do: kind }];
     case "restart":
-      // Under load: everybody resumes while events come.
+      // Under load: all readers resume while events come.
       return [
         publishStep(random, event),
         { do: kind },
@@ -219,7 +219,7 @@ function patternSteps(
   return [...before, { do: kind, reader, pattern }, turnsStep(random), publishStep(random, event)];
 }
 
-/** Somebody is away, or does not read, while events come and retention goes on. */
+/** A reader is away, or does not read, while events come and retention goes on. */
 function absence(random: Random, reader: number, event: () => PlannedEvent): Step[] {
   const isPause = random.chance(0.5);
   return [

@@ -26,7 +26,7 @@ import {
 /** Makes the bus that is under test from a log that tells the truth. */
 export type MakeBus = (log: EventLog, options: BusOptions) => Bus;
 
-/** What every look at the clock moves it by, in milliseconds. */
+/** How far every look at the clock moves it, in milliseconds. */
 const TICK_MS = 250;
 const EPOCH_MS = Date.UTC(2026, 10, 23);
 
@@ -42,7 +42,7 @@ export class World implements AsyncDisposable {
   /** Of the tokens, by what they may see. All may publish everything. */
   readonly #secrets = new Map<PatternText, string>();
   readonly #path: string;
-  /** Every event that was ever committed, by id, as the log itself told it. */
+  /** Every event that was ever committed, by id, as the log itself reported it. */
   readonly history = new Map<number, Committed & { readonly createdMs: number }>();
   readonly readers: readonly Reader[];
   readonly #publishes: Promise<{ tokens: readonly number[]; outcome: Outcome }>[] = [];
@@ -98,7 +98,7 @@ export class World implements AsyncDisposable {
     this.#prunes.push(this.#bus.prune().catch(() => {}));
   }
 
-  /** Stops the server as SIGTERM does, and starts another on the same file. Everybody who was connected connects again. */
+  /** Stops the server as SIGTERM does, and starts another on the same file. Readers that were connected reconnect. */
   async restart(): Promise<void> {
     const connected = this.readers.filter((reader) => reader.isConnected);
     for (const reader of connected) {
@@ -118,7 +118,7 @@ export class World implements AsyncDisposable {
     await Promise.all([...this.#publishes, ...this.#prunes]);
   }
 
-  /** One event under every topic, so that whoever wants anything gets something last. */
+  /** One event under every topic, so that every reader that wants anything gets something last. */
   async publishLast(): Promise<void> {
     await Promise.all(topics.map((topic) => this.#bus.publish(topic, "last")));
   }

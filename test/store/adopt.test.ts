@@ -81,7 +81,7 @@ describe("a mirror", () => {
     expect(copy.head).toBe(3);
   });
 
-  test("adopts nothing of what fails, and all of it then", () => {
+  test("adopts nothing of what fails, and all of it the next time", () => {
     const log = open();
     const record = {
       ...{ name: "t", hash: "00", publish: [], subscribe: [], consume: [] },
@@ -109,7 +109,7 @@ describe("a mirror", () => {
     expect(again(6, "k2")).toMatchObject({ appended: { replayed: false } });
   });
 
-  test("removes what was decided on, also if it was killed before", async () => {
+  test("prunes what was decided, even if it was killed before it could", async () => {
     const log = open();
     log.adopt([entry(1, [append(100)])], at(1));
     log.adopt([entry(2, [{ kind: "prune", upTo: 40 }])], at(2));
@@ -119,7 +119,7 @@ describe("a mirror", () => {
     expect(idsOf(readAll(copy))).toEqual(range(41, 100));
   });
 
-  test("does not remove what comes later", async () => {
+  test("does not prune what comes later", async () => {
     const log = open();
     log.adopt([entry(1, [append(3), { kind: "prune", upTo: 100 }, append(2)])], at(1));
     await until(() => log.floor === 4);

@@ -86,7 +86,7 @@ function containing(text: string): TopicMatcher {
   };
 }
 
-/** Then the search for a shorter failure ends, and the seed is printed. */
+/** After this time the search for a shorter failure ends, and the seed is printed. */
 const MAX_MS = 30_000;
 
 test(
@@ -114,7 +114,7 @@ class Run {
   readonly #internals: LogInternals;
   readonly #logs: SqliteEventLog[] = [];
   readonly #damage: string[] = [];
-  /** The topic of each id; the first one stands at 1. */
+  /** The topic of each id; the first one is at 1. */
   readonly #topics: string[] = [""];
   #path = this.#folder.file();
   #database: Database | undefined;
@@ -141,7 +141,7 @@ class Run {
     this.#compareCounts();
   }
 
-  /** Every topic from every end, and what the check says. */
+  /** Compares every topic from every end, and runs the check. */
   async finish(): Promise<void> {
     for (const topic of new Set(this.#topics.slice(1))) {
       const topics = startingWith(topic);
@@ -172,7 +172,7 @@ class Run {
     expect(counts).toEqual([...kept].map(([topic, ids]) => [topic, ids.length, ids.at(-1) ?? 0]).sort());
   }
 
-  /** Answers how many events have ever been removed. */
+  /** Returns how many events have ever been removed. */
   async #prune(keep: number): Promise<number> {
     const floor = this.#log.floor;
     const pruned = await this.#log.prune({ maxHistory: keep }, 0);
@@ -223,13 +223,13 @@ class Run {
     this.#log = this.#open();
   }
 
-  /** Goes on with what stands in the files now. */
+  /** Continues with what is in the files now. */
   #kill(): void {
     this.#path = this.#folder.copyDatabase(this.#path, `copy-${this.#logs.length}.db`);
     this.#log = this.#open();
   }
 
-  /** Goes on with a copy, and without what was published later. */
+  /** Continues with a copy, and without what was published later. */
   async #restore(): Promise<void> {
     this.#path = await this.#copy();
     this.#kill();

@@ -35,7 +35,7 @@ async function reopen(internals: LogInternals = {}): Promise<void> {
   log = open(internals);
 }
 
-/** Lets the database take no page more than it has; 0 lifts that. */
+/** Lets the database grow by no page; 0 lifts that. */
 function limitPages(pages?: number): void {
   connection.database.run(`pragma max_page_count = ${pages ?? 1}`);
   if (pages === 0) connection.database.run("pragma max_page_count = 4294967294");
@@ -107,7 +107,7 @@ describe("a full disk", () => {
     expect(log.health()).toEqual({ state: "ok" });
   });
 
-  test("makes pruning fail, which is done another time", async () => {
+  test("makes pruning fail, which is done later", async () => {
     await log.append(drafts(600));
     connection.failNext("commit", "SQLITE_FULL", 1);
     expect(await busErrorCodeOf(log.prune({ maxHistory: 10 }, Date.now()))).toBe("storage_full");
@@ -118,7 +118,7 @@ describe("a full disk", () => {
     expect(topicsOf(log)).toMatchObject([{ count: 10 }]);
   });
 
-  test("while the ends of series are written takes nothing, and they are written another time", async () => {
+  test("while the ends of series are written takes nothing, and they are written later", async () => {
     await reopen({ endsInterval: 8 });
     await log.append(drafts(9));
     connection.failNext("insert or replace into series_end", "SQLITE_FULL");
@@ -140,7 +140,7 @@ describe("a write with an unknown outcome", () => {
     expect(log.health().state).toBe("failed");
   });
 
-  test("is the last one: nothing is accepted afterwards, nor what had been", async () => {
+  test("is the last one: nothing is stored afterwards, not even what was accepted before", async () => {
     connection.failNext("commit", "SQLITE_IOERR_FSYNC");
     const answers = range(1, 3).map(() => log.append(drafts(3000)));
     const codes = await Promise.all(answers.map(busErrorCodeOf));
@@ -186,7 +186,7 @@ describe("close", () => {
     expect(await lost).toBe("storage_full");
   });
 
-  test("is the end of reading, too", async () => {
+  test("ends reading, too", async () => {
     await log.append(drafts(1));
     await log.close();
     for (const read of [() => log.read({}, 0, 1), () => log.get(1), () => topicsOf(log), () => log.size()]) {

@@ -1,4 +1,4 @@
-// Opens the history named by the first argument, appends as many events as the second tells, each in its own commit,
+// Opens the history named by the first argument, appends as many events as the second says, each in its own commit,
 // says so, and holds the file until it is killed.
 import { SqliteEventLog } from "../../src/store/event-log.ts";
 import { draft } from "../contract/log-driver.ts";

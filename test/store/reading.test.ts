@@ -125,7 +125,7 @@ describe("a page", () => {
     );
   });
 
-  test("finds a topic whose events are in heaps far apart", async () => {
+  test("finds a topic whose events are in clusters far apart", async () => {
     await reopenEmpty({ recentEvents: 1 });
     const heaps = [...range(1, 3), ...range(41, 90), 200, ...range(390, 520), 900];
     await log.append(range(1, 1000).map((id) => draft(heaps.includes(id) ? "heap" : `other.${id % 5}`)));
@@ -155,7 +155,7 @@ describe("a page", () => {
   });
 });
 
-describe("what is wanted of many series", () => {
+describe("what a query wants of many series", () => {
   test("is found whether they are few of all, many, or too many to be remembered", async () => {
     await reopenEmpty({ cachedSeries: 100, recentEvents: 1 });
     const topics = range(0, 19_999).map((id) => `t.${id % 10}.${id}`);
@@ -262,7 +262,7 @@ describe("a damaged event", () => {
     expect(log.health()).toEqual({ state: "damaged", detail: 'event 3: checksum mismatch: run "eventbus check"' });
   });
 
-  test("does not keep others from being published", async () => {
+  test("does not prevent others from being published", async () => {
     await log.append(drafts(2));
     await change("delete from event where id = 1");
     expect(idsOf((await log.append(drafts(1))).events)).toEqual([3]);
@@ -283,7 +283,7 @@ describe("a damaged event", () => {
     expect(log.idBefore(new FakeClock().nowMs)).toBe(0);
   });
 
-  test("is no answer to a repeated publish either", async () => {
+  test("is not returned for a repeated publish either", async () => {
     await log.append(drafts(1), { idempotencyKey: "k" });
     await change("update idempotency_key set first_id = 9");
     const error = await log.append(drafts(1), { idempotencyKey: "k" }).catch((reason) => reason);

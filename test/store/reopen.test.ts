@@ -88,7 +88,7 @@ describe("a history that is opened again", () => {
     ]);
   });
 
-  test("learns nothing from a session that only read", async () => {
+  test("is left as it was by a session that only read", async () => {
     await log.append(drafts(3));
     await reopen();
     const before = folder.fingerprint();

@@ -25,7 +25,7 @@ test("passes as the clock does", () => {
   expect([after(10), after(DAY_MS), steps]).toEqual([10, 10 + DAY_MS, []]);
 });
 
-test("follows small corrections in both directions, without a word", () => {
+test("follows small corrections in both directions, silently", () => {
   wallMs += 4000;
   expect(after(0)).toBe(4000);
   wallMs -= 4500;

@@ -9,8 +9,8 @@ const piece = fc.constantFrom("a", "b", ".", "*", "?", "[ab]", "[^a]", "{a,b.x1}
 const pattern = fc.array(piece, { minLength: 1, maxLength: 5 }).map((pieces) => pieces.join(""));
 const patterns = fc.array(pattern, { minLength: 1, maxLength: 3 });
 
-describe("what is asked within a scope", () => {
-  test("is what both match, and nothing else, however often it is requested", () => {
+describe("a request within a scope", () => {
+  test("matches what both match, and nothing else, however often it is asked", () => {
     fc.assert(
       fc.property(patterns, patterns, fc.array(topic, { minLength: 1 }), (allowed, asked, topics) => {
         const set = PatternSet.parse(asked);
@@ -21,7 +21,7 @@ describe("what is asked within a scope", () => {
     );
   });
 
-  test("has the same key for the same patterns in any order, and another one for another scope", () => {
+  test("has the same key for the same patterns in any order, and a different key for a different scope", () => {
     const asked = PatternSet.parse(["*"]);
     expect(within(scopeOf(["a.*", "b"]), asked).key).toBe(within(scopeOf(["b", "a.*"]), asked).key);
     expect(within(scopeOf(["a.*"]), asked).key).not.toBe(within(scopeOf(["b"]), asked).key);
@@ -29,12 +29,12 @@ describe("what is asked within a scope", () => {
     expect(within(scopeOf(["*"]), asked)).toBe(asked);
   });
 
-  test("is nothing within no scope", () => {
+  test("matches nothing within an empty scope", () => {
     expect(within(scopeOf([]), PatternSet.parse(["*"])).matches("a")).toBe(false);
     expect(scopeOf([]).isNothing).toBe(true);
   });
 
-  test("is right for a scope that was shared, with more scopes than are kept to be shared", () => {
+  test("is right for a shared scope, with more scopes than are kept for sharing", () => {
     let wrong = 0;
     for (let index = 0; index < 25_000; index++) {
       const scope = scopeOf([`a.${index % 12_000}.*`]);

@@ -41,7 +41,7 @@ function someTopics() {
   return fc.array(fc.constantFrom(...TOPICS), { minLength: 1, maxLength: 8 });
 }
 
-/** What must hold of a consumer of every topic but `x`, whatever happens. */
+/** What must hold for a consumer of every topic but `x`, whatever happens. */
 class Model {
   readonly bench = new ConsumerBench();
   readonly #order: Order;
@@ -113,7 +113,7 @@ class Model {
     for (const [index, id] of ids.entries()) this.#topics.set(id, topics[index] ?? "");
   }
 
-  /** Nothing that is out goes to another taker, nothing that does not match comes, and nothing out of order. */
+  /** No event that is out goes to another taker, none comes that does not match, and none comes out of order. */
   #check({ delivery, attempt, event }: Delivery): void {
     const id = event?.id ?? 0;
     expect([...this.#out.values()]).not.toContain(id);
@@ -168,7 +168,7 @@ class Model {
   #expire(): void {
     this.#consumer.expire();
     const { inFlight } = this.#consumer.figures;
-    // All of them are out for the same time at most: either the oldest ones are taken back, or none is.
+    // All may be out for the same time: either the oldest ones are taken back, or none is.
     while (this.#out.size > inFlight) {
       const lost = [...this.#out.keys()].find((name) => this.#consumer.extend([name]).done === 0);
       if (lost === undefined) throw new Error("more are out than can be found");

@@ -3,7 +3,7 @@ import type { Delivery } from "../../../src/bus/consumers/task.ts";
 import { range } from "../../contract/log-driver.ts";
 import { ConsumerBench } from "../../helpers/consumers.ts";
 
-/** Takes what can be had now. */
+/** Takes what is available now. */
 function take(bench: ConsumerBench, max = 100, name = "c"): Delivery[] {
   return bench.consumers.get(name).take(max);
 }

@@ -22,7 +22,7 @@ describe("the last events that match", () => {
 describe("a start at an id that was never given", () => {
   const from = (id: number) => ({ kind: "after", id }) as const;
 
-  test("is reported to be another one, and continues with new events", async () => {
+  test("is reported as a gap, and continues with new events", async () => {
     const delivery = new Delivery();
     await delivery.publish(3);
     const { member, follower } = delivery.follow(from(99), { isWaiting: true });
@@ -33,7 +33,7 @@ describe("a start at an id that was never given", () => {
     expect(member.sent).toEqual([{ type: "gap", after: 99, next: 4 }, 4, 5, caughtUp(5)]);
   });
 
-  test("is the next one too, and the newest is not", async () => {
+  test("is also a start at the next id, but not at the newest", async () => {
     const delivery = new Delivery();
     await delivery.publish(3);
     expect(delivery.follow(from(4)).member.sent).toEqual([{ type: "gap", after: 4, next: 4 }, caughtUp(3)]);

@@ -83,7 +83,7 @@ describe("subscribers with the same request", () => {
     expect(delivery.bus.meter.delivered.library).toBe(10 + 5 + 2);
   });
 
-  test("with different requests, of which each wants little, take turns", async () => {
+  test("with different requests that each want little take turns", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 10 } });
     const topics = ["a", "b", "c", "d"];
     for (const _ of range(1, 100)) await Promise.all(topics.map((topic) => delivery.publish(1, topic)));
@@ -125,7 +125,7 @@ describe("subscribers that arrive soon after another one", () => {
     expect(delivery.deliveries).toEqual(range(2, 10));
     expect(others.map(({ follower }) => follower.isLive)).toEqual([true, true, true]);
     expect(gone.member.sent).toEqual([]);
-    // Nobody came in the second window: whoever comes next is a first one.
+    // No subscriber came in the second window, so the next one is a first one again.
     windows.shift()?.();
     const next = delivery.follow(ALL);
     delivery.run();
@@ -140,7 +140,7 @@ describe("subscribers that arrive soon after another one", () => {
   });
 });
 
-describe("a member for whom too much waits", () => {
+describe("a member with too much waiting output", () => {
   test("leaves the others, and continues from its last event when it has room", async () => {
     const delivery = new Delivery({ tuning: { checkCharacters: 1 } });
     const slow = delivery.follow({ kind: "live" }, { room: 2 });
@@ -220,7 +220,7 @@ describe("gaps", () => {
     expect(delivery.bus.meter.gaps).toBe(3);
   });
 
-  test("of damaged events are reported to those within them, as far as they concern them", async () => {
+  test("of damaged events are reported to members before and within them, each from its own place", async () => {
     const log = damagedLog(20, [5, 6, 7, 8]);
     const delivery = new Delivery({ log });
     await delivery.publish(20);
@@ -249,7 +249,7 @@ describe("gaps", () => {
   });
 });
 
-describe("changing what is wanted", () => {
+describe("changing the patterns", () => {
   const filter = (after: number) => ({
     until: after,
     wants: ({ topic, id }: { topic: string; id: number }) => topic === "a" || id > after,

@@ -4,7 +4,7 @@ import { Credit, type Lags, Share } from "../../../src/bus/delivery/share.ts";
 const far = (lag: number): Lags => ({ near: undefined, far: lag });
 const near = (lag: number): Lags => ({ near: lag, far: undefined });
 
-/** A share after some tenths of a second, in each of which a reader was waiting, with these lags at the end of each. */
+/** A share after some tenths of a second, each with a reader waiting, and with these lags at its end. */
 function shareAfter(lags: readonly Lags[], share = new Share(), startMs = 1000): Share {
   share.set(startMs, () => lags[0] ?? far(0));
   for (const [index, one] of lags.entries()) share.set(startMs + (index + 1) * 100, () => one);
@@ -25,7 +25,7 @@ describe("the share of replays", () => {
     expect(shareAfter(lags).part).toBeCloseTo(2 / 3);
   });
 
-  test("sinks again when the lag falls fast enough", () => {
+  test("falls again when the lag falls fast enough", () => {
     const share = shareAfter(Array(10).fill(far(1_000_000)));
     const lags = Array.from({ length: 30 }, (_, tenth) => far(1_000_000 * 0.9 ** tenth));
     expect(shareAfter(lags, share, 3000).part).toBeLessThan(0.04);

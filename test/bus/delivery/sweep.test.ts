@@ -26,7 +26,7 @@ function deliveryOf(log: EventLog): Delivery {
 const SAME = [["*"], ["a"], ["[a]"]];
 
 describe("groups with different requests that are behind", () => {
-  test("read the events once that they all want, and each gets those after its own place", async () => {
+  test("read the events that they all want once, and each gets those after its own place", async () => {
     const log = new NotingLog(() => 0);
     const delivery = deliveryOf(log);
     await delivery.publish(100);
@@ -85,7 +85,7 @@ describe("groups with different requests that are behind", () => {
     );
   });
 
-  test("are told of damage only by their own reads", async () => {
+  test("learn of damage only by their own reads", async () => {
     const log = new MemoryEventLog(() => 0);
     const read = log.read.bind(log);
     // The damaged event is of topic "a", so a search for others does not meet it.

@@ -14,7 +14,7 @@ function batchOf(...topics: string[]): Event[] {
   });
 }
 
-/** An interest that writes down what it is told. */
+/** An interest that records what it is handed. */
 function interestIn(...patterns: string[]) {
   const told: (number | "end")[] = [];
   const interest: Interest = {
@@ -91,12 +91,12 @@ describe("an interest table", () => {
   });
 
   test.each([
-    ["that begin otherwise", (index: number) => `user.${index}.*`],
-    ["that begin otherwise in the middle of a segment", (index: number) => `user.1${index}*`],
-    ["that end otherwise", (index: number) => `*.${index}`],
-    ["that begin alike and end otherwise", (index: number) => `user.*.${index}`],
+    ["that begin differently", (index: number) => `user.${index}.*`],
+    ["that begin differently in the middle of a segment", (index: number) => `user.1${index}*`],
+    ["that end differently", (index: number) => `*.${index}`],
+    ["that begin alike and end differently", (index: number) => `user.*.${index}`],
     ["of one topic", (index: number) => `user.${index}.created`],
-  ])("comes to few of the patterns %s", (_, patternOf) => {
+  ])("tries few of the patterns %s", (_, patternOf) => {
     let come = 0;
     const table = new InterestTable();
     for (let index = 100; index < 1100; index++) {

@@ -45,7 +45,7 @@ describe("the shapes of a pattern", () => {
     expect(found).toEqual(expected);
   });
 
-  test("are like every topic that Go's path.Match finds to match", () => {
+  test("fit every topic that Go's path.Match matches", () => {
     const missed = rowsOfGo().filter(([pattern, topic, answer]) => {
       return answer === "yes" && !parsePattern(pattern).shapes.some((shape) => isLike(shape, topic));
     });

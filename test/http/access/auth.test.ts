@@ -107,7 +107,7 @@ describe("with no token", () => {
     }
   });
 
-  test("an address that is nowhere is still not found, and the pages are there", async () => {
+  test("an unknown path is still not found, and public pages need no token", async () => {
     const { service } = await guarded();
     await using _ = service;
     await expectProblem(await get(service.url, "/nope"), "not_found");
@@ -201,7 +201,7 @@ describe("a token", () => {
     expect(service.bus.head).toBe(0);
   });
 
-  test("is taken from the query too, never shows in Link, and is not taken twice", async () => {
+  test("is taken from the query too, never shows in Link, and is rejected beside a header", async () => {
     const { service, admin } = await guarded();
     await using _ = service;
     for (const topic of ["a", "b", "c"]) await send(service.url, topic, admin);
@@ -270,7 +270,7 @@ describe("a token", () => {
     const body = '{"topic":"a"}';
     const text = requestText("POST /api/events/publish", [`Authorization: Bearer ${secret}`], body);
     connection.write(text.slice(0, -3));
-    // The head is read, and the rest waited for, when a later request has been answered.
+    // Once a later request has been answered, the head has been read and the rest is awaited.
     await send(service.url, "marker", admin);
     await fetch(`${service.url}/api/tokens/shop`, { method: "DELETE", headers: bearer(admin) });
     connection.write(text.slice(-3));
@@ -318,7 +318,7 @@ describe("a WebSocket", () => {
 });
 
 describe("a page of another origin", () => {
-  test("is rejected with a token as without; an allowed one asks without a token whether it may", async () => {
+  test("is rejected even with a token; an allowed one sends its preflight without a token", async () => {
     await using service = await startService({ allowedOrigins: ["https://good.example"] });
     const { secret } = await make(service.url, undefined, { admin: true, publish: ["*"], subscribe: ["*"] });
     const evil = { ...bearer(secret), Origin: "https://evil.example" };

@@ -42,7 +42,7 @@ describe("a server on loopback", () => {
     "127.0.0.1:",
   ];
   for (const host of odd) {
-    test(`rejects ${JSON.stringify(host)}, which is no Host`, async () => {
+    test(`rejects ${JSON.stringify(host)}, which is not a valid Host`, async () => {
       const answer = await exchange(service.url, requestText(TARGET, [`Host: ${host}`]));
       expect(expectRawProblem(answer, "parameter_invalid").parameter).toBe("Host");
     });

@@ -28,7 +28,7 @@ const HIDDEN: readonly Hidden[] = [
 ];
 const NONE: Hidden = [];
 
-/** Two visible events with the hidden ones between and after them. Times are told apart by their form, so they go. */
+/** Two visible events with the hidden ones between and after them. Times, recognised by form, are not compared. */
 async function worldOf(hidden: Hidden, maxHistory = 1000, db?: string): Promise<World> {
   const service = await startService({ maxHistory, ...(db === undefined ? {} : { db }) });
   const made = await make(service, undefined, { name: "root", admin: true, publish: ["*"] });
@@ -58,7 +58,7 @@ async function send(service: TestService, secret: string, topic: string, data: s
   expect(answer.status).toBe(200);
 }
 
-/** Everything of the answer but the time at which it was given. */
+/** Everything in the response except times. */
 async function wholeOf(response: Response): Promise<string> {
   const headers = [...response.headers].filter(([name]) => name !== "date").map((header) => header.join(": "));
   return `${response.status}\n${headers.sort().join("\n")}\n\n${withoutTimes(await response.text())}`;
@@ -218,7 +218,7 @@ describe("damaged events", () => {
   });
 });
 
-describe("a replay of which retention has removed everything that may be seen", () => {
+describe("a replay from which retention has removed everything that may be seen", () => {
   test("reports the gap, and ends where the gap does", async () => {
     await using world = await worldOf(HIDDEN[0] ?? [], 1);
     await world.service.bus.prune();
@@ -237,7 +237,7 @@ describe("a replay of which retention has removed everything that may be seen", 
   });
 });
 
-/** What the second visible event would be called if there were no hidden ones. */
+/** Gives the second visible event the id that it would have if there were no hidden ones. */
 function withoutIds(text: string): string {
   return text.replaceAll(/("id":|id: |before=)4\b/g, "$12");
 }

@@ -27,7 +27,7 @@ async function secretOf(tokens: TokenBook, name: string, scope: string): Promise
 }
 
 describe("a subscriber of limited scope", () => {
-  test.each(Object.keys(SCOPES))("that may see %s gets what it asks of that, once, in order", async (scope) => {
+  test.each(Object.keys(SCOPES))("that may see %s gets what it requests of that, once, in order", async (scope) => {
     await using edge = openEdge({ tuning });
     const secret = await secretOf(edge.tokens, "reader", `{${scope},end}`);
     for (let index = 0; index < 100; index++) await edge.bus.publish(TOPICS[index % 5] ?? "", index);

@@ -63,7 +63,7 @@ describe("5,000 requests in one write", () => {
 describe("a rejected publish", () => {
   const service = sharedService();
 
-  test("is answered as ever", async () => {
+  test("is answered as usual", async () => {
     const answer = await exchange(service.url, requestText("POST /api/events/publish", [], "{"));
     expectRawProblem(answer, "json_invalid");
   });

@@ -12,7 +12,7 @@ function setUp() {
 }
 
 describe("frames", () => {
-  test("are begun at once as far as the turn has room, and in later turns, in order", async () => {
+  test("begin at once while the turn has room, and otherwise in later turns, in order", async () => {
     const { turns, begun, of } = setUp();
     for (const frame of range(TURN_FRAMES * 3 + 1)) turns.receive("a", frame);
     const counts = [begun.length];
@@ -33,7 +33,7 @@ describe("frames", () => {
     expect(of("flood").length).toBeLessThan(TURN_FRAMES * 3);
   });
 
-  test("that come while others of their client wait are not begun before them", async () => {
+  test("that come while others of their client wait do not begin before them", async () => {
     const { turns, of } = setUp();
     for (const frame of range(TURN_FRAMES + 1)) turns.receive("a", frame);
     turns.receive("a", TURN_FRAMES + 1);

@@ -15,7 +15,7 @@ import { permissions } from "../../helpers/permissions.ts";
 import { HANDSHAKE } from "../../helpers/raw-web-socket.ts";
 import { TestSocket } from "../../helpers/socket.ts";
 
-/** A server, and the limits that have struck in it. */
+/** A server, and the limits that were reached in it. */
 function openLimited(options: EdgeOptions = {}) {
   const struck: string[] = [];
   return { edge: openEdge({ ...options, onLimit: (limit) => void struck.push(limit) }), struck };
@@ -117,7 +117,7 @@ describe("the rate of publishing", () => {
     expect(await socket.ask({ type: "ping" })).toEqual({ type: "pong" });
   });
 
-  test("is free when no limit is set", async () => {
+  test("is unlimited when no limit is set", async () => {
     const { edge } = openLimited();
     await using _ = edge;
     const answers = await Promise.all(Array.from({ length: 200 }, () => post(edge.url, { topic: "a" })));
@@ -167,7 +167,7 @@ describe("the rate of publishing with tokens", () => {
     const { edge, make } = await openWithTokens();
     await using _ = edge;
     const statuses: number[] = [];
-    // A token that is new has a second's worth: where both count apart, its first request always passes.
+    // A new token has a second's worth: if the two were counted separately, its first request would always pass.
     for (let attempt = 1; attempt <= 10 && !statuses.includes(429); attempt++) {
       const token = await make(`token-${attempt}`);
       using socket = await TestSocket.open(edge.url, "pattern=none", token);
@@ -190,7 +190,7 @@ describe("a request head", () => {
     expect((await exchange(edge.url, requestText("GET /healthz", headers)))?.status).toBe(status);
   });
 
-  test("of too many fields gets the reason, and is counted", async () => {
+  test("with too many fields gets the reason, and is counted", async () => {
     const { edge, struck } = openLimited();
     await using _ = edge;
     const headers = new Headers(Array.from({ length: 120 }, (_, index) => [`x-${index}`, "1"]));
@@ -244,7 +244,7 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(["silence"]);
   });
 
-  test("is disconnected among many lost ones, of which a part is checked each time", async () => {
+  test("is disconnected among many lost ones, some of which are checked each time", async () => {
     const { edge, struck } = openLimited({ pingMs: 100 });
     await using _ = edge;
     const connections = await Promise.all(Array.from({ length: 40 }, () => openMute(edge.url)));
@@ -253,7 +253,7 @@ describe("a WebSocket whose peer is gone", () => {
     expect(struck).toEqual(connections.map(() => "silence"));
   });
 
-  test("is not taken for gone because the server itself was absent", async () => {
+  test("is not taken for gone because the server itself was suspended", async () => {
     const { edge, struck } = openLimited({ pingMs: 1000 });
     await using _ = edge;
     using socket = await TestSocket.open(edge.url);

@@ -3,7 +3,7 @@ import { anybody } from "../../../src/bus/access/principal.ts";
 import { PublishRates, rateKey } from "../../../src/http/limits/publish-rates.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 
-/** Rates over a clock that stands until it is moved. */
+/** Rates over a clock that stands still until it is moved. */
 function ratesAt(perSecond: number) {
   const clock = { nowMs: 0 };
   return { clock, rates: new PublishRates(perSecond, () => clock.nowMs) };

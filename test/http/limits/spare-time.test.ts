@@ -40,7 +40,7 @@ class Steps implements Work {
   }
 }
 
-/** What part of the time went to the steps, while everything else takes a millisecond a turn. */
+/** The part of the time that goes to the steps, while everything else takes a millisecond a turn. */
 async function partOf(steps: Steps, stepMs: number, turns: number): Promise<number> {
   const before = steps.done;
   for (let turn = 0; turn < turns; turn++) {

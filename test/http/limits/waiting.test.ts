@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Waiting, WaitingAccount } from "../../../src/http/limits/waiting.ts";
 
 describe("Waiting", () => {
-  test("the limit of each reader sinks as more waits, and never below nothing", () => {
+  test("the limit of each reader falls as more waits, and never below zero", () => {
     const waiting = new Waiting(128 * 1000);
     expect(waiting.limitBytes).toBe(1000);
     waiting.reserve(128 * 500);

@@ -53,7 +53,7 @@ describe("the address that is posted to", () => {
     },
   );
 
-  test("is refused if only one of the addresses of a name is not public", async () => {
+  test("is refused if even one of the addresses of a name is not public", async () => {
     await expect(addressFor("hook.example", strict, resolving("8.8.8.8", "10.0.0.1"))).rejects.toThrow("10.0.0.1");
   });
 

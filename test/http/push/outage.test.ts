@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const STEP_MS = 5000;
 
-/** A consumer that pushes to a real endpoint, by a clock that stands until it is moved. */
+/** A consumer that pushes to a real endpoint, by a clock that stands still until it is moved. */
 class PushBench implements AsyncDisposable {
   readonly bench = new ConsumerBench();
   readonly endpoint = new Endpoint();
@@ -80,7 +80,7 @@ describe("an outage of an endpoint", () => {
     ["answers 404 with garbage", () => new Response("\u0000<<", { status: 404 })],
     ["redirects", () => Response.redirect("http://127.0.0.1:1/", 302)],
     ["asks for less", () => new Response(null, { status: 429, headers: { "Retry-After": "7" } })],
-    ["breaks its responses off", () => new Response(new ReadableStream({ start: (body) => body.error() }))],
+    ["breaks off its responses", () => new Response(new ReadableStream({ start: (body) => body.error() }))],
   ])("that is shorter than the schedule kills no event, when it %s", async (_, answer) => {
     await using bench = new PushBench();
     bench.endpoint.answer = answer;

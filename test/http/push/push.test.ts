@@ -112,7 +112,7 @@ describe("a consumer that pushes", () => {
     expect(performance.now() - startMs).toBeGreaterThan(900);
   });
 
-  test("keeps its backlog when the endpoint fails everything, and goes on when it is back", async () => {
+  test("keeps its backlog when the endpoint fails everything, and resumes when it is back", async () => {
     await using service = await startService();
     using endpoint = new Endpoint();
     endpoint.answer = () => new Response(null, { status: 503 });

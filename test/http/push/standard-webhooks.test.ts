@@ -11,7 +11,7 @@ interface Received {
   readonly body: string;
 }
 
-/** Reads a case a line, and says what the library makes of it: the event, or the name of the error. */
+/** Reads one case per line, and prints what the library makes of it: the event, or the name of the error. */
 const VERIFY = `
 import json, sys
 from standardwebhooks import Webhook

@@ -126,7 +126,7 @@ describe("a body within the limit", () => {
     expect((await exchange(service.url, chunked(text.slice(0, 1000), text.slice(1000))))?.status).toBe(200);
   });
 
-  test("is asked for when the client waits for a word", async () => {
+  test("is asked for when the client waits for 100 Continue", async () => {
     using connection = await RawConnection.open(service.url);
     connection.write(requestText(PUBLISH, ["Expect: 100-continue", `Content-Length: ${BODY.length}`]));
     expect((await connection.answer())?.status).toBe(100);
@@ -175,7 +175,7 @@ describe("a body over the limit", () => {
       const answered = connection.answer().finally(() => {
         isAnswered = true;
       });
-      // What was sent before has been looked at when these are answered.
+      // Once these are answered, everything sent before them has been handled.
       for (let round = 0; round < 5; round++) await exchange(service.url, requestText("GET /healthz"));
       expect(isAnswered).toBe(false);
       connection.write(request.slice(-1));

@@ -8,7 +8,7 @@ describe("an envelope", () => {
     ["has a topic, data and a source", '{"topic":"a.b","data":{"x":1},"source":"s"}', "a.b", '{"x":1}', "s"],
     ["has them in any order", '{"source":"s","data":[],"topic":"a.b"}', "a.b", "[]", "s"],
     ["may leave out data and source", '{"topic":"a"}', "a", "null", ""],
-    ["may say null", '{"topic":"a","data":null}', "a", "null", ""],
+    ["may have null as its data", '{"topic":"a","data":null}', "a", "null", ""],
     ["may hold white space anywhere", ' {\r\n\t"topic" : "a" , "data" : 1 }\n', "a", "1", ""],
     ["may escape its names", '{"to\\u0070ic":"a","\\u0064ata":2}', "a", "2", ""],
     [

@@ -27,12 +27,12 @@ describe("the members of an object", () => {
     },
   );
 
-  test("may have the names of an object's own machinery", () => {
+  test("may be named like the built-in members of an object", () => {
     expect(sliceMembers('{"__proto__":{"a":1}}').raw("__proto__")).toBe('{"a":1}');
     expect(sliceMembers('{"":1}').raw("")).toBe("1");
   });
 
-  test("are asked for their names only after they were cut", () => {
+  test("have their names checked after they were cut", () => {
     const members = sliceMembers('{"type":"ping","pattern":"*"}');
     members.requireOnly(["type", "pattern"]);
     const error = busErrorOf(() => members.requireOnly(["type", "ref"]));
@@ -44,7 +44,7 @@ describe("the members of an object", () => {
     expect<unknown[]>([error.code, error.members]).toEqual(["parameter_invalid", { parameter: "x" }]);
   });
 
-  test("show an example of an object when there is none", () => {
+  test("are rejected with an example of an object if the text is not an object", () => {
     expect(busErrorOf(() => sliceMembers("1")).message).toContain('an object like {"type":…}');
     expect(busErrorOf(() => sliceMembers("1", '{"a":…}')).message).toContain('an object like {"a":…}');
   });

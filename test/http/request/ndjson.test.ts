@@ -98,7 +98,7 @@ describe("the limits of a body of JSON lines", () => {
     expect<unknown[]>([error.code, error.members]).toEqual(["payload_too_large", { line: 2, limit: 622 }]);
   });
 
-  test.each(["\n", "\r\n", " \n", " "])("are not needed to read 4 MB of %j", (blank) => {
+  test.each(["\n", "\r\n", " \n", " "])("are not what makes 4 MB of %j quick to read", (blank) => {
     const start = performance.now();
     busErrorOf(() => topicsOf(blank.repeat(4_000_000 / blank.length)));
     expect(performance.now() - start).toBeLessThan(1000);

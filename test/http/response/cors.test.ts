@@ -26,7 +26,7 @@ describe("a page of an allowed origin", () => {
     },
   );
 
-  test("gets no names back that are none", async () => {
+  test("gets back no header names that are invalid", async () => {
     const headers = { "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "a b, <c>" };
     const answer = await ask("/api/events/publish", { method: "OPTIONS", headers });
     expect([answer.status, answer.headers.get("access-control-allow-headers")]).toEqual([204, null]);

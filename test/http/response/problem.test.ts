@@ -17,7 +17,7 @@ import { TestSocket } from "../../helpers/socket.ts";
 
 const LIMITS = { maxBodyBytes: 1000, maxNdjsonBytes: 10_000, maxPatterns: 4, stallMs: 1000 };
 
-/** The routes over a history in which appends end as given; with what they reported. */
+/** The routes over a history in which appends end as given; with what the routes reported. */
 function appWith(failure: () => Promise<never>, notReady?: BusError) {
   const log = new SqliteEventLog(":memory:");
   spyOn(log, "append").mockImplementation(failure);
@@ -71,7 +71,7 @@ describe("a failure inside", () => {
     expect(errors).toMatchObject([{ message: `secret ${MARKER}` }]);
   });
 
-  test("that is thrown and not rejected is answered the same", async () => {
+  test("that is thrown, not rejected, gets the same response", async () => {
     const { get, errors } = appWith(never);
     await expectProblem(await get("/api/stats"), "internal");
     expect(errors).toHaveLength(1);

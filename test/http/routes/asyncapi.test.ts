@@ -61,11 +61,11 @@ function namesOf(refs: readonly Ref[] = []): string[] {
 }
 
 describe("the AsyncAPI document", () => {
-  test("is valid, says the parser of AsyncAPI itself", async () => {
+  test("is valid according to AsyncAPI's own parser", async () => {
     expect(await new Parser().validate(text)).toEqual([]);
   });
 
-  test("is rejected by that parser when something is wrong with it", async () => {
+  test("is rejected by that parser if something is wrong with it", async () => {
     const wrong = text.replace('"action":"send"', '"action":"shout"');
     expect((await new Parser().validate(wrong)).length).toBeGreaterThan(0);
   });
@@ -81,7 +81,7 @@ describe("the AsyncAPI document", () => {
     expect(Object.keys(bindings.ws.query.properties)).toEqual([...names, "access_token"]);
   });
 
-  test("names both ways in which a token is taken", () => {
+  test("names both ways to send a token", () => {
     const schemes = document.servers["this"]?.security.map(({ $ref }) => resolve(document as unknown as OpenApi, $ref));
     expect(schemes).toMatchObject([
       { type: "http", scheme: "bearer" },

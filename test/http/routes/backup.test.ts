@@ -43,7 +43,7 @@ describe("GET /api/backup", () => {
     }
   });
 
-  test("is attributed to the client if it leaves before there is a response", async () => {
+  test("counts as ended by the client if it leaves before there is a response", async () => {
     await using service = await startService({ maxBody: 2 ** 20 });
     for (let round = 0; round < 5; round++) await publishMany(service.url, LARGE);
     const metrics = async () => (await fetch(`${service.url}/metrics`)).text();

@@ -101,7 +101,7 @@ describe("/api/consumers", () => {
     expect(await take(service, "c", "wait=20ms")).toEqual([]);
   });
 
-  test("gives a request that has left nothing", async () => {
+  test("gives nothing to a request whose client has left", async () => {
     await using service = await startService();
     await ask(service, "PUT", "/c", { pattern: ["a"] });
     const leaving = new AbortController();

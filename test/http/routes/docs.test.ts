@@ -70,7 +70,7 @@ describe("the OpenAPI document", () => {
     expect(new Set(names).size).toBe(names.length);
   });
 
-  test("shows of every call an answer that is no error, with schema and example", () => {
+  test("shows for every call a response that is not an error, with schema and example", () => {
     for (const { operation, path } of calls) {
       const [status, good] = Object.entries(operation.responses).find(([one]) => Number(one) < 300) ?? [];
       if (status === "204") continue;
@@ -203,7 +203,7 @@ describe("the example of a problem is what the server sends", () => {
   });
 });
 
-/** Headers that a client should know of; the others are what every HTTP answer has. */
+/** Headers that a client should know about; the others are what every HTTP answer has. */
 const TELLING_HEADERS = ["Allow", "Idempotency-Replayed", "Link", "Retry-After", "Upgrade", "WWW-Authenticate"];
 
 /** `METHOD /path/{parameter}` of every route that is not hidden from the documentation. */

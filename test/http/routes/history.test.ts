@@ -94,7 +94,7 @@ describe("history filtered by", () => {
     });
   }
 
-  test("a time answers with the events of that very millisecond too", async () => {
+  test("a time includes the events of that very millisecond", async () => {
     const [from, to] = [events[10]?.created_at ?? "", events[19]?.created_at ?? ""];
     const within = expected(({ created_at }) => created_at >= from && created_at <= to);
     expect(within.length).toBeGreaterThanOrEqual(10);
@@ -128,7 +128,7 @@ describe("history filtered by", () => {
     expect(await history(service.url, "from=1h&to=0s&last=1")).toEqual(events.slice(-1));
   });
 
-  test("after, which turns the order round", async () => {
+  test("after, which reverses the order", async () => {
     expect(await history(service.url, "after=0")).toEqual(events);
     expect(await history(service.url, "after=20&last=5")).toEqual(events.slice(20, 25));
     expect(await history(service.url, "after=20&before=24")).toEqual(events.slice(20, 23));
@@ -204,7 +204,7 @@ describe("history as NDJSON", () => {
     expect(ids).toEqual(Array.from({ length: 2345 }, (_, index) => 101 + index));
   });
 
-  test("still answers problems as problems", async () => {
+  test("still reports a problem as JSON", async () => {
     await expectProblem(await fetch(`${service.url}/api/events/history?last=0`, accept), "parameter_invalid");
   });
 });
@@ -245,7 +245,7 @@ describe("history after an event that is followed by a gap", () => {
     expect((await history(one.url, query)).map(({ id }) => id)).toEqual(ids);
   });
 
-  test("is rejected when all is pruned, but after the newest", async () => {
+  test("is rejected when all is pruned, except after the newest", async () => {
     await using one = await startService({ maxAge: 1 });
     await publishMany(one.url, Array(3).fill({ topic: "a" }));
     await nextMillisecond();
@@ -289,7 +289,7 @@ describe("history after an event that is followed by a gap", () => {
   });
 });
 
-describe("history too large to be held", () => {
+describe("history too large to be held in memory", () => {
   const data = "x".repeat(1_000_000);
 
   test("arrives completely, with its Link", async () => {
@@ -302,7 +302,7 @@ describe("history too large to be held", () => {
     expect(large.every((event) => event.data === data)).toBe(true);
   });
 
-  test("comes oldest first when after says so", async () => {
+  test("comes oldest first when after is given", async () => {
     await using one = await startService();
     for (let index = 0; index < 12; index++) await publish(one.url, "large", data);
     expect((await history(one.url, "after=1")).map(({ id }) => id)).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);

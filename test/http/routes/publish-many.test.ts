@@ -6,7 +6,7 @@ const service = sharedService({ maxBody: 20_000 });
 const NDJSON = { type: "application/x-ndjson" };
 
 describe("an NDJSON publish", () => {
-  test("commits a line an event, in order, with ids in a row", async () => {
+  test("commits one event per line, in order, with consecutive ids", async () => {
     const answer = await publishMany(service.url, [{ topic: "n.1" }, { topic: "n.2", data: [1] }, { topic: "n.3" }]);
     expect(answer).toEqual({ count: 3, first_id: answer.last_id - 2, last_id: answer.last_id });
     const events = await history(service.url, "last=3");

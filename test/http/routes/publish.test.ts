@@ -41,7 +41,7 @@ describe("POST /api/events/publish", () => {
     expect(await publish(service.url, "a")).toMatchObject({ data: null, source: "" });
   });
 
-  test("answers at once with what the history answers later", async () => {
+  test("returns at once what the history returns later", async () => {
     const event = await publish(service.url, "kept", { a: [1, "é", null] }, "me");
     expect(await history(service.url, "last=1")).toEqual([event]);
   });
@@ -195,7 +195,7 @@ const envelopes = [
   ["an unknown member", '{"topic":"a","dat":1}', "parameter_unknown", /did you mean data\?/],
   ["a member of the prototype", '{"topic":"a","__proto__":1}', "parameter_unknown", /not one of topic, data, source/],
   ["a duplicate member", '{"topic":"a","data":1,"data":2}', "parameter_invalid", /twice/],
-  ["a duplicate in other letters", '{"topic":"a","\\u0074opic":"b"}', "parameter_invalid", /twice/],
+  ["a duplicate spelled with an escape", '{"topic":"a","\\u0074opic":"b"}', "parameter_invalid", /twice/],
   ["a number as source", '{"topic":"a","source":5}', "parameter_invalid", /must be a string/],
   ["a lone surrogate in the source", '{"topic":"a","source":"\\udc00"}', "parameter_invalid", /surrogate/],
 ] as const;

@@ -15,7 +15,7 @@ describe("a route", () => {
     expect(() => bare.answer(asked, anybody, "")).toThrow("this call accepts none");
   });
 
-  test("gives its handler the caller, the segment and the query as the query reads it", async () => {
+  test("gives its handler the caller, the segment and the query as its definition reads it", async () => {
     const echo = route({
       method: "GET",
       path: "/echo/:name",

@@ -35,7 +35,7 @@ describe("GET /api/subscribers", () => {
     expect((await subscribers(service.url))[0]?.patterns).toEqual(["a.*"]);
   });
 
-  test("puts first which one is furthest behind, and says that it does not read", async () => {
+  test("puts the one furthest behind first, and shows that it does not read", async () => {
     await using edge = openEdge();
     using quick = await TestSocket.open(edge.url, "pattern=none");
     using slow = await RawSubscriber.open(edge.url);

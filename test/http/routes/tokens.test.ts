@@ -47,7 +47,7 @@ describe("/api/tokens", () => {
     expect(listed.map(({ name }) => name)).toEqual(["root", ...names].sort());
   });
 
-  test("does not let the last admin go", async () => {
+  test("does not revoke the last admin", async () => {
     await using service = await startService();
     const { secret } = (await (await ask(service, "POST", "", root)).json()) as NewToken;
     const refused = await expectProblem(await ask(service, "DELETE", "/root", undefined, secret), "parameter_invalid");

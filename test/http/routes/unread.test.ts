@@ -132,7 +132,7 @@ describe("an answer that is not read", () => {
       await using one = await setUp(LARGE);
       using socket = unread(one.url, accept);
       await until(() => one.waiting.bytes > 0);
-      // The same again, and it does not change: the kernel has taken all that it takes.
+      // When the figure no longer changes, the kernel has taken all that it takes.
       await settled(() => one.waiting.bytes);
       expect(one.waiting.bytes).toBeLessThan(3 * LARGE.characters);
       socket.terminate();
@@ -166,7 +166,7 @@ describe("an answer that is not read", () => {
   });
 });
 
-describe("when all that may wait does", () => {
+describe("when as much is waiting as may wait", () => {
   test("long answers are rejected for the time being, short ones are not", async () => {
     await using one = await setUp({ events: 100, characters: 10_000, maxBytes: 1_000_000 });
     one.waiting.reserve(990_000);

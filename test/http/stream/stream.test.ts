@@ -143,7 +143,7 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
     expect(await partsOf(stream, 1)).toEqual([6]);
   });
 
-  test("that asked for no replay sees no word but events", async () => {
+  test("that requested no replay gets nothing but events", async () => {
     await using edge = openEdge();
     await publishCounted(edge.bus, 5);
     using stream = await open(edge, { isLines });
@@ -171,7 +171,7 @@ describe.each([false, true])("a stream, by lines: %p,", (isLines) => {
     ["lastEventId=6", []],
     ["since=1", ["Last-Event-ID: 1796022000"]],
   ])(
-    "that resumes from an id that was never given gets a gap, and goes on with what is new: %s %j",
+    "that resumes from an id that was never given gets a gap, and continues with new events: %s %j",
     async (query, headers) => {
       await using edge = openEdge();
       await publishCounted(edge.bus, 5);
@@ -261,8 +261,8 @@ describe("a client of a stream", () => {
     await until(() => edge.subscribers === 0);
   });
 
-  test("that stops reading is cut, while one to which nothing happens is not", async () => {
-    // The shortest time that Bun can tell a stalled stream by: it looks every four seconds.
+  test("that stops reading is disconnected, while one that gets no events is not", async () => {
+    // The shortest time in which Bun can detect a stalled stream: it checks every four seconds.
     await using edge = openEdge({ stallMs: 5000, tuning: { keepAliveMs: 500 } });
     using idle = await open(edge, { query: "pattern=marker" });
     using stalled = await open(edge, { query: "pattern=flood" });

@@ -110,7 +110,7 @@ describe("a WebSocket that consumes", () => {
     [{ consumer: "c", credit: -1 }, "parameter_invalid"],
     [{ consumer: "c" }, "parameter_invalid"],
     [{ credit: 1 }, "parameter_invalid"],
-  ])("is told what is wrong with %p", async (members, code) => {
+  ])("learns what is wrong with %p", async (members, code) => {
     await using service = await startService();
     await set(service, {});
     using socket = await TestSocket.open(service.url, NOTHING);

@@ -13,7 +13,7 @@ function notingSocket() {
 
 const BYTES = 10;
 
-/** Adds answers that are still to be known; returns what makes each known. */
+/** Adds answers that are not known yet; returns what makes each known. */
 function addUnknown(answers: FrameAnswers, count: number): ((text: string) => void)[] {
   return Array.from({ length: count }, () => {
     const { promise, resolve } = Promise.withResolvers<string>();
@@ -62,7 +62,7 @@ describe("answers to frames", () => {
     expect([writes, answers.frames, answers.bytes]).toEqual([[["a"]], 0, 0]);
   });
 
-  test("are looked at for room again after each 64 KiB", async () => {
+  test("are checked for room again after each 64 KiB", async () => {
     const { answers, socket, writes } = notingSocket();
     socket.hasRoom = () => writes.length === 0;
     addKnown(answers, "x".repeat(64 * 1024));

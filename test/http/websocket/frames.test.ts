@@ -7,7 +7,7 @@ import { TestSocket } from "../../helpers/socket.ts";
 
 const MAX_FRAME_BYTES = 1024 * 1024;
 
-/** A frame that publishes, padded so that it is exactly so large. */
+/** A frame that publishes, padded to exactly this size. */
 function frameOf(bytes: number): string {
   const [head, tail] = ['{"type":"publish","topic":"a","data":"', '"}'];
   return head + "x".repeat(bytes - head.length - tail.length) + tail;
@@ -80,11 +80,11 @@ describe("a frame that is wrong", () => {
     ["nothing", "", "json_invalid"],
     ["no object", `["${MARKER}"]`, "json_invalid"],
     ["no type", "{}", "parameter_invalid"],
-    ["a type that is none", `{"type":"${MARKER}"}`, "parameter_invalid"],
+    ["an unknown type", `{"type":"${MARKER}"}`, "parameter_invalid"],
     ["a type from the prototype", '{"type":"toString"}', "parameter_invalid"],
     ["another from there", '{"type":"__proto__"}', "parameter_invalid"],
     ["a type that is no string", '{"type":1}', "parameter_invalid"],
-    ["a member too many", '{"type":"ping","topic":"a"}', "parameter_unknown"],
+    ["one member too many", '{"type":"ping","topic":"a"}', "parameter_unknown"],
     ["a member twice", '{"type":"ping","type":"ping"}', "parameter_invalid"],
     ["no topic", '{"type":"publish","data":1}', "topic_invalid"],
     ["a bad topic", `{"type":"publish","topic":"${MARKER} *"}`, "topic_invalid"],
@@ -113,7 +113,7 @@ describe("a frame that is wrong", () => {
 });
 
 describe("subscribe and unsubscribe", () => {
-  test("are answered, and may be said twice", async () => {
+  test("are answered, and may be sent twice", async () => {
     await using edge = openEdge();
     using socket = await TestSocket.open(edge.url, "pattern=none");
     for (const type of ["subscribe", "subscribe", "unsubscribe", "unsubscribe"]) {

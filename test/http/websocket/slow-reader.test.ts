@@ -159,7 +159,7 @@ describe("events of 1 MiB", () => {
 });
 
 describe("what waits in the buffer of one socket", () => {
-  /** Floods a socket that does not read, and tells the most bytes that ever waited in it. */
+  /** Floods a socket that does not read, and returns the most bytes that ever waited in it. */
   async function mostBuffered(data: string, batches: number, batchEvents: number): Promise<number> {
     await using memory = openMemoryBus();
     const handler = serveSubscribe(memory.bus, console);

@@ -22,7 +22,7 @@ async function untilLive(edge: Edge, count: number): Promise<void> {
 }
 
 describe("a WebSocket", () => {
-  test("gets every event from now on, as the publisher was answered, and no word beside", async () => {
+  test("gets every event from now on, as its publisher received it, and nothing else", async () => {
     await using edge = openEdge();
     await publish(edge.url, "a", "before");
     using socket = await TestSocket.open(edge.url);
@@ -65,7 +65,7 @@ describe("a WebSocket", () => {
     expect(await framesOf(socket, 1)).toEqual([query.endsWith("odd") ? 7 : 6]);
   });
 
-  test("learns in its place what retention has removed", async () => {
+  test("gets a gap in the place of what retention has removed", async () => {
     await using edge = openEdge({ maxHistory: 2 });
     await publishCounted(edge.bus, 10);
     await edge.bus.prune();
@@ -93,7 +93,7 @@ describe("a WebSocket", () => {
     await publisher;
   });
 
-  test("gets 1012 when the server stops, after all that waited for it", async () => {
+  test("gets 1012 when the server stops, after all its waiting output", async () => {
     await using edge = openEdge();
     await publishCounted(edge.bus, 3);
     using socket = await TestSocket.open(edge.url, "since=0");
@@ -119,7 +119,7 @@ describe("a WebSocket", () => {
     expect(await slow.closed).toBe(1012);
   });
 
-  test("is answered what it asked for before the server stops", async () => {
+  test("gets its answers before the server stops", async () => {
     await using edge = openEdge();
     using socket = await TestSocket.open(edge.url, "pattern=none");
     const append = edge.bus.append.bind(edge.bus);

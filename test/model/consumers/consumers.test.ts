@@ -6,7 +6,7 @@ import { EndpointHealth } from "../../../src/http/push/endpoint-health.ts";
 import { Consuming } from "../../../src/http/websocket/consuming.ts";
 import { runCase } from "./run.ts";
 
-/** `EVENTBUS_TEST_SEED` names the case; without it others every time. */
+/** `EVENTBUS_TEST_SEED` names the case; without it, every run has others. */
 const named = process.env["EVENTBUS_TEST_SEED"];
 const seed = Number(named ?? Math.floor(Math.random() * 2 ** 31));
 /** `EVENTBUS_TEST_CASES` says how many. */

@@ -2,7 +2,7 @@ import type { DeadEvent } from "../../../src/protocol/consumer.ts";
 
 /** How long a delivery may be out, in milliseconds. */
 export const ACK_TIMEOUT_MS = 2000;
-/** A delivery that comes so much earlier than that to another worker was given to two. The loop may be late. */
+/** A delivery that comes to another worker this much earlier than that was given to two. The loop may be late. */
 const SURELY_HELD_MS = ACK_TIMEOUT_MS / 3;
 export const MAX_ATTEMPTS = 8;
 
@@ -42,7 +42,7 @@ export class Ledger {
     this.#held.set(id, performance.now());
   }
 
-  /** The worker has it no more; it must come again. */
+  /** The worker no longer has it; it must come again. */
   release(id: number): void {
     this.#held.delete(id);
   }
@@ -58,17 +58,17 @@ export class Ledger {
     this.#done.delete(id);
   }
 
-  /** Nobody knows whether the server has heard it. */
+  /** It is unknown whether the server has received it. */
   unsure(id: number): void {
     this.#unsure.add(id);
   }
 
-  /** What was not his was settled by a worker. */
+  /** A worker settled a delivery that was not its own. */
   settledForOthers(): void {
     this.#fault("a worker has settled what is another's");
   }
 
-  /** The server was killed: what is out is out no more, and what was acknowledged may come again. */
+  /** The server was killed: nothing is out any more, and what was acknowledged may come again. */
   killed(): void {
     this.#held.clear();
   }

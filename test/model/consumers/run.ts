@@ -14,7 +14,7 @@ const STEPS = 12;
 export interface CaseOptions {
   /** Whether the command works, too; it takes a second to start. */
   readonly withCommand?: boolean;
-  /** After this time without an end the work is taken for stuck. */
+  /** Work that has not ended after this time is taken for stuck. */
   readonly patienceMs?: number;
 }
 

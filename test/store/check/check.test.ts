@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 afterEach(() => folder[Symbol.dispose]());
 
-/** What the check names; the files must be what they were before. */
+/** What the check names; the files must stay as they were. */
 async function findings(): Promise<string[]> {
   const before = folder.fingerprint();
   const found: string[] = [];
@@ -174,7 +174,7 @@ describe("the check", () => {
 
   // With checksums that match: only a comparison with the other events can find these.
   test.each<[string, number, Partial<Links>, string[]]>([
-    ["passes one over", 22, { previous: 16 }, ["event 22: the previous event of its series is 19, not 16"]],
+    ["passes over one", 22, { previous: 16 }, ["event 22: the previous event of its series is 19, not 16"]],
     ["names one of another series", 22, { previous: 20 }, ["event 22: the previous event of its series is 19, not 20"]],
     [
       "begins in the middle",
@@ -213,7 +213,7 @@ describe("the check", () => {
       expect(chainFindings(windowSeries)).toEqual(expect.arrayContaining(expected));
   });
 
-  test("holds nothing against links to what is damaged", async () => {
+  test("finds no fault in links to what is damaged", async () => {
     change("update event set head_checksum = 0 where id in (19, 44)");
     expect(await findings()).toEqual(["event 19: checksum mismatch", "event 44: checksum mismatch"]);
   });
@@ -230,7 +230,7 @@ describe("the check", () => {
     expect(await findings()).toEqual([]);
   });
 
-  test("names what an index of the series does not have", async () => {
+  test("names what an index of the series lacks", async () => {
     const bytes = readFileSync(folder.file());
     const page = rootPageOf("series_by_source") * 4096;
     const at = bytes.lastIndexOf("topic.2", page);
@@ -251,7 +251,7 @@ describe("the check", () => {
     expect(found.join("\n")).toMatch(/events? \d+.*: not readable: database disk image is malformed/);
   });
 
-  test("reports a thousand damages, and how many more there are", async () => {
+  test("reports a thousand damaged places, and how many more there are", async () => {
     const log = new SqliteEventLog(folder.file("large.db"), { durability: "os" });
     await log.append(drafts(3000));
     await log.close();
@@ -281,7 +281,7 @@ describe("eventbus check", () => {
     expect([exitCode, stdout]).toEqual([0, `${folder.file()} is sound: 45 events, ids 6 to 50\n`]);
   });
 
-  test("ends with 1 and a line for each damage", async () => {
+  test("ends with 1 and a line for each damaged place", async () => {
     change("update event set data = '{}' where id in (9, 12)");
     const { exitCode, stdout, stderr } = await eventbus("check", "--db", folder.file());
     expect([exitCode, stdout]).toEqual([1, "event 9: checksum mismatch\nevent 12: checksum mismatch\n"]);
@@ -298,7 +298,7 @@ describe("eventbus check", () => {
 
   test.each([
     ["there is no such file", "missing.db", "is missing or empty: there is nothing to check"],
-    ["the file is none of ours", "text.db", "is not a SQLite database"],
+    ["the file is not a history", "text.db", "is not a SQLite database"],
   ])("ends with 1 when %s", async (_, name, expected) => {
     writeFileSync(folder.file("text.db"), "hello ".repeat(50));
     const { exitCode, stderr } = await eventbus("check", "--db", folder.file(name));
@@ -306,7 +306,7 @@ describe("eventbus check", () => {
     expect(stderr).toContain(expected);
   });
 
-  test("ends with 2 when it is called in a wrong way", async () => {
+  test("ends with 2 when it is called wrongly", async () => {
     const { exitCode, stderr } = await eventbus("check", "--file", folder.file());
     expect(exitCode).toBe(2);
     expect(stderr).toContain("unknown option '--file'");

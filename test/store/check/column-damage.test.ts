@@ -10,13 +10,13 @@ const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
 const FEW_SERIES = 3;
 /** Changes of each column that are tried. */
 const CASES = 3;
-/** What is put in the place of a number, a text and a blob. */
+/** What replaces a number, a text and a blob. */
 const VALUES = {
   integer: [-1, 0, 1, 2, 30, 299, 2 ** 31, 2 ** 53 - 1],
   text: ["''", "'orders.1'", "'zzz'"],
   blob: ["x''", "x'00'", "zeroblob(4000)"],
 };
-/** Where the row stands that is damaged: the first one, one in the middle, the last one. */
+/** Which row is damaged: the first one, one in the middle, the last one. */
 const PLACES = ["0", "(select count(*) / 2 from $table)", "(select count(*) - 1 from $table)"];
 
 interface Column {
@@ -47,14 +47,14 @@ function columns(): Column[] {
     .all();
 }
 
-/** A copy that was changed in this way; undefined when nothing of it is other than it was. */
+/** A copy that was changed in this way; undefined when the change made no difference. */
 function changed(sql: string): string | undefined {
   const path = folder.copyDatabase(folder.file(), "damaged.db");
   using database = new Database(path);
   return database.query(sql).run().changes > 0 ? path : undefined;
 }
 
-/** What is wrong with how a damaged copy was dealt with, at once and later. */
+/** What went wrong with a damaged copy, at once and later. */
 async function faultsOf(path: string): Promise<string[]> {
   const found = await findingsOf(path);
   const atOnce = await original.outcomeOf(folder.copyDatabase(path, "few.db"), FEW_SERIES);
@@ -89,7 +89,7 @@ function rowAt(table: string, key: string, place: string): string {
 }
 
 describe("damage in a row hides no event silently, neither at once nor after more was published and pruned, and the check finds it, when", () => {
-  test("any number, text or blob is another one", async () => {
+  test("any number, text or blob is a different one", async () => {
     const all = columns();
     const keys = new Map(all.toReversed().map(({ table, name }) => [table, name]));
     expect(keys.size).toBe(10);

@@ -15,7 +15,7 @@ const PAGE_BYTES = 4096;
 /** So few series in memory that they are looked for in the indexes. */
 const FEW_SERIES = 3;
 
-/** Of the newest events: the oldest ones were pruned. */
+/** In the newest events, as the oldest ones were pruned. */
 const UNCHECKED_FLIPS = 5;
 
 /** A history, and the bytes of its file. */
@@ -48,7 +48,7 @@ function integrityCheckMisses(path: string): boolean {
   }
 }
 
-/** What is wrong with how flipped bits were dealt with. */
+/** What went wrong with flipped bits. */
 async function faultsOf(name: string, bits: readonly number[], { original, bytes } = subject): Promise<string[]> {
   const bad: string[] = [];
   const counts = { harmful: 0, refused: 0, found: 0, missedBySqlite: 0 };
@@ -83,7 +83,7 @@ function pagesOfEach(): Map<string, number[]> {
   return pages;
 }
 
-/** Where the bytes of a page stand that are not zero. */
+/** Where the bytes of a page are that are not zero. */
 function usedBytesOf(page: number): number[] {
   const first = (page - 1) * PAGE_BYTES;
   return range(first, first + PAGE_BYTES - 1).filter((byte) => subject.bytes[byte] !== 0);

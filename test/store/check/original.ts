@@ -36,7 +36,7 @@ export interface Outcome {
   readonly isMissing: boolean;
   /** The key was not known any more. */
   readonly isKeyLost: boolean;
-  /** What must not be: events that were missing and not reported, or not what was published; ids given again; wrong counts. */
+  /** What must not happen: events that were missing and not reported, or not what was published; ids given again; wrong counts. */
   readonly faults: readonly string[];
 }
 

@@ -22,7 +22,7 @@ async function open(path: string, connection = new FaultyConnection()): Promise<
 
 /**
  * Appends events of this many characters until there is no room for a single one; returns how many were stored. It takes
- * large groups first: one commit an event would be the most of what a slow machine does here.
+ * large groups first: one commit per event would take most of the time on a slow machine.
  */
 async function fillDisk(log: SqliteEventLog, characters: number): Promise<number> {
   const before = log.head;

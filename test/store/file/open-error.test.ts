@@ -25,7 +25,7 @@ describe("a file that cannot be opened or written is reported with what to do, w
     });
   });
 
-  test("it is for reading alone", () => {
+  test("it is read-only", () => {
     using folder = new TempFolder();
     const path = folder.file("bus.db");
     new Database(path, { create: true }).close();
@@ -34,7 +34,7 @@ describe("a file that cannot be opened or written is reported with what to do, w
     expect(openError(path, error).message).toBe(`${path} cannot be opened: this user may not write to it`);
   });
 
-  test("its folder is not there", () => {
+  test("its folder is missing", () => {
     const path = "/no/such/bus.db";
     const error = errorOf(() => writeFileSync(path, ""));
     expect(writeError(path, error)).toMatchObject({
@@ -42,13 +42,13 @@ describe("a file that cannot be opened or written is reported with what to do, w
     });
   });
 
-  test("what has words of its own keeps them", () => {
+  test("its error was reported before, and keeps its text", () => {
     const error = openError("bus.db", new Error("odd"));
     expect(writeError("copy.db", error)).toBe(error);
     expect(openError("copy.db", error)).toBe(error);
   });
 
-  test("its words only happen to begin with the name of the file", () => {
+  test("its error only happens to begin with the name of the file", () => {
     const error = openError("its", new BusError("unavailable", "its newest events are damaged"));
     expect(error).toBeInstanceOf(FileError);
     expect(error.message).toBe("its cannot be opened: its newest events are damaged");

@@ -114,7 +114,7 @@ describe("opening makes a history", () => {
     await log.close();
   });
 
-  test("in a file of which the creation was interrupted", async () => {
+  test("in a file whose creation was interrupted", async () => {
     const database = new Database(folder.file(), { create: true });
     database.run(`pragma application_id = ${APPLICATION_ID}`);
     database.run("pragma journal_mode = wal");

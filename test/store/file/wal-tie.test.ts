@@ -14,7 +14,7 @@ import { holdInAnotherProcess } from "../other-process.ts";
 
 const HEADER_BYTES = 32;
 const FRAME_BYTES = 24 + 4096;
-/** The times of files go no finer. */
+/** The times of files are no finer than this. */
 const CLOCK_TICK_MS = 20;
 
 let folder: TempFolder;
@@ -78,7 +78,7 @@ describe("a write-ahead log that a kill has left", () => {
     expect(await headOf(folder.file())).toBe(2);
   });
 
-  test("is carried out, and that is said, when an older copy was put there that was made while the same server ran", async () => {
+  test("is carried out, and that is reported, when its file is an older copy that was made while the same server ran", async () => {
     await using holder = await holdInAnotherProcess(folder.file(), 3);
     copyFileSync(folder.file(), folder.file("older.db"));
     await holder.kill();

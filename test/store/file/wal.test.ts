@@ -192,7 +192,7 @@ describe("the write-ahead log of a killed process", () => {
 });
 
 describe(`${FLIPS} flipped bits in the write-ahead log of a killed process`, () => {
-  test("lose no commit quietly but the last, and are found by the check", async () => {
+  test("lose no commit silently but the last, and are found by the check", async () => {
     const random = randomFrom(SEED);
     const bad: string[] = [];
     const counts = { refused: 0, lostLast: 0, harmless: 0 };

@@ -59,7 +59,7 @@ describe("tokens in the file", () => {
     expect(await faults()).toEqual([]);
   });
 
-  test("made under one name at the same time are one, and the other is rejected", async () => {
+  test("made twice under one name at the same time are made once, and the other call is rejected", async () => {
     const { log, book } = open();
     await book.create(root);
     const outcomes = await Promise.allSettled([book.create(shop), book.create(shop), book.revoke("shop")]);
@@ -68,7 +68,7 @@ describe("tokens in the file", () => {
     await log.close();
   });
 
-  test("that are revoked stay so", async () => {
+  test("that are revoked stay revoked", async () => {
     const secret = await makeFile();
     const first = open();
     await first.book.create({ ...root, name: "second" });
@@ -81,7 +81,7 @@ describe("tokens in the file", () => {
     expect(await faults()).toEqual([]);
   });
 
-  test("are kept in memory when nothing is kept", async () => {
+  test("are kept in memory when there is no file", async () => {
     const { log, book } = open(":memory:");
     const { secret } = await book.create(root);
     expect(book.find(secret)?.isAdmin).toBe(true);
@@ -96,7 +96,7 @@ describe("a token that is damaged in the file", () => {
     "update token set monitor = 0 where name = 'shop'",
     "update token set expires_at = 1 where name = 'shop'",
     "update token set hash = x'00' where name = 'shop'",
-  ])("is not accepted, and is told: %s", async (statement) => {
+  ])("is not accepted, and is reported: %s", async (statement) => {
     await makeFile();
     change(statement);
     expect(await faults()).toEqual(['token "shop": checksum mismatch']);
@@ -108,7 +108,7 @@ describe("a token that is damaged in the file", () => {
     expect(await faults()).toEqual([]);
   });
 
-  test("does not open the bus to everybody, not even when all of them are lost", async () => {
+  test("does not open the bus to everyone, not even when all tokens are lost", async () => {
     await makeFile();
     change("delete from token");
     expect(await faults()).toEqual(["0 of 2 tokens are present"]);
@@ -119,7 +119,7 @@ describe("a token that is damaged in the file", () => {
 });
 
 describe("a change that cannot be written", () => {
-  test("is none: the token is not valid", async () => {
+  test("has no effect: the token is not valid", async () => {
     const { log, book } = open();
     await book.create(root);
     await log.close();
