@@ -29,8 +29,8 @@ export interface PrepareOptions {
 /**
  * Verifies the server and the stream, and creates the stream if it is missing.
  *
- * Throws `unavailable`, with everything that is to be changed, if they do not fit; another error if nothing is known
- * yet, as while a cluster of NATS elects its leader.
+ * Throws `unavailable`, with everything that must be changed, if they do not fit; another error if that is not known
+ * yet, as while a NATS cluster elects its leader.
  */
 export async function prepareStream(
   connection: NatsConnection,
@@ -64,7 +64,7 @@ function requireMajority({ config, cluster }: StreamInfo): void {
   throw new Error(`the leader of the stream has lost ${silent.map(({ name }) => name).join(" and ")}`);
 }
 
-/** Without a leader JetStream does not respond either; but then the server says that it has it. */
+/** JetStream does not respond without a leader either, but then the server still reports that it has JetStream. */
 async function found(connection: NatsConnection, find: () => Promise<StreamInfo>): Promise<StreamInfo> {
   try {
     return await find();
@@ -124,7 +124,7 @@ async function createStream(
 
 /** What a user can change, as a `BusError`; other errors as they are. */
 function inWords(error: unknown): unknown {
-  // The client reports servers that do not respond, as without a leader, by the same class; only the cause differs.
+  // The client uses the same class for servers that do not respond, as without a leader; only the cause differs.
   const answer = error instanceof Error && error.cause instanceof JetStreamApiError ? error.cause : error;
   if (!(answer instanceof JetStreamApiError) || !NOT_ENABLED.has(answer.code)) return error;
   return unfit(

@@ -48,15 +48,15 @@ export interface ClusterLogOptions {
   readonly budgetMs?: number | undefined;
   /** Called when an entry of this node is in the stream, with the time since it was sent, in milliseconds. */
   readonly onStored?: ((ms: number) => void) | undefined;
-  /** Called after entries were adopted, before their changes are answered. */
+  /** Called after entries were adopted, before the calls that made their changes resolve. */
   readonly onAdopted?: (() => void) | undefined;
   /** Whether the bus may be open to all while no token was ever created. Default true. */
   readonly mayBeOpen?: boolean | undefined;
 }
 
 /**
- * A history that several nodes share. What changes it goes through one stream, and each node adopts the stream's
- * entries in their order, so all have the same events with the same ids.
+ * A history that several nodes share. Every change goes through one stream, and each node adopts the stream's entries
+ * in order, so all have the same events with the same ids.
  *
  * An append resolves when its own entry was adopted here. Reads are those of the mirror.
  */
@@ -156,7 +156,7 @@ export class ClusterLog implements EventLog, Sink {
     return entries.length;
   }
 
-  /** The entries that share a transaction: the first one at least. Throws if that cannot be read or adopted. */
+  /** The entries that share a transaction: at least the first one. Throws if that one cannot be read or adopted. */
   #decode(messages: readonly Message[]): Entry[] {
     const entries: Entry[] = [];
     let events = 0;
@@ -204,7 +204,7 @@ export class ClusterLog implements EventLog, Sink {
     return this.#leaving;
   }
 
-  /** Sends a change to all nodes; resolves with what became of it once it was adopted here. */
+  /** Sends a change to all nodes; resolves with its outcome once it is adopted here. */
   change(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
     if (this.#leaving) return Promise.reject(new BusError("shutting_down", "the history is closed"));
     const { following } = this.#stream;
@@ -212,7 +212,7 @@ export class ClusterLog implements EventLog, Sink {
     return this.#queue.add(change, isAbandoned);
   }
 
-  /** By the time of the entries, as every node must forget a key at the same entry. */
+  /** Expires keys by the time of the entries, as every node must forget a key at the same entry. */
   async #expireKeys(): Promise<void> {
     const newest = this.#mirror.get(this.#mirror.head);
     if (newest && !this.#leaving) await this.#mirror.prune({}, Date.parse(newest.created_at));
@@ -277,7 +277,7 @@ export class ClusterLog implements EventLog, Sink {
 /** What decides whether a node without a token is open to all. */
 interface TokenRule {
   readonly mayBeOpen: boolean;
-  /** Whether the entries up to that of the start were adopted. */
+  /** Whether every entry that the stream had at the start was adopted. */
   readonly isComplete: () => boolean;
 }
 

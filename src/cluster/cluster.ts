@@ -25,19 +25,19 @@ export interface ClusterOptions extends Omit<ClusterLogOptions, "stream" | "node
   readonly largestBodyBytes: number;
   /** For the monitoring ports of NATS. */
   readonly fetch: Fetch;
-  /** Called, once for each, with what is not right and does not prevent anything. */
+  /** Called once for each thing that is wrong but prevents nothing. */
   readonly onWarning: (detail: string) => void;
   /** Makes a copy of the mirror, for other nodes. */
   readonly makeCopy: CopiesOptions["makeCopy"];
   /** Where the copy of another node's history is written, when this one cannot follow the stream any more. */
   readonly copyPath: string;
-  /** Called once with such a copy, which is to take the place of the history. The cluster does nothing more then. */
+  /** Called once, when such a copy is there to replace the history. The cluster does nothing after that. */
   readonly onCopy: (from: string) => void;
   /** Called with the reason of each attempt to get a copy that failed. */
   readonly onNoCopy: (reason: string) => void;
   /** Called with the reason of each attempt to reach NATS that failed. */
   readonly onUnreachable: (reason: string) => void;
-  /** Called when it begins or ceases to follow the stream. */
+  /** Called when it starts or stops following the stream. */
   readonly onState: (following: Following) => void;
 }
 
@@ -174,7 +174,7 @@ export class Cluster {
     if (this.#connection !== undefined && !this.#isFetching) void this.#fetch(this.#connection);
   }
 
-  /** Goes on until there is a copy: nothing else helps. */
+  /** Retries until there is a copy: nothing else helps. */
   async #fetch(connection: NatsConnection): Promise<void> {
     this.#isFetching = true;
     const { signal } = this.#stopping;

@@ -14,7 +14,7 @@ import { consumerChangeOf } from "./consumers/codec.ts";
  */
 export const ENTRY_VERSION = 1;
 
-/** An entry cannot be read. It is in the order of all nodes, so none may pass over it. */
+/** An entry cannot be read. Every node adopts entries in the same order, so none may skip it. */
 export class EntryError extends BusError {
   constructor(detail: string) {
     super("unavailable", detail);
@@ -23,7 +23,7 @@ export class EntryError extends BusError {
 
 /**
  * The bytes of an entry: the version, then lines of UTF-8. The first line is JSON: who made the entry, and its changes
- * in short. Each draft then is a line of topic, source and data, separated by tabs.
+ * in short. Then each draft has a line: topic, source and data, separated by tabs.
  *
  * Data is JSON text on one line, so it contains neither a line break nor a tab, and need not be escaped.
  */

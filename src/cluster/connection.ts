@@ -9,26 +9,26 @@ import {
 } from "@nats-io/transport-node";
 import type { ClusterSettings } from "./settings.ts";
 
-/** Between two attempts to connect, in milliseconds: a server that restarts is back within a few of them. */
+/** Time between two attempts to connect, in milliseconds: a server that restarts is back within a few of them. */
 const RETRY_MS = 1000;
 /** How long one attempt may take, in milliseconds: a frozen server accepts connections and says nothing. */
 const ATTEMPT_MS = 5000;
-/** With two pings without a pong the connection is lost: a frozen server is noticed within 15 seconds. */
+/** After two pings without a pong the connection is lost: a frozen server is noticed within 15 seconds. */
 const PING_MS = 5000;
 const MAX_PINGS = 2;
 
 export interface ConnectOptions {
   /** What NATS shows as the name of the connection. */
   readonly node: string;
-  /** Told the reason of each attempt that failed, until there is a connection. */
+  /** Called with the reason of each attempt that failed, until there is a connection. */
   readonly onFailure: (reason: string) => void;
   /** Ends the attempts. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Connects to one of the servers, however long it takes. A connection that is lost later is made again by itself,
- * without end, with the files of the settings as they are then.
+ * Connects to one of the servers, however long it takes. If the connection is lost later, it reconnects by itself,
+ * without a limit, with the files of the settings as they are then.
  *
  * Rejects only when the signal aborts, with its reason.
  */

@@ -8,7 +8,7 @@ const CHUNK_BYTES = 256 * 1024;
 const OFFER_MS = 1000;
 /** A transfer in which nothing came for this long has failed, in milliseconds. */
 const SILENCE_MS = 30_000;
-/** While the copy is made, the other side is told that often that it is still wanted, in milliseconds. */
+/** While the copy is made, the other side gets a sign of life this often, in milliseconds. */
 const WAIT_MS = 5000;
 /** Marks what a message of a transfer is: data, a sign of life, the end with the hash of all data, or a failure. */
 const KIND = "Eventbus-Copy";
@@ -72,7 +72,7 @@ export class Copies {
       const marks = headers();
       marks.set(KIND, kind);
       if (hash !== undefined) marks.set(HASH, hash);
-      // The answer says that it was written, so no more than one message is ever under way.
+      // The answer means that it was written, so no more than one message with data is ever under way.
       return connection.request(to, bytes, { headers: marks, timeout: SILENCE_MS });
     };
     if (this.#isBusy) return void (await send("failed").catch(() => {}));
@@ -97,8 +97,8 @@ export class Copies {
 }
 
 /**
- * Writes a copy of another node's history to `path`, and returns which node it is from. The file is for its owner
- * alone. Rejects, and leaves no file, if no node offers one or the transfer fails.
+ * Writes a copy of another node's history to `path`, and returns the node that it is from. Only the owner can read the
+ * file. Rejects, and leaves no file, if no node offers one or the transfer fails.
  */
 export async function fetchCopy(
   connection: NatsConnection,
@@ -115,7 +115,7 @@ export async function fetchCopy(
   }
 }
 
-/** The node that has come furthest. */
+/** The node that is furthest along the stream. */
 async function bestOffer(connection: NatsConnection, name: string, self: string): Promise<string | undefined> {
   let best: Offer | undefined;
   const answers = await connection.requestMany(offersOf(name), undefined, { strategy: "timer", maxWait: OFFER_MS });

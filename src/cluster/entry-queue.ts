@@ -53,7 +53,7 @@ interface Sent {
 
 /**
  * Collects the changes of this node and sends them as entries, one after another: what arrives while an entry is under
- * way shares the next one. A change is answered when its entry comes back from the stream and was adopted.
+ * way shares the next one. A change resolves when its entry has come back from the stream and was adopted.
  */
 export class EntryQueue {
   readonly #node: string;
@@ -80,7 +80,7 @@ export class EntryQueue {
     this.#onStored = options.onStored;
   }
 
-  /** Resolves with what became of the change once it was adopted here. Rejects with the `BusError`. */
+  /** Resolves with the outcome of the change once it is adopted here. Rejects with the `BusError`. */
   add(change: Change, isAbandoned?: () => boolean): Promise<Adopted> {
     const characters = charactersOf(change);
     if (this.#waitingCharacters + characters > MAX_WAITING_CHARACTERS && this.#waitingCharacters > 0) {
@@ -186,7 +186,7 @@ export class EntryQueue {
     }
   }
 
-  /** Takes what fits into an entry. Undefined, and its publisher is told, if a single change does not. */
+  /** Takes what fits into an entry. Undefined if a single change does not; its call is rejected. */
   #make(number: number): { group: readonly Waiting[]; bytes: Uint8Array } | undefined {
     const limit = this.maxEntryBytes;
     const atMs = Math.trunc(this.#clock());

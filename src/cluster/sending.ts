@@ -3,7 +3,7 @@ import { BusError } from "../bus/errors.ts";
 
 /**
  * How long one attempt waits for the acknowledgement, in milliseconds. What was sent just before a connection broke is
- * sent again after it; a server that is only slow recognises the repeat.
+ * sent again once it is back; a server that is only slow recognises the repeat.
  */
 const ATTEMPT_MS = 2000;
 /** Time between two attempts, in milliseconds. */

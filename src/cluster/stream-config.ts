@@ -47,7 +47,7 @@ interface Need {
   readonly edit?: string;
 }
 
-/** Everything about a stream that does not fit a cluster, and how to change it; empty if all does. */
+/** Everything about a stream that does not fit a cluster, and how to change it; empty if everything fits. */
 export function misfits(config: StreamConfig, replicas: number): readonly string[] {
   return needsOf(config.name, replicas)
     .filter(({ isMet }) => !isMet(config))

@@ -12,7 +12,7 @@ const IDLE_HEARTBEAT_MS = 5000;
  * bounds the memory and still keeps a node busy that catches up.
  */
 const MAX_ENTRIES_UNDER_WAY = 64;
-/** Time before another attempt to follow the stream, in milliseconds; after each that failed twice as long, to a limit. */
+/** Time before another attempt to follow the stream, in milliseconds; doubled after each failure, up to a limit. */
 const RETRY_MS = 100;
 const MAX_RETRY_MS = 5000;
 /** While it follows, a node looks at the stream this often, in milliseconds. */
@@ -22,7 +22,7 @@ const MAX_BEHIND_READY = 1000;
 /** A consumer that its node has left is removed by the server after this time, in nanoseconds. */
 const INACTIVE_NS = 60 * 1e9;
 
-/** Bytes of entries that came and wait for a later turn of the loop; with more, a turn takes more of them. */
+/** Bytes of entries that have arrived and wait for a later turn of the loop; with more, a turn takes more of them. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024;
 
 /** An entry as it comes from the stream. */
@@ -131,12 +131,12 @@ export class EntryStream {
     return Math.max(0, this.#last - this.#taken);
   }
 
-  /** All entries of the start were taken. */
+  /** Every entry that the stream had at the start was taken. */
   get hasCaughtUp(): boolean {
     return this.#hasCaughtUp;
   }
 
-  /** False until all entries of the start were taken, and while far too many wait. */
+  /** False until every entry that the stream had at the start was taken, and while far too many wait. */
   get isUpToDate(): boolean {
     return this.#hasCaughtUp && this.behind <= MAX_BEHIND_READY;
   }
@@ -180,7 +180,7 @@ export class EntryStream {
     }
   }
 
-  /** The one that it is connected to may be cut off from the others, and never know more. */
+  /** The server that it is connected to may be cut off from the others, and never learn more. */
   async #tryAnotherServer(connection: NatsConnection): Promise<void> {
     if (this.#isConnected && !this.#isStopped) await connection.reconnect().catch(() => {});
   }
@@ -220,7 +220,7 @@ export class EntryStream {
       callback: (message) => {
         this.#last = message.seq + message.info.pending;
         if (intake.add(message)) return;
-        // The first one of a consumer, that was told where to begin: it is not there.
+        // The consumer was to begin with entry `next`, but its first entry is a later one.
         if (intake.isUntouched) fail(new BusError("unavailable", `entry ${next} is missing in the stream`));
         else end();
       },
@@ -256,7 +256,7 @@ export class EntryStream {
     if (this.#taken >= this.#last) this.#hasCaughtUp = true;
   }
 
-  /** Whoever reconnects may meet another stream. */
+  /** After a reconnect, the stream may be another one. */
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
       if (type === "disconnect") {

@@ -2,7 +2,7 @@ import { BusError } from "../bus/errors.ts";
 
 /** How long a monitoring port may take, in milliseconds. */
 const ANSWER_MS = 3000;
-/** Between two checks, in milliseconds: a server may be restarted with another configuration. */
+/** Time between two checks, in milliseconds: a server may be restarted with another configuration. */
 const CHECK_AGAIN_MS = 60_000;
 
 /** As the platform's, for monitoring ports. */
@@ -21,7 +21,7 @@ export interface SyncCheckOptions {
   /** Whether an acknowledgement promises that the event is on disk. */
   readonly mustSync: boolean;
   readonly fetch: Fetch;
-  /** Called when it cannot be seen. */
+  /** Called when that cannot be determined. */
   readonly onWarning: (detail: string) => void;
 }
 
@@ -41,7 +41,7 @@ export class SyncCheck {
     this.#onWarning = options.onWarning;
   }
 
-  /** Rejects with `unavailable` if a server is known not to. */
+  /** Rejects with `unavailable` if a server is known not to do so. */
   async require(): Promise<void> {
     if (this.#mustSync && performance.now() >= this.#nextMs) await this.#check();
     if (this.#failure) throw this.#failure;
@@ -62,7 +62,7 @@ export class SyncCheck {
       if (one.state === "unknown")
         this.#onWarning(`it is unknown whether NATS at ${one.url} syncs before it acknowledges: ${one.why}`);
     }
-    // Who mends it should not have to wait.
+    // The next call checks again, so that a corrected server is used without a wait.
     if (this.#failure) this.#nextMs = 0;
   }
 }

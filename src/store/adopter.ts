@@ -124,7 +124,7 @@ export class Adopter {
     }
   }
 
-  /** Decides on it in the open transaction; the events are removed later, in slices. */
+  /** Records the decision in the open transaction; the events are removed later, in slices. */
   #prune(upTo: number): Promise<number> {
     if (upTo > this.#pruneTo) this.#meta.set("prune_to", upTo);
     this.#pruneTo = Math.max(upTo, this.#pruneTo);
@@ -134,7 +134,7 @@ export class Adopter {
     return pruned.promise;
   }
 
-  /** By the time of the events, as every node must forget an idempotency key at the same entry. */
+  /** Uses the time of the events, as every node must forget an idempotency key at the same entry. */
   #removeTo(upTo: number): Promise<number> {
     return this.#upkeep.prune({ upTo }, this.#bounds.lastAtMs);
   }

@@ -117,7 +117,7 @@ export class Committer {
     this.#listeners.push(listener);
   }
 
-  /** Commits the group, then calls the listeners. Throws the `BusError` for all of it. */
+  /** Commits the group, then calls the listeners. Throws one `BusError` for the whole group. */
   commit(group: readonly Append[]): readonly Outcome[] {
     const [atMs, ageMs] = [this.#clock(), this.#ageClock()];
     return this.transact((batch) => group.map((append) => batch.append(append, atMs, ageMs)));
@@ -125,7 +125,7 @@ export class Committer {
 
   /**
    * Does the work in one transaction, calls `accept` once it is committed, then the listeners. Throws the `BusError`;
-   * nothing was written then.
+   * then nothing was written.
    */
   transact<T>(work: (batch: OpenBatch) => T, accept: () => void = () => {}): T {
     this.#health.requireWritable();

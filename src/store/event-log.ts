@@ -40,8 +40,7 @@ export type LogInternals = ContentsInternals & { connect?: (database: Database) 
  * Appends that arrive in one turn of the event loop share one transaction and one fsync (group commit). Ids are
  * consecutive. After `close`, every call throws or rejects with `shutting_down`.
  *
- * It is either the owner of the order, then `append` and `prune` change it, or the mirror of a stream, then only `adopt`
- * does.
+ * It either owns the order, and `append` and `prune` change it, or it is the mirror of a stream, and only `adopt` does.
  */
 export class SqliteEventLog implements MirrorLog {
   readonly #file: OpenFile;

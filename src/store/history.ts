@@ -41,7 +41,7 @@ export interface HistoryOptions {
   readonly nameCharacters?: number | undefined;
 }
 
-/** What is kept of a query from one of its pages to the next. */
+/** What is kept of a query from one page to the next. */
 interface Question {
   readonly selection: Selection;
   merge: Merge | undefined;
@@ -91,8 +91,8 @@ export class HistoryReader {
   }
 
   /**
-   * Undefined if the event is not kept, or its topic does not match. With topics, this takes one access to the file
-   * whatever the reason is. Throws `internal` if the event is damaged.
+   * Undefined if the event is not kept, or its topic does not match. With topics, both take one access to the
+   * file. Throws `internal` if the event is damaged.
    */
   get(id: number, topics?: TopicMatcher): Event | undefined {
     if (topics && !this.#isOf(id, topics)) return undefined;

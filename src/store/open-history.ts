@@ -21,7 +21,7 @@ import { Pruner } from "./retention.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export interface OpenHistoryOptions {
-  /** Its changes come from a stream, by `adopt`. Default false: it is the history of a single node. */
+  /** Whether its changes come from a stream, by `adopt`. Default false: it is the history of a single node. */
   isMirror?: boolean;
   /** Milliseconds since 1970; default the system's clock. */
   clock?: () => number;
@@ -41,8 +41,8 @@ export interface OpenHistoryOptions {
   /** Called once when a write failed and its outcome is unknown; every later append is rejected. */
   onFailure?: (error: unknown) => void;
   /**
-   * Called, while the file is opened, with what may be no damage: omitted commits, a replaced file, or the end of its
-   * life in a cluster.
+   * Called, while the file is opened, with what may be no damage: omitted commits, a replaced file, or that it has left
+   * its cluster.
    */
   onWarning?: (detail: string) => void;
   /** Called when idempotency keys were forgotten because there are more than `maxKeys`. */

@@ -143,8 +143,8 @@ export class Pruner {
   }
 
   /**
-   * Half of what seems to be too much, as only the file shows how much space an event takes in it; then it is measured
-   * again.
+   * The last id of half of what seems to be too much: only the file shows how much space an event takes, so the size is
+   * measured again after that.
    */
   #cutBySize(maxBytes: number | undefined, mostEvents: number): number {
     const { floor, head } = this.#bounds;

@@ -1,10 +1,10 @@
 /** A difference up to which the clock is only adjusted, in milliseconds: what time servers correct step by step. */
 const STEP_MS = 5000;
-/** How long the clock must be ahead until that is believed, in milliseconds: time to notice the line in the log. */
+/** How long the clock must be ahead before it is believed, in milliseconds: time to notice the line in the log. */
 const TRUST_MS = 60 * 60 * 1000;
 
 export interface SteadyClockOptions {
-  /** Called when the clock was set, with the milliseconds by which it is ahead of the time that has passed, or behind. */
+  /** Called when the clock was set, with the milliseconds by which it was set forward; negative: back. */
   readonly onStep: (byMs: number) => void;
   /** Milliseconds since 1970; default the system's clock. */
   readonly clock?: () => number;

@@ -73,7 +73,7 @@ export class TopicList {
       }
       const resumed = sum ? undefined : this.#takeUnfinished(name.topic);
       if (resumed) names.passTo(resumed.counted);
-      // The next call must not pass so many names before this topic again that it comes no further.
+      // Otherwise the next call could spend all its time on the names before this topic, and make no progress.
       if (!sum) end = later(end, names.passedBefore);
       sum ??= resumed ?? { topic: name.topic, counted: name, count: 0, lastId: 0 };
       if (resumed) continue;
@@ -117,7 +117,7 @@ export class TopicList {
 class NameWalk {
   readonly #series: SeriesTable;
   readonly #ranges: readonly NameRange[];
-  /** Every matching topic contains it; undefined if no such text is known. */
+  /** A text that every matching topic contains; undefined if none is known. */
   readonly #literal: string | undefined;
   #range = 0;
   #position: SeriesNaming | undefined;
@@ -142,7 +142,7 @@ class NameWalk {
     this.#position = after === "" ? undefined : { id: 0, topic: `${after}\0`, source: "" };
   }
 
-  /** There are no more names, rather than too many for one call. */
+  /** Whether there are no more names, rather than too many for one call. */
   get isAtEnd(): boolean {
     return this.#range === this.#ranges.length;
   }
@@ -191,7 +191,7 @@ class NameWalk {
     const after = isWithin ? this.#position : undefined;
     if (this.#literal === undefined) this.#readAll(range, after);
     else this.#readWith(this.#literal, range, after);
-    // After the last chunk of a range there may be no name to go on after.
+    // After the last chunk of a range there may be no name to continue after.
     if (!this.#isLastChunk) this.#isOwed = false;
   }
 

@@ -8,7 +8,7 @@ import type { Place } from "./file/place.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 import type { PruneRules, Pruner } from "./retention.ts";
 
-/** Between two slices of verification, this many times the duration of a slice is left for everything else. */
+/** After each slice of verification, this many times its duration is left for everything else. */
 const REST_FACTOR = 9;
 
 export interface UpkeepOptions {
@@ -75,7 +75,7 @@ export class Upkeep {
     await this.#verifying;
   }
 
-  /** Looks whether the file is where a restart will look for it, and can be written. Takes some microseconds. */
+  /** Checks whether the file is where a restart will look for it, and can be written. Takes some microseconds. */
   look(): void {
     const { tooLarge } = this.#checkpoints;
     this.#health.found({ displaced: this.#place?.loss, ...(tooLarge !== undefined && { stuck: tooLarge }) });
@@ -102,7 +102,7 @@ export class Upkeep {
     return pruned;
   }
 
-  /** Does the work; if the disk is full, once more with the reserve, which is taken again from what the work frees. */
+  /** Does the work; if the disk is full, again without the reserve, which is then refilled from what the work frees. */
   async #withReserve(work: () => Promise<void>): Promise<void> {
     try {
       await work();

@@ -2,7 +2,7 @@ import { errors, headers, type Msg, type NatsConnection } from "@nats-io/transpo
 import { HostLost } from "../../bus/consumers/ports.ts";
 import { BusError } from "../../bus/errors.ts";
 
-/** A call that was not answered by then was lost, in milliseconds: no request waits for so long. */
+/** A call without an answer after this time is lost, in milliseconds: no request waits this long. */
 const CALL_MS = 150_000;
 /** A response is dropped if its next part is not requested within this time, in milliseconds. */
 const KEPT_MS = 30_000;
@@ -10,7 +10,7 @@ const KEPT_MS = 30_000;
 const CHUNK_BYTES = 512 * 1024;
 /** Bytes of a message beside its data. */
 const HEADER_BYTES = 1024;
-/** How long one node waits for the other's place in the stream, in milliseconds: what is there is adopted in a moment. */
+/** How long a node waits to reach the other's place in the stream, in milliseconds: usually a moment is enough. */
 const PLACE_MS = 5000;
 const PLACE_LOOK_MS = 2;
 
@@ -18,7 +18,7 @@ const PLACE_LOOK_MS = 2;
 const CALL = "Eventbus-Call";
 /** What a message is: `ask`, `cancel`, or `more` of an answer; of an answer `part`, `end`, or `lost`. */
 const KIND = "Eventbus-Kind";
-/** The last entry that the sender had adopted: the other side waits until it has it, too. */
+/** The last entry that the sender has adopted: the other side first waits until it has adopted that one, too. */
 const PLACE = "Eventbus-Place";
 
 export interface CallsOptions {
@@ -30,7 +30,7 @@ export interface CallsOptions {
 
 export type Handle = (request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 
-/** Calls between the nodes of a cluster, by requests of NATS. What one side has seen, the other has seen then, too. */
+/** Calls between the nodes of a cluster, by NATS requests. A receiver first adopts everything that the sender had. */
 export class Calls {
   readonly #name: string;
   readonly #node: string;
@@ -66,7 +66,7 @@ export class Calls {
     });
   }
 
-  /** Calls to any node but this one will not be answered. */
+  /** Rejects the calls to every node but `exceptNode`: they will not be answered. */
   lose(exceptNode: string): void {
     for (const [node, rejects] of this.#lost) {
       if (node === exceptNode) continue;

@@ -5,15 +5,15 @@ import { piecesOf } from "./pieces.ts";
 
 /** How long a node may serve after it has sent an entry by which it renewed the lease, in milliseconds. */
 const LEASE_MS = 4000;
-/** With nothing to save, the lease is renewed this often, in milliseconds: twice within its time, and once more. */
+/** With nothing to save, the lease is renewed this often, in milliseconds: three times before it ends. */
 const RENEW_MS = 1300;
 /**
  * Another node takes the lease when it has seen no renewal for this long, in milliseconds: longer than the lease is
- * valid, counted from when the renewal came, which is after it was sent. So no two nodes serve at a time, as long as
- * clocks measure such a time to a fifth of it.
+ * valid, and counted from the renewal's arrival, which is after it was sent. So no two nodes serve at the same time, as
+ * long as clocks measure such a time to within a fifth.
  */
 const CLAIM_AFTER_MS = 5500;
-/** Nodes differ by up to this, so that usually one of them claims, in milliseconds. */
+/** Each node waits up to this much longer, at random, in milliseconds, so that usually only one of them claims. */
 const CLAIM_SPREAD_MS = 500;
 /** How long a node that stops waits until the lease is given back, in milliseconds. */
 const RELEASE_MS = 2000;
@@ -45,9 +45,9 @@ export interface Server extends ChangeSource {
 /**
  * Takes and keeps the lease by which one node serves the consumers.
  *
- * The lease is in the order of the stream: every node sees at the same place who has it, and ignores what another one
- * wants to save. A claim names the revision that it replaces, so of several only the first is effective, and none if the
- * lease was renewed before it.
+ * The lease is in the order of the stream: every node sees at the same place who has it, and ignores what any other
+ * one wants to save. A claim names the revision that it replaces, so of several only the first is effective, and none
+ * if the lease was renewed before it.
  */
 export class LeaseKeeper {
   readonly #node: string;
@@ -61,7 +61,7 @@ export class LeaseKeeper {
   #isServing = false;
   /** The last revision that was seen, and when it came. */
   #seen: { readonly revision: number; readonly at: Moment };
-  /** When the last renewal that was effective was sent. */
+  /** When the last effective renewal was sent. */
   #renewed: Moment | undefined;
   #sentMs = Number.NEGATIVE_INFINITY;
   #isClaiming = false;
@@ -100,8 +100,8 @@ export class LeaseKeeper {
   }
 
   /**
-   * Resolves once a node serves the consumers, or there are none and none is needed: with whether this node is to
-   * handle calls. Rejects with `unavailable` after a while.
+   * Resolves with whether this node is to handle calls, once a node serves the consumers, or if there are no consumers
+   * and `isNeeded` is false. Rejects with `unavailable` after a while.
    */
   async find(isNeeded: boolean): Promise<boolean> {
     const deadlineMs = performance.now() + FIND_MS;
@@ -172,7 +172,7 @@ export class LeaseKeeper {
     const sent = now();
     try {
       const outcome = await this.#send({ kind: "claimConsumers", revision: this.lease.revision });
-      // Nothing but this turn of the loop has passed since it was adopted, unless another entry came with it.
+      // It was adopted in this turn of the loop, but another entry may have come with it.
       if (isEffective(outcome) && this.lease.node === this.#node) this.#begin(sent);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
@@ -203,7 +203,7 @@ export class LeaseKeeper {
       const outcome = await this.#send({ kind: "saveConsumers", changes, isLast });
       if (!isEffective(outcome)) throw notServed();
     } catch (error) {
-      // What was saved is unknown: whoever serves next begins with what the mirror has.
+      // What was saved is unknown: the next node to serve begins with what the mirror has.
       if (this.#isServing) this.#lose();
       throw error;
     } finally {
@@ -229,7 +229,7 @@ export class LeaseKeeper {
   }
 }
 
-/** The monotonic clock stands still while a machine sleeps; the other one may be set. */
+/** The monotonic clock stands still while a machine sleeps; the wall clock may be set. */
 interface Moment {
   readonly monotonic: number;
   readonly wall: number;
@@ -239,7 +239,7 @@ function now(): Moment {
   return { monotonic: performance.now(), wall: Date.now() };
 }
 
-/** By the clock that says more, so a lease rather ends too early. */
+/** By the clock that shows more, so that a lease ends too early rather than too late. */
 function agoMs({ monotonic, wall }: Moment): number {
   return Math.max(performance.now() - monotonic, Date.now() - wall);
 }

@@ -2,7 +2,7 @@ import type { ConsumerChange } from "../../bus/consumers/ports.ts";
 
 /** Characters of rows in one piece: far below what NATS takes by default, a mebibyte. */
 const MAX_CHARACTERS = 256 * 1024;
-/** What the numbers and names of a row take. */
+/** Characters that the numbers and names of a row take. */
 const ROW_CHARACTERS = 200;
 /** Rows that are gone, in one piece. */
 const MAX_REMOVED = 16_384;
@@ -10,8 +10,8 @@ const MAX_REMOVED = 16_384;
 /**
  * Divides changes so that each piece fits into an entry. Usually there is one.
  *
- * A place is saved only with, or after, the rows of everything before it that is not settled, so the pieces may come
- * alone: what is missing then is delivered again.
+ * A place is saved only with, or after, the rows of everything before it that is not settled, so the last pieces may be
+ * lost: what they had is then delivered again.
  */
 export function piecesOf(changes: readonly ConsumerChange[]): ConsumerChange[][] {
   const pieces: ConsumerChange[][] = [];
@@ -28,7 +28,7 @@ export function piecesOf(changes: readonly ConsumerChange[]): ConsumerChange[][]
   return [...pieces, piece];
 }
 
-/** The rows that are new before the state, the ones that are gone with it and after it. */
+/** New rows come before the state; removed rows come with it and after it. */
 function partsOf(change: ConsumerChange): ConsumerChange[] {
   const { name, state, put, removed } = change;
   if (sizeOf(change) <= MAX_CHARACTERS) return [change];

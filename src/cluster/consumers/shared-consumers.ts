@@ -39,12 +39,12 @@ export class SharedConsumers implements ConsumerHost, ConsumerStore {
     this.#calls.lose(node);
   }
 
-  /** Serves the consumers with this one, whenever the node is the one that does. */
+  /** Serves the consumers with this server, whenever this node has the lease. */
   serveWith(server: Server): void {
     this.#keeper.attach(server);
   }
 
-  /** Another node may serve them at once. */
+  /** Gives the lease back, so that another node can serve them at once. */
   close(): Promise<void> {
     return this.#keeper.close();
   }
@@ -79,7 +79,7 @@ export class SharedConsumers implements ConsumerHost, ConsumerStore {
     return [];
   }
 
-  /** What it saves is what `serveWith` was given. */
+  /** Does nothing: what `save` saves comes from the server that `serveWith` was given. */
   attach(_source: ChangeSource): void {}
 
   save(): Promise<void> {

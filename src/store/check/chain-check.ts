@@ -93,7 +93,7 @@ export class ChainCheck {
   #isSkip({ seriesId, previous, skip, depth }: EventHead, isKept: boolean): boolean {
     const skipDepth = skipDepthOf(depth);
     if (skipDepth < 0) return skip === 0;
-    // If an event on the way to it was damaged when the link was made, there is none.
+    // If an event on the way to its target was damaged when the link was made, there is no skip.
     if (skip < this.#history.floor) return !isKept || (skip === 0 && !this.#isWhole);
     if (skipDepth === depth - 1) return skip === previous;
     const target = this.#headAt(skip);

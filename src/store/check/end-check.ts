@@ -43,8 +43,8 @@ export class EndCheck {
   }
 
   /**
-   * Whether the end is right. A later event is right, too, if it is one of the series; so is a pruned one, if no event
-   * of the series was seen.
+   * Whether the end is right. A later event is right, too, if it is of the series; so is a pruned event, if no event of
+   * the series was seen.
    */
   #isEnd(id: number, end: number, last: number): boolean {
     if (end <= last) return end === last;

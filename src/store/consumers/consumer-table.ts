@@ -112,7 +112,7 @@ export class ConsumerTable implements ConsumerStore, ConsumerMirror {
     this.#writeAll(changes);
   }
 
-  /** The node of an entry takes the lease, in the open transaction. Returns whether it was effective. */
+  /** The node of an entry takes the lease, in the open transaction. Returns whether that was effective. */
   claim(node: string, revision: number): boolean {
     this.#isTouched = true;
     return this.#lease.claim(node, revision);

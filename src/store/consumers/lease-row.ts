@@ -36,7 +36,7 @@ export class LeaseRow {
     return true;
   }
 
-  /** The node renews the lease, or gives it back. Returns false if it is not the node's. */
+  /** The node renews the lease, or gives it back. Returns false if the node does not have it. */
   renew(node: string, isLast: boolean): boolean {
     if (node === "" || node !== this.#current.node) return false;
     this.#set(isLast ? "" : node);

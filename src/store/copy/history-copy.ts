@@ -12,8 +12,8 @@ const CHUNK_ROWS = 64;
 const CHUNK_CHARACTERS = 256 * 1024;
 
 /**
- * Tables of a few rows, copied at once, as those of one moment. The places of consumers are of events that are copied
- * later, so they are in the copy.
+ * Tables of a few rows, copied at once, as they are at one moment. The places of consumers are copied before the events
+ * that they name, so those are in the copy.
  */
 const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer", "consumer_delivery", "consumer_lease"];
 
@@ -27,7 +27,7 @@ export interface CopyOptions {
 }
 
 /**
- * Copies a history that may be written meanwhile into a new file: all events up to the head of a moment near the start,
+ * Copies a history that may be written meanwhile into a new file: all events up to the head at a moment near the start,
  * and everything that belongs to them. Blocks the loop for a few milliseconds at a time, and holds only a few rows in
  * memory.
  *
@@ -84,12 +84,12 @@ class Copy {
 
   async run(bounds: Bounds): Promise<void> {
     this.#target.run("begin");
-    // It says up to which event series_end is exact, so it is read first: what is written meanwhile is only further.
+    // It says up to which event series_end is exact, so it is read first: what is written meanwhile only goes further.
     const endsTo = this.#source.query<MetaRow, []>(ENDS_TO).get();
     await this.#copyRows("series_end");
     await this.#copyRows("series");
-    // No turn of the loop has passed since the last series, so the series of every event up to here was copied. And
-    // what follows is as of the same moment: the place in a stream is that of the newest event.
+    // No turn of the loop has passed since the last series, so the series of every event up to here was copied. What
+    // follows is as of the same moment: the place in a stream is that of the newest event.
     const { floor, head } = bounds;
     for (const table of SMALL_TABLES) this.#copyWhole(table);
     if (endsTo)
@@ -127,7 +127,7 @@ class Copy {
     };
     for (let id = after; ; ) {
       const { last, isEnd } = eachOfChunk(rows.iterate(id, upTo), copy);
-      // In one go, with the rows that exist now: new rows would keep it from ending.
+      // The last chunk, with the rows that exist now, ends it: going on for new rows might never end.
       if (isEnd) return;
       id = Number(last?.[columns[0] ?? ""]);
       await this.#yield(() => onProgress?.(id));

@@ -24,10 +24,10 @@ export interface Restored {
 /**
  * Replaces a file by a checked copy of a history. The replaced file is kept under the name `aside`.
  *
- * What holds: at any moment the file at `name` is the old history or the new one, complete. The only exception: if the
- * old one is so damaged that its write-ahead log cannot be checkpointed, a kill can leave no file at `name`; the old
- * one is then at `aside`. Throws `unavailable`, and changes nothing, if the copy is not intact or either file is open
- * elsewhere.
+ * What holds: at any moment the file at `name` is the complete old history or the complete new one. The only exception:
+ * if the old one is so damaged that its write-ahead log cannot be checkpointed, a kill can leave no file at `name`; the
+ * old one is then at `aside`. Throws `unavailable`, and changes nothing, if the copy is not intact or either file is
+ * open elsewhere.
  */
 export async function restoreFile(copy: string, name: string, aside: string, reports: Reports): Promise<Restored> {
   const path = realPath(name);
@@ -74,7 +74,7 @@ function canCarryOutWal(path: string): boolean {
 }
 
 /**
- * Checkpoints the write-ahead log into its file and removes it, so that one file is to be replaced. No process can open
+ * Checkpoints the write-ahead log into its file and removes it, so that only one file is replaced. No process can open
  * the file until the returned database is closed. Undefined if the file is too damaged for that. Throws `unavailable`
  * if it is in use.
  */
@@ -97,7 +97,7 @@ function lockAlone(path: string): Database | undefined {
   }
 }
 
-/** Moves the main file first: a write-ahead log alone is rejected, and never taken for that of another file. */
+/** Moves the main file first: a write-ahead log alone is rejected, and never taken for the log of another file. */
 function moveAside(path: string, aside: string): void {
   for (const suffix of ["", "-wal"]) if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
   rmSync(`${path}-shm`, { force: true });

@@ -3,7 +3,7 @@ import { CHECKPOINT_PAGES } from "../file/sqlite.ts";
 
 /**
  * Size of the write-ahead log that is an alarm, in bytes. A single commit has up to some ten megabytes, and the log is
- * emptied every two.
+ * emptied after every two megabytes.
  */
 const MAX_WAL_BYTES = 64 * 1024 * 1024;
 
@@ -38,14 +38,14 @@ export class Checkpoints {
     return this.tooLarge;
   }
 
-  /** That the log is too large; undefined if it is not. */
+  /** A message that the log is too large; undefined if it is not. */
   get tooLarge(): string | undefined {
     const bytes = this.#walBytes();
     if (bytes <= MAX_WAL_BYTES) return undefined;
     return `the write-ahead log of the history has ${bytes} bytes, and cannot be emptied`;
   }
 
-  /** While they fail, each commit would try to write the whole log again. */
+  /** Turned off while checkpoints fail, as each commit would try to write the whole log again. */
   #commitsCheckpoint(isOn: boolean): void {
     if (this.#isFailing !== isOn) return;
     this.#isFailing = !isOn;

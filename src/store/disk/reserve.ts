@@ -17,7 +17,7 @@ export class Reserve {
     this.#path = `${historyPath}-reserve`;
   }
 
-  /** Takes the space, unless that was done. Without enough space on the disk it takes none. */
+  /** Takes the space, unless it has it already. Without enough space on the disk it takes none. */
   fill(): void {
     if (statSync(this.#path, { throwIfNoEntry: false })?.size === RESERVE_BYTES) return;
     try {

@@ -4,15 +4,15 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import { isFailedWrite, isFull } from "../file/sqlite-error.ts";
 
-/** What is tried to be written, in bytes: as much as a large commit adds to the write-ahead log. */
+/** Bytes that the probe tries to write: as much as a large commit adds to the write-ahead log. */
 const PROBE_BYTES = 16 * 1024 * 1024;
 /** `SQLITE_FCNTL_LAST_ERRNO` of sqlite3.h. */
 const LAST_ERRNO = 4;
 
 /**
- * Whether there is no room beside the history for what a commit may write. A quota that is used up looks to SQLite like
- * any failed write; only the number of the operating system's error, which it keeps for a main file, differs. So a file
- * of its own is written, and removed.
+ * Whether there is no room beside the history for what a commit may write. A used-up quota looks to SQLite like any
+ * failed write; only the number of the operating system's error, which it keeps for a main file, differs. So a separate
+ * file is written, and removed.
  */
 export function isOutOfRoom(historyPath: string): boolean {
   const path = `${historyPath}-probe`;
@@ -26,7 +26,7 @@ export function isOutOfRoom(historyPath: string): boolean {
   }
 }
 
-/** How many bytes the file system of the history has left for it. It does not know of quotas. */
+/** How many bytes the file system of the history has left for it. It ignores quotas. */
 export function freeBytes(historyPath: string): number {
   const { bavail, bsize } = statfsSync(dirname(historyPath));
   return bavail * bsize;

@@ -40,8 +40,8 @@ export class Space {
 
   /**
    * Returns free pages to the file system, some in each turn of the loop, except those that are kept for later: with
-   * `maxBytes`, at most as many as fit into that size besides what is used. Ends early once `isClosing` returns true, or if the
-   * file cannot be written.
+   * `maxBytes`, at most as many as fit into that size besides what is used. Ends early once `isClosing` returns true,
+   * or if the file cannot be written.
    */
   async giveBack(maxBytes: number | undefined, isClosing: () => boolean): Promise<void> {
     let uncut = 0;

@@ -7,8 +7,8 @@ import { isDamage, isFailedWrite, isFull } from "../file/sqlite-error.ts";
 const OK: Health = { state: "ok" };
 
 /**
- * Characters of a commit that needs room twice: in the write-ahead log, and in the file at the checkpoint. Of smaller
- * ones as many as wait for a checkpoint have room in what the reserve frees, even at three bytes a character.
+ * Characters of a commit that needs room twice: in the write-ahead log, and in the file at the checkpoint. All smaller
+ * commits that can wait for a checkpoint fit into what the reserve frees, even at three bytes a character.
  */
 const LARGE_COMMIT_CHARACTERS = 256 * 1024;
 
@@ -85,8 +85,8 @@ export class WriteHealth {
   }
 
   /**
-   * Throws if a commit of these events would leave a write-ahead log that the disk has no room to write into the file: then
-   * nothing could be removed either, and the disk would stay full.
+   * Throws if a commit of these events would leave more in the write-ahead log than the disk has room to write into the
+   * file: then nothing could be removed either, and the disk would stay full.
    */
   requireRoom(stored: readonly { readonly event: Event }[]): void {
     if (sum(stored, ({ event }) => event.json.length) <= LARGE_COMMIT_CHARACTERS) return;
@@ -94,8 +94,8 @@ export class WriteHealth {
   }
 
   /**
-   * Whether this write failed because the disk is full, or the quota used up. SQLite has rolled back then. Until a write
-   * succeeds again, the next ones that fail do so for the same reason: room that came meanwhile came too late for them.
+   * Whether this write failed because the disk is full, or the quota is used up; SQLite has then rolled back. Until a
+   * write succeeds again, later ones that fail count as such, too: room that came meanwhile came too late for them.
    */
   isFull(error: unknown): boolean {
     return isFull(error) || (isFailedWrite(error) && (this.#state.state === "full" || this.#isOutOfRoom()));

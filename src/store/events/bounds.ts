@@ -53,7 +53,7 @@ export class HistoryBounds implements StoredBounds {
   }
 }
 
-/** Damaged rows at the end that are skipped to find the newest intact event. */
+/** Maximum number of damaged rows at the end that are skipped to find the newest intact event. */
 const MAX_DAMAGED = 1000;
 
 /**

@@ -7,8 +7,8 @@
  * event have the same size, the event joins them to one tree; otherwise it is a tree of size 1. Its `skip` names the
  * last event before its tree.
  *
- * So any older event is reached in a number of steps that grows with the logarithm of the distance, and the span of a
- * skip follows from the depth alone.
+ * So the number of steps to any older event grows with the logarithm of the distance, and the span of a skip follows
+ * from the depth alone.
  */
 
 /** Below this depth, which is that of a complete tree, spans come from a table, so an append costs almost nothing. */

@@ -9,7 +9,7 @@ import type { SeriesTable } from "./series-table.ts";
 
 /** Events whose heads are read at a time while the history is opened. */
 const CHUNK_EVENTS = 4096;
-/** Series with a broken chain that are remembered; with more, every chain is treated as broken. */
+/** Maximum number of series remembered as broken; with more, every chain is treated as broken. */
 const MAX_BROKEN = 10_000;
 
 /** The links of a new event in the chain of its series. */
@@ -74,7 +74,7 @@ export class Chains {
     return this.#isTrusted && this.#series.isTrusted;
   }
 
-  /** Whether retention has not removed the event, or one with this id is still to come. */
+  /** Whether retention has not removed the event; also true for an id that is still to come. */
   isKept(id: number): boolean {
     return id >= this.#bounds.floor;
   }
@@ -143,7 +143,7 @@ export class Chains {
     return lastId < this.#bounds.floor ? 0 : lastId;
   }
 
-  /** The head of an event that is known to be kept and to be one of the series. Throws `BrokenChain`. */
+  /** The head of an event that is known to be kept and to be of the series. Throws `BrokenChain`. */
   head(seriesId: number, id: number): EventHead {
     const head = this.#events.head(id);
     if (head?.seriesId !== seriesId) throw this.#breakAt(seriesId);

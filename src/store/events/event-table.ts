@@ -69,7 +69,7 @@ export class EventTable {
     this.#heads = database.prepare(`select ${HEAD_COLUMNS} from event where id between ? and ? order by id`);
   }
 
-  /** Writes the event in the open transaction. `data` is that of the event. */
+  /** Writes the event, with its `data`, in the open transaction. */
   insert({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent, data: RawJson): void {
     const headChecksum = headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth);
     const checksum = checksumOf(event);
@@ -137,7 +137,7 @@ export class EventTable {
   }
 
   /**
-   * The newest event between `floor` and `id` that has a time; `floor - 1` and 0 if none has. The events that are
+   * The newest event between `floor` and `id` that has a time; `floor - 1` and 0 if none has one. The events that are
    * skipped are damaged, and reported.
    */
   timedAt(id: number, floor: number): { id: number; createdAtMs: number } {

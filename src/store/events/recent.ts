@@ -6,10 +6,11 @@ export interface StoredEvent extends EventHead {
   readonly event: Event;
 }
 
-/** Bound for small events, as each takes some 300 bytes besides its JSON. */
+/** The limit for small events: each takes some 300 bytes besides its JSON. */
 const MAX_EVENTS = 65_536;
 /**
- * Characters of JSON, of one byte each unless they are beyond Latin-1: what is published during a restart under load.
+ * Characters of JSON, one byte each unless they are beyond Latin-1: as many as are published during a restart under
+ * load.
  */
 const MAX_CHARACTERS = 32 * 1024 * 1024;
 

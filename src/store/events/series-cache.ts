@@ -70,7 +70,7 @@ export class SeriesCache {
       const { value: series, done } = this.#hand.next();
       if (done) this.#hand = this.#byId.values();
       else if (series.isUsed) {
-        // It is last again.
+        // It moves to the end.
         series.isUsed = false;
         this.#byId.delete(series.id);
         this.#byId.set(series.id, series);

@@ -27,7 +27,7 @@ export interface SeriesEndsOptions {
 /**
  * The newest event of each series: eight bytes a series, in memory once any series of the row was used.
  *
- * The order on disk: the file has the ends as of `ends_to`, an event some ten thousand before the head. When enough
+ * The order on disk: the file has the ends as of `ends_to`, tens of thousands of events before the head. When enough
  * events have followed, the rows changed by then become due. Each transaction that appends events writes a few of them,
  * so that no publisher waits for many. The transaction that writes the last one raises `ends_to` to the head at which
  * they became due. A row may then be newer than `ends_to`, never older: after a crash, the heads of the events after

@@ -1,16 +1,16 @@
 import type { Topic } from "../../bus/topic.ts";
 import type { Series } from "./series.ts";
 
-/** Series of one topic that are looked through one by one; more of them get a map. */
+/** Up to this many series of one topic are searched one by one; more of them get a map. */
 const MAX_LISTED = 8;
-/** Sources whose texts are shared; beyond it, a new memory is begun. */
+/** Sources with shared texts; with more, the shared texts are forgotten, and sharing begins again. */
 const MAX_SHARED_SOURCES = 1024;
 
 /**
  * Series by topic and source.
  *
- * With hundreds of thousands of them, a look-up costs as much as the places in memory that it touches: so a topic stands
- * once, its series are linked, and series share the texts of their names.
+ * With hundreds of thousands of them, the cost of a look-up is that of the places in memory that it touches. So a topic
+ * is stored once, its series are linked, and series share the texts of their names.
  */
 export class SeriesNames {
   readonly #byTopic = new Map<string, Series | Map<string, Series>>();
@@ -21,7 +21,7 @@ export class SeriesNames {
     return ofTopic instanceof Map ? ofTopic.get(source) : findListed(ofTopic, source);
   }
 
-  /** The text of a topic as a series that is here has it, or a copy: a slice keeps the whole text that it was cut from. */
+  /** The topic's text as a series here has it, or a copy: a slice would keep the whole text that it was cut from. */
   sharedTopic(topic: Topic): Topic {
     const ofTopic = this.#byTopic.get(topic);
     const known = ofTopic instanceof Map ? ofTopic.values().next().value : ofTopic;

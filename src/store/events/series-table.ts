@@ -9,14 +9,14 @@ import { ENDS_PER_ROW, endsRowOf, type SeriesNaming, seriesChecksumOf } from "./
 
 /** Maximum number of rows to read and verify while the history is opened. With more series, they are read on demand. */
 const MAX_LOADED_AT_OPENING = 10_000;
-/** Rows that are verified at a time; how many it is between these bounds follows the time that the last ones took. */
+/** Bounds of the rows that are verified at a time; in between, the number follows the time that the last ones took. */
 const MIN_VERIFIED = 16;
 const MAX_VERIFIED = 512;
 
 /** Removals that are remembered, so that selections can follow; a selection further behind starts again. */
 const MAX_REMOVED = 65_536;
 
-/** Damaged rows at the end that are skipped to find the newest intact series. */
+/** Maximum number of damaged rows at the end that are skipped to find the newest intact series. */
 const MAX_DAMAGED = 1000;
 
 /** Damage can replace a text by anything. */
@@ -76,7 +76,7 @@ export class SeriesTable {
   #verifiedAtATime = MIN_VERIFIED;
   /** The newest series in the file when it was opened. */
   readonly #lastStoredId: number;
-  /** Higher ids that are not assigned: that of a damaged row, or of a series whose row is missing. */
+  /** Higher ids that are not assigned: those of damaged rows, or of series without a row. */
   readonly #strayIds = new Set<number>();
   /** Rows read because their series was not in memory, since the history was opened. */
   misses = 0;

@@ -7,7 +7,7 @@ export const UNKNOWN = -2;
 /** A topic and a source that events share, and the end of their chain. */
 export class Series extends SeriesName {
   readonly id: number;
-  /** Its name was changed by damage, so it is unknown which readers may get its events. */
+  /** Damage has changed its name, so it is unknown which readers may get its events. */
   readonly isDamaged: boolean;
   /** The depth of its newest event; -1 if there is none. `Chains` maintains this and the next three. */
   depth = UNKNOWN;

@@ -2,7 +2,7 @@
 const MAX_NOTES = 1000;
 const SHOWN_NOTES = 5;
 
-/** The damage that was found. Each one is reported once, the first thousand of them. */
+/** The damage that was found. Each damage is reported once, up to a thousand of them. */
 export class Damage {
   readonly #notes = new Set<string>();
   readonly #onDamage: (detail: string) => void;

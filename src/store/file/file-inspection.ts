@@ -20,7 +20,7 @@ const HEADER_BYTES = 100;
 /** The header, and enough of the first tree to see whether it contains anything. */
 const FIRST_PAGE_BYTES = 108;
 
-/** Offset of the version for writing in the header, and after it that for reading. Both are always the same. */
+/** Offset in the header of the version for writing; that for reading follows it. Both are always the same. */
 const VERSIONS_OFFSET = 18;
 /** 1: without a write-ahead log, as in a backup until it is opened; 2: with one. */
 const FILE_VERSIONS = [1, 2];
@@ -95,8 +95,8 @@ function findingsOf(path: string, wal: WalReport): Pick<Inspection, "damage" | "
 }
 
 /**
- * Whether the file was written after its log, other than by a checkpoint. Nothing else shows an older copy with the
- * same stamp, made while the same server ran.
+ * Whether the file was written after its log, other than by a checkpoint. Only this reveals an older copy with the same
+ * stamp, made while the same server ran.
  */
 function wasReplaced(path: string, { lowPage }: WalReport): boolean {
   if (lowPage === undefined || statSync(path).mtimeMs <= statSync(`${path}-wal`).mtimeMs) return false;
@@ -104,7 +104,7 @@ function wasReplaced(path: string, { lowPage }: WalReport): boolean {
   return !readAt(path, (number - 1) * bytes.length, bytes.length).equals(bytes);
 }
 
-/** The file that a link leads to, as SQLite keeps the write-ahead log beside that one. */
+/** The file that a link leads to: SQLite keeps the write-ahead log beside that file. */
 export function realPath(path: string): string {
   return sizeOf(path) === undefined ? path : realpathSync(path);
 }

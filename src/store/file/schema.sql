@@ -22,10 +22,10 @@ create table series_end (
   checksum integer not null
 ) strict;
 
--- Ids are given by the program, one after another without a gap. The events of a series are a chain:
+-- Ids are assigned by the program, one after another without a gap. The events of a series are a chain:
 -- previous  the event of the same series before this one; 0 for the first;
 -- depth     how many of its series came before it;
--- skip      one far before it, by the rule of skew-binary lists (Myers 1983, "An applicative random-access stack");
+-- skip      an event far before it, by the rule of skew-binary lists (Myers 1983, "An applicative random-access stack");
 --           its depth follows from the depth of this one. 0 where there is none, or it had been pruned already.
 -- What previous and skip name may have been pruned since. checksum is that of the event's JSON as every reader gets
 -- it: {"id":…,"topic":…,"data":…,"source":…,"created_at":…}. head_checksum is that of id, series_id, created_at,
@@ -58,7 +58,7 @@ create table idempotency_key (
 -- Who may do what. hash is the SHA-256 of the token's secret, which is kept nowhere. publish, subscribe and consume are
 -- JSON arrays of patterns; expires_at is null for a token that stays valid. checksum is that of
 -- ["name","hash in hexadecimal","publish","subscribe","consume",admin,monitor,created_at,expires_at].
--- The number `tokens` in meta counts the rows, so that one which is lost does not open the bus to everybody.
+-- The number `tokens` in meta counts the rows, so that losing a row does not open the bus to all.
 create table token (
   name       text    primary key,
   hash       blob    not null,
@@ -83,7 +83,8 @@ create table entry_writer (
 
 -- Names under which the server keeps a place. settings is a JSON object. Every event up to place is acknowledged, does
 -- not match, or has a row in consumer_delivery; deliveries counts these rows. last_error is empty if nothing has failed;
--- gaps counts those that were delivered. secrets is a JSON array of what signs its webhooks. checksum is that of the other columns in their order, as a JSON array.
+-- gaps counts those that were delivered. secrets is a JSON array of what signs its webhooks. checksum is that of the
+-- other columns in their order, as a JSON array.
 -- The number `consumers` in meta counts the rows.
 create table consumer (
   name       text    primary key,
@@ -97,11 +98,11 @@ create table consumer (
   checksum   integer not null
 ) strict, without rowid;
 
--- What is out for long, waits for another attempt, or was given up (dead). event_id is the event, or the first missing
--- id of a gap that ends before gap_next, which is 0 for an event. lane is the topic if the order is by topic; the events
--- of that topic after lane_from are due after this one, unless it is 0. attempts counts those that have failed, reason
--- is why the last one did, and at is when the next one is due, or when the event was given up. checksum is that of the
--- other columns in their order, as a JSON array.
+-- Deliveries that are out for long, wait for another attempt, or were given up (dead). event_id is the event, or the
+-- first missing id of a gap that ends before gap_next, which is 0 for an event. lane is the topic if the order is by
+-- topic; the events of that topic after lane_from are due after this one, unless it is 0. attempts counts those that
+-- have failed, reason is why the last one did, and at is when the next one is due, or when the event was given up.
+-- checksum is that of the other columns in their order, as a JSON array.
 create table consumer_delivery (
   consumer  text    not null,
   id        integer not null,
@@ -119,7 +120,7 @@ create table consumer_delivery (
 
 -- pruned_to, pruned_at: id and time of the newest event ever removed, so that neither comes again.
 -- ends_to: series_end is exact up to this event.
--- head: an id that was given; the newest one if the file was closed properly.
+-- head: an id that was assigned; the newest one if the file was closed properly.
 -- tokens: how many tokens there are.
 -- writers: how many nodes entry_writer has.
 -- prune_to: events up to this one are to be removed, as a cluster has decided.

@@ -7,12 +7,12 @@ export function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && "code" in error && String(error.code).startsWith("SQLITE_");
 }
 
-/** The disk is full. SQLite rolls back, and the connection can be used further. */
+/** The disk is full. SQLite rolls back, and the connection stays usable. */
 export function isFull(error: unknown): boolean {
   return isSqliteError(error) && error.code === "SQLITE_FULL";
 }
 
-/** A write has failed, for a reason that SQLite does not tell apart. It rolls back. */
+/** A write has failed, for a reason that SQLite does not distinguish. It rolls back. */
 export function isFailedWrite(error: unknown): boolean {
   return isSqliteError(error) && error.code === "SQLITE_IOERR_WRITE";
 }

@@ -36,9 +36,9 @@ export const CHECKPOINT_PAGES = 500;
 const WAL_SIZE_LIMIT = 4 * 1024 * 1024;
 /** KiB, negative by SQLite's convention. Holds the newest hundred thousand events of usual size. */
 const CACHE_KIB = -32 * 1024;
-/** The same for a copy while it is made, as nothing of it is read again. */
+/** The same for a copy that is being made: nothing of it is read again. */
 const COPY_CACHE_KIB = -4 * 1024;
-/** For its owner alone: the file holds every event and the hashes of all tokens. SQLite gives its log the same mode. */
+/** Only for the owner: the file holds every event and the hashes of all tokens. SQLite gives its log the same mode. */
 const FILE_MODE = 0o600;
 /** SQLite's name for a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
@@ -52,7 +52,7 @@ export interface OpenFile {
   readonly place: Place | undefined;
   /** Bytes of the write-ahead log, which is a file of its own. */
   walBytes(): number;
-  /** Removes the file, and its log, if this opening has made it. The lock is held until `close`, which must follow. */
+  /** Removes the file, and its log, if this opening created it. The lock is held until `close`, which must follow. */
   discard(): void;
   /**
    * Finalizes every statement and releases the lock. May be called twice.
@@ -69,7 +69,7 @@ export interface OpenFile {
 const openFiles = new Set<string>();
 /**
  * Databases that were displaced while they were open. Closing them would delete the write-ahead log under their name,
- * and write to the file, which may be those of another history by now.
+ * and write to the file; both may belong to another history by now.
  */
 const abandoned: Database[] = [];
 
@@ -78,8 +78,7 @@ const abandoned: Database[] = [];
  *
  * The file is locked for this process until it is closed. Throws `unavailable`, and leaves the file untouched, if it is
  * not an eventbus file, has a newer schema, is in use, cannot be read or written, or if its write-ahead log is damaged
- * so that acknowledged commits would be lost. The last is not an error with `os`, where a power failure can do that,
- * too.
+ * so that acknowledged commits would be lost. The last is not an error with `os`, where a power failure can cause it.
  */
 export function openDatabase(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
@@ -150,7 +149,7 @@ function opened(
   };
 }
 
-/** Empties the write-ahead log into the file; returns what could not be. */
+/** Empties the write-ahead log into the file; returns what could not be emptied. */
 function leftInWal(database: Database, path: string): string | undefined {
   try {
     database.run("pragma wal_checkpoint(truncate)");

@@ -1,4 +1,4 @@
-/** Maximum load of the table before it grows: with linear probing, a search then takes two or three steps. */
+/** The load at which the table grows: with linear probing, a search up to then takes two or three steps. */
 const MAX_LOAD = 0.6;
 const FIRST_CAPACITY = 1024;
 

@@ -4,7 +4,7 @@ import { Meta } from "../file/meta.ts";
 
 /**
  * How long a node is remembered after its last entry, in milliseconds of the entries' time. A repeat comes within
- * minutes, as no node sends an entry again for longer.
+ * minutes, as no node keeps sending an entry for longer.
  */
 const REMEMBERED_MS = 24 * 60 * 60 * 1000;
 
@@ -41,7 +41,7 @@ export class Writers {
     }
   }
 
-  /** Whether this is no repeat; then it counts as the last entry of its node. */
+  /** Returns whether this is not a repeat; then it counts as the last entry of its node. */
   accept(node: string, number: number, atMs: number): boolean {
     if (number <= ((this.#accepted.get(node) ?? this.#stored.get(node))?.number ?? 0)) return false;
     this.#accepted.set(node, { number, last_at: atMs });

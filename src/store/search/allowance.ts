@@ -1,7 +1,7 @@
 /**
  * How long one search may take, in milliseconds: about as long as a page of 500 events that need no search, and a tenth
  * of the promised 10. One turn of the loop may have one step for a new request, one for an earlier one, some for near and
- * far replays, a commit, and a pause of the garbage collector of several milliseconds.
+ * far replays, a commit, and a garbage collection of several milliseconds.
  */
 const STEP_MS = 1;
 
@@ -9,8 +9,8 @@ const STEP_MS = 1;
 export type IsSpent = () => boolean;
 
 /**
- * The time that the current search may take. Searches are bounded by time and not only by number, as what they do
- * costs microseconds or a hundred times more, depending on what is in memory.
+ * The time that the current search may take. Searches are bounded by time and not only by number, as each step costs
+ * microseconds or a hundred times more, depending on what is in memory.
  *
  * A search does at least one small step, and then ends as soon as `isSpent` is true; its caller continues later. How
  * many of them share a turn of the loop is up to the callers.

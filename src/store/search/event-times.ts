@@ -1,7 +1,7 @@
 import type { Bounds } from "../events/bounds.ts";
 import type { EventTable } from "../events/event-table.ts";
 
-/** The times of events whose ids are multiples of this are kept: beyond them, a search reads events of a few pages. */
+/** The times of events with ids that are multiples of this are kept: between them, a search reads only a few pages. */
 const KEPT_EVERY = 512;
 /** Times that are kept: those of 33 million events, in 3 MB. */
 const MAX_KEPT = 65_536;

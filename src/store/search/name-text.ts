@@ -10,9 +10,9 @@ const BLOCK_CHARACTERS = 32 * 1024;
 const MAX_CHANGES = 16_384;
 
 /**
- * The names of all series as of one moment, as blocks of text. A pattern that no range of the index contains is found
- * in it ten times as fast as by reading the index. It is made step by step by the searches that need it; each uses the
- * blocks that are there.
+ * The names of all series as of one moment, as blocks of text. For a pattern that no range of the index covers, it is
+ * searched ten times as fast as the index is read. The searches that need it make it step by step; each uses the blocks
+ * that are there.
  */
 export class NameText {
   /** Series from this id on may be missing. */

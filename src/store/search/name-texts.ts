@@ -1,7 +1,7 @@
 import type { SeriesTable } from "../events/series-table.ts";
 import { NameText } from "./name-text.ts";
 
-/** Characters of a text, which is a byte each for most names: those of two million series. */
+/** Characters of a text, one byte each for most names: enough for two million series. */
 const MAX_CHARACTERS = 48 * 1024 * 1024;
 
 /** The newest text of all names, which searches share. */

@@ -17,16 +17,16 @@ const MAX_NEW = 2048;
 /** Series that are remembered for one filter, 256 KiB. With more, a walk meets one of their events every few steps. */
 const MAX_SELECTED = 8192;
 
-/** In a text, names have no source: it is only examined if any source is wanted. */
+/** Names in a text have no source: the text is only examined if every source is wanted. */
 type Name = Omit<SeriesNaming, "source"> & Partial<SeriesNaming>;
 
 /**
  * The series that match a filter, found in calls of `advance` that each take a bounded time.
  *
- * In this order: first the series that existed at the start are examined, either all in memory, or those in the matching
- * ranges of the name index, or the text of all names; then those with ids from `nextId` on, which were created since; and before each call,
- * removed series are dropped. `ids` is complete only after all of that, and only if the index can be trusted and there
- * are not too many. Otherwise searches must walk along the events.
+ * In this order: first the series that existed at the start are examined: all of them in memory, those in the matching
+ * ranges of the name index, or those in the text of all names; then those with ids from `nextId` on, which were created
+ * since. At the start of each call, removed series are dropped. `ids` is complete only after all of that, and only if
+ * the index can be trusted and there are not too many. Otherwise searches must walk along the events.
  */
 export class Selection {
   readonly #table: SeriesTable;
@@ -202,7 +202,7 @@ export class Selection {
     if (this.#read > MAX_READ && this.#range < this.#ranges.length) this.#leaveIndex();
   }
 
-  /** The ranges are wide: the text is examined sooner, from its beginning. */
+  /** The ranges are wide: examining the text from its beginning takes less time. */
   #leaveIndex(): void {
     const text = this.#source === undefined && !this.#hasFailedOnText ? this.#texts.current() : undefined;
     if (text) this.#startOnText(text);
