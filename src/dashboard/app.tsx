@@ -84,7 +84,7 @@ interface ViewLinkProps {
   readonly tail: Parts["tail"];
 }
 
-/** To the live view it leads with the filter that is in use, which goes on while another view is shown. */
+/** The link to the live view has the filter in use, as the tail continues while another view is shown. */
 function ViewLink({ view, isCurrent, tail }: ViewLinkProps) {
   useStores(tail);
   const { pattern, source } = tail.filter;

@@ -9,7 +9,7 @@ import { useWork, type Work } from "./work.ts";
 
 type ActionsProps = PageProps & { readonly consumer: ConsumerInfo };
 
-/** Pause, resume, seek, rotate the secret, delete. The one that asks something first is part of the address. */
+/** Pause, resume, seek, rotate the secret, delete. The action that asks for confirmation is part of the address. */
 export function ConsumerActions(props: ActionsProps) {
   const { session, consumers: watch, name, query, consumer } = props;
   const { failure, run, isBusy } = useWork(session, () => watch.again());
@@ -133,7 +133,7 @@ function Delete({ session, name, consumer, cancel }: QuestionProps) {
 
 interface ConfirmProps {
   readonly label: string;
-  /** On the button that does it. */
+  /** The text of the button that does it. */
   readonly verb: string;
   readonly isDangerous?: boolean;
   readonly work: Work;

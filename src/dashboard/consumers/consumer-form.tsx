@@ -18,14 +18,14 @@ export interface ConsumerFormProps {
   readonly client: EventBusClient;
   /** The name that the form begins with. */
   readonly name: string;
-  /** A consumer with one of these names exists: making it would change it. */
+  /** Names of existing consumers: making one of these again would change it. */
   readonly taken: readonly string[];
   /** Where to go without making one; undefined: there is nothing else to show. */
   readonly cancel: string | undefined;
   readonly onMade: (consumer: ConsumerWithSecret) => void;
 }
 
-/** Makes a consumer. What is wrong with it is said below its fields. */
+/** Makes a consumer. Mistakes are reported below its fields. */
 export function ConsumerForm({ client, name: first, taken, cancel, onMade }: ConsumerFormProps) {
   const [mistake, setMistake] = useState<Mistake>();
   const [goal, setGoal] = useState("workers");
@@ -181,7 +181,7 @@ interface SettingProps extends Checked {
   readonly children?: ComponentChildren;
 }
 
-/** An empty one takes its default, which stands in its place. */
+/** An empty one takes its default, which is shown in its place. */
 function Setting({ words, children, ...input }: SettingProps) {
   return (
     <label>

@@ -42,7 +42,7 @@ function wordsOf(text: string): string[] {
   return text.split(/\s+/).filter((word) => word !== "");
 }
 
-/** Not a number: sent as 0, which the server rejects at the field. */
+/** What is not a whole number is sent as 0, which the server rejects, naming the field. */
 function numberOf(text: string): number | "" {
   if (text === "") return "";
   return Number.isSafeInteger(Number(text)) ? Number(text) : 0;

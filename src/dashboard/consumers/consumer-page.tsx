@@ -16,8 +16,8 @@ import type { PageProps } from "./page-props.ts";
 import { StateBadge } from "./state-badge.tsx";
 
 /**
- * One consumer: its figures, what became of its deliveries, and what can be done with it. The children stand below its
- * head.
+ * One consumer: its figures, what became of its deliveries, and what can be done with it. The children are shown below
+ * its head.
  */
 export function ConsumerPage(props: PageProps & { readonly children?: ComponentChildren }) {
   const { consumers: watch, name, children } = props;

@@ -2,12 +2,12 @@ import type { ConsumerInfo } from "../../client/index.ts";
 import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { count } from "../text/format.ts";
 
-/** More events that wait than these are not only the ones that were published in this moment. */
+/** With more waiting events than this, they are not only those published just now. */
 const MANY_WAITING = 1000;
 
 export type ConsumerState = "paused" | "failing" | "behind" | "working" | "caught up";
 
-/** The one state that matters most. That a few events wait is worth a word only if none was acknowledged meanwhile. */
+/** The state that matters most. A few waiting events matter only if none is out and none was acknowledged lately. */
 export function stateOf(consumer: WatchedConsumer): ConsumerState {
   const { paused, retrying, lag, in_flight, rates } = consumer;
   if (paused) return "paused";

@@ -73,7 +73,7 @@ interface FigureProps {
   readonly children: ComponentChildren;
 }
 
-/** In a narrow window its name stands beside it, as the heads of the columns are not shown. */
+/** In a narrow window its name is shown beside it, as the heads of the columns are not shown. */
 function Figure({ name, mood, children }: FigureProps) {
   return (
     <td class={`figure ${mood ?? ""}`} data-name={name}>

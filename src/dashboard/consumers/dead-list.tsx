@@ -99,7 +99,7 @@ interface SureProps {
   readonly onSure: () => void;
 }
 
-/** A button that asks once more. */
+/** A button that asks for confirmation. */
 function Sure({ words, isBusy, onSure }: SureProps) {
   const [isAsking, setIsAsking] = useState(false);
   if (!isAsking) {

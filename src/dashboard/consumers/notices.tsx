@@ -16,7 +16,7 @@ export function NoConsumers() {
   );
 }
 
-/** A list needs more than a page: a token that may take from a consumer may open that one's page. */
+/** The list needs more rights than a page: a token that may take from a consumer may open that consumer's page. */
 export function NotForThisToken() {
   const open = (event: SubmitEvent) => {
     event.preventDefault();

@@ -1,7 +1,7 @@
 import type { FullStats } from "../state/monitor.ts";
 import { count } from "../text/format.ts";
 
-/** The nodes of the cluster, as the one knows them that the page is connected to. */
+/** The nodes of the cluster, as known to the one that the page is connected to. */
 export function ClusterNodes({ cluster }: { readonly cluster: NonNullable<FullStats["cluster"]> }) {
   const { name, node: own, connected, acknowledged, reconnects, nodes } = cluster;
   return (

@@ -6,7 +6,7 @@ import { clock, count, dateAndClock, zone } from "../text/format.ts";
 import { sentence } from "./states.tsx";
 import { TopicName } from "./topic-name.tsx";
 
-/** Of one line, in CSS pixels; two lines where there is no room for columns. As in list.css. */
+/** Height of a row, in CSS pixels: one line, or two where there is no room for columns. As in list.css. */
 const WIDE_ROW_PX = 28;
 const NARROW_ROW_PX = 48;
 /** A list narrower than this shows two lines a row, in CSS pixels. */
@@ -42,7 +42,7 @@ export function EventList({ rows, label, selected, onSelect, isTail = false }: E
     if (row === undefined || list.current === null) return;
     onSelect(row);
     reveal(list.current, index * rowPx, rowPx);
-    // Before the scroll event, which comes after the next showing.
+    // Before the scroll event, which comes after the next render.
     follow();
   };
   const press = (key: KeyboardEvent) => {

@@ -26,7 +26,7 @@ export interface PlotProps {
 
 /**
  * Curves over time. The values at the pointer, or the newest ones, are shown above them as text. For the keyboard it is
- * a slider over the moments.
+ * a slider over the times.
  */
 export function Plot({ title, times, span, lines, format, steps }: PlotProps) {
   const box = useRef<HTMLDivElement>(null);

@@ -4,7 +4,7 @@ import { chooseTheme, chosenTheme, themes } from "../state/theme.ts";
 const SIGNS = { auto: "◐", light: "○", dark: "●" } as const;
 const WORDS = { auto: "as the device", light: "light", dark: "dark" } as const;
 
-/** Cycles through: as the device, light, dark. */
+/** Cycles through the device's theme, light, and dark. */
 export function ThemeButton() {
   const [theme, setTheme] = useState(chosenTheme);
   const next = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto";

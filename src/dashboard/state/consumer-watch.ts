@@ -6,7 +6,7 @@ import { Watch } from "./watch.ts";
 /** The rate is that of acknowledging. */
 export type WatchedConsumer = Rated<ConsumerInfo>;
 
-/** Their state is in the memory of the server. */
+/** Large, as their state is in the memory of the server. */
 const LOAD_SHARE = 0.5;
 
 /** All consumers, or the one with this name. */
@@ -17,7 +17,7 @@ export interface ConsumerQuestion {
 export interface ConsumerAnswer {
   readonly question: ConsumerQuestion;
   readonly consumers: readonly WatchedConsumer[];
-  /** The newest attempts of the one that was asked for, the newest first. */
+  /** The latest attempts of the consumer that was asked for, newest first. */
   readonly attempts: readonly PushAttempt[];
 }
 

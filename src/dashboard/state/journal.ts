@@ -6,7 +6,7 @@ export interface Entry {
   readonly words: string;
 }
 
-/** Enough for a bad day; the oldest are dropped. */
+/** Enough for a bad day; the oldest entries are dropped. */
 const MAX_ENTRIES = 200;
 
 /** The history of the connection, newest first. */

@@ -7,10 +7,10 @@ import { type EventRow, type Row, type RowSource, rowOf } from "./rows.ts";
 /** The event that the address names beside the filters of a list, and how to name another one. */
 export interface Selection {
   readonly id: number | undefined;
-  /** Loading while no list has it and the server has not answered. */
+  /** Loading while the list does not have it and the server has not responded. */
   readonly event: Answer<EventRow>;
   readonly again: () => void;
-  /** The first one can be left with Back; the next ones replace it. Without a row: closes it. */
+  /** Back closes the first one; the next ones replace it. Without a row: closes it. */
   readonly select: (row: Row | undefined) => void;
 }
 
@@ -41,6 +41,6 @@ export function useSelection(
 
 function eventIn(answer: Answer<EventRow | undefined>, id: number | undefined): Answer<EventRow> {
   if (answer.kind !== "there") return answer;
-  // The answer for the event before stays until the next one is there.
+  // The answer for the previous event stays until the next one is there.
   return answer.value?.key === id && answer.value ? { kind: "there", value: answer.value } : { kind: "loading" };
 }

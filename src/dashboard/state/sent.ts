@@ -17,7 +17,7 @@ export function readSent(): readonly Sent[] {
   return Array.isArray(stored) ? stored.filter(isSent) : [];
 }
 
-/** Adds one; the oldest are dropped if there are too many, or if they are too large. */
+/** Adds one; drops the oldest if there are too many, or if they take too much space together. */
 export function rememberSent(sent: Sent): readonly Sent[] {
   const all = [sent, ...readSent()].slice(0, MAX_SENT);
   while (JSON.stringify(all).length > MAX_TEXT) all.pop();

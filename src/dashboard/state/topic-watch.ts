@@ -6,7 +6,7 @@ import { Watch } from "./watch.ts";
 /** Topics per page: as many as are requested and shown at a time. More lines make the page slow. */
 export const PAGE_TOPICS = 1000;
 
-/** A page of topics may be a search through the whole history. */
+/** Small, as a page of topics may take a search through the whole history. */
 const LOAD_SHARE = 0.02;
 
 /** Which topics are requested. */
@@ -43,7 +43,7 @@ export class TopicWatch extends Watch<TopicQuestion, TopicAnswer> {
 
   protected async load(question: TopicQuestion, signal: AbortSignal): Promise<TopicAnswer> {
     const { find, after } = question;
-    // One topic more than a page has, if there are more.
+    // One topic more than a page has shows whether there are more.
     const options = { after: after || undefined, limit: PAGE_TOPICS + 1, signal };
     const { value: found = [] } = await this.session.client.topicPages(patternOf(find), options).next();
     if (signal.aborted) return { question, topics: [], hasMore: false };

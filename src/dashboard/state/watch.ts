@@ -5,7 +5,7 @@ import { Store } from "./store.ts";
 
 /** Time between two requests, in milliseconds. */
 const POLL_MS = 2000;
-/** After the server has rejected a request or has not responded. */
+/** The same after the server has rejected a request or has not responded. */
 const FAILED_POLL_MS = 30_000;
 
 /** Requests the same thing again and again from its first use on, so that the curves have no gaps. */
@@ -19,7 +19,7 @@ export abstract class Watch<Question, Answer> extends Store {
   #isAsking = false;
   #poll = new AbortController();
 
-  /** A slow server is asked less often, so that it spends at most the part `loadShare` of its time on these requests. */
+  /** A slow server is asked less often, so that these requests take at most the share `loadShare` of its time. */
   constructor(session: Session, loadShare: number) {
     super();
     this.session = session;

@@ -12,7 +12,7 @@ export function dateAndClock(createdAt: string): string {
   return Number.isNaN(time.getTime()) ? createdAt : `${dateOf(time)} ${clock(createdAt)}`;
 }
 
-/** The reader's time zone, by its name: it has daylight saving time or not as the time that it stands beside has. */
+/** The reader's time zone, by its name, as its offset changes with daylight saving time. */
 export const zone = new Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 /** What an `<input type="datetime-local">` shows for an RFC 3339 time; empty if it is not one. */

@@ -10,7 +10,7 @@ export interface Fault {
   readonly words: string;
 }
 
-/** RFC 8259 and nothing else: no comments, no commas at the end. */
+/** RFC 8259 and nothing else: no comments, no trailing commas. */
 const STRICT = { disallowComments: true, allowTrailingComma: false, allowEmptyContent: false };
 
 /** The tree of a JSON text. Its nodes are offsets into the text, so values are shown exactly as they were sent. */
@@ -18,17 +18,17 @@ export function treeOf(text: string): Node | undefined {
   try {
     return parseTree(text, [], STRICT);
   } catch {
-    // Deeper than the stack.
+    // Nested too deeply for the stack.
     return undefined;
   }
 }
 
-/** Nodes of a tree that are marked at most: more of them make the page slow, and are not looked at one by one. */
+/** Maximum number of nodes that are marked: more would make the page slow, and are not looked at one by one. */
 const MAX_FOUND = 1000;
 
 /**
- * The nodes with a name or a value that contains the text, in whatever case, and every node around these: at most 1,000
- * with it, the first ones.
+ * The first 1,000 nodes, at most, with a name or a value that contains the text, whatever its case, and every node
+ * around these.
  */
 export function nodesWith(tree: Node, text: string, find: string): ReadonlySet<Node> {
   const found = new Set<Node>();
@@ -48,7 +48,7 @@ export function nodesWith(tree: Node, text: string, find: string): ReadonlySet<N
   return found;
 }
 
-/** The text in parts: every second one is what is looked for. After 1,000 of them, the rest is one part. */
+/** The text in parts: every second one is a match. After 1,000 of them, the rest is one part. */
 export function partsOf(text: string, find: string): string[] {
   const parts: string[] = [];
   let end = 0;
@@ -60,7 +60,7 @@ export function partsOf(text: string, find: string): string[] {
   return [...parts, text.slice(end)];
 }
 
-/** Matches the text itself, in whatever case. */
+/** Matches the text literally, whatever its case. */
 function wantedIn(find: string): RegExp {
   return new RegExp(find.replaceAll(/[\\^$.*+?()[\]{}|/]/gu, "\\$&"), "giu");
 }
@@ -97,7 +97,7 @@ export function compact(text: string): string {
   for (;;) {
     scanner.scan();
     const [offset, length] = [scanner.getTokenOffset(), scanner.getTokenLength()];
-    // Only the end of the text is a token without length.
+    // Only the end of the text is a token of length 0.
     if (length === 0) return result;
     result += text.slice(offset, offset + length);
   }

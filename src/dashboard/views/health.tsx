@@ -10,7 +10,7 @@ import { routeTo, useChoice } from "../state/route.ts";
 import { useStores } from "../state/store.ts";
 import { bytes, clock, count, duration, measure } from "../text/format.ts";
 
-/** By their name in the address: minutes, and what is shown. The first one is the default. */
+/** By their name in the address: the minutes, and the label. The first one is the default. */
 const SPANS = { "": [5, "5 min"], "15m": [15, "15 min"], "1h": [60, "1 h"] } as const;
 
 /** The state of the server, as it reports it every two seconds. */
@@ -102,7 +102,7 @@ function Facts({ stats }: { readonly stats: FullStats }) {
   );
 }
 
-/** How many subscribers are behind, and which share of a busy server's time they get. */
+/** How many subscribers are behind, and what share of a busy server's time they get. */
 function behindWords({ near, far, share }: NonNullable<FullStats["replay"]>): string {
   if (near.subscribers + far.subscribers === 0) return "events: no subscriber is behind";
   return `events: ${count(near.subscribers)} near, ${count(far.subscribers)} far, share ${Math.round(share * 100)} %`;

@@ -75,12 +75,12 @@ export function HistoryView({ session, query }: ViewProps) {
   );
 }
 
-/** What of the address is the search: not which event is open, nor how it is shown. */
+/** The part of the address that is the search: neither which event is open, nor how it is shown. */
 function filtersOf(query: Query): Query {
   return Object.fromEntries(Object.entries(query).filter(([name]) => FILTERS.includes(name)));
 }
 
-/** A slip in the search, and the field that has it. */
+/** A mistake in the search, and the field that has it. */
 interface Mistake {
   readonly field: string | undefined;
   readonly words: string;
@@ -92,7 +92,7 @@ function mistakeIn(error: unknown): Mistake | undefined {
   return { field: error.problem?.parameter, words };
 }
 
-/** Ranges that count back from now, as the API takes them in `from`. */
+/** Ranges that count back from now, in the form that `from` of the API takes. */
 const RANGES = {
   "": "Any time",
   "15m": "Last 15 minutes",

@@ -14,8 +14,8 @@ import { toCurl } from "../text/commands.ts";
 import { count, counted } from "../text/format.ts";
 
 /**
- * The tail: events as they arrive, oldest at the top. The address says what is shown, and which event is open; while one is
- * open, the list holds still.
+ * The tail: events as they arrive, oldest at the top. The address says what is shown, and which event is open; while
+ * one is open, the list holds still.
  */
 export function LiveView({ tail, session, monitor, query }: ViewProps) {
   useStores(tail, monitor);

@@ -39,7 +39,7 @@ export function PublishView({ session, query }: ViewProps) {
     [again],
   );
   const [copied, setCopied] = useState(0);
-  // Until the event is there, no form: a quick click would publish something else.
+  // No form until the event is there: a quick click would publish something else.
   const isWaiting = again > 0 && copied !== again && source.kind !== "failed";
   useEffect(() => {
     const row = source.kind === "there" ? source.value : undefined;
@@ -48,7 +48,7 @@ export function PublishView({ session, query }: ViewProps) {
     setCopied(row.key);
   }, [source]);
   const running = useRef<AbortController | undefined>(undefined);
-  // Who leaves does not expect an event to be published later.
+  // After leaving the view, a user does not expect an event to be published.
   useEffect(() => () => running.current?.abort(), []);
   const publish = async () => {
     if (fault !== undefined || draft.topic === "" || outcome?.kind === "sending") return;
@@ -196,7 +196,7 @@ function select(form: HTMLFormElement | null, { offset }: Fault): void {
 
 const forms = { curl: { name: "As curl", write: toCurl }, code: { name: "As code", write: toTypeScript } } as const;
 
-/** The same from a shell, or from TypeScript. */
+/** The same event, published from a shell or from TypeScript. */
 function AsText({ draft, fault, session }: Pick<FormProps, "draft" | "fault"> & Pick<Parts, "session">) {
   const [chosen, choose] = useChoice("as");
   const form = chosen === "code" ? "code" : "curl";

@@ -20,7 +20,7 @@ export interface TokenFormProps {
   readonly onMade: (token: NewToken) => void;
 }
 
-/** Makes a token. What is wrong with it is said at its field. */
+/** Makes a token. A mistake is reported at its field. */
 export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
   const [mistake, setMistake] = useState<{ readonly field: string | undefined; readonly words: string }>();
   const [role, setRole] = useState<string>(isFirst ? "admin" : "patterns");

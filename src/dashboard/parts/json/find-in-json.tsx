@@ -10,7 +10,7 @@ interface FindProps {
   readonly shown: string;
 }
 
-/** A field that marks what is looked for in the JSON below it; Enter leads to the next place, Shift and Enter back. */
+/** A field that marks its text in the JSON below it; Enter leads to the next place, Shift and Enter back. */
 export function FindInJson({ find, onFind, shown }: FindProps) {
   const [text, type] = useTyped(find, onFind);
   const field = useRef<HTMLInputElement>(null);
@@ -43,7 +43,7 @@ export function FindInJson({ find, onFind, shown }: FindProps) {
   );
 }
 
-/** Shows one of the marks in the same panel, going round at both ends. */
+/** Shows one of the marks in the same panel, wrapping around at both ends. */
 function showMark(field: HTMLElement | null, at: number): { readonly at: number; readonly of: number } {
   const marks = field?.closest(".detail")?.querySelectorAll(".json mark") ?? [];
   const of = marks.length;

@@ -12,9 +12,9 @@ const PAGE_MEMBERS = 100;
 const OPEN_DEPTH = 2;
 /** … unless it is larger than this. */
 const OPEN_MEMBERS = 12;
-/** What of a closed branch is shown; more does not fit beside its name. */
+/** Characters of a closed branch that are shown; more do not fit beside its name. */
 const PREVIEW_LENGTH = 80;
-/** Longer text is shown as text: a tree of it would make the page slow. */
+/** Longer JSON is shown as text: a tree of it would make the page slow. */
 const MAX_TREE_TEXT = 1024 * 1024;
 
 /**
@@ -76,7 +76,7 @@ interface ValueProps {
   readonly isAllOpen: boolean | undefined;
   /** What is looked for; empty: nothing. */
   readonly find: string;
-  /** The nodes in which it is: they begin open. */
+  /** The nodes that contain it: they begin open. */
   readonly found: ReadonlySet<Node> | undefined;
 }
 

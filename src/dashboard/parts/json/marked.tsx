@@ -1,6 +1,6 @@
 import { partsOf } from "../../text/json.ts";
 
-/** A text in which what was looked for is marked, in whatever case it is written. */
+/** A text with every match of `find` marked, whatever its case. */
 export function Marked({ text, find }: { readonly text: string; readonly find: string }) {
   if (find === "") return <>{text}</>;
   return (
