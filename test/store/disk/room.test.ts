@@ -10,7 +10,7 @@ test("there is room on a disk that takes a large commit, and nothing is left beh
   expect(readdirSync(folder.path)).toEqual([]);
 });
 
-testOnSmallDisk(20, "there is none on a disk that does not, and nothing is left behind", async (disk) => {
+testOnSmallDisk(20, "there is no room on a disk that is too full for one, and nothing is left behind", async (disk) => {
   writeFileSync(disk.file("other"), Buffer.alloc(8 * 1024 * 1024));
   expect(isOutOfRoom(disk.file())).toBe(true);
   expect(readdirSync(disk.folder)).toEqual(["other"]);
