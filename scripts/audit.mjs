@@ -1,5 +1,5 @@
 // Looks at the packages that the program is made of: how they are pinned and locked, their licences, their install
-// scripts; and, if the registry answers, whether anything is known against them. Fails when something is wrong. With
+// scripts; and, if the registry responds, whether they have known vulnerabilities. Fails when something is wrong. With
 // --write it rewrites THIRD_PARTY_LICENSES. Run it with Node or Bun, after the packages are installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { install, root, say } from "./toolchain.mjs";
 
-/** Licences that ask for no more than to be named; OFL-1.1 also that its fonts are not sold by themselves. */
+/** Licences that require no more than a notice; OFL-1.1 also forbids selling its fonts by themselves. */
 const LICENCES = [
   "0BSD",
   "Apache-2.0",
@@ -50,7 +50,7 @@ export function faultsOf(manifest, lock) {
   return faults;
 }
 
-/** What an answer of `npm audit --json` says: faults, or why there was no audit. */
+/** What the output of `npm audit --json` says: faults, or why there was no audit. */
 export function verdictOf(text) {
   let answer;
   try {
@@ -64,7 +64,7 @@ export function verdictOf(text) {
   return { faults: known.map(({ name, severity, range }) => `${name} ${range} has a vulnerability: ${severity}`) };
 }
 
-/** Every production package with its licence and what its authors want said. */
+/** Every production package with its licence, by name and as a text. */
 export function noticesOf(lock, folder) {
   const names = Object.entries(lock.packages).filter(
     ([path, entry]) => path !== "" && isProduction(entry) && !entry.optional,

@@ -1,4 +1,4 @@
-// Measures the program; what it can be told is said at the top of bench/run.ts.
+// Measures the program; its arguments are described at the top of bench/run.ts.
 import { bun, install, root, run } from "./toolchain.mjs";
 
 await install();

@@ -25,7 +25,7 @@ function declareTypes(folder) {
     emitDeclarationOnly: true,
     rootDir: join(root, "src"),
     outDir: folder,
-    // What is named here is all that users of the types need to have.
+    // Users of the types need only what is named here.
     lib: ["ES2022", "DOM", "DOM.Iterable"],
     types: [],
   };
@@ -41,7 +41,7 @@ function declareTypes(folder) {
   }
 }
 
-/** The compiler leaves `./event.ts` in the declarations, which not every setting of it can follow. */
+/** The compiler leaves `./event.ts` in the declarations, which it cannot resolve in every configuration. */
 function importJavaScript(file) {
   writeFileSync(file, readFileSync(file, "utf8").replace(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
 }

@@ -1,5 +1,5 @@
-// One command that checks all there is to check: format and lint, types, dead exports, then every test, the architecture
-// among them. With --no-tests it stops before the tests.
+// One command that checks everything: format and lint, types, dead exports, then every test, including that of the
+// architecture. With --no-tests it stops before the tests.
 import { bun, install, root, run, say } from "./toolchain.mjs";
 
 await install();

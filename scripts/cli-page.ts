@@ -1,5 +1,5 @@
-// Writes docs/reference/cli.md, which is made from the tree of commands; test/docs/reference.test.ts says when it is to be
-// regenerated.
+// Writes docs/reference/cli.md, which is made from the tree of commands; test/docs/reference.test.ts fails when it is
+// out of date.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
@@ -28,7 +28,7 @@ function sectionsOf(command: Command, path: string): string[] {
   return [`## ${path}\n\n\`\`\`\n${helpOf(command)}\n\`\`\`\n`, ...below];
 }
 
-/** What `--help` prints on a terminal that is so wide. */
+/** What `--help` prints on a terminal of that width. */
 function helpOf(command: Command): string {
   const parts: string[] = [];
   const writeOut = (text: string) => void parts.push(text);

@@ -1,4 +1,4 @@
-// Makes the pages of docs/ that are made from the code.
+// Writes the pages of docs/ that are made from the code.
 import { bun, install, root, run } from "./toolchain.mjs";
 
 await install();

@@ -1,4 +1,5 @@
-// Writes docs/reference/errors.md, which is made from the code; test/docs/reference.test.ts fails when it is out of date.
+// Writes docs/reference/errors.md, which is made from the code; test/docs/reference.test.ts fails when it is out of
+// date.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorCodes, exampleOf } from "../src/http/docs/problems.ts";

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs the eventbus program of this release, after its SHA-256 was compared with that in SHA256SUMS.
+# Installs the eventbus program of this release, after comparing its SHA-256 with the one in SHA256SUMS.
 #
-#   sh install.sh [FOLDER]      FOLDER: where the program is put; default /usr/local/bin, or ~/.local/bin for who may not write there
+#   sh install.sh [FOLDER]      FOLDER: where the program is put; default /usr/local/bin, or ~/.local/bin if that is not writable
 #
 # EVENTBUS_RELEASE_URL is where the release is; the release workflow puts its own address here.
 set -eu
@@ -18,7 +18,7 @@ main() {
   (cd "$work" && grep " $name\$" SHA256SUMS >sum && check sum) || fail "$name is not what SHA256SUMS says: nothing was installed"
   mkdir -p "$folder"
   chmod 755 "$work/$name"
-  # The running program goes on with the old file.
+  # A running program continues with the old file.
   mv -f "$work/$name" "$folder/eventbus"
   "$folder/eventbus" version >/dev/null || fail "$folder/eventbus does not run on this machine"
   printf 'eventbus %s is in %s\n' "$("$folder/eventbus" version)" "$folder"

@@ -1,5 +1,6 @@
-// Makes a .deb and an .rpm of a compiled program in dist/linux/, with nfpm, which must be in PATH or named by NFPM_PATH. The
-// first argument is the program (default dist/eventbus, which is compiled first), the second the architecture (amd64, arm64).
+// Makes a .deb and an .rpm of a compiled program in dist/linux/, with nfpm, which must be in PATH or named by
+// NFPM_PATH. The first argument is the program (default dist/eventbus, which is compiled first), the second the
+// architecture (amd64, arm64).
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,19 +31,19 @@ for (const packager of ["deb", "rpm"]) {
   say(`made the .${packager} for ${arch}`);
 }
 
-/** That of deploy/, with the program and the settings of the package. */
+/** The unit of deploy/, with the program and the settings of the package. */
 function unit() {
   return readFileSync(join(root, "deploy", "eventbus.service"), "utf8")
     .replace(/^#.*\n(#.*\n)*\n/, "")
     .replace(/^#LoadCredential=.*$/m, "LoadCredential=eventbus.toml:/etc/eventbus/eventbus.toml")
     .replace(
       /^ExecStart=.*$/m,
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd puts the folders in their places.
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd substitutes the folders.
       "ExecStart=/usr/bin/eventbus serve --config ${CREDENTIALS_DIRECTORY}/eventbus.toml --db ${STATE_DIRECTORY}/eventbus.db",
     );
 }
 
-/** A manual page of what the program says of itself. */
+/** A manual page, made from the program's own help. */
 function manual() {
   const help = (...command) =>
     ask(...command, "--help")

@@ -1,5 +1,6 @@
-// Gets the NATS server that the cluster is tested with, or the version that is named: compiled from the Go module, whose
-// content the checksum database of Go pins. Does nothing if it is there already. Runs on Node 20 and on Bun; needs Go.
+// Gets the NATS server that the cluster is tested with, or the version given as an argument: compiled from the Go
+// module, whose content Go's checksum database pins. Does nothing if it is there already. Runs on Node 20 and on Bun;
+// needs Go.
 //
 // NATS_SERVER_PATH=node_modules/.cache/nats-server-2.10.27 makes the tests use another version.
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
-// Makes the packages for npm in dist/packages/, a folder each, and packs them: the client, the launcher of the program, and
-// the program for each platform, from what `npm run release` has compiled. With --local the only platform is this one, and
-// its program dist/eventbus: that is what the tests install.
+// Makes the packages for npm in dist/packages/, a folder each, and packs them: the client, the launcher of the program,
+// and the program for each platform, from what `npm run release` has compiled. With --local, the only platform is this
+// one, and its program is dist/eventbus: the tests install that.
 import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
-// Compiles the program for every platform into dist/release/, with checksums. Refuses to unless the tree is clean, its
+// Compiles the program for every platform into dist/release/, with checksums. Refuses unless the tree is clean, its
 // commit has the tag of the version in package.json, and CHANGELOG.md says what is in that version; --dry-run compiles
 // all the same. Bun fetches its other builds from the npm registry, once. In Bun 1.4.5 the baseline build, for x64
-// without AVX2, is the same file as the other; people look for it.
+// without AVX2, is the same file as the other, but people look for it.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -48,7 +48,7 @@ function obstaclesToRelease() {
   return obstacles;
 }
 
-/** What stands under the heading of a version, which may have a date behind it. */
+/** The text under the heading of a version, which may be followed by a date. */
 function changesOf(version) {
   const sections = readFileSync(join(root, "CHANGELOG.md"), "utf8").split(/^## /m);
   const section = sections.find((text) => text.startsWith(`${version}\n`) || text.startsWith(`${version} `));

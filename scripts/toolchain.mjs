@@ -15,10 +15,10 @@ export const program = join(root, "dist", `eventbus${exe}`);
 const programStamp = join(root, "dist", ".stamp");
 const packagesStamp = join(root, "node_modules", ".stamp");
 
-/** Everything that decides what the compiled program is. */
+/** Everything that the compiled program depends on. */
 const programInputs = ["src", "package.json", "package-lock.json", "tsconfig.json", "scripts/toolchain.mjs"];
 
-/** Words on stderr: stdout belongs to the program that is started. */
+/** Prints to stderr: stdout belongs to the program that is started. */
 export function say(words) {
   process.stderr.write(`eventbus: ${words}\n`);
 }
@@ -35,8 +35,8 @@ export async function install() {
   writeFileSync(packagesStamp, stamp);
 }
 
-// Neither needs install scripts: the Bun binary lies ready in its own package. NODE_ENV=production must not leave it out.
-// Warnings are not shown: they are about the version of Node, and nothing that is installed runs on Node.
+// Neither npm nor Bun needs install scripts: the Bun binary is in its own package. NODE_ENV=production must
+// not omit it. Warnings are not shown: they are about the version of Node, and nothing that is installed runs on Node.
 function npmInstall() {
   const command = "npm ci --ignore-scripts --include=dev --include=optional --no-audit --no-fund --loglevel=error";
   return run(command, [], { cwd: root, shell: true, stdio: ["ignore", 2, 2] });
@@ -70,7 +70,7 @@ export async function build() {
 
 /**
  * Compiles the program into a file, for this machine or for a Bun target such as `bun-linux-arm64`. The file appears
- * whole or not at all, and a running program goes on with the old one.
+ * whole or not at all, and a running program continues with the old one.
  */
 export async function compile(file, target) {
   const folder = join(root, "dist", `.build-${process.pid}`);
@@ -79,7 +79,7 @@ export async function compile(file, target) {
     "--compile",
     "--no-compile-autoload-dotenv", // the program must not obey files of the folder it is started in
     "--no-compile-autoload-bunfig",
-    "--format=esm", // bytecode halves the time to start; its default format knows no top-level await
+    "--format=esm", // bytecode halves the time to start; its default format has no top-level await
     "--bytecode",
     "--sourcemap=inline", // stacks in the log name the files of src/
     '--define=process.env.NODE_ENV="production"',
@@ -95,15 +95,15 @@ export async function compile(file, target) {
   endUnlessDone(exitCode);
 }
 
-/** The commit that is built, or what the environment says of it; empty outside of a clone. */
+/** The commit that is built, as the environment or else git says; empty outside of a clone. */
 function commit() {
   const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root, encoding: "utf8" });
   return process.env.BUILD_COMMIT || (stdout?.trim() ?? "");
 }
 
 /**
- * Runs a command on this terminal and gives its exit code, 128 + n if signal n ended it. Signals are passed on, so that
- * the command may end in its own way; a Ctrl-C it has had from the terminal already.
+ * Runs a command on this terminal and returns its exit code, 128 + n if signal n ended it. Signals are passed on, so
+ * that the command can end in its own way, but not a Ctrl-C, which it gets from the terminal itself.
  */
 export function run(command, args, options) {
   const child = spawn(command, args, { stdio: "inherit", ...options });
@@ -120,7 +120,7 @@ export function run(command, args, options) {
   });
 }
 
-/** Ends the process as the command before it has ended, which has said why. */
+/** Ends the process with the exit code of a command that failed, which has reported why. */
 function endUnlessDone(exitCode) {
   if (exitCode !== 0) process.exit(exitCode);
 }

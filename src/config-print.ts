@@ -1,7 +1,7 @@
 import { type Key, type Resolved, settings } from "./config.ts";
 import type { Setting } from "./setting-kinds.ts";
 
-/** Every setting with its value and the origin of that, one per line; secrets are masked. */
+/** Every setting with its value and where that comes from, one per line; secrets are masked. */
 export function printConfig({ config, origins }: Resolved): string {
   const rows = (Object.entries(settings) as [Key, Setting<unknown>][]).map(([key, setting]) => [
     setting.flag.slice(2),

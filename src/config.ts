@@ -30,7 +30,7 @@ const MAX_AGE_MS = 36_525 * 1440 * MINUTE_MS;
 /** An NDJSON body may be this many times as large as one event. */
 export const NDJSON_FACTOR = 10;
 
-/** Every setting there is: flags, environment, help and documentation come from here. */
+/** All settings: flags, environment, help and documentation come from here. */
 export const settings = {
   host: text(
     "--host",

@@ -36,7 +36,7 @@ export class DescriptorWatch {
     return Math.max(1, this.#limit - RESERVED);
   }
 
-  /** Whether connections should be turned away; as of the last 50 ms. `nowMs` is what `performance.now` says. */
+  /** Whether connections should be turned away; at most 50 ms old. `nowMs` is the time of `performance.now`. */
   readonly isCrowded = (nowMs: number): boolean => {
     if (nowMs - this.#lookedMs < LOOK_AGAIN_MS) return this.#isCrowded;
     this.#lookedMs = nowMs;

@@ -18,7 +18,7 @@ export { SqliteEventLog } from "./store/event-log.ts";
 export interface OpenOptions extends Partial<BusOptions> {
   /** `fsync` (the default): an event is on disk when `publish` resolves. `os`: the operating system has it. */
   durability?: Durability;
-  /** Called once for each damage that is found in the file. */
+  /** Called once for each piece of damage that is found in the file. */
   onDamage?: (detail: string) => void;
   /** Called when the file was opened without its last commits, as after a power failure, or may be an older copy. */
   onWarning?: (detail: string) => void;
@@ -26,7 +26,7 @@ export interface OpenOptions extends Partial<BusOptions> {
 
 /** The event bus as a library: no server, no network. */
 export class Bus extends CoreBus {
-  /** A bus over your own log. `clock` is by default that of the system. */
+  /** A bus over your own log. `clock` defaults to the system's. */
   constructor(log: EventLog, options: Partial<BusOptions> = {}) {
     super(log, { clock: Date.now, ...options });
   }

@@ -4,8 +4,8 @@ import { BusError } from "./bus/errors.ts";
 import type { Config } from "./config.ts";
 
 /**
- * Rejects with `unavailable` when the host to listen on is a name that does not resolve. To listen on one fails too, but
- * with a code that differs from machine to machine.
+ * Rejects with `unavailable` when the host to listen on is a name that does not resolve. Listening on it would fail
+ * too, but with a code that differs from machine to machine.
  */
 export async function requireKnownHost(host: string, port: number): Promise<void> {
   if (isIP(host.replace(/^\[|\]$/g, "")) !== 0) return;

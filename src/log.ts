@@ -24,7 +24,7 @@ function write(line: string): void {
 /** The log has no reader any more; the service continues without it. */
 function ignore(): void {}
 
-/** A line stays one, and a terminal shows what is in it, whatever a client put there. */
+/** Whatever a client sent, a line stays one line, and a terminal shows control characters as escapes. */
 function quoted(value: unknown): string {
   return JSON.stringify(value).replace(/\p{Cc}/gu, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }

@@ -34,7 +34,7 @@ export function createProgram(): Command {
     .description("an event bus in one file: curl publishes, a WebSocket subscribes, SQLite keeps every event")
     .version(packageJson.version, "-V, --version")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "eventbus: ")) })
-    // So that the long flags of `serve` leave the words beside them some place on 80 columns.
+    // So that the long flags of `serve` leave some room for the text beside them on 80 columns.
     .configureHelp({ minWidthToWrap: 30 })
     .showSuggestionAfterError()
     .exitOverride();

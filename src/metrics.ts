@@ -38,7 +38,7 @@ export interface ConsumerFigures {
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 
-/** The metrics of one service in Prometheus' text format. The plain numbers of its meter are read when it is asked. */
+/** The metrics of one service in Prometheus' text format. The plain numbers of its meter are read on request. */
 export class Metrics {
   readonly #registry = new Registry();
   #text: Promise<string> | undefined;
@@ -116,8 +116,8 @@ export class Metrics {
   }
 
   /**
-   * The process metrics of prom-client, under the names that every program has for them, without those from Node.js interfaces for which Bun returns zeros and
-   * estimates.
+   * The process metrics of prom-client, under the names that every program has for them, without those from Node.js
+   * interfaces for which Bun returns zeros and estimates.
    */
   #addProcess(): void {
     collectDefaultMetrics({ register: this.#registry });
@@ -297,7 +297,7 @@ class ReadHistogram extends Histogram<string> {
     this.#read = read;
   }
 
-  /** What a registry asks for when it writes its text. */
+  /** Called by a registry that writes its text. */
   async getForPromString() {
     const values = this.#read().flatMap(([labels, histogram]) => valuesOf(this.#name, labels, histogram));
     return { name: this.#name, help: this.#help, type: "histogram", aggregator: "sum", values };

@@ -11,10 +11,10 @@ import type { Logger } from "./log.ts";
 import { outboundFetch } from "./proxy.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
-/** Between two lines in the log about forgotten keys. */
+/** Between two lines in the log about forgotten keys, in milliseconds. */
 const FORGOTTEN_KEYS_LOG_MS = 60_000;
 
-/** By how much the newest event may be ahead of the clock without a word, in milliseconds. */
+/** By how much the newest event may be ahead of the clock without a warning, in milliseconds. */
 const FUTURE_MS = 5000;
 
 /** The history of a service, and what else its storage does. Closing the log closes the rest. */
@@ -24,7 +24,7 @@ export interface OpenLog {
   readonly consumers: ConsumerStore;
   readonly figures: LogFigures;
   readonly makeCopy: MakeCopy;
-  /** Closes the log in place of `close`, and leaves no file behind if this made a new one and stored nothing. */
+  /** Closes the log, instead of `close`, and leaves no file behind if a new one was made and nothing was stored. */
   readonly discard: () => Promise<void>;
   /** Omitted for a single node. */
   readonly cluster?: Pick<Cluster, "stats" | "ackSeconds" | "consumers">;

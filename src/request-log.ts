@@ -6,7 +6,7 @@ import { patternHint } from "./text/pattern-hint.ts";
 
 /** A request over this long is worth a line, in milliseconds. */
 const SLOW_REQUEST_MS = 1000;
-/** Patterns that are remembered, so that a client that comes again and again is named once. */
+/** Patterns that are remembered, so that a client that keeps reconnecting causes one warning. */
 const MAX_REMEMBERED = 1000;
 
 /**
@@ -34,8 +34,8 @@ export function requestLog(
 }
 
 /**
- * Warns in the log of each pattern that is subscribed to and that no topic can match: it is valid, and its subscriber
- * would wait for nothing without a word. Once for a pattern, and no more of them after 1,000.
+ * Logs a warning for each pattern that is subscribed to and that no topic can match: it is valid, but its subscriber
+ * waits in vain. Once per pattern, for at most 1,000 of them.
  */
 export function patternWarnings(log: Logger): (pattern: string) => void {
   const warned = new Set<string>();

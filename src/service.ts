@@ -30,7 +30,7 @@ import { patternWarnings, requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
-/** Of a secret that signs webhooks: within the 24 to 64 of the standard. */
+/** Length of a secret that signs webhooks: the standard allows 24 to 64 bytes. */
 const SECRET_BYTES = 32;
 
 export interface ServiceOptions {

@@ -94,7 +94,7 @@ export function originOf(value: string): string {
     throw invalid("must be an origin such as https://app.example.com: scheme, host and port, no path and no *");
   }
   const { origin } = new URL(value);
-  // The origin of a scheme that is not one of the web.
+  // `null` is the origin for a scheme that is not one of the web.
   return origin === "null" ? value : origin;
 }
 

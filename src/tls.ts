@@ -22,7 +22,7 @@ export function tlsFilesOf(config: { tlsCert: string | undefined; tlsKey: string
 }
 
 /**
- * Reads the certificate, with those between it and its authority after it, and its key.
+ * Reads the certificate, followed by those between it and its authority, and its key.
  *
  * Throws `parameter_invalid` that names the file at fault, or says that the two do not belong together.
  */

@@ -16,7 +16,7 @@ interface Options {
   readonly force?: true;
 }
 
-/** The command that copies the history, of a running server or of a file that none uses. */
+/** The command that copies the history, of a running server or of a file that no server uses. */
 export function backupCommand(): Command {
   const command = new Command("backup")
     .description("make a verified copy of the history, whether or not a server is running")
@@ -58,7 +58,7 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   }
 }
 
-/** Falls back to the second action when the first one fails in this way; if both fail, the first error is reported. */
+/** Falls back to the second action when the first one fails in this way; if both fail, both errors are reported. */
 async function firstThat(
   first: () => Promise<void>,
   second: () => Promise<void>,

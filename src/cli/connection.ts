@@ -14,7 +14,7 @@ export interface ConnectionOptions {
 /** The address at which `serve` listens by default. */
 const DEFAULT_URL = `http://${settings.host.default}:${settings.port.default}`;
 const BROKEN = "the connection broke";
-/** How long `--wait` and a publish of lines keep retrying: safely within the server's ten minutes. */
+/** How long `--wait` and a publish of lines retry: well within the ten minutes for which keys are kept. */
 export const PATIENT_MS = 9 * 60 * 1000;
 /** How long a call is retried if the server has responded before, or reports a temporary error, in milliseconds. */
 const IMPATIENT_MS = 30_000;
@@ -53,8 +53,8 @@ export function serverOf({ url, token }: ConnectionOptions): { urls: readonly st
 }
 
 /**
- * A client of the server. Until one of its addresses has answered, it is an error if each of them is refused, not found
- * or not trusted; after that it tries again, for `timeoutMs`.
+ * A client of the server. Until one of its addresses has responded, it is an error if each of them refuses, is not
+ * found or is not trusted; after that it retries, for `timeoutMs`.
  */
 export function connectTo(options: ConnectionOptions, timeoutMs = IMPATIENT_MS): EventBusClient {
   const { wait = false } = options;

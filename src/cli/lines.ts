@@ -41,7 +41,8 @@ export class LineError extends Error {
  * Cuts a stream of bytes into batches of lines. Where it cuts depends on the lines alone, as long as the stream does
  * not pause. A batch is never blank. Holds one batch in memory.
  *
- * @throws LineError after the batch of the lines before it, for a line that is not UTF-8, is too long, or has no envelope.
+ * @throws LineError after the batch of the lines before it, for a line that is not UTF-8, is too long or has no
+ * envelope.
  */
 export async function* batches(input: AsyncIterable<Uint8Array>, options: BatchOptions): AsyncGenerator<LineBatch> {
   const batch = new Batch(options.skip);

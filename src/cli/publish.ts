@@ -118,7 +118,7 @@ interface Lines {
   readonly file: string | undefined;
 }
 
-/** The first word is always a topic, so that a misspelt file cannot become one; `-` is standard input in either place. */
+/** The first word is always a topic, so a misspelt file cannot become one; `-` is standard input in either place. */
 function sourceOfLines(command: Commander, first = "-", second: string | undefined, flags: PublishFlags): Lines {
   const { text, file, source } = flags;
   const topic = first === "-" ? undefined : first;

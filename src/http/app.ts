@@ -59,10 +59,10 @@ export interface AppOptions {
   readonly onError: (error: unknown, request: Request | undefined) => void;
 }
 
-/** All HTTP routes, without what listens. */
+/** All HTTP routes, without a listener. */
 export interface App {
   readonly routes: RouteTable;
-  /** The consumers, as WebSockets find them; undefined: there are none. */
+  /** The consumers, as WebSockets find them; undefined if there are none. */
   readonly workplaces: { get(name: string): Workplace } | undefined;
   /** Handles a request for this path and route, or throws, or rejects with, what `fail` accepts. */
   answer(request: Request, at: Pick<Incoming, "path" | "route">): Response | Promise<Response>;
@@ -132,7 +132,7 @@ function noSuchAddress(): BusError {
   return new BusError("not_found", "there is no such address: see /swagger");
 }
 
-/** What was not found may be there for another method: `GET /api/events/publish` looks for an event of that name. */
+/** What was not found may exist for another method: `GET /api/events/publish` looks for an event of that name. */
 function missing(error: BusError, allowed: readonly string[], method: string): Response {
   if (allowed.length === 0 || allowed.includes(method)) return problemResponse(error);
   const allow = allowed.toSorted().join(", ");

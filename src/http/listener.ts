@@ -4,7 +4,7 @@ import type { Connection } from "./websocket/connection.ts";
 /** Bun's own limit responds with an empty 413; ours applies first, so this one is never reached. */
 const UNREACHABLE_BODY_BYTES = Number.MAX_SAFE_INTEGER;
 
-/** A certificate, with those between it and its authority after it, and its private key: PEM texts that fit. */
+/** A certificate, followed by those between it and its authority, and its private key: a matching pair of PEM texts. */
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
@@ -26,7 +26,7 @@ export interface ListenerOptions {
   readonly websocket: WebSocketHandler<Connection>;
 }
 
-/** Listens on the port: with one Bun server at a time, and earlier ones that still have connections. */
+/** Listens on the port, with one Bun server at a time; earlier ones stay while they still have connections. */
 export class Listener {
   readonly #serve: (port: number, tls: TlsIdentity | undefined) => Server<Connection>;
   readonly #retired = new Set<Server<Connection>>();

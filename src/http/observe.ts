@@ -6,9 +6,9 @@ export interface Incoming {
   readonly request: Request;
   /** As it was sent, without the query. */
   readonly path: string;
-  /** Undefined when there is none of this method at this path. */
+  /** Undefined when there is none for this method at this path. */
   readonly route: Route | undefined;
-  /** When it came, in milliseconds of `performance.now`. */
+  /** When it arrived, in milliseconds of `performance.now`. */
   readonly startMs: number;
 }
 
@@ -22,7 +22,7 @@ export interface Answered {
   readonly status: number;
   /** Until the head of the response was ready. */
   readonly durationMs: number;
-  /** What was answered. */
+  /** The request itself. */
   readonly request: Request;
 }
 
@@ -40,7 +40,7 @@ export interface Observed<Server> {
   };
   /** Undefined means an upgrade to a WebSocket. */
   answer(incoming: Incoming, server: Server): Answer | Promise<Answer>;
-  /** The response if that one throws or rejects. */
+  /** The response if `answer` throws or rejects. */
   fail(error: unknown, incoming: Incoming): Response | Promise<Response>;
   onAnswered(answered: Answered): void;
 }

@@ -29,14 +29,14 @@ import { DRAIN_MS, SUBSCRIBE_PATH, Subscriptions } from "./websocket/subscriptio
  * time by arriving bit by bit. A larger body must arrive at about 20 KiB per second; then Bun lets it continue.
  */
 const IDLE_TIMEOUT_S = 30;
-/** Bun looks at its timeouts every four seconds, and with shorter ones it cuts streams that are well. */
+/** Bun checks its timeouts every four seconds; with shorter ones it cuts healthy streams. */
 const MIN_TIMEOUT_S = 5;
 /** Supervisors may ask for these with HTTP/1.0 and without a `Host`. They reveal nothing that a page could want. */
 const PROBES = ["/healthz", "/readyz"];
 /** Served even when there is almost no room for connections, so that operators and supervisors can see it. */
 const ALWAYS_ANSWERED = [...PROBES, "/metrics"];
 
-/** How often it is looked for permissions that have expired, in milliseconds: their connections close within a second. */
+/** How often expired permissions are looked for, in milliseconds: their connections close within a second. */
 const EXPIRY_SWEEP_MS = 500;
 
 export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "subscribers" | "takes" | "senderOf"> {
@@ -47,7 +47,7 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "sub
   readonly tls?: TlsIdentity | undefined;
   readonly limits: AppOptions["limits"] & SubscriberLimits;
   readonly origins: OriginRules;
-  /** Those that report what a client asked for. */
+  /** The proxies that are trusted to report what a client asked for. */
   readonly proxies: TrustedProxies;
   /** Whether connections should be turned away, for want of file descriptors. */
   readonly isCrowded?: ((nowMs: number) => boolean) | undefined;
@@ -57,7 +57,7 @@ export interface ServerOptions extends Omit<AppOptions, "bus" | "streams" | "sub
   readonly onAnswered?: OnAnswered;
 }
 
-/** The network edge: listens, upgrades WebSockets, hands everything else to the Elysia app. */
+/** The network edge: listens, upgrades WebSockets, hands everything else to the app. */
 export class HttpServer {
   readonly #listener: Listener;
   readonly #subscriptions: Subscriptions;
@@ -130,8 +130,8 @@ export class HttpServer {
   }
 
   /**
-   * Subscribers that are behind, from memory and from the disk, and the part of a busy loop that each kind gets, 0 to
-   * 1.
+   * Subscribers that are behind, read from memory and from the disk, and the part of a busy loop that each kind gets,
+   * from 0 to 1.
    */
   get replay(): Readonly<Record<Distance, Behind>> & { readonly share: number } {
     const { near, far } = summaryOf(this.#subscriptions.behind(), this.#streams.behind());
@@ -171,7 +171,7 @@ export class HttpServer {
     this.#onAnswered?.(answered);
   }
 
-  /** A publish begins at once: many share a commit, and are answered in a later turn by themselves, unless they fail. */
+  /** A publish begins at once: as many share a commit, its response comes in a later turn anyway, unless it fails. */
   #begin(incoming: Incoming, server: Server<Connection>): Response | Promise<Response | undefined> | undefined {
     if (isPublish(incoming)) return this.#fetch(incoming, server);
     return this.#turns.run(() => this.#fetch(incoming, server), incoming.request);
@@ -182,7 +182,7 @@ export class HttpServer {
     return hasNoBody ? this.#app.fail(error, request) : this.#refuseBody(error, request);
   }
 
-  /** In a later turn, as a publish begins whether its turn has room or not. */
+  /** Responds in a later turn, as a publish begins whether or not its turn has room. */
   async #refuseBody(error: unknown, request: Request): Promise<Response> {
     // A body that never arrives completely must not delay the rejection.
     await discardBody(request).catch(() => {});
@@ -228,7 +228,7 @@ export class HttpServer {
 
   #answerByApp(incoming: Incoming): Response | Promise<Response> {
     const { request } = incoming;
-    // Bun sends no body of it, and ends one that is a stream before it has begun.
+    // Bun sends no body in response to a HEAD, and ends a stream before it has begun.
     const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
     return this.#app.answer(asked, incoming);
   }

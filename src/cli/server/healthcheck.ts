@@ -7,7 +7,7 @@ import { settingsOf, withSettings } from "./settings.ts";
 
 /** Less than the three seconds that the image gives to its health check. */
 const ANSWER_MS = 2500;
-/** Addresses on which a server listens that are none to connect to, and the one that reaches it there. */
+/** Addresses that a server can listen on but that cannot be connected to, with those that reach it. */
 const EVERY_ADDRESS: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** The command by which a supervisor asks whether the server is alive, in an image that has no other program. */

@@ -73,7 +73,7 @@ function serve({ config, passedOver }: Resolved, version: string): Promise<numbe
   });
 }
 
-/** The next start finds the one history or the other, and tries again. */
+/** The next start finds one history or the other, and tries again. */
 function failed(error: unknown, log: Logger, end: (exitCode: number) => void): void {
   log.error({ err: error }, "restarting with the copy of another node failed");
   end(1);

@@ -22,7 +22,7 @@ export interface Callers {
 
 export interface GateOptions {
   readonly tokens: TokenBook;
-  /** When there is a key for them. */
+  /** Undefined when there is no key for JSON Web Tokens. */
   readonly jwt: JwtVerifier | undefined;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
@@ -60,8 +60,8 @@ export class Gate implements Callers {
 
   /**
    * Identifies the caller of the request, if it has this kind of access. Throws, or rejects with, `token_missing`,
-   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`, also while the tokens
-   * are not all known yet.
+   * `token_invalid`, `scope_insufficient`, `parameter_invalid` for two tokens, or `unavailable`, also while some
+   * tokens are not known yet.
    */
   admit(request: Request, access: Access): Principal | Promise<Principal> {
     if (access === "public" || this.isOpen) return anybody;

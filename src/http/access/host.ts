@@ -7,9 +7,9 @@ const HOST = /^(?<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?<port>:\d{1,5})?$/;
 export interface OriginRules {
   /** The server listens on loopback only. */
   readonly isLoopback: boolean;
-  /** Names beside the loopback ones that a `Host` may have when the server is bound to loopback. */
+  /** Names besides the loopback ones that a `Host` may have when the server is bound to loopback. */
   readonly allowedHosts: readonly string[];
-  /** Origins of browsers' pages, beside the server's own, that may use it. */
+  /** Origins of pages, besides the server's own, that may use it. */
   readonly allowedOrigins: readonly string[];
 }
 
@@ -22,8 +22,8 @@ export function isLoopbackName(name: string): boolean {
  * another origin. Returns the request's origin if it is another one that is allowed. Throws `parameter_invalid` or
  * `origin_forbidden`.
  *
- * @param forwardedHost the host that the client named, if a trusted proxy reported it. It must be ours beside the `Host`,
- * not in its place: on loopback a page with a rebound name may send both, and comes from a trusted address.
+ * @param forwardedHost the host that the client named, if a trusted proxy reported it. It must be ours, and so must the
+ * `Host`: on loopback, a page with a rebound name may send both, from a trusted address.
  */
 export function checkOrigin({ headers }: Request, rules: OriginRules, forwardedHost?: string): string | undefined {
   const sentHost = headers.get("host") ?? "";
@@ -45,9 +45,9 @@ export function checkOrigin({ headers }: Request, rules: OriginRules, forwardedH
 }
 
 /**
- * Whether the origin is the server's own. Browsers say so themselves, over HTTPS and to loopback; no page can set that
- * header, and no proxy rewrites it. Otherwise the origin is compared with the host. Many proxies cut the port off the
- * `Host`, so a `Host` without one may belong to an origin with any.
+ * Whether the origin is the server's own. Over HTTPS and to loopback, browsers say so in `Sec-Fetch-Site`, which no
+ * page can set and no proxy rewrites. Otherwise the origin is compared with the host. Many proxies cut the port off the
+ * `Host`, so a `Host` without a port may match an origin with any.
  */
 function isOwn(origin: string, host: string, site: string | null): boolean {
   if (site === "same-origin") return true;
@@ -57,8 +57,8 @@ function isOwn(origin: string, host: string, site: string | null): boolean {
 
 /**
  * Refuses what a page of another origin embeds, as an image, a script or a frame: browsers send no `Origin` with these,
- * but Fetch Metadata (over HTTPS and to loopback). The page cannot read the response, but a stream would take up a
- * subscriber slot and a backup the disk. Links to the server may be followed.
+ * but do send Fetch Metadata (over HTTPS and to loopback). The page cannot read the response, but a stream would take
+ * up a subscriber slot, and a backup disk space. Links to the server may be followed.
  */
 function requireOwnPage(headers: Headers): void {
   const site = headers.get("sec-fetch-site");

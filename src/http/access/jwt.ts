@@ -27,14 +27,14 @@ export interface JwtOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The clocks of two machines differ by a few seconds: a token that is not valid yet, or has just expired, is accepted. */
+/** Clocks of two machines differ by a few seconds: a token that is not valid yet, or has just expired, is accepted. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-/** Longer ones are none of ours: 128 patterns fit. */
+/** Longer tokens are rejected: 128 patterns fit. */
 const MAX_JWT_CHARACTERS = 16_384;
-/** Tokens that are known to be good until they expire, of 10,000 subscribers and as many publishers: some 30 MB. */
+/** Verified tokens, remembered until they expire: 10,000 subscribers and as many publishers take some 30 MB. */
 const MAX_REMEMBERED = 20_000;
 
-/** A key, or what finds it, and the algorithms that it may be used with and no other. */
+/** A key, or the function that finds it, and the only algorithms that it may be used with. */
 export interface Verification {
   readonly algorithms: readonly string[];
   readonly key: Uint8Array | KeyObject | JWTVerifyGetKey;
@@ -86,7 +86,7 @@ export class KeyedVerifier implements JwtVerifier {
   }
 
   #remember(jwt: string, principal: Principal): Principal {
-    // Two requests may have brought it at the same time: who asks must be one and the same.
+    // Two requests may bring it at the same time: both must get the same principal.
     const known = this.#known.get(jwt) ?? principal;
     this.#known.set(jwt, known);
     return known;
@@ -139,7 +139,7 @@ function algorithmOf(jwt: string): string | undefined {
   }
 }
 
-/** The key set could not be fetched, or is none. */
+/** The key set could not be fetched, or is not one. */
 function isUnreachable(error: errors.JOSEError): boolean {
   return (
     error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || error.code === "ERR_JOSE_GENERIC"
@@ -147,8 +147,8 @@ function isUnreachable(error: errors.JOSEError): boolean {
 }
 
 /**
- * Who the claims say the bearer is. Without a subject, tokens of the same claims are one principal: the bytes of a token
- * say less, as base64url and signatures can be written in several ways.
+ * The principal that the claims describe. Without a subject, tokens with the same claims are one principal. Their bytes
+ * may still differ, as base64url and signatures can be written in several ways.
  */
 function bearerOf(jwt: string, { iss = "", sub, exp = 0, eventbus }: JWTPayload): Principal {
   const claim = typeof eventbus === "object" && eventbus !== null && !Array.isArray(eventbus) ? eventbus : undefined;

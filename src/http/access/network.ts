@@ -4,7 +4,7 @@ import { BusError } from "../../bus/errors.ts";
 /** A range of IP addresses. */
 export interface Network {
   readonly text: string;
-  /** Whether the address, IPv4 or IPv6, belongs to it; an IPv4 address in IPv6 form is one of IPv4. */
+  /** Whether the address, IPv4 or IPv6, belongs to it; an IPv4 address in IPv6 form counts as IPv4. */
   contains(address: string): boolean;
 }
 

@@ -13,7 +13,7 @@ export interface Sender {
   readonly prefix: string;
 }
 
-/** Proxies in a row that are looked through for a client's address; more are not what anyone sets up. */
+/** Proxies in a row that are searched for a client's address; no realistic setup has more. */
 const MAX_PROXIES = 32;
 const PREFIX = /^(?:\/[\w.~!$&'()*+,;=:@%-]+)+\/?$/;
 
@@ -30,7 +30,7 @@ export class TrustedProxies {
     this.#networks = networks;
   }
 
-  /** Whether no proxy is trusted, so that no header counts. */
+  /** Whether no proxy is trusted, so no header counts. */
   get isEmpty(): boolean {
     return this.#networks.length === 0;
   }
@@ -47,7 +47,7 @@ export class TrustedProxies {
     };
   }
 
-  /** The last address that is no trusted proxy's: what stands before it may be the client's invention. */
+  /** The last address that is not a trusted proxy's: the client may have invented those before it. */
   #clientOf(peer: string, addresses: readonly string[]): string {
     let client = peer;
     for (const text of addresses.slice(-MAX_PROXIES).reverse()) {

@@ -131,7 +131,7 @@ function messageRefs(...some: MessageName[]) {
   return some.map((name) => ({ $ref: `#/channels/${CHANNEL}/messages/${name}` }));
 }
 
-/** A frame of the client and its answers; they come in the order of the frames, with their `ref`. */
+/** A frame of the client and its responses, which come in the order of the frames, each with its `ref`. */
 function asked(name: MessageName, summary: string, answer: MessageName) {
   const channel = { $ref: `#/channels/${CHANNEL}` };
   return {
@@ -148,7 +148,7 @@ function querySchema(query: readonly QueryParameter[]) {
   return { type: "object", properties: Object.fromEntries(properties), additionalProperties: false };
 }
 
-/** The schemas that the messages need, in the words of JSON Schema, which has `examples` where OpenAPI has `example`. */
+/** The schemas that the messages need, as JSON Schema, which has `examples` where OpenAPI has `example`. */
 function usedSchemas(): Record<string, object> {
   const used: Record<string, object> = {};
   const add = (node: unknown): void => {

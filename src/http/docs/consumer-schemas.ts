@@ -87,7 +87,7 @@ const consumerProperties = {
 } satisfies Record<keyof ConsumerInfo, Schema>;
 
 const deliveryName: Schema = { type: "string", description: "Names this attempt, to acknowledge it." };
-/** Deliveries that are named. */
+/** Deliveries, by name. */
 export const deliveryNames: Schema = {
   type: "array",
   maxItems: 10_000,
@@ -95,7 +95,7 @@ export const deliveryNames: Schema = {
   description: "Some deliveries.",
 };
 
-/** An object with only these members, all of them optional but some. */
+/** An object with no other members; those that are not `required` are optional. */
 function body(description: string, properties: Record<string, Schema>, required: readonly string[], example: unknown) {
   const schema: Schema = { type: "object", description, properties, additionalProperties: false, example };
   return required.length === 0 ? schema : { ...schema, required: [...required] };
@@ -112,7 +112,7 @@ export const deliveryProperties = {
   }),
 } satisfies Record<string, Schema>;
 
-/** Those of a report that the work failed. */
+/** The members of a report that the work failed. */
 export const nackProperties = {
   deliveries: deliveryNames,
   delay: duration("How long to wait before the next attempt. Default: by the schedule of the consumer."),

@@ -49,7 +49,7 @@ export const subscriber: SubscriberInfo = {
 export const gap: GapMessage = { type: "gap", after: 100, next: 251 };
 export const caughtUp: CaughtUpMessage = { type: "caught_up", id: 42 };
 
-/** What a WebSocket client may send, an example of each. */
+/** An example of each frame that a WebSocket client may send. */
 export const clientFrames = {
   publish: { type: "publish", ref: 1, ...orderEnvelope, data: { total: 25 } },
   subscribe: { type: "subscribe", ref: 2, pattern: "github.*" },
@@ -69,7 +69,7 @@ export const deliveryFrame: DeliveryFrame = {
   event: orderEvent,
 };
 
-/** The responses of the server to them. */
+/** The server's responses to them. */
 export const answerFrames = {
   published: { type: "ack", ref: 1, event: { ...orderEvent, data: { total: 25 } } },
   done: { type: "ack", ref: 2 },
@@ -108,7 +108,7 @@ export const stats = {
   retention: { max_history: 100_000, max_age_ms: null, max_bytes: null, prune_interval_ms: 60_000 },
 };
 
-/** JSON text, one value a line. */
+/** JSON text, one value per line. */
 export function toLines(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join("");
 }

@@ -25,7 +25,7 @@ export function content(mediaType: string, schema: Schema, example: unknown): Co
   return { [mediaType]: { schema, example } };
 }
 
-/** Content of one media type, with an example for each situation, named by it. */
+/** Content of one media type, with an example for each situation, named after it. */
 export function contentOfMany(mediaType: string, schema: Schema, examples: Readonly<Record<string, unknown>>): Content {
   const named = Object.entries(examples).map(([summary, value]) => [summary, { summary, value }]);
   return { [mediaType]: { schema, examples: Object.fromEntries(named) } };
@@ -76,10 +76,10 @@ const inQuery = {
     "The same token, for browsers that cannot set headers: `WebSocket` and `EventSource`. Use one of the two, not both.",
 };
 
-/** How a token is sent, in the words of OpenAPI. */
+/** How a token is sent, in OpenAPI terms. */
 export const openApiSchemes = { bearer, accessToken: { type: "apiKey" as const, ...inQuery } };
 
-/** The same in the words of AsyncAPI. */
+/** The same in AsyncAPI terms. */
 export const asyncApiSchemes = { bearer, accessToken: { type: "httpApiKey", ...inQuery } };
 
 /** `access_token` among the parameters of a query. */

@@ -19,13 +19,13 @@ export interface RouteDocs {
   readonly tag: (typeof tags)[number]["name"];
   readonly summary: string;
   readonly description: string;
-  /** In the path and in headers. */
+  /** Those in the path and in headers. */
   readonly parameters?: Parameters;
   /** The body that must be sent, by media type. */
   readonly body?: Content;
   /** Responses that are not problems, by status. */
   readonly answers: Responses;
-  /** What can go wrong, beyond what can go wrong with every route. */
+  /** Errors besides those that every route can return. */
   readonly errors: readonly ErrorCode[];
 }
 

@@ -1,10 +1,10 @@
 /**
- * Frames of all clients that one turn of the loop begins, at two or three microseconds each. More than a publisher has
- * in flight that waits for a few hundred responses.
+ * Frames of all clients that one turn of the loop begins, at two or three microseconds each. A publisher that waits
+ * after every few hundred frames for the responses has fewer in flight.
  */
 export const TURN_FRAMES = 500;
 /**
- * Frames of one client before the next one has its turn: enough to keep the change cheap, and no client waits for long.
+ * Frames of one client before the next one has its turn: enough to keep switching cheap, and no client waits for long.
  */
 const FRAMES_IN_A_ROW = 20;
 

@@ -5,7 +5,7 @@ import { BusError } from "../../bus/errors.ts";
  *
  * * `connections`: there are `--max-connections` subscribers.
  * * `descriptors`: too few file descriptors are left for one more connection.
- * * `headers`: more than `MAX_HEADER_FIELDS` in one request; Bun itself cuts larger heads, which cannot be counted.
+ * * `headers`: more than `MAX_HEADER_FIELDS` in one request; heads that Bun itself rejects cannot be counted.
  * * `patterns`: more than `--max-patterns` in one subscriber.
  * * `body`: a body, or a line of one, is too large.
  * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.

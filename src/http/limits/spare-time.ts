@@ -4,8 +4,8 @@ import { Credit, Share } from "../../bus/delivery/share.ts";
 /** Minimum slice of replays, in milliseconds: how long a live event may have to wait for it. */
 const SLICE_MS = 0.5;
 /**
- * Maximum slice of replays of one distance in a turn that commits nothing, in milliseconds. Without it, a slow fsync, or
- * one search after another, would be followed by a slice that is twice as long.
+ * Maximum slice of replays of one distance in a turn that commits nothing, in milliseconds. Without it, a slow fsync,
+ * or one search after another, would be followed by a slice that is twice as long.
  */
 const MAX_SLICE_MS = 2;
 /**
@@ -17,12 +17,12 @@ const SLICE_MS_PER_EVENT = 0.4;
 /** A turn of the loop is idle if everything else took less than this, in milliseconds. */
 const IDLE_MS = 0.05;
 /**
- * The loop is idle once all its turns were idle for this long, in milliseconds. Publishers that just got their
- * responses take less to publish again, so the moment after a commit does not count.
+ * The loop is idle once all its turns have been idle for this long, in milliseconds. Publishers that just got
+ * their responses take less time to publish again, so the moment after a commit does not count.
  */
 const QUIET_MS = 0.3;
 
-/** How long members that begin soon after another one wait for more, in milliseconds: after a restart, dozens arrive. */
+/** How long members that begin soon after one another wait for more, in milliseconds: after a restart, dozens come. */
 const GATHER_MS = 20;
 
 export interface SpareTimeOptions {
@@ -51,7 +51,7 @@ export class SpareTime {
   #headBefore = 0;
   #isScheduled = false;
   #lookedMs = 0;
-  /** How long every turn was idle, slices not counted. */
+  /** How long every turn has been idle, not counting slices. */
   #quietMs = 0;
   /** Duration of the slices of the last turn. */
   #usedMs = 0;

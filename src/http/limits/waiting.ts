@@ -1,8 +1,9 @@
-/** Default of `maxBytes`: hundreds of readers reach the bound of each, and four thousand can have 64 KiB each. */
+/** Default of `maxBytes`: hundreds of readers can reach their own bounds, or four thousand can have 64 KiB each. */
 export const DEFAULT_MAX_WAITING_BYTES = 256 * 1024 * 1024;
 /**
- * One reader may use this part of what is still free. So a few readers reach the bound of each, many share what there
- * is, and some is always left for the next one. With n readers at their limit, n / (n + 128) of the bound is used.
+ * One reader may use one part in this many of what is still free. So a few readers can reach their own bounds, many
+ * share what there is, and some is always left for the next one. With n readers at their limit, n / (n + 128) of the
+ * bound is used.
  */
 const PART_OF_FREE = 128;
 

@@ -2,7 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type Network, parseNetwork } from "../access/network.ts";
 
-/** Networks to which nothing is posted unless that is allowed: this machine, private, shared, reserved ones. */
+/** Networks to which nothing is posted unless that is allowed: this machine, and private, shared and reserved ones. */
 const REFUSED: readonly Network[] = [
   "0.0.0.0/8",
   "10.0.0.0/8",
@@ -19,7 +19,7 @@ const REFUSED: readonly Network[] = [
   "203.0.113.0/24",
   "224.0.0.0/3",
 ].map(parseNetwork);
-/** Only these are routed in the public Internet; the forms below, which carry an IPv4 address, are not looked through. */
+/** Only these are routed on the public Internet; of them, those below are reserved, or may carry an IPv4 address. */
 const PUBLIC_IPV6 = parseNetwork("2000::/3");
 const REFUSED_IPV6: readonly Network[] = ["2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"].map(parseNetwork);
 const LOOPBACK: readonly Network[] = ["127.0.0.0/8", "::1/128"].map(parseNetwork);
@@ -31,7 +31,7 @@ export class AddressRefused extends Error {
 }
 
 export interface AddressRules {
-  /** Allowed whatever they are. */
+  /** Networks that are always allowed. */
   readonly allowed: readonly Network[];
   /** Loopback is allowed, too. */
   readonly isLoopbackAllowed: boolean;

@@ -51,7 +51,7 @@ export class EndpointHealth {
 
   /**
    * An event failed. Returns how long nothing should be posted, in milliseconds, and whether that counts as an attempt:
-   * not while the endpoint is down and there was no response, or one that says that it is away.
+   * it does not while the endpoint is down and gave no response, or one that says that it is away.
    */
   failed(id: number, { status, retryAfterMs }: Outcome): { readonly restMs: number; readonly counts: boolean } {
     // While it rests, what fails was posted before it was down.

@@ -4,7 +4,7 @@ import { AddressRefused, type AddressRules, addressFor, type Resolve } from "./a
 
 /** What became of one request. */
 export interface Outcome {
-  /** Undefined if there was no answer. */
+  /** Undefined if there was no response. */
   readonly status: number | undefined;
   /** Undefined if the endpoint has accepted it. */
   readonly error: string | undefined;
@@ -24,9 +24,9 @@ export interface PostOptions {
 /** Posts once. Never rejects. */
 export type Post = (options: PostOptions) => Promise<Outcome>;
 
-/** An endpoint that asks for longer is asked again after this time, in milliseconds. */
+/** An endpoint that asks for a longer wait is tried again after this time, in milliseconds. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
-/** Statuses with which an endpoint says when to come again. */
+/** Statuses with which an endpoint says when to try again. */
 const PATIENT = [429, 503];
 
 /**
@@ -58,7 +58,7 @@ export async function post({ push, headers, body, rules, resolve, signal }: Post
   }
 }
 
-/** Bun obeys the proxies of the environment otherwise, which would resolve the name again; its types do not know this. */
+/** Bun would use the proxies of the environment, which resolve the name again; its types do not know this option. */
 const DIRECT = { proxy: false } as unknown as RequestInit;
 
 function outcomeOf({ status, ok, headers }: Response): Outcome {

@@ -8,9 +8,9 @@ import { EndpointHealth } from "./endpoint-health.ts";
 import type { Outcome, Post } from "./post.ts";
 import { signedHeaders } from "./signature.ts";
 
-/** Attempts that can be seen. */
+/** Attempts that are kept for inspection. */
 const MAX_ATTEMPTS_KEPT = 100;
-/** Delays vary by this part, so that what failed together does not come together. */
+/** Delays vary by this part, so that what failed together is not retried together. */
 const JITTER = 0.2;
 const GONE = 410;
 
@@ -23,13 +23,14 @@ export interface PusherOptions {
   readonly post: Post;
   /** The monotonic clock, in milliseconds. */
   readonly now: () => number;
-  /** The endpoint wants no more. */
+  /** Called when the endpoint wants no more events. */
   readonly onGone: (reason: string) => void;
 }
 
 /**
- * Posts the events of one consumer. While the endpoint accepts, several at a time; an endpoint that fails everything is
- * probed by one request at a time, and while it is away these count as no attempts, so its backlog survives the outage.
+ * Posts the events of one consumer: several at a time while the endpoint accepts them. An endpoint that fails
+ * everything is probed by one request at a time; while it is away, these do not count as attempts, so its backlog
+ * survives.
  */
 export class Pusher implements Taker {
   readonly #consumer: Consumer;
@@ -63,7 +64,7 @@ export class Pusher implements Taker {
     return this.#health.prefersNew;
   }
 
-  /** The newest attempts, the newest first. */
+  /** The latest attempts, newest first. */
   get attempts(): readonly PushAttempt[] {
     return this.#attempts.toReversed();
   }
@@ -72,7 +73,7 @@ export class Pusher implements Taker {
     for (const one of deliveries) void this.#post(one);
   }
 
-  /** Posts nothing more, and abandons what is under way: it comes again. */
+  /** Posts nothing more, and abandons what is under way: it is delivered again. */
   close(): void {
     this.#consumer.removeTaker(this);
     this.#closing.abort();

@@ -42,7 +42,7 @@ export class Pushers {
     consumers.onSettings((name, consumer) => this.#follow(name, consumer));
   }
 
-  /** The newest attempts of a consumer, the newest first. */
+  /** The latest attempts of a consumer, newest first. */
   attempts(name: string): readonly PushAttempt[] {
     return this.#byName.get(name)?.pusher.attempts ?? [];
   }

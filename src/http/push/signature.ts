@@ -1,4 +1,4 @@
-/** The headers of a request by Standard Webhooks, signed by each of these secrets (`whsec_…`). */
+/** The headers of a request as in Standard Webhooks, signed with each of these secrets (`whsec_…`). */
 export function signedHeaders(
   secrets: readonly string[],
   id: string,

@@ -20,14 +20,14 @@ import {
 
 /** As large as the bodies that these routes read. */
 const MAX_BODY_BYTES = 1024 * 1024;
-/** How long a call is tried again, in milliseconds: longer than a takeover takes. */
+/** How long a call is retried, in milliseconds: longer than a takeover takes. */
 const BUDGET_MS = 15_000;
 /** Between two attempts, in milliseconds. */
 const PAUSE_MS = 100;
 
 export interface RelayOptions {
   readonly host: ConsumerHost;
-  /** The routes of the node that serves the consumers. */
+  /** The routes as the node that serves the consumers handles them. */
   readonly routes: readonly Route[];
   readonly gate: Callers & { readonly guests: Guests };
   /** The response to a call that failed. */
@@ -36,7 +36,7 @@ export interface RelayOptions {
 
 /** Lets every node of a cluster respond to calls about consumers: what one node serves, the others pass on to it. */
 export class Relay {
-  /** The routes of this node, whichever serves. */
+  /** The routes of this node, whichever node serves the consumers. */
   readonly routes: readonly Route[];
   readonly #host: ConsumerHost;
   readonly #table: RouteTable;
@@ -87,7 +87,7 @@ export class Relay {
     }
   }
 
-  /** Handles the call here or by the node that serves, again if that is lost. */
+  /** Handles the call here or on the node that serves; retries if that is lost and the call may be repeated. */
   async #pass(route: Route, call: RelayedCall, signal: AbortSignal): Promise<Response> {
     const deadlineMs = performance.now() + BUDGET_MS;
     for (;;) {

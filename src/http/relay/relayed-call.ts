@@ -15,7 +15,7 @@ export interface RelayedCall {
   readonly body: Uint8Array;
 }
 
-/** What is sent of the response, besides the body. */
+/** The headers of the response that are passed on. */
 const HEADERS = ["content-type", "cache-control", "x-content-type-options", "link", "retry-after", "allow"];
 const NEWLINE = 10;
 
@@ -47,7 +47,7 @@ export function encodeCall({ body, ...head }: RelayedCall): Uint8Array {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
 }
 
-/** Throws if the bytes are no call. */
+/** Throws if the bytes are not a call. */
 export function decodeCall(bytes: Uint8Array): RelayedCall {
   const [head, body] = cut(bytes);
   const { method, path, search, accept, contentType, caller } = head;
@@ -65,7 +65,7 @@ export async function encodeResponse(response: Response): Promise<Uint8Array> {
   return Buffer.concat([Buffer.from(`${head}\n`), await response.bytes()]);
 }
 
-/** Throws if the bytes are no response. */
+/** Throws if the bytes are not a response. */
 export function decodeResponse(bytes: Uint8Array): Response {
   const [{ status, headers }, body] = cut(bytes);
   if (typeof status !== "number" || !Array.isArray(headers)) throw unreadable();

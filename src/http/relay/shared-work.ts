@@ -9,10 +9,10 @@ const MAX_TAKEN = 1000;
 const WAIT = "20s";
 /** Deliveries that a taker gets before the next one has its turn. */
 const SHARE = 64;
-/** After a call that failed, in milliseconds. */
+/** Pause after a call that failed, in milliseconds. */
 const PAUSE_MS = 500;
 const NOT_FOUND = 404;
-/** What a delivery that no taker has room for was given back for. */
+/** The reason for giving back a delivery that no taker has room for. */
 const NO_TAKER = "the worker left before it got the delivery";
 
 /** Makes a call about the consumer to the node that serves it. */
@@ -30,7 +30,7 @@ interface Acknowledging {
   readonly settled: (settled: Settled) => void;
 }
 
-/** The takers of one consumer that are connected to this node, which takes for all of them from the node that serves. */
+/** The takers of one consumer on this node, which takes deliveries for all of them from the node that serves. */
 export class SharedWork implements Workplace {
   readonly name: string;
   readonly #ask: Ask;
@@ -63,7 +63,7 @@ export class SharedWork implements Workplace {
     if (this.#taking === undefined && this.#room > 0) void this.#take();
   }
 
-  /** What is acknowledged in one turn of the loop shares a call. */
+  /** The acknowledgements of one turn of the loop share a call. */
   ack(deliveries: readonly string[]): Promise<Settled> {
     const { promise, resolve } = Promise.withResolvers<Settled>();
     this.#acknowledging.push({ deliveries, settled: resolve });
@@ -90,7 +90,7 @@ export class SharedWork implements Workplace {
     const all = this.#acknowledging;
     this.#acknowledging = [];
     const deliveries = all.flatMap((one) => one.deliveries);
-    // What is freed by this is taken after it, as calls of one node arrive in their order.
+    // The room that this frees can be used at once, as the calls of one node arrive in order.
     const settling = this.#settle("ack", { deliveries }, deliveries);
     this.wake();
     const unknown = new Set((await settling).unknown);
@@ -100,7 +100,7 @@ export class SharedWork implements Workplace {
     }
   }
 
-  /** If no node could be asked, all of them will come again. */
+  /** If the call fails, all of them will be delivered again. */
   async #settle(work: string, body: object, deliveries: readonly string[]): Promise<Settled> {
     try {
       const response = await this.#ask(work, body, new AbortController().signal);
@@ -150,7 +150,7 @@ export class SharedWork implements Workplace {
       );
   }
 
-  /** The one with room that waits longest; it goes to the end of the row. */
+  /** The taker with room that has waited longest; it goes to the end of the queue. */
   #nextTaker(): Taker | undefined {
     for (const taker of this.#takers) {
       if (taker.room <= 0) continue;
@@ -162,10 +162,10 @@ export class SharedWork implements Workplace {
   }
 }
 
-/** Begins the line of a delivery with an event, which ends with the event as it was published. */
+/** The start of the line of a delivery with an event; the line ends with the event as it was published. */
 const EVENT = /^\{"delivery":"([^"]+)","attempt":(\d+),"event":\{"id":(\d+),/;
 
-/** The event is that of this node's history: all nodes have the same. */
+/** The event is read from this node's history: all nodes have the same events. */
 function deliveryOf(line: string, eventOf: (id: number) => Event | undefined): Delivery {
   const [, delivery, attempt, id] = EVENT.exec(line) ?? [];
   if (delivery === undefined) return gapOf(JSON.parse(line));

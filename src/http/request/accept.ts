@@ -3,7 +3,7 @@ const LINES_TYPE = "application/x-ndjson";
 /** A media range of `Accept` with its parameters (RFC 9110, section 12.5.1). */
 const MEDIA_RANGE = /([^\s,;]+)\s*((?:;[^,;]*)*)/g;
 const WEIGHT = /;\s*q\s*=\s*(0(?:\.\d*)?|1(?:\.0*)?)\s*(?=;|$)/;
-/** Commas and semicolons inside it mean nothing. */
+/** Commas and semicolons inside it separate nothing. */
 const QUOTED = /"(?:[^"\\]|\\.)*"/g;
 
 /** How much a type is wanted, from 0 to 1, and how exactly it was named: 2 by its name, 1 by its kind, 0 by `*`. */
@@ -25,7 +25,7 @@ export function prefersLines(request: Request, otherwise: "application/json" | "
   return lines.weight > other.weight;
 }
 
-/** What the range says that names the type most exactly; a type that none names is not wanted. */
+/** The wish of the range that names the type most exactly; a type that no range names is not wanted. */
 function wishFor(type: string, ranges: readonly RegExpExecArray[]): Wish {
   const names = ["*/*", `${type.slice(0, type.indexOf("/"))}/*`, type];
   let wish: Wish = { weight: 0, exactness: -1 };

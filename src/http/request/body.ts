@@ -21,7 +21,7 @@ const READABLE: Readonly<Record<MediaType, string>> = {
   text: "text/plain",
 };
 
-/** Larger bodies than twice the largest that is taken by default are not sent by accident. */
+/** Twice the largest body that is accepted by default: larger ones are not sent by accident. */
 const MAX_DISCARDED_BYTES = 20 * 1024 * 1024;
 
 /**
@@ -48,7 +48,10 @@ function mediaTypeNamed(name: string): MediaType | undefined {
   return JSON_SUFFIX.test(name) ? "json" : MEDIA_TYPES[name];
 }
 
-/** The bytes of a request's body. Throws, or rejects with, `payload_too_large`, without reading on, when there are more than `limit`. */
+/**
+ * The bytes of a request's body. When there are more than `limit`, throws, or rejects with, `payload_too_large`,
+ * without reading on.
+ */
 export function readBody(request: Request, limit: number): Promise<Uint8Array> | Uint8Array {
   const announced = request.headers.get("content-length");
   if (announced !== null) {

@@ -19,7 +19,7 @@ const SETTINGS = [
   "push",
 ] as const;
 
-/** The members of the body of a request about consumers. Without a body, an object without members. */
+/** The members of the body of a request about consumers. No body counts as an object without members. */
 export async function membersOf(request: Request, known: readonly string[], example: string): Promise<Members> {
   mediaTypeOf(request, ["json"]);
   const text = decodeUtf8(await readBody(request, MAX_BODY_BYTES));

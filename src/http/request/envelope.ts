@@ -23,7 +23,7 @@ export function parseEnvelope(text: string): Draft {
 /**
  * Extracts topic, data and source from the members of a message; other members are ignored.
  *
- * The draft's strings are slices of the text, which they keep alive: the history copies the name of a series that it keeps.
+ * The draft's strings are slices of the text, which they keep alive: the history copies the names of series it keeps.
  *
  * @throws BusError `topic_invalid` if the topic is missing or invalid; `parameter_invalid` with `parameter` for a bad
  * source.

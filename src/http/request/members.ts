@@ -4,8 +4,8 @@ import { scanColon, scanJson, scanName, skipSpace, unexpected } from "../../bus/
 import { nearest } from "../../text/nearest.ts";
 
 /**
- * Members of one object that are kept; the rest is only checked to be JSON. No message knows more than five names, so
- * that among this many there is an unknown one, and the message is rejected whatever the rest is.
+ * Members of one object that are kept; the rest is only checked to be JSON. No message has more than eight known names,
+ * so among this many there is an unknown one, and the message is rejected whatever the rest is.
  */
 const MAX_MEMBERS = 16;
 
@@ -35,7 +35,7 @@ export function sliceMembers(text: string, example = '{"type":…}'): Members {
   return members;
 }
 
-/** Cuts from the first name on, returns the offset after the closing brace. */
+/** Cuts from the first name on, and returns the offset after the closing brace. */
 function sliceEach(text: string, firstName: number, members: Members): number {
   let at = firstName;
   for (;;) {
@@ -51,7 +51,7 @@ function sliceEach(text: string, firstName: number, members: Members): number {
   }
 }
 
-/** The member's name whose JSON text, checked, lies from `start` to `end` with its quotes. */
+/** The name of a member: its JSON text, already checked, lies from `start` to `end`, including the quotes. */
 function nameOf(text: string, start: number, end: number): string {
   for (const name of USUAL_NAMES) {
     if (name.length === end - start - 2 && text.startsWith(name, start + 1)) return name;
@@ -109,7 +109,7 @@ export class Members {
 
   /**
    * As `value`, but a string without escapes is a slice, which keeps the whole text alive and costs a third as much:
-   * whoever keeps it for longer than the text copies it.
+   * whoever keeps it longer than the text must copy it.
    */
   sharedValue(name: string): unknown {
     const raw = this.raw(name);

@@ -4,7 +4,7 @@ import type { Draft } from "../../bus/ports.ts";
 import { onLine } from "../../protocol/problem.ts";
 import { parseEnvelope } from "./envelope.ts";
 
-/** Envelopes in one body. They are committed at once or not at all, and this many keep that under a tenth of a second. */
+/** Envelopes in one body, committed together or not at all; for this many, that takes under a tenth of a second. */
 export const MAX_NDJSON_LINES = 10_000;
 
 interface NdjsonLimits {
@@ -17,8 +17,8 @@ interface NdjsonLimits {
 /**
  * Parses a body of JSON lines: one envelope per line, lines ending in `\n` or `\r\n`, blank ones skipped.
  *
- * @throws BusError what {@link parseEnvelope} throws, with `line`, from 1, and `position` counted from the start of that
- * line; `payload_too_large` with `limit` for too many envelopes and, with `line` too, for a line that is too long;
+ * @throws BusError what {@link parseEnvelope} throws, with `line`, from 1, and `position` from the start of that line;
+ * `payload_too_large` with `limit` for too many envelopes and, with `line` too, for a line that is too long;
  * `json_invalid` if there is no envelope at all.
  */
 export function parseEnvelopes(text: string, limits: NdjsonLimits): Draft[] {

@@ -30,12 +30,12 @@ export interface Parameter<T> {
   readonly description: string;
   readonly schema: ValueSchema;
   readonly isRepeatable?: boolean;
-  /** How often it may be given, when it is repeatable and something else does not limit it. */
+  /** How often it may be given, when it is repeatable and nothing else limits it. */
   readonly maxValues?: number;
 }
 
 export type Parameters = Record<string, Parameter<unknown>>;
-/** What the values of some parameters are. */
+/** The types of the values of some parameters. */
 export type Values<P extends Parameters> = {
   -readonly [K in keyof P]: P[K] extends Parameter<infer T> ? readonly T[] : never;
 };
@@ -43,7 +43,7 @@ export type Values<P extends Parameters> = {
 /** The parameter that every route accepts besides its own: the credentials. It never appears in a response. */
 export const ACCESS_TOKEN = "access_token";
 
-/** What a query reads. */
+/** The type of what a query reads. */
 export type ValuesOf<Q> = Q extends Query<infer P> ? Values<P> : never;
 
 /** The query parameters of one route: parsed strictly, and documented from the same table. */
@@ -51,10 +51,10 @@ export class Query<P extends Parameters> {
   readonly #parameters: P;
   /** The names to read, if others are ignored; undefined if others are rejected. */
   readonly #only: readonly string[] | undefined;
-  /** What nearly every request gives. */
+  /** The values of a request without a query, as nearly all are. */
   readonly #nothing: Values<P>;
 
-  /** `others` are parameters that are none of these; default `refused`. */
+  /** `others` says what happens to any other parameters; default `refused`. */
   constructor(parameters: P, others: "refused" | "passed" = "refused") {
     this.#parameters = parameters;
     this.#only = others === "passed" ? Object.keys(parameters) : undefined;
@@ -153,7 +153,7 @@ export function text<T>(
   return { parse, description, schema: { type: "string", ...schema } };
 }
 
-/** The patterns that the topic must match, any of them; repeatable, at most `maxValues` times if that is given. */
+/** Patterns of which the topic must match at least one; repeatable, at most `maxValues` times if that is given. */
 export function patternParameter(
   maxValues?: number,
   description = "A pattern that the topic must match.",
@@ -166,7 +166,7 @@ export function repeatable<T>(parameter: Parameter<T>, maxValues?: number): Para
   return { ...parameter, isRepeatable: true, ...(maxValues === undefined ? {} : { maxValues }) };
 }
 
-/** A fault that names its subject, as that of a source, stays as it is; of any other one the parameter is the subject. */
+/** An error that names its subject, such as a source, stays as it is; any other one is made to name the parameter. */
 function readOne(name: string, parameter: Parameter<unknown>, value: string): unknown {
   try {
     return parameter.parse(value);

@@ -4,7 +4,7 @@ import { type Waiting, WaitingAccount } from "../limits/waiting.ts";
  * A body that is created piece by piece, each when the client has read the previous one. So an unread response holds
  * only one piece, besides what the kernel buffers. It counts as waiting, with the `heldBytes` from which the pieces are
  * cut, until the body ends or the client is gone. If a piece cannot be created, the connection is closed, so that no
- * client takes the part that it has for the whole.
+ * client mistakes the part that it has for the whole.
  */
 export function pulledBody(
   pieces: AsyncGenerator<string>,
@@ -48,8 +48,8 @@ export function pulledBody(
 const encoder = new TextEncoder();
 
 /**
- * Bun states the length of a body that ends in the turn in which it begins. Whether it does depends on how much was
- * searched for it, which must not show, so none does.
+ * Bun sends the length of a body that ends in the turn in which it begins. Whether one ends so early depends on how
+ * much was searched for it, which must not be visible, so none does.
  */
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

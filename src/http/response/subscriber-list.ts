@@ -15,7 +15,7 @@ export interface Subscribed {
   readonly connectedMs: number;
 }
 
-/** The subscribers that are furthest behind, at most `limit`; of those that are equal, the ones connected longest. */
+/** The subscribers that are furthest behind, at most `limit`; among equals, those connected longest. */
 export function furthestBehind(all: readonly Subscribed[], limit: number): SubscriberInfo[] {
   const found = all.map((one) => ({
     one,

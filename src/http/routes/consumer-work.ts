@@ -26,7 +26,7 @@ import type { Takes } from "../stream/takes.ts";
 import { consumerNamed } from "./consumers.ts";
 import { type Call, type Route, route } from "./route.ts";
 
-/** The newest attempts to push of a consumer. */
+/** The latest push attempts of a consumer. */
 export type AttemptsOf = (name: string) => readonly PushAttempt[];
 
 const PATH = "/api/consumers/:name";
@@ -35,9 +35,9 @@ const MAX_TAKEN = 1000;
 const DEFAULT_TAKEN = 10;
 /** Proxies cut requests that wait for longer. */
 const MAX_WAIT_MS = 120_000;
-/** The response to a request that waits as long as that, with time to spare. */
+/** How long a request that waits for that long may take, with time to spare. */
 const TAKE_SECONDS = 150;
-/** Each with its event. */
+/** Maximum number of given-up deliveries in one response, each with its event. */
 const MAX_DEAD_LIMIT = 1000;
 const DEFAULT_DEAD_LIMIT = 100;
 

@@ -22,7 +22,7 @@ interface Asset {
   readonly type: string;
 }
 
-/** Nothing may be loaded from elsewhere. Swagger UI sets styles on its elements, and its icons are data. */
+/** Nothing may be loaded from elsewhere. Swagger UI sets styles on its elements, and its icons are data URLs. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -108,7 +108,7 @@ function pageOf(version: string): string {
 `;
 }
 
-/** Three dots joined by a line. A data address, so that the browser requests no favicon. */
+/** Three dots joined by a line. A data URL, so that the browser requests no favicon. */
 const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' " +
   "rx='4' fill='%230f766e'/%3E%3Cpath d='M3 8h10' stroke='white' stroke-width='1.5'/%3E%3Cg fill='white'%3E%3Ccircle " +

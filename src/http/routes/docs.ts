@@ -28,7 +28,10 @@ Patterns are globs over the whole topic: \`*\` matches any characters, including
 \`{a,b}\` either; \`\\\` escapes. Unknown parameters and members are errors, so that a typo never goes unnoticed. Every
 error is \`application/problem+json\` with a \`code\` for programs; the schema \`ErrorCode\` lists all of them.`;
 
-/** The documentation of these routes and of itself: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for programs. */
+/**
+ * The documentation of these routes and of itself: `/swagger` for people, `/swagger/json` and `/asyncapi.json` for
+ * programs.
+ */
 export function docsRoutes(version: string, routes: readonly Route[], senderOf: (request: Request) => Sender): Route[] {
   const socket = JSON.stringify(asyncApi({ version, address: SUBSCRIBE_PATH, query: subscribeQuery.documentation }));
   let document: Promise<string> | undefined;

@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: "font/woff2",
 };
 
-/** Nothing may be loaded from elsewhere, and scripts and styles only from files of the page. Fonts are in its style. */
+/** Nothing may be loaded from elsewhere, and scripts and styles only from files of the page. Its styles hold the fonts. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'self'",
   "font-src 'self' data:",

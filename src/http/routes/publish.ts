@@ -108,8 +108,8 @@ class Publisher {
   /**
    * Appends the drafts. If bytes follow a complete request, such as a stray line break, Bun's parser responds with 400
    * and closes the connection in the turn that brought both. The client reads that instead of the response to its
-   * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later turn,
-   * and its publish is stored.
+   * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later
+   * turn, and its publish is stored.
    */
   #append({ request, caller }: Call<unknown>, drafts: readonly Draft[]): Promise<Appended> {
     this.#callers.requireValid(caller);
@@ -130,7 +130,7 @@ class Publisher {
   }
 }
 
-/** Adds to the error how to send plain text. */
+/** Adds advice on sending plain text to the error. */
 function parseData(body: string): RawJson {
   try {
     return parseRawJson(body);

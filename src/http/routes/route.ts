@@ -25,7 +25,7 @@ export interface RouteOptions<P extends Parameters> {
   readonly access?: Access;
   /** How long the response may take, in seconds; default: as long as a connection may be idle. */
   readonly maxSeconds?: number;
-  /** Whether a call may be made twice: the outcome is the same, or what the first one took comes again. Default: a GET. */
+  /** Whether a call may be repeated: its outcome is the same, or what it took is delivered again. Default: for a GET. */
   readonly isRepeatable?: boolean;
   /** Default: none. */
   readonly query?: Query<P>;
@@ -61,7 +61,7 @@ export function route<P extends Parameters = Record<never, never>>(options: Rout
     query,
     docs,
     answer: (request, caller, sent) => {
-      // The handler names the type of the table that is read.
+      // The query is `options.query`, or one without parameters, so its values are those of `P`.
       const values = query.read(request.url) as Values<P>;
       const segment = start === -1 ? "" : segmentAt(sent, start);
       return options.handle({ request, caller, query: values, segment });

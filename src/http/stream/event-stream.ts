@@ -63,7 +63,7 @@ export class EventStream implements Member, ChannelStream, Guest, Subscribed {
     this.#account = new WaitingAccount(waiting);
     this.#windowBytes = tuning.resumeBytes;
     this.#follower = new Follower(groups, this, subscription);
-    // A high-water mark of 0: nothing is made before the client has read the last of it.
+    // A high-water mark of 0: nothing more is made before the client has read everything.
     this.body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => this.#keep(controller),
@@ -106,7 +106,7 @@ export class EventStream implements Member, ChannelStream, Guest, Subscribed {
     this.push(encodeItems([message], this.#format));
   }
 
-  /** The server stops: reports it, and ends. */
+  /** Ends after the waiting output, with a notice that the server stops. */
   end(): void {
     this.#isEnding = true;
     this.#follower.close();
@@ -148,7 +148,7 @@ export class EventStream implements Member, ChannelStream, Guest, Subscribed {
   #start(): Uint8Array | undefined {
     if (this.#isStarted) return undefined;
     this.#isStarted = true;
-    // The position before anything was pushed that is sent after these bytes.
+    // The position before `begin` pushes anything, which is sent after these bytes.
     const { passed } = this.#follower;
     this.#follower.begin();
     return this.#keepAlive(this.#output.length > 0 ? passed : this.#follower.passed);
@@ -157,7 +157,7 @@ export class EventStream implements Member, ChannelStream, Guest, Subscribed {
   #takeOutput(): Uint8Array | undefined {
     if (this.#output.length === 0) return undefined;
     const bytes = this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output);
-    // It reads more than it was given. As a turn of the loop may be long, it gets what is made in one.
+    // The client has read a full window. As turns of the loop may be long, it gets more in each.
     if (!this.isLive && this.#account.bytes > this.#windowBytes) this.#windowBytes = this.#widened;
     this.#drop();
     this.#follower.wake();
@@ -185,7 +185,7 @@ export class EventStream implements Member, ChannelStream, Guest, Subscribed {
     return this.#output.length > 0 || this.#isEnding ? this.#takeOutput() : this.#keepAlive(this.#follower.passed);
   }
 
-  /** Names the newest id that the stream has passed, so that it resumes there; the id never decreases. */
+  /** Names the newest id that the stream has passed, so that the client resumes there; the id never decreases. */
   #keepAlive(passed: number | undefined): Uint8Array {
     if (passed !== undefined) this.#namedId = Math.max(passed, this.#namedId ?? 0);
     return encode(this.#format.keepAlive(this.#namedId));

@@ -6,7 +6,7 @@ import type { Members } from "../request/members.ts";
 import type { Connection } from "./connection.ts";
 import type { Workplaces } from "./consuming.ts";
 
-/** Deliveries that may be out on one connection, of each consumer. */
+/** Deliveries of each consumer that may be out on one connection. */
 const MAX_CREDIT = 10_000;
 
 /** Takes from a consumer from now on. */
@@ -46,7 +46,7 @@ export function extend(members: Members, ref: string, connection: Connection): s
   return answerOf(settled, ref);
 }
 
-/** Nothing is answered if nothing was asked and all went well: most workers acknowledge each event. */
+/** There is no response without a `ref` if all went well: most workers acknowledge each event. */
 function answerOf(settled: Settled | Promise<Settled>, ref: string): string | Promise<string> {
   if (settled instanceof Promise) return settled.then((one) => textOf(one, ref));
   return textOf(settled, ref);

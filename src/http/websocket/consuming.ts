@@ -77,7 +77,7 @@ export class Consuming {
     for (const { consumer } of this.#takers.values()) consumer.wake();
   }
 
-  /** The socket is closed: what is out here comes again at once. If the server stops, it comes after the next start. */
+  /** The socket is closed: what is out here is delivered again at once, or after the next start if the server stops. */
   close(isStopping: boolean): void {
     for (const taker of this.#takers.values()) {
       taker.leave();

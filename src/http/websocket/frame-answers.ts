@@ -50,7 +50,8 @@ export class FrameAnswers {
   }
 
   /**
-   * Sends the response to the next frame, unless it is empty, once it is known and all earlier ones were sent. The promise MUST NOT reject.
+   * Sends the response to the next frame, unless it is empty, once it is known and all earlier ones were sent. The
+   * promise MUST NOT reject.
    */
   add(answer: string | Promise<string>, frameBytes: number): void {
     const slot: Slot = { text: typeof answer === "string" ? answer : undefined, frameBytes };

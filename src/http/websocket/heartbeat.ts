@@ -3,8 +3,8 @@ export const PING_MS = 30_000;
 /** A peer that is silent for this many intervals is lost: it was pinged, and had another interval to respond. */
 const SILENT_INTERVALS = 2;
 /**
- * A pong comes after everything that was sent before its ping, so that of a slow reader is late. It gets the time that
- * this rate needs for the output in flight, in bytes per millisecond.
+ * A pong comes after everything that was sent before its ping, so a slow reader's pong is late. It is allowed the time
+ * that the output in flight takes at this rate, in bytes per millisecond.
  */
 const SLOWEST_BYTES_PER_MS = 4;
 /**
@@ -23,7 +23,7 @@ export class Heartbeat {
   #underWayBytes: number | undefined;
 
   /**
-   * The first ping is at a random time of the interval, so that peers that connected together are not pinged together.
+   * The first ping is at a random time in the interval, so that peers that connected together are not pinged together.
    */
   constructor(pingMs: number, nowMs: number) {
     this.#pingMs = pingMs;

@@ -24,9 +24,8 @@ let created = 0;
  * unsubscribes in between. But it silently drops a message for a socket whose buffer is over its limit, so no socket
  * may come near that limit: sockets that are full leave before.
  *
- * Before that is noticed, at most this can be waiting in a socket: the bound of each, what is delivered between two
- * checks, and what Bun has not passed to the socket yet: 32 messages of less than 16 KiB (larger ones it passes at
- * once).
+ * Before that is noticed, at most this can be waiting in a socket: its bound, what is delivered between two checks, and
+ * what Bun has not passed to it yet: 32 messages of less than 16 KiB (larger ones are passed at once).
  */
 export class SocketChannel implements Channel<ChannelSocket> {
   readonly name = `events/${++created}`;
@@ -55,7 +54,7 @@ export class SocketChannel implements Channel<ChannelSocket> {
     this.publishedCharacters += text.length;
   }
 
-  /** Bun sends what was published by itself, and before anything else that is sent. */
+  /** Nothing to do: Bun itself sends what was published, before anything else that is sent. */
   flush(): void {}
 
   /** Costs some microseconds per socket. */

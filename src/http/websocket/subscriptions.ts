@@ -28,7 +28,7 @@ const MAX_FRAME_BYTES = 1024 * 1024;
 const MAX_UNANSWERED_FRAMES = 10_000;
 /** Maximum size of these frames together; enough for 10,000 frames of usual size. */
 const MAX_UNANSWERED_BYTES = 16 * MAX_FRAME_BYTES;
-/** Checks of each socket within the stall time: a stall is noticed at most a quarter later. */
+/** Checks of each socket within the stall time: a stall is noticed at most a quarter of it late. */
 const SWEEPS_PER_STALL = 8;
 /** Checks of each socket between two pings: each time a thirtieth of them is pinged. */
 const SWEEPS_PER_PING = 30;
@@ -224,7 +224,8 @@ export class Subscriptions {
   }
 
   /**
-   * A peer that reads or sends nothing for long is lost or stuck. It resumes at its position when it connects again.
+   * A peer that reads or sends nothing for too long is lost or stuck. It resumes at its position when it connects
+   * again.
    */
   #lookAt(connection: Connection, nowMs: number): void {
     if (connection.stalledMs(nowMs) >= this.#limits.stallMs) this.#cut(connection, "stall");

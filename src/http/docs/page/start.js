@@ -1,6 +1,6 @@
 // Shows /swagger/json with Swagger UI, in the colours that the reader's system asks for.
 
-/** Their answers never end, or are no HTTP: a browser's fetch is not the way to try them. */
+/** Their responses never end or are not HTTP, so they cannot be tried with a browser's fetch. */
 const NOT_TO_TRY = ["/api/events/stream", "/api/events/subscribe"];
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -21,7 +21,7 @@ const onlyWhatEnds = () => ({
   },
 });
 
-/** A JSON text a line is text. Swagger UI takes it for one JSON string, because the name of its type ends in json. */
+/** JSON lines are shown as text: Swagger UI takes them for one JSON string, because their media type ends in json. */
 const linesAsText = ({ fn: { getSampleSchema } }) => ({
   fn: {
     getSampleSchema: (schema, mediaType, config, example) =>
@@ -31,7 +31,7 @@ const linesAsText = ({ fn: { getSampleSchema } }) => ({
   },
 });
 
-/** Where Swagger UI nests controls, names none, or names one otherwise than it reads, a screen reader stumbles. */
+/** Screen readers stumble where Swagger UI nests controls, or gives one no name, or one that its text contradicts. */
 const accessible = ({ React: { createElement } }) => ({
   wrapComponents: {
     // A link inside the button that opens the operation.
@@ -55,7 +55,7 @@ const accessible = ({ React: { createElement } }) => ({
         createElement("span", { className: "offscreen" }, "Example to show"),
         createElement(Original, props),
       ),
-    // All that the button of the dialog has in it.
+    // The only content of the dialog's close button.
     CloseIcon: (Original) => (props) =>
       createElement("span", { role: "img", "aria-label": "Close" }, createElement(Original, props)),
     // "Apply credentials", on a button that reads "Authorize".
@@ -70,11 +70,11 @@ globalThis.SwaggerUIBundle({
   url: "swagger/json",
   dom_id: "#swagger-ui",
   plugins: [onlyWhatEnds, linesAsText, accessible],
-  // Would ask a server on the internet.
+  // The default validator is a server on the internet.
   validatorUrl: null,
   deepLinking: true,
   displayRequestDuration: true,
-  // Limits of parameters.
+  // Shows the limits of parameters.
   showCommonExtensions: true,
   defaultModelsExpandDepth: 0,
   defaultModelExpandDepth: 3,
