@@ -37,7 +37,7 @@ import { defaultTuning, type Tuning } from "./tuning.ts";
 
 /** Events read at a time; in between, the event loop is free. */
 const PAGE_EVENTS = 500;
-/** Assumed size of an event before the first page was read, in characters of JSON. */
+/** Assumed size of an event before the first page is read, in characters of JSON. */
 const TYPICAL_CHARACTERS = 1024;
 /** Topics read at a time. */
 const PAGE_TOPICS = 500;
@@ -230,9 +230,10 @@ export class Bus {
   }
 
   /**
-   * Reads history page by page, at most `limit` events in all; waits for its turn between pages. Oldest first, it
-   * throws `cursor_expired` with `oldest`, at once or before any later page, if retention has removed the events that
-   * come next: a caller that pages by `after` cannot miss the gap. `after` 0 is the beginning of the history.
+   * Reads history page by page, at most `limit` events in all; waits for its turn between pages. With `order`
+   * `oldest`, throws `cursor_expired` with `oldest`, at once or before any later page, if retention has removed the
+   * events that come next: a caller that pages by `after` cannot miss the gap. `after` 0 is the beginning of the
+   * history.
    */
   pages(query: HistoryQuery): AsyncGenerator<HistoryPage> {
     this.#refuseWhenStopped();

@@ -48,7 +48,7 @@ export class Cursor {
   }
 
   /**
-   * The next items, of a page that was read without a filter, from here or from before, and has no damaged events.
+   * The next items of a page that was read without a filter, from here or from before, and has no damaged events.
    * `matching` are those of its events that are wanted.
    */
   takeOf({ end, done }: Page, matching: readonly Event[]): Taken {

@@ -48,7 +48,7 @@ export class Event {
     return JSON.parse(this.rawData);
   }
 
-  /** Used by `JSON.stringify(event)`. For the exact text, take `json`. */
+  /** Used by `JSON.stringify(event)`. For the exact text, use `json`. */
   toJSON(): EventMessage {
     const { id, topic, data, source, created_at } = this;
     return { id, topic, data, source, created_at };

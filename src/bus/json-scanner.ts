@@ -39,11 +39,11 @@ const closers = new Uint8Array(MAX_JSON_DEPTH);
 
 /**
  * Finds the end of the JSON value (RFC 8259) that begins at `start`, white space before it allowed, and checks all of
- * it. Accepts what `JSON.parse` accepts; an escaped lone surrogate such as `"\ud800"` is good JSON.
+ * it. Accepts what `JSON.parse` accepts; an escaped lone surrogate such as `"\ud800"` is valid JSON.
  *
  * Returns the offset after the value, in UTF-16 code units like every offset here; the caller handles what follows.
  *
- * @throws BusError `json_invalid`. Its `position` is the offset of the first unit with which the text can no longer be
+ * @throws BusError `json_invalid`. Its `position` is the offset of the first unit at which the text can no longer be
  * JSON, or the length of the text if it ends too early. With `limit` if the value nests deeper than 512.
  */
 // One loop with its own stack, longer than a function here should be: it is the hottest code of a publish, and a
@@ -100,7 +100,7 @@ export function skipSpace(text: string, at: number): number {
   return end;
 }
 
-/** Whether a UTF-16 code unit is JSON white space: a space, a tab or half a line break. */
+/** Whether a UTF-16 code unit is JSON white space: a space, a tab, a line feed or a carriage return. */
 export function isSpace(code: number): boolean {
   return code <= SPACE && (code === SPACE || code === LINE_FEED || code === CARRIAGE_RETURN || code === TAB);
 }
@@ -143,13 +143,13 @@ function scanString(text: string, start: number): number {
   }
 }
 
-/** Units of a string that are examined one by one. Calling the regular expression costs as much as about thirty. */
+/** Units of a string that are examined one by one. A call of the regular expression costs as much as about thirty. */
 const STEPPED_UNITS = 32;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what a string must not hold
 const endOfPlainUnits = /["\\\x00-\x1f]/g;
 
-/** The offset of the next quote, backslash or control character. In a long string much faster than stepping. */
+/** The offset of the next quote, backslash or control character. Much faster than stepping in a long string. */
 function skipPlainUnits(text: string, at: number): number {
   endOfPlainUnits.lastIndex = at;
   return endOfPlainUnits.test(text) ? endOfPlainUnits.lastIndex - 1 : text.length;

@@ -1,7 +1,7 @@
 /** Ways in which events are delivered. */
 export type Transport = "websocket" | "stream" | "library";
 
-/** A longer commit is logged, in milliseconds. */
+/** A commit that takes longer is logged, in milliseconds. */
 const SLOW_COMMIT_MS = 250;
 /** A slice of pruning that blocks the loop for longer is logged, too: ten times its target. */
 const SLOW_SLICE_MS = 40;

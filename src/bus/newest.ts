@@ -4,7 +4,7 @@ import type { EventLog, TopicMatcher } from "./ports.ts";
  * The newest event that readers with a limited scope may know of, found by bounded reads.
  *
  * The id of an event outside the scope must not be reported to them. An id older than the newest is still correct: no
- * event of the scope after it was passed without being seen.
+ * event of the scope after it is skipped.
  */
 export class NewestInScope {
   readonly #log: EventLog;

@@ -8,7 +8,7 @@ import type { TopicRange } from "./patterns/topic-range.ts";
 import type { TopicShape } from "./patterns/topic-shape.ts";
 import type { Topic } from "./topic.ts";
 
-/** An event before it is committed: checked, without an id and a time. */
+/** An event before it is committed: checked, without an id or a time. */
 export interface Draft {
   readonly topic: Topic;
   readonly data: RawJson;
@@ -32,7 +32,7 @@ export interface TopicMatcher {
   readonly ranges: readonly TopicRange[];
   /** True if every topic matches; omitted: unknown. */
   readonly isEverything?: boolean;
-  /** As `ranges`, also by what the topics end with. MUST NOT change. Default: the ranges, with any end. */
+  /** As `ranges`, but also by what the topics end with. MUST NOT change. Default: the ranges, with any end. */
   readonly shapes?: readonly TopicShape[];
   /** Every matching topic contains one of these texts, none of which is empty. MUST NOT change. Default: unknown. */
   readonly literals?: readonly string[] | undefined;
@@ -152,7 +152,7 @@ export interface EventLog {
   /** The topics in the history, by name. MUST examine a bounded number of topics per call. */
   topics(query: TopicQuery): TopicPage;
   /**
-   * Removes what the rules no longer keep, oldest first, without holding the caller's thread for long.
+   * Removes what the rules no longer keep, oldest first, without blocking the caller's thread for long.
    * Resolves with the number of events removed.
    */
   prune(rules: Retention, nowMs: number): Promise<number>;
@@ -160,7 +160,10 @@ export interface EventLog {
   readonly head: number;
   /** The oldest id kept; `head + 1` if there is none. */
   readonly floor: number;
-  /** Other nodes append to the same history, so a client may know an id above `head` that is still to come. Default false. */
+  /**
+   * Other nodes append to the same history, so a client may know an id above `head` that is still to come. Default
+   * false.
+   */
   readonly isShared?: boolean;
   /** The greatest append, in bytes of text; larger ones are rejected with `payload_too_large`. Default: no limit. */
   readonly maxAppendBytes?: number;
@@ -212,7 +215,7 @@ export interface Entry {
 export type Adopted =
   | { readonly appended: Appended }
   | { readonly error: BusError }
-  /** Whether it was effective: there was no such token before it was added, or the lease was that of the node. */
+  /** Whether it took effect: there was no such token to add, or one to remove, or the lease was that of the node. */
   | { readonly isChanged: boolean }
   /** Resolves with the number of events removed. */
   | { readonly pruned: Promise<number> };
@@ -220,7 +223,7 @@ export type Adopted =
 /**
  * A log that takes over what was ordered elsewhere. The same entries in the same order make the same history.
  *
- * Nothing but `adopt` changes it: `append`, `prune` and changes of its tokens are for those that own their order.
+ * Nothing but `adopt` changes it: `append`, `prune` and changes of its tokens are for logs that own their order.
  */
 export interface MirrorLog extends EventLog {
   /** Resolves once `adopt` may be called. */

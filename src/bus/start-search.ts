@@ -3,7 +3,7 @@ import { NewestInScope } from "./newest.ts";
 import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { Start } from "./start.ts";
 
-/** The search downwards for the event from which `count` matching ones follow. */
+/** The search downwards for the oldest of the newest `count` matching events. */
 interface Search {
   /** The oldest id that was kept when the search began. */
   readonly floor: number;
@@ -31,7 +31,7 @@ export class StartSearch {
   readonly awaitedId: number | undefined;
   #position: number | undefined;
   #last: Search | undefined;
-  /** The start, if this history has never assigned it, as after the restore of a backup. */
+  /** The id to start after, if this history has never assigned it, as after the restore of a backup. */
   readonly #unknownId: number | undefined;
   readonly #newest: NewestInScope | undefined;
 

@@ -25,7 +25,7 @@ const RFC_3339 = /^(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{1,9
 
 /**
  * Reads `since`: an id, an RFC 3339 time, a duration such as `10m`, `all` or `now`. Throws
- * `parameter_invalid`, whose message lacks its subject: "must be …".
+ * `parameter_invalid` with a message that lacks its subject: "must be …".
  */
 export function parseSince(text: string): Start {
   if (text === "all") return { kind: "all" };

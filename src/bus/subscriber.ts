@@ -8,7 +8,7 @@ import type { EventLog, TopicMatcher } from "./ports.ts";
 import type { StartSearch } from "./start-search.ts";
 import type { Tuning } from "./tuning.ts";
 
-/** More events than one turn of the loop can publish (10,000, in one body), so a loop that keeps reading catches up. */
+/** These hold more events than one turn of the loop can publish (10,000 in a body), so steady reading catches up. */
 const MAX_PAGES_A_TURN = 64;
 
 export interface SubscriberOptions {

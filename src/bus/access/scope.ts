@@ -49,7 +49,10 @@ export class Scope implements KeyedMatcher {
   }
 }
 
-/** The scope of these patterns; mostly the same object for the same patterns in the same order. Throws `pattern_invalid`. */
+/**
+ * The scope of these patterns; usually the same object for the same patterns in the same order. Throws
+ * `pattern_invalid`.
+ */
 export function scopeOf(patterns: readonly string[]): Scope {
   const name = JSON.stringify(patterns);
   const known = shared.get(name);

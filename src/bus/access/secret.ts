@@ -1,4 +1,4 @@
-/** Bytes from the system's random source; as hard to guess as the hash is to turn back. */
+/** Bytes from the system's random source; as hard to guess as the hash is to invert. */
 const SECRET_BYTES = 32;
 
 /** What every secret of a named token begins with. */
@@ -11,7 +11,7 @@ export function makeSecret(): string {
 }
 
 /**
- * SHA-256 of a secret, in hexadecimal digits. A fast hash is enough: 2^256 secrets cannot be tried, as passwords can.
+ * SHA-256 of a secret, in hexadecimal digits. A fast hash is enough: unlike passwords, 2^256 secrets cannot be tried.
  */
 export function hashOf(secret: string): string {
   return Bun.CryptoHasher.hash("sha256", secret, "hex");

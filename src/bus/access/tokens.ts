@@ -45,10 +45,10 @@ export class TokenBook {
   readonly #onChange: (act: Act) => void;
   readonly #byName = new Map<string, Entry>();
   readonly #byHash = new Map<string, Principal>();
-  /** By name. To sort a hundred thousand whenever they are listed would hold the loop. */
+  /** By name. Sorting a hundred thousand whenever they are listed would block the event loop. */
   readonly #inOrder: TokenRecord[] = [];
   readonly #bySecret = new RecentMap<string, Principal>(MAX_REMEMBERED_SECRETS);
-  /** Changes are made one after another: each is checked against what the one before it has left. */
+  /** Changes are made one after another: each is checked against what the one before it left. */
   #lastChange: Promise<unknown> = Promise.resolve();
   readonly #listeners: ((gone: Principal | undefined) => void)[] = [];
   /** Whether callers without a token were notified that they now need one. */

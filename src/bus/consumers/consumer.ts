@@ -11,26 +11,26 @@ import type { Clocks } from "./rows.ts";
 import { type ConsumerSettings, parseSettings, writtenOf } from "./settings.ts";
 import { type Delivery, eventOf } from "./task.ts";
 
-/** Deliveries that a taker gets before the next one has its turn. */
+/** Deliveries that a taker gets before it is the next one's turn. */
 const SHARE = 64;
 /** Deliveries in one turn of the loop: a few milliseconds. */
 const MAX_PER_TURN = 1024;
 /** Pages of events counted for one request. */
 const COUNT_PAGES = 20;
-/** `setTimeout` takes no longer times. */
+/** The longest time that `setTimeout` accepts. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Gets deliveries. */
+/** Receives deliveries. */
 export interface Taker {
   /** How many it takes now. */
   readonly room: number;
-  /** Whether it gets events that were not tried before what is due again. Default: it does not. */
+  /** Whether it gets untried events first, ahead of what is due again. Default: it does not. */
   readonly prefersNew?: boolean;
   /** Gives it deliveries, at least one and no more than it has room for. Must not throw. */
   give(deliveries: readonly Delivery[]): void;
-  /** These deliveries were taken back: they are not the taker's any more, if they were. Default: not told. */
+  /** These deliveries were taken back: if the taker had any of them, it no longer does. Default: ignored. */
   takenBack?(deliveries: readonly string[]): void;
-  /** It gets nothing more: the consumer was deleted, or is not served here any more. */
+  /** It gets nothing more: the consumer was deleted, or is no longer served here. */
   dismissed?(): void;
 }
 
@@ -54,16 +54,16 @@ export interface ConsumerOptions {
   readonly clocks: Clocks;
   /** The consumer has something to save. */
   readonly onDirty: () => void;
-  /** The consumer was paused because it could not go on. */
+  /** The consumer was paused because it could not continue. */
   readonly onStuck: (reason: string) => void;
   /** Whether it may hand out and settle now. Call `wake` when it may again. Default: always. */
   readonly mayServe?: (() => boolean) | undefined;
 }
 
-/** A name under which the server keeps a place: each event goes to one of its takers, until one acknowledges it. */
+/** A named place in the history: each event goes to one taker at a time, until one of them acknowledges it. */
 export class Consumer implements Workplace {
   readonly name: string;
-  /** What it wants to be told of. */
+  /** The events that it wants; replaced when the settings change. */
   interest: Interest;
   readonly #log: EventLog;
   readonly #deliveries: Deliveries;
@@ -113,18 +113,18 @@ export class Consumer implements Workplace {
     return this.#deliveries.dead;
   }
 
-  /** An event that it has given up; undefined if it was removed or is damaged. */
+  /** The event with this id; undefined if it was removed or is damaged. */
   eventOf(id: number): Event | undefined {
     return eventOf(this.#log, id);
   }
 
-  /** Figures that cost nothing to read. `lag` is at least this, if it is not exact. */
+  /** Figures that need no read of the history. Unless `isLagExact`, the lag is at least `lag`. */
   get figures() {
     const { inFlight, retrying, lag, isLagExact, dead, counts } = this.#deliveries;
     return { inFlight, retrying, lag, isLagExact, dead: dead.size, isPaused: this.#isPaused, ...counts };
   }
 
-  /** Settings and state. Counts some more of the lag; the event loop is free in between. */
+  /** Settings and state. First counts more of the lag; the event loop is free in between. */
   async info(nextTurn: () => Promise<void>): Promise<ConsumerInfo> {
     for (let pages = 1; !this.#deliveries.countOn() && pages < COUNT_PAGES; pages++) await nextTurn();
     const { place, oldestId } = this.#deliveries;
@@ -155,12 +155,12 @@ export class Consumer implements Workplace {
     this.wake();
   }
 
-  /** Gives it no more. */
+  /** Gives it nothing more. */
   removeTaker(taker: Taker): void {
     this.#takers.delete(taker);
   }
 
-  /** Hands out at once, if no one is waiting, at most `max` deliveries. */
+  /** Hands out at most `max` deliveries at once, without a taker. */
   take(max: number): Delivery[] {
     if (this.#isPaused || this.#isIdle) return [];
     const taken = this.#deliveries.take(Math.min(max, MAX_PER_TURN));
@@ -178,7 +178,7 @@ export class Consumer implements Workplace {
     });
   }
 
-  /** Takes back, and hands out, what is due. */
+  /** Takes back what was out for too long, and hands out what is due. */
   lookAgain(): void {
     this.#timerMs = Number.POSITIVE_INFINITY;
     this.expire();
@@ -236,7 +236,7 @@ export class Consumer implements Workplace {
     return signing(this.#secrets, this.#clocks.wall());
   }
 
-  /** Signs with this secret from now on, and for another day with the one before. Undefined: signs with none. */
+  /** Signs with this secret from now on, and with the one before for another day. Undefined: signs with none. */
   setSecret(secret: string | undefined): void {
     this.#secrets = secret === undefined ? [] : rotated(this.#secrets, secret, this.#clocks.wall());
     this.#change();
@@ -269,7 +269,7 @@ export class Consumer implements Workplace {
     return count;
   }
 
-  /** Whether there is something to save besides a place that only passes what does not match. */
+  /** Whether there is something to save besides a place that only moved past events that do not match. */
   get isDirty(): boolean {
     return this.#isChanged || this.#deliveries.isDirty;
   }
@@ -307,7 +307,7 @@ export class Consumer implements Workplace {
     for (const taker of takers) taker.dismissed?.();
   }
 
-  /** Closed, or not allowed to serve now: nothing is handed out, nor recorded. */
+  /** Closed, or not allowed to serve now: nothing is handed out or recorded. */
   get #isIdle(): boolean {
     return this.#isClosed || !this.#mayServe();
   }
@@ -340,7 +340,7 @@ export class Consumer implements Workplace {
     this.#schedule();
   }
 
-  /** The one with room that waits longest; it goes to the end of the row. */
+  /** The one with room that has waited longest; it goes to the end of the line. */
   #nextTaker(): Taker | undefined {
     for (const taker of this.#takers) {
       if (taker.room <= 0) continue;

@@ -9,11 +9,11 @@ import { parseSettings, positionOf, type WrittenSettings, writtenOf } from "./se
 
 /** Each costs some kilobytes, and a match for every event that it may want. */
 const MAX_CONSUMERS = 10_000;
-/** A commit of events saves what was acknowledged only after this time: more often would cost more than it spares. */
+/** Commits of events save what was acknowledged at most this often: more often would cost more than it gains. */
 const SAVE_INTERVAL_MS = 50;
 /** What was acknowledged is saved within this time even if nothing is published: a crash repeats no more than that. */
 const SAVE_WITHIN_MS = 200;
-/** How often places are saved that only pass events that do not match. */
+/** How often places that only moved past events that do not match are saved. */
 const SWEEP_MS = 30_000;
 const NAME = /^[a-z\d][\w.-]{0,63}$/i;
 
@@ -41,7 +41,7 @@ export interface ConsumersOptions {
   readonly onChange?: (event: ConsumerEvent) => void;
 }
 
-/** What became of a consumer that was set. */
+/** The result of `set`. */
 export interface SetConsumer {
   readonly isNew: boolean;
   /** The secret that signs what is posted, if it is a new one. */
@@ -62,7 +62,7 @@ export class Consumers implements ChangeSource {
   readonly #byName = new Map<string, Consumer>();
   readonly #dirty = new Set<Consumer>();
   readonly #deleted = new Set<string>();
-  /** Their deletion is being saved, so nothing else about them is. */
+  /** Names whose deletion is being saved, so nothing else about them is. */
   readonly #leaving = new Set<string>();
   readonly #listeners: ((name: string, consumer: Consumer | undefined) => void)[] = [];
   readonly #sweep: ReturnType<typeof setInterval>;
@@ -97,7 +97,7 @@ export class Consumers implements ChangeSource {
     for (const { name } of records) this.#tell(name);
   }
 
-  /** Serves none any more, and saves nothing: another node does. */
+  /** Stops serving all consumers, and saves nothing: another node serves them now. */
   abandon(): void {
     this.#deleted.clear();
     this.#pending = undefined;
@@ -107,7 +107,7 @@ export class Consumers implements ChangeSource {
     }
   }
 
-  /** It may serve again: takes back, and hands out, what is due. */
+  /** It may serve again: takes back what was out for too long, and hands out what is due. */
   wake(): void {
     for (const consumer of this.#byName.values()) consumer.lookAgain();
   }
@@ -131,8 +131,8 @@ export class Consumers implements ChangeSource {
 
   /**
    * Creates the consumer, or changes its settings; it keeps its place, and `since` counts only for a new one. Resolves
-   * once that is on the disk, with whether it is new, and with the secret of a push that is new. Rejects with `parameter_invalid`, `pattern_invalid`, or what the
-   * store rejects with.
+   * once this is on disk, with whether the consumer is new, and with the secret of a push that is new. Rejects with
+   * `parameter_invalid`, `pattern_invalid`, or what the store rejects with.
    */
   async set(name: string, written: WrittenSettings, since: unknown, by = ""): Promise<SetConsumer> {
     this.#requireOpen();
@@ -175,7 +175,7 @@ export class Consumers implements ChangeSource {
     this.#report("paused", name, by);
   }
 
-  /** Pauses a consumer that cannot go on; does nothing if it is paused. */
+  /** Pauses a consumer that cannot continue; does nothing if it is paused. */
   stop(consumer: Consumer, reason: string): void {
     if (consumer.isPaused) return;
     consumer.pause(reason);
@@ -197,7 +197,7 @@ export class Consumers implements ChangeSource {
     this.#report("moved", name, by);
   }
 
-  /** Signs with a new secret, which only this returns; the one before signs for another day. */
+  /** Signs with a new secret, which is returned only here; the one before signs for another day. */
   async rotateSecret(name: string, by = ""): Promise<string> {
     const consumer = this.get(name);
     if (consumer.settings.push === undefined) {
@@ -216,7 +216,7 @@ export class Consumers implements ChangeSource {
     this.#listeners.push(listener);
   }
 
-  /** Tries what was given up again, with all attempts: these ids, or all. Resolves with how many. */
+  /** Retries what was given up, with all attempts: these ids, or all. Resolves with how many. */
   async retryDead(name: string, ids: ReadonlySet<number> | undefined): Promise<number> {
     const consumer = this.get(name);
     return this.#change(consumer, () => consumer.retryDead(ids));
@@ -321,7 +321,7 @@ export class Consumers implements ChangeSource {
     this.#dirty.delete(consumer);
   }
 
-  /** Does the work and saves it. If that fails, the work is saved later all the same. */
+  /** Does the work and saves it. If saving fails, the work is saved later all the same. */
   async #change<T>(consumer: Consumer, work: () => T): Promise<T> {
     this.#requireOpen();
     const { interest } = consumer;

@@ -1,6 +1,6 @@
 import type { DeadTask } from "./task.ts";
 
-/** Events that were given up. With more, the consumer is paused: none is ever dropped to make room. */
+/** Events given up at which the consumer is paused: none is ever dropped to make room. */
 export const MAX_DEAD = 100_000;
 
 /** The events that a consumer has given up. */

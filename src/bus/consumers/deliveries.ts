@@ -14,13 +14,13 @@ import { contentOf, type Delivery, makeTask, shortened, type Task } from "./task
 
 /** Events passed in one call because their lanes are busy; then other work gets a turn. */
 const MAX_PASSED = 2000;
-/** Of these steps, one read takes this many. */
+/** A read of the history counts as this many of them. */
 const READ_STEPS = 100;
 /** Tasks that are out or wait for another attempt. With more, nothing new is begun. */
 const MAX_OPEN = 200_000;
 /**
  * A delivery that is out while this many more than `max_in_flight` are settled gets a row, so that a crash does not
- * repeat all of these.
+ * repeat all of those.
  */
 const MAX_REPEATED = 1000;
 /** Characters of JSON after which a call hands out no more: takers hold all of it at once. */
@@ -101,7 +101,7 @@ export class Deliveries {
     return this.#feed.unread.isExact;
   }
 
-  /** Counts some more of the lag; returns whether it is exact now. */
+  /** Counts more of the lag; returns whether it is exact now. */
   countOn(): boolean {
     return this.#feed.unread.countOn();
   }
@@ -134,7 +134,7 @@ export class Deliveries {
 
   /**
    * When something is due next, in milliseconds of the monotonic clock; undefined if nothing is. What is due already
-   * waits for a taker only.
+   * only waits for a taker.
    */
   get nextDueMs(): number | undefined {
     const { firstMs = Number.POSITIVE_INFINITY } = this.#out;
@@ -202,8 +202,8 @@ export class Deliveries {
   }
 
   /**
-   * Continues after the id `position`, and forgets what is out or waits. What was given up stays given up. Returns the
-   * deliveries that were taken back.
+   * Continues after the id `position`, and forgets what is out or waiting. What was given up stays given up. Returns
+   * the deliveries that were taken back.
    */
   moveTo(position: number): string[] {
     const takenBack = this.#out.names();
@@ -218,8 +218,8 @@ export class Deliveries {
   }
 
   /**
-   * Changes the settings. Another pattern or order continues after the last id before everything that is not settled,
-   * so what was settled after that is delivered again. Returns the deliveries that were taken back.
+   * Changes the settings. With another pattern or order, continues just before the first event that is not settled, so
+   * what was settled after it is delivered again. Returns the deliveries that were taken back.
    */
   change(settings: ConsumerSettings): string[] {
     const { topics, order } = this.#settings;
@@ -316,7 +316,7 @@ export class Deliveries {
     return undefined;
   }
 
-  /** Undefined if the event must wait for its lane. */
+  /** Undefined if there is nothing to begin: the event must wait for its lane, or has a row already. */
   #begin(item: Item): Task | undefined {
     if ("type" in item) {
       if (item.type !== "gap") return undefined;
@@ -373,13 +373,13 @@ export class Deliveries {
     const dead = { ...task, deadAtMs: this.#clocks.wall() };
     this.#rows.put(dead);
     this.dead.add(dead);
-    // Its row leads nowhere: until the next one of the lane is found, another task stands for it.
+    // The dead copy keeps the row, and leads nowhere: this task stands for the lane until its next event is found.
     task.row = 0;
     this.#settled++;
     this.#end(task);
   }
 
-  /** The next event of its lane is due, if there is one. */
+  /** Closes a settled task; the next event of its lane, if there is one, is due. */
   #end(task: Task): void {
     const next = task.lane === "" ? "end" : this.#lanes.next(task.lane, this.#feed.passedTo);
     if (next === "later") return void this.#ending.push(task);

@@ -1,6 +1,6 @@
 import type { Task } from "./task.ts";
 
-/** Tasks by the time at which they are due, and by their ids if that is the same: a binary heap. */
+/** Tasks by the time at which they are due, and then by id: a binary heap. */
 export class DueQueue {
   readonly #heap: Task[] = [];
 

@@ -52,7 +52,7 @@ export class Feed {
     return item;
   }
 
-  /** At the end, what was published since does not match: it is passed, so retention cannot make a gap of it. */
+  /** At the end, passes what was published since, as it does not match: so retention cannot make a gap of it. */
   #passUpTo(id: number): void {
     if (!this.#isAtEnd || this.#hasNews || this.#index < this.#ahead.length) return;
     this.#passedTo = id;
@@ -76,8 +76,8 @@ export class Feed {
 const COUNTED_EVENTS = 500;
 
 /**
- * Counts the matching events that a consumer has not begun. Once the count has reached the head it is kept by what is
- * published and begun, so it is exact and costs nothing.
+ * Counts the matching events that a consumer has not begun. Once the count has reached the head, each event
+ * that is published or begun updates it, so it is exact and costs nothing.
  */
 class UnreadCount {
   readonly #log: EventLog;
@@ -95,7 +95,7 @@ class UnreadCount {
     this.#countedTo = position;
   }
 
-  /** At least this many, while it is not exact. */
+  /** While it is not exact, there are at least this many. */
   get count(): number {
     return this.#count;
   }
@@ -131,7 +131,7 @@ class UnreadCount {
     this.#isExact = false;
   }
 
-  /** Counts some more; returns whether the count is exact now. */
+  /** Counts more; returns whether the count is exact now. */
   countOn(): boolean {
     if (this.#isExact) return true;
     const { head, floor } = this.#log;

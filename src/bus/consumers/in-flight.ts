@@ -33,7 +33,7 @@ export class InFlight {
     return task.delivery;
   }
 
-  /** The time of the attempt counts from now on. */
+  /** The time of the attempt starts again now. */
   extend(task: Task, nowMs: number): void {
     task.atMs = nowMs;
     this.#tasks.set(task.delivery, task);

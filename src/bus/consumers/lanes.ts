@@ -5,11 +5,11 @@ import type { EventLog } from "../ports.ts";
 import { makeTask, type Task } from "./task.ts";
 
 /**
- * Events that wait for their lanes, in all lanes together, at about 50 bytes each; the others are read again. With a
+ * Events that wait for their lanes, in all lanes together, at about 50 bytes each; any more are read again. With a
  * thousand topics and almost as many deliveries out, some thousands wait.
  */
 const MAX_PARKED = 20_000;
-/** Of one lane, so that a topic that is stuck, or has most of the events, leaves room for the others. */
+/** The same for one lane, so that a topic that is stuck, or has most of the events, leaves room for the others. */
 const MAX_PARKED_IN_LANE = 256;
 /** Characters of JSON that are kept with them; the JSON of the others is read when their turn comes. */
 const MAX_HELD_CHARACTERS = 4 * 1024 * 1024;
@@ -34,8 +34,8 @@ interface Lane {
 }
 
 /**
- * The topics that have an event out, or waiting for another attempt. The events that follow are remembered; if there are
- * too many of them, they are searched for again in the history.
+ * The topics that have an event out, or waiting for another attempt. The events that follow are remembered; if
+ * there are too many of them, they are searched for again in the history.
  */
 export class Lanes {
   readonly #log: EventLog;
@@ -73,7 +73,7 @@ export class Lanes {
   }
 
   /**
-   * The next task of a lane whose last one was settled, up to the id `upTo` that the consumer has passed. `"end"` if
+   * The next task of a lane after its last one was settled; `upTo` is the id that the consumer has passed. `"end"` if
    * there is none: the lane is closed. `"later"` if the search is not done: call again.
    */
   next(topic: string, upTo: number): Task | "end" | "later" {

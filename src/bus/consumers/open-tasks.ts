@@ -12,7 +12,7 @@ export class OpenTasks extends Set<Task> {
     return firstOf(this.values().filter(({ row }) => row === 0));
   }
 
-  /** How many have failed, or could not be tried, and wait for another attempt; `settled` are no longer among them. */
+  /** How many have failed, or could not be tried, and wait for another attempt; without those in `settled`. */
   retrying(settled: readonly Task[]): number {
     const waiting = this.values().filter(({ delivery, attempts, reason }) => {
       return delivery === "" && (attempts > 0 || reason !== "");

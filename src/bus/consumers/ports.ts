@@ -76,7 +76,7 @@ export interface ConsumerStore {
 export interface Lease {
   /** The run of that node; empty if none does. */
   readonly node: string;
-  /** Rises whenever the node renews the lease, gives it back, or another one takes it. */
+  /** Rises whenever the node renews the lease or gives it back, or another node takes it. */
   readonly revision: number;
 }
 
@@ -89,9 +89,9 @@ export interface ConsumerMirror {
   read(): ConsumerRecord[];
 }
 
-/** The node that was asked does not serve the consumers any more. */
+/** The node that was asked no longer serves the consumers. */
 export class HostLost extends BusError {
-  /** It has not carried out the request. */
+  /** Whether it has certainly not carried out the request. */
   readonly isCertain: boolean;
 
   constructor(isCertain: boolean) {
@@ -100,7 +100,7 @@ export class HostLost extends BusError {
   }
 }
 
-/** The node of a cluster that serves the consumers, as the others reach it. */
+/** The node of a cluster that serves the consumers, as the other nodes reach it. */
 export interface ConsumerHost {
   /** Whether it is this node, and it may hand out and record now. */
   readonly isHere: boolean;
@@ -108,7 +108,7 @@ export interface ConsumerHost {
   names(): ReadonlySet<string>;
   /**
    * Resolves with whether it is this node. If none serves them, waits for one, and rejects with `unavailable` if that
-   * takes too long. With `isNeeded`, one is found even if there are no consumers; otherwise it resolves with true then.
+   * takes too long. If there are no consumers, it waits only with `isNeeded`, and otherwise resolves with true.
    */
   find(isNeeded: boolean): Promise<boolean>;
   /** Sends a request to it. Rejects with `HostLost`, or with the signal's reason. */

@@ -15,7 +15,7 @@ const MAX_HEADERS = 16;
 const MAX_HEADER_CHARACTERS = 1024;
 const DEFAULT_TIMEOUT = "15s";
 const MIN_TIMEOUT_MS = 100;
-/** An endpoint that needs longer should answer first, and work then. */
+/** An endpoint that needs longer should respond first, and work afterwards. */
 const MAX_TIMEOUT_MS = 120_000;
 const DEFAULT_CONCURRENCY = 8;
 const MAX_CONCURRENCY = 256;
@@ -99,7 +99,7 @@ function invalid(detail: string): BusError {
 export interface SigningSecret {
   /** `whsec_` and base64. */
   readonly secret: string;
-  /** Until when it signs, in milliseconds since 1970; undefined: until it is replaced. */
+  /** When it stops signing, in milliseconds since 1970; undefined: when it is replaced. */
   readonly untilMs?: number;
 }
 
@@ -117,7 +117,7 @@ export function signing(secrets: readonly SigningSecret[], nowMs: number): strin
   return secrets.filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs).map(({ secret }) => secret);
 }
 
-/** Reads what `JSON.stringify` has written of them. */
+/** Reads secrets that `JSON.stringify` has written. */
 export function parseSecrets(json: string): SigningSecret[] {
   const list: unknown = JSON.parse(json);
   if (!Array.isArray(list)) return [];

@@ -16,7 +16,7 @@ export interface Changes {
   readonly removed: readonly number[];
 }
 
-/** Which rows of a consumer must be written, and which must go, with the next save. */
+/** Which rows of a consumer the next save must write, and which it must remove. */
 export class Rows {
   readonly #clocks: Clocks;
   readonly #changed = new Map<number, Task | DeadTask>();

@@ -95,7 +95,7 @@ export function parseDelay(value: unknown): number {
 }
 
 /**
- * The id after which a consumer begins, as a subscriber would start with this `since`. Throws `parameter_invalid`.
+ * The id after which a consumer begins: where a subscriber with this `since` would start. Throws `parameter_invalid`.
  * `nowMs` is in milliseconds since 1970.
  */
 export function positionOf(log: EventLog, since: unknown, nowMs: number): number {

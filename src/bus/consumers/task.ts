@@ -10,7 +10,7 @@ const MAX_REASON_CHARACTERS = 500;
 export interface Task {
   /** The id of the event; the first missing id of a gap. */
   readonly id: number;
-  /** If it is a gap, which one. */
+  /** The gap, if it is one. */
   readonly gap: DeliveredGap | undefined;
   /** The topic of the event, if the order is by topic; otherwise empty. */
   readonly lane: string;
@@ -78,7 +78,7 @@ export function eventOf(log: EventLog, id: number): Event | undefined {
   }
 }
 
-/** Why an attempt failed, as far as it is kept. */
+/** The part of a reason that is kept. */
 export function shortened(reason: string): string {
   return reason.slice(0, MAX_REASON_CHARACTERS).toWellFormed();
 }

@@ -1,7 +1,7 @@
 import type { Cohort, Member } from "./cohort.ts";
 import type { Distance } from "./replays.ts";
 
-/** Cohorts with the same request that can continue, in the order of their positions; no two have the same one. */
+/** Cohorts with the same request that can continue, in the order of their positions; no two are at the same one. */
 export class CohortLine<M extends Member> {
   /** In descending order: the one furthest behind is last. */
   readonly #cohorts: Cohort<M>[] = [];
@@ -14,7 +14,7 @@ export class CohortLine<M extends Member> {
     return this.#cohorts.values();
   }
 
-  /** Adds a cohort; unites it with the one at the same position. */
+  /** Adds a cohort; unites it with the one at the same position, if there is one. */
   add(cohort: Cohort<M>): void {
     const index = this.#indexOf(cohort.position);
     const same = this.#cohorts[index];

@@ -6,7 +6,7 @@ import { Event } from "../event.ts";
 export interface Member {
   /** Whether it can take more of the history now. MUST be true when no output is waiting for it. */
   readonly hasRoom: boolean;
-  /** Whether as much output is waiting for it as is allowed. A member that is full leaves its cohort. */
+  /** Whether the output that is waiting for it has reached its limit. A member that is full leaves its cohort. */
   readonly isFull: boolean;
   /** Sends a message to this member alone. MUST arrive after everything that was delivered to it before. */
   tell(message: ControlMessage): void;
@@ -23,10 +23,10 @@ export interface Channel<M> {
   remove(member: M): void;
   /** MUST return at once. May hold the item until `flush`. */
   deliver(item: Item): void;
-  /** Returns after everything delivered before was passed to the transport. */
+  /** Returns once everything delivered before was passed to the transport. */
   flush(): void;
   /**
-   * Returns after everything that was delivered before and not yet taken is counted as waiting for the members, so that
+   * Returns once everything that was delivered before and not yet taken is counted as waiting for the members, so that
    * `isFull` is exact.
    */
   settle(): void;
@@ -118,12 +118,12 @@ export class Cohort<M extends Member> {
     if (seat.cohort === this) seat.cohort = undefined;
   }
 
-  /** Takes over all members of another cohort, which MUST be at the same position. */
+  /** Takes over all members of another cohort, which MUST have the same next event. */
   absorb(other: Cohort<M>): void {
     this.flush();
     other.flush();
     for (const seat of [...other.#seats]) {
-      // Add, then remove: Bun sets up a socket again that was in no channel at all.
+      // Add, then remove: Bun sets a socket up again if it was in no channel at all.
       this.add(seat);
       other.remove(seat);
     }
@@ -164,7 +164,7 @@ export class Cohort<M extends Member> {
     return this.#unseenCharacters * this.size >= MAX_UNSEEN_CHARACTERS;
   }
 
-  /** Counts deliveries when members are added or removed, instead of at each event. */
+  /** Counts deliveries at each flush, instead of at each event: members are added and removed only after one. */
   #report(): void {
     const { events, bytes } = this.#uncounted;
     if (events === 0) return;

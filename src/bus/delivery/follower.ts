@@ -58,7 +58,7 @@ export class Follower<M extends Member> implements Work {
     return this.#wish.scope || this.#search.gap ? undefined : this.#search.position;
   }
 
-  /** Where it is, for figures: not to be reported to the member, as `passed` may be. */
+  /** Where it is, for figures. Unlike `passed`, it must not be reported to the member. */
   get standing(): Standing {
     const { cohort, member } = this.#seat;
     const position = cohort?.position ?? this.#search.position;

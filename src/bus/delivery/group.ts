@@ -29,7 +29,7 @@ export interface GroupOptions<M extends Member> {
 }
 
 /**
- * For a member that has not passed the place yet where it changed its patterns: some are wanted only from an event on.
+ * For a member that has not yet passed the place where it changed its patterns: some apply only from an event on.
  */
 export interface Filter {
   readonly wants: (event: Event) => boolean;
@@ -81,7 +81,7 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   readonly #behind = new CohortLine<M>();
   /** Cohorts of members that have no room now, or have not begun. */
   readonly #stalled = new Set<Cohort<M>>();
-  /** Cohorts of members that have joined and not begun. */
+  /** Cohorts of members that have joined but not begun. */
   readonly #arrived = new Set<Cohort<M>>();
   #live: Cohort<M> | undefined;
   /** Deliveries of the current step. */
@@ -117,7 +117,7 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
     this.#replays.arrive(this);
   }
 
-  /** Members that have joined begin. */
+  /** Lets the members that have joined begin. */
   admit(): void {
     for (const cohort of this.#arrived) if (this.#stalled.delete(cohort)) this.#insert(cohort);
     this.#arrived.clear();
@@ -204,13 +204,13 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   share(distance: Distance, { start, page }: Slice, matching: readonly Event[]): void {
     const position = this.#furthestBehind(distance)?.position;
     const from = Math.max(position ?? 0, this.#log.floor - 1);
-    // A member that has joined meanwhile may be further behind.
+    // A member that joined meanwhile may be further behind.
     if (position === undefined || from < start || from >= page.end) return;
     const cohort = this.#takeFurthestBehind(distance);
     if (cohort) this.#advance(cohort, position, cohort.cursor.takeOf(page, matching));
   }
 
-  /** Takes out the cohort furthest behind, if it can take more now. */
+  /** Takes out the cohort furthest behind. If that has no room now, it stalls, and is not returned. */
   #takeFurthestBehind(distance: Distance): Cohort<M> | undefined {
     const cohort = this.#furthestBehind(distance);
     if (cohort === undefined) return undefined;
@@ -298,8 +298,8 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   }
 
   /**
-   * Makes the cohort live, after `caught_up` was reported to the members that are owed one. Returns false, and does
-   * nothing, while the id to report to these is unknown.
+   * Reports `caught_up` to the members that are owed it, then makes the cohort live. Returns false, and does neither,
+   * while the id to report is unknown.
    */
   #arrive(cohort: Cohort<M>): boolean {
     this.#newest?.passed(cohort.deliveredId ?? 0);

@@ -10,7 +10,7 @@ import type { Replays } from "./replays.ts";
 
 /** An edge with its own delivery. */
 export interface EdgeOptions<M> {
-  /** The transport as which its deliveries are counted. */
+  /** The transport under which its deliveries are counted. */
   readonly transport: Transport;
   readonly replays: Replays;
   readonly openChannel: () => Channel<M>;
@@ -25,7 +25,7 @@ export interface GroupsOptions<M extends Member> extends Omit<GroupOptions<M>, "
   readonly count: (events: number, bytes: number) => void;
 }
 
-/** What a member requests; with a filter, some of it only from an event on. */
+/** What a member requests; with a filter, some of it only from a certain event on. */
 export interface FilteredWish extends Wish {
   readonly filter?: Filter | undefined;
 }
@@ -37,7 +37,7 @@ export class Groups<M extends Member> {
   readonly replays: Replays;
   readonly tuning: Tuning;
   readonly meter: Meter;
-  /** Calls back once the history has reached the id; returns the way to stop waiting. */
+  /** Calls back once the history has reached the id; returns a function that stops waiting. */
   readonly whenReached: (id: number, onReached: () => void) => () => void;
   readonly #groupOptions: GroupOptions<M>;
   readonly #byKey = new Map<string, Group<M>>();

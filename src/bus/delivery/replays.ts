@@ -15,7 +15,7 @@ export const STEP_DELIVERIES = 32_768;
 export interface Work {
   /** Whether a step would do anything. */
   has(distance: Distance): boolean;
-  /** Does about a millisecond of work, or one page. Returns the work that was done: its own, or some of others with it. */
+  /** Does a few milliseconds of work at most. Returns the work that moved: itself, or several that share a read. */
   step(distance: Distance): readonly Work[];
   /**
    * Events between the newest and the subscriber furthest behind of those that can take more; undefined if there are
@@ -28,7 +28,7 @@ export interface Work {
 
 /** Work that members join: members that join at about the same time begin together. */
 export interface Arrivals {
-  /** Lets the members begin that have joined since the last call. */
+  /** Lets the members that have joined since the last call begin. */
   admit(): void;
 }
 
@@ -54,7 +54,7 @@ export class Replays {
 
   /**
    * A member has joined. The first one begins at once; members that join soon after it wait a moment for one another.
-   * Otherwise a thousand members that join one by one would each be served alone, as soon as they are there.
+   * Otherwise a thousand members that join one by one would each be served alone.
    */
   arrive(at: Arrivals): void {
     this.#arrivals.add(at);

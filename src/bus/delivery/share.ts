@@ -3,8 +3,8 @@ import { DISTANCES, type Distance } from "./replays.ts";
 /** Minimum: beside a busy loop, replays get a thirtieth of the time. */
 const LEAST = 1 / 29;
 /**
- * Maximum: twice as much time as everything else. With half of the time, a reader falls back where events are published
- * in large batches, as publishing those costs little more than reading them.
+ * Maximum: twice as much time as everything else. With half of the time, a reader falls behind when events are
+ * published in large batches, as publishing those costs little more than reading them.
  */
 const MOST = 2;
 /** The share is multiplied by this in each interval in which less would have been enough. */
@@ -12,16 +12,15 @@ const FALL = 0.8;
 /** The share is multiplied by this in each interval in which it was too small. */
 const RISE = 2;
 /**
- * Target duration of a replay, in milliseconds: the lag must fall by the part of it that has elapsed, or the share is
- * too small.
+ * Target duration of a replay, in milliseconds: in each interval the lag must fall by the fraction of it that has
+ * elapsed, or the share is too small.
  */
 const AIM_MS = 2000;
 /** How often the share is set, in milliseconds: long enough for many pages, short compared to what people notice. */
 const INTERVAL_MS = 100;
 /**
- * Unused time is saved up to this, in milliseconds. So a slice is never much longer than what everything else took in
- * the turns before it, which may be as long as a large batch takes; and replays get their share beside large batches
- * too.
+ * Unused time is saved up to this, in milliseconds: about what a large batch takes, so that replays get their share
+ * beside large batches too. A slice is never much longer than what everything else took in the turns before it.
  */
 const MAX_SAVED_MS = 100;
 

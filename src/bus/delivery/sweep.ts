@@ -10,17 +10,17 @@ const SLICE_PAGES = 4;
  * group, finding it directly costs as much as reading all of them in a row and passing each to its group.
  */
 const LEAST_WANTED = 1.5;
-/** Groups that are waited for want most of the events themselves; others find theirs faster alone. */
+/** Groups in a slice are waited for only if together they want most of its events; others are faster alone. */
 const LEAST_WAITED_FOR = LEAST_WANTED / 2;
 /**
  * A group waits for those that are behind it by at most this many slices: some tens of milliseconds. Every second time
- * it waits only for its nearest neighbours, so it moves however many come behind it.
+ * it waits only for its nearest neighbours, so it moves on however many are behind it.
  */
 const WAIT_SLICES = 16;
 const NEIGHBOUR_SLICES = 1;
 /**
- * Groups that are examined in vain in one step for each of its successors that examine none. So thousands of groups that
- * read alone do not examine one another all the time.
+ * For every this many groups that a step examines in vain, one of the next steps examines none. So thousands of groups
+ * that read alone do not examine one another all the time.
  */
 const EXAMINED_PER_STEP = 100;
 /** Cost of passing an event to a group, in deliveries to members. */
@@ -43,15 +43,15 @@ export interface Slice {
 /** A group with members that are behind. */
 export interface Sharer extends Work {
   readonly topics: TopicMatcher;
-  /** What it has found lately. */
+  /** What it has found recently. */
   readonly finds: Finds;
   /** The place of its members furthest behind at this distance; undefined if there are none. */
   placeAt(distance: Distance): Place | undefined;
-  /** Continues with the events of the slice that match, if that is where its members furthest behind are. */
+  /** Continues with the matching events of the slice, if the slice is where its members furthest behind are. */
   share(distance: Distance, slice: Slice, matching: readonly Event[]): void;
 }
 
-/** How common the events are that a group wants, from what it has found lately. */
+/** How common the events that a group wants are, from what it has found recently. */
 export class Finds {
   #found = 0;
   #passed = 0;
@@ -75,8 +75,8 @@ export interface SweepOptions {
 }
 
 /**
- * Reads the log once for groups with different requests that are behind at about the same place: all events of a slice,
- * each of which is passed to the groups that want it.
+ * Reads the log once for groups with different requests that are behind at about the same place: reads all events of a
+ * slice, and passes each to the groups that want it.
  *
  * ```
  *   ─────●───●─────●────────────●●───────────── head
@@ -84,15 +84,15 @@ export interface SweepOptions {
  *                      and a later slice serves them together with the next two
  * ```
  *
- * Otherwise subscribers whose patterns overlap, or whose tokens differ, would each read the same events after a restart.
- * Groups that want little of what is between them find it faster by themselves.
+ * Otherwise subscribers with overlapping patterns, or with different tokens, would each read the same events after a
+ * restart. Groups that want little of what is between them find it faster by themselves.
  */
 export class Sweep {
   readonly #log: EventLog;
   readonly #sliceEvents: number;
   readonly #table = new InterestTable();
   readonly #seats = new Map<Sharer, Seat>();
-  /** Steps that examine no groups, as the last one found none to share with. */
+  /** How many of the next steps examine no groups, as an earlier one found none to share with. */
   #stepsToSkip = 0;
 
   constructor({ log, pageEvents }: SweepOptions) {
@@ -141,7 +141,7 @@ export class Sweep {
     return sharing.map((seat) => seat.sharer);
   }
 
-  /** The groups from the one furthest behind on that is near this one and waited for; none if sharing costs more. */
+  /** The groups near this one, from the furthest behind that is waited for; none if sharing costs more. */
   #guestsNear(sharer: Sharer, distance: Distance): readonly Guest[] {
     const place = this.#seats.size > 1 ? sharer.placeAt(distance) : undefined;
     if (place === undefined) return [];
@@ -162,8 +162,8 @@ export class Sweep {
   }
 
   /**
-   * Undefined if it is not at this distance, has read no page yet, which shows what it wants, or has so many members that
-   * a step is well used by them alone.
+   * Undefined if it is not at this distance, has not read a page yet, which would show what it wants, or has enough
+   * members to fill a step by themselves.
    */
   #guestOf(seat: Seat, distance: Distance): Guest | undefined {
     const place = seat.sharer.placeAt(distance);
@@ -210,7 +210,7 @@ class Seat implements Interest {
     this.topics = sharer.topics;
   }
 
-  /** How many slices behind it the groups may be that it waits for this time. */
+  /** How many slices behind it a group may be for it to wait this time. */
   nextWait(): number {
     this.#hasWaited = !this.#hasWaited;
     return this.#hasWaited ? WAIT_SLICES : NEIGHBOUR_SLICES;

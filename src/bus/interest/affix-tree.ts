@@ -7,8 +7,8 @@ interface Node<T> {
 }
 
 /**
- * A value for each of some prefixes (or suffixes), found by a text that has them. A radix tree: finding the values of a
- * text costs the values found and the forks on the way, however many other affixes there are.
+ * Maps prefixes (or suffixes) to values, and finds the values of all those that a text has. A radix tree: the cost of a
+ * search is that of the values found and the forks on the way, however many other affixes there are.
  */
 export class AffixTree<T> {
   readonly #isOfEnds: boolean;

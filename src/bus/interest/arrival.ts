@@ -8,8 +8,8 @@ const everything: TopicMatcher = {
 };
 
 /**
- * Calls back once, after the batch with which the history reaches the id has been delivered to all others. Returns the
- * way to stop waiting, which may be called at any time.
+ * Calls back once, after the batch with which the history reaches the id has been delivered to all others. Returns a
+ * function that stops waiting, which may be called at any time.
  */
 export function whenReached(
   interests: Pick<InterestTable, "add" | "remove">,

@@ -73,7 +73,7 @@ class CandidateList<T extends Candidate> {
 /**
  * Candidates that are matched against each topic with these ends.
  *
- * Results are cached by topic if matching is more than comparing text, or if there are many candidates. They never need
+ * Results are cached by topic if matching does more than compare text, or if there are many candidates. They never need
  * correction: a new candidate is examined when its topic is next looked up, and a removed one is skipped.
  */
 class AskedCandidates<T extends Candidate> {

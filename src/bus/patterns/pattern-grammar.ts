@@ -48,7 +48,7 @@ export function patternInvalid(detail: string, position: number): BusError {
   return new BusError("pattern_invalid", detail, { members: { position } });
 }
 
-/** Checks what holds for every pattern. Throws `pattern_invalid` if the text is too long or not valid Unicode. */
+/** Checks what is required of every pattern. Throws `pattern_invalid` if the text is too long or not valid Unicode. */
 export function checkPatternText(text: string): void {
   if (text.length > MAX_PATTERN_CHARACTERS) {
     // No character takes more than two code units, so a huge text is rejected without being counted.
@@ -82,7 +82,7 @@ class PatternReader {
     return branch;
   }
 
-  /** Reads up to the end of the text, or to a character of `ends`, which is left to the caller. */
+  /** Reads up to the end of the text, a `}` or a character of `ends`, which is left to the caller. */
   #readBranch(ends: string): PatternBranch {
     const parts: PatternPart[] = [];
     let alternatives = 1;

@@ -3,10 +3,10 @@ import { type Pattern, parsePattern } from "./pattern.ts";
 import { type TopicRange, unionOf } from "./topic-range.ts";
 import { type TopicShape, unionOfShapes } from "./topic-shape.ts";
 
-/** About as many texts are looked for in the time that matching takes. */
+/** Looking for about this many texts takes as long as matching. */
 const MAX_LITERALS = 8;
 
-/** Matches any of some patterns. Two sets of the same patterns have the same key, in whatever order they were given. */
+/** Matches what any of its patterns matches. Sets of the same patterns have the same key, in whatever order. */
 export class PatternSet implements TopicMatcher {
   readonly key: string;
   readonly ranges: readonly TopicRange[];

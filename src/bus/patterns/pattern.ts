@@ -64,7 +64,7 @@ class ParsedPattern {
     return this.#plain !== undefined;
   }
 
-  /** The longest text that every match of each alternative contains; undefined if one has none. Not cached. */
+  /** For each alternative, the longest text that every match contains; undefined if one has none. Not cached. */
   get literals(): readonly string[] | undefined {
     const literals = this.#plain ? this.#plain.map(textsOf).map(longest) : literalsOf(this.text);
     return literals.includes("") ? undefined : literals;

@@ -2,7 +2,7 @@ import type { TopicRange } from "./topic-range.ts";
 
 /** A range of topics that also end in `suffix`. The two texts may overlap in a topic. */
 export interface TopicShape extends TopicRange {
-  /** Empty if any end is allowed, and if the range is one whole topic. */
+  /** Empty if any end is allowed, or if the range is one whole topic. */
   readonly suffix: string;
   /** Every topic of this shape matches, so nothing else needs to be evaluated. */
   readonly isExact: boolean;
