@@ -37,7 +37,7 @@ export class Calls {
    * Rejects with the error of the last attempt if another would be too late or could not help.
    */
   async answer(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<Answer> {
-    // The wall clock, as it continues while a device sleeps, and the server forgets an idempotency key in that time.
+    // The wall clock, as it runs on while a device sleeps: the server may forget an idempotency key in that time.
     const deadlineMs = Date.now() + this.#timeoutMs;
     for (let failures = 1; ; failures++) {
       const { url } = this.#http;

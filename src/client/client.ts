@@ -29,7 +29,7 @@ const TIMEOUT_MS = 30_000;
 /** The server remembers an `Idempotency-Key` for ten minutes: every retry must have arrived by then. */
 const MAX_TIMEOUT_MS = 9 * 60 * 1000;
 
-/** Topics that the server puts on a page at most. */
+/** The most topics that the server puts on a page. */
 const MAX_TOPICS_LIMIT = 10_000;
 
 const PUBLISH_PATH = "/api/events/publish";
@@ -54,7 +54,7 @@ export class EventBusClient {
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<Subscription>();
   readonly #consumptions = new Set<Consumption>();
-  /** Sets up consumers, and looks at them. */
+  /** Sets up and inspects consumers. */
   readonly consumers: ConsumerCalls;
 
   /** As `connect`. */
@@ -74,10 +74,10 @@ export class EventBusClient {
   /**
    * Publishes one event; resolves with it once it is on the server's disk.
    *
-   * `data` is any JSON value; `undefined` becomes `null`. What JSON cannot hold and would change without a word is
-   * rejected with `json_invalid`: `NaN`, infinities, functions, symbols, maps, sets, `undefined` in an array. One call never publishes an event twice, however often the
-   * connection breaks. After `network` it is unknown whether the event was published: to be sure, pass an
-   * `idempotencyKey` of your own, and publish again with the same key.
+   * `data` is any JSON value; `undefined` becomes `null`. What JSON cannot hold and would change silently is
+   * rejected with `json_invalid`: `NaN`, infinities, functions, symbols, maps, sets, `undefined` in an array. One call
+   * never publishes an event twice, however often the connection breaks. After `network` it is unknown whether the
+   * event was published: to be sure, pass an `idempotencyKey` of your own, and publish again with the same key.
    */
   async publish(topic: string, data?: unknown, options: PublishOneOptions = {}): Promise<ReceivedEvent> {
     const { source } = options;
@@ -210,8 +210,8 @@ export class EventBusClient {
    * Subscribes to the topics that match a pattern, or one of several. Connects at once, and never throws: errors are
    * thrown by the iteration.
    *
-   * Each subscription holds a connection. A browser has six to one server, for all its pages together, and Bun 256 in
-   * all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); further calls wait. So prefer one subscription with several patterns.
+   * Each subscription holds a connection. A browser allows six to one server, for all its pages together, and Bun 256
+   * in all (`BUN_CONFIG_MAX_HTTP_REQUESTS`); further calls wait. So prefer one subscription with several patterns.
    *
    * @example
    * for await (const event of bus.subscribe<Order>(["orders.*", "returns.*"], { since: lastSeenId })) {
@@ -235,7 +235,7 @@ export class EventBusClient {
 
   /**
    * Takes from a consumer: each delivery is handled here and by no other worker, and comes again until it is
-   * acknowledged. The iteration throws what trying again cannot mend.
+   * acknowledged. The iteration throws what a retry cannot fix.
    *
    * @example
    * for await (const delivery of bus.consume("billing", { credit: 10 })) {
@@ -250,7 +250,7 @@ export class EventBusClient {
     return consumption;
   }
 
-  /** Ends every subscription, and every call with `closed`. May be called twice. */
+  /** Ends every subscription and every `consume`, and each call with `closed`. May be called twice. */
   close(): void {
     this.#closing.abort(new EventBusError("closed", "the client was closed"));
     for (const subscription of [...this.#subscriptions]) subscription.close();
@@ -281,7 +281,7 @@ function toJson(value: Envelope): string {
   }
 }
 
-/** For `JSON.stringify`, which writes `null`, `{}` or nothing for what it has no words for. */
+/** For `JSON.stringify`, which writes `null`, `{}` or nothing for what it cannot represent. */
 function requireWritable(name: string, value: unknown): unknown {
   const isLost =
     typeof value === "function" || typeof value === "symbol" || (typeof value === "number" && !Number.isFinite(value));

@@ -51,7 +51,7 @@ export class EventBusError extends Error {
   }
 }
 
-/** 4xx that say "not now" rather than "not so": timeout, too early, too many requests. */
+/** 4xx that mean "not now" rather than "never": timeout, too early, too many requests. */
 const PASSING_STATUSES: readonly number[] = [408, 425, 429];
 
 /** Whether the same request may succeed later, unchanged. A full disk may, but not within seconds. */

@@ -5,7 +5,7 @@ import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
 import { type ServerSentEvent, ServerSentEventParser } from "./server-sent-events.ts";
 import { within } from "./waiting.ts";
 
-/** How long a connection may take until the server says where the stream starts, in milliseconds. */
+/** How long a connection may take until the server reports where the stream starts, in milliseconds. */
 const OPEN_MS = 15_000;
 
 /** What comes in a stream. `position` is an id up to which everything that matches has been sent. */
@@ -22,7 +22,7 @@ export interface StreamOptions {
   readonly signal: AbortSignal;
 }
 
-/** One connection to `GET /api/events/stream`. It reads only when it is asked to, and so holds the server back. */
+/** One connection to `GET /api/events/stream`. It reads only when asked to, which exerts backpressure. */
 export class EventStream {
   readonly #silenceMs: number;
   readonly #signal: AbortSignal;
@@ -99,7 +99,7 @@ export class EventStream {
     }
   }
 
-  /** Names that are not known are for newer clients. */
+  /** Unknown names are for newer clients. */
   #take({ name, id, data = "", retryMs }: ServerSentEvent): void {
     if (name === "gap") this.#messages.push(gapOf(data));
     else if (name === "caught_up") this.#messages.push(caughtUpOf(data));

@@ -18,7 +18,7 @@ export interface HttpRequest {
   readonly signal: AbortSignal;
 }
 
-/** One or several addresses of servers. A text may list several, with commas. */
+/** One or several addresses of servers. A text may list several, separated by commas. */
 export type Addresses = string | URL | readonly (string | URL)[];
 
 /** The nodes of one bus: their addresses, the one in use, and the credentials. */
@@ -28,7 +28,7 @@ export class Http {
   readonly #token: Token | undefined;
   readonly #fetch: Fetch;
 
-  /** Throws `parameter_invalid` when an address is not one of HTTP. */
+  /** Throws `parameter_invalid` when an address is not an HTTP URL. */
   constructor(addresses: Addresses, token: Token | undefined, fetch: Fetch | undefined) {
     this.#urls = listOf(addresses).map(baseOf);
     this.#token = token;
@@ -42,8 +42,8 @@ export class Http {
   }
 
   /**
-   * Goes on with the next address, unless another one than `url` is in use by now: of many requests that failed there,
-   * the first one moves on.
+   * Moves on to the next address, unless an address other than `url` is in use by now: of many requests that failed
+   * there, only the first one moves on.
    */
   leave(url: string): void {
     if (this.url === url) this.#current = (this.#current + 1) % this.#urls.length;

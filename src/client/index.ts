@@ -45,12 +45,12 @@ export type { Gap, SubscribeOptions, Subscription } from "./subscription.ts";
 export type { EventBusClient };
 
 /**
- * The client of an eventbus server, for browsers, Bun and Node from 20 on. Sends nothing yet.
+ * The client of an eventbus server, for browsers, Bun and Node 20 or later. Sends nothing yet.
  *
  * `url` is the server's address, such as `http://127.0.0.1:9800`, with the path it is served under, if any; or those of
- * several nodes of a cluster, as an array or with commas. The first one is used until it fails; then calls are repeated,
- * and subscriptions resume, at the next one. Throws an `EventBusError` `parameter_invalid` when an address is not one of
- * HTTP, or an option is out of its bounds.
+ * several nodes of a cluster, as an array or separated by commas. The first one is used until it fails; then calls are
+ * repeated, and subscriptions resume, at the next one. Throws an `EventBusError` `parameter_invalid` when an address is
+ * not an HTTP URL, or an option is out of bounds.
  *
  * @example
  * const bus = connect("http://127.0.0.1:9800", { token: "ebt_…" });

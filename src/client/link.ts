@@ -27,7 +27,7 @@ export class Link {
   readonly opened: Promise<void>;
   #state: ConnectionState = { kind: "connecting", failures: 0 };
   #stream: EventStream | undefined;
-  /** Where the connection leads, or the attempt. */
+  /** The address of the connection, or of the attempt. */
   #url = "";
   #openedMs = 0;
   #wasGood = false;
@@ -41,7 +41,7 @@ export class Link {
     this.#silenceMs = silenceMs;
     this.#onState = onState;
     this.opened = this.#establish().then(() => this.#requireOpen());
-    // The reader is notified as well.
+    // `read` rejects with the error as well.
     this.opened.catch(() => {});
   }
 
@@ -72,8 +72,8 @@ export class Link {
 
   #receive(messages: StreamMessage[]): readonly StreamMessage[] {
     const [first] = messages;
-    // Ids never decrease within one history. So it was replaced, and what the new one contains up to here is unknown;
-    // or the token may read less than the previous one. If the server knows, it reports a gap itself.
+    // Ids never decrease within one history. So either it was replaced, and what the new one contains up to here is
+    // unknown; or the token may read less than the previous one. If the server knows, it reports a gap itself.
     if (first && first.kind !== "gap" && this.#position !== undefined && first.position < this.#position) {
       const next = first.kind === "event" ? first.position : first.position + 1;
       messages.unshift({ kind: "gap", position: next - 1, gap: { type: "gap", after: 0, next } });
@@ -122,7 +122,7 @@ export class Link {
   }
 
   #lose(error: unknown): void {
-    // A programming error is nothing to connect again for.
+    // Reconnecting cannot fix a programming error.
     if (!(error instanceof EventBusError)) throw error;
     const openMs = this.#stream === undefined ? 0 : performance.now() - this.#openedMs;
     this.#stream?.close();

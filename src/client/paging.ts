@@ -6,8 +6,8 @@ const LINK = /<([^>]*)>([^<]*)/g;
 const REL_NEXT = /;\s*rel\s*=\s*(?:"next"|next\b)/i;
 
 /**
- * The query of the page that a `Link` header calls the next one; undefined when it calls none that. Only the query is
- * taken, for the address that was asked: so a page is found behind any proxy, and no token is sent anywhere else.
+ * The query of the next page that a `Link` header names; undefined when it names none. Only the query is used, with the
+ * address of the request before: so a page is found behind any proxy, and no token is sent anywhere else.
  */
 export function nextQuery(link: string | null): Parameters | undefined {
   const [, target] = [...(link ?? "").matchAll(LINK)].find(([, , rest]) => REL_NEXT.test(rest ?? "")) ?? [];
@@ -17,5 +17,5 @@ export function nextQuery(link: string | null): Parameters | undefined {
   const search = new URL(target, BASE).searchParams;
   return Object.fromEntries([...new Set(search.keys())].map((name) => [name, search.getAll(name)]));
 }
-/** Of no meaning: a relative address needs one to be read. */
+/** Has no meaning: a relative address needs a base to be parsed. */
 const BASE = "http://server/";

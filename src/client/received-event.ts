@@ -39,7 +39,7 @@ export function parseJson(text: string): unknown {
 
 /**
  * The data's text in an event's JSON text. The members stand in a fixed order: id, topic, data, source, created_at. A
- * topic has no comma, and inside of a string every quote has a backslash before it: so the first `,"data":` and the last
+ * topic has no comma, and inside a string every quote has a backslash before it: so the first `,"data":` and the last
  * `,"source":` are the members.
  */
 export function rawDataOf(json: string): string {

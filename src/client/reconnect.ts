@@ -2,9 +2,9 @@ import { type EventBusError, isOfServer, isTemporary } from "./errors.ts";
 
 /** The shortest wait, so that a server that rejects at once is not called in a tight loop. */
 export const MIN_DELAY_MS = 100;
-/** What the first wait is shorter than; doubles with every failure. A restarted server is back in about this time. */
+/** The first wait is shorter than this; it doubles with every failure. A restarted server is back about then. */
 const FIRST_CEILING_MS = 250;
-/** What every wait is shorter than, unless the server asks for more: a consumer is back soon after any outage. */
+/** Every wait is shorter than this, unless the server asks for more: a client is back soon after any outage. */
 export const MAX_DELAY_MS = 30_000;
 /** A connection that lasted this long, in milliseconds, was a good one: the failures before it are forgotten. */
 export const STABLE_MS = 5000;
@@ -16,7 +16,7 @@ export type ConnectionState =
   | { readonly kind: "open"; readonly failures: number }
   /** Retries `delayMs` milliseconds after entering this state, or when the network comes back. */
   | { readonly kind: "waiting"; readonly failures: number; readonly delayMs: number; readonly error: EventBusError }
-  /** The device has no network: retries when it has. */
+  /** The device has no network: retries when it has one. */
   | { readonly kind: "offline"; readonly failures: number; readonly error: EventBusError }
   /** Ended for good, by an error or by a call to `close`. */
   | { readonly kind: "ended"; readonly error: EventBusError | undefined };
@@ -30,14 +30,14 @@ export type ConnectionEvent =
       /** How long it had been open, in milliseconds; 0 when it never was. */
       readonly openMs: number;
       readonly isOffline: boolean;
-      /** How many servers take turns; what one asked to wait does not count for the others. Default 1. */
+      /** How many servers take turns; a wait that one asks for does not apply to the others. Default 1. */
       readonly servers?: number;
       /**
        * An earlier connection was a stream of the bus: any other response now comes from something in place of an
        * unavailable server.
        */
       readonly wasGood: boolean;
-      /** From 0 to 1, evenly spread. */
+      /** From 0 to 1, evenly distributed. */
       readonly random: number;
     }
   /** The wait is over, or the network is back. */
@@ -45,13 +45,13 @@ export type ConnectionEvent =
   | { readonly kind: "closed" };
 
 /**
- * The life of a connection as a pure function: no timer, no network, no chance. What is to be done in a state is
- * what its name says.
+ * The life of a connection as a pure function: no timer, no network, no chance. The name of a state says what is to be
+ * done in it.
  *
  * ```
  *  connecting ──opened──► open
  *    ▲    └──────┬─────────┘
- *    │         lost ───────► ended   (an error that trying again does not mend)
+ *    │         lost ───────► ended   (an error that a retry cannot fix)
  *  woken         ▼
  *    └── waiting | offline
  * ```
@@ -86,7 +86,7 @@ function afterLoss(failuresBefore: number, event: ConnectionEvent & { kind: "los
 
 /**
  * Milliseconds to wait after this many failures in a row (at least 1): anything up to a ceiling that doubles, so that
- * the clients of a server that died do not come back in step. What the server asked for is waited in any case.
+ * the clients of a server that died do not come back in step. The wait that the server asked for is added to it.
  */
 export function delayAfter(failures: number, random: number, askedMs = 0): number {
   const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_CEILING_MS * 2 ** (failures - 1));

@@ -1,4 +1,4 @@
-/** One block of a stream of server-sent events. What it does not have is undefined. */
+/** One block of a stream of server-sent events. Fields that it lacks are undefined. */
 export interface ServerSentEvent {
   readonly id: string | undefined;
   /** The name given by `event:`; `message` when there is none. */
@@ -9,8 +9,8 @@ export interface ServerSentEvent {
 }
 
 /**
- * The most characters of a block that is not complete: no event comes near, as the server takes none over 64 MiB. It
- * keeps a peer that sends no line break from filling the memory.
+ * The most characters of a block that is not complete: no event comes near, as the server accepts none over 64 MiB.
+ * It keeps a peer that sends no line break from filling the memory.
  */
 const MAX_BLOCK_CHARACTERS = 2 ** 27;
 
@@ -30,7 +30,7 @@ export class ServerSentEventParser {
   /** The blocks that this piece completes. Throws a `RangeError` when a block has no end. */
   push(text: string): ServerSentEvent[] {
     const blocks: ServerSentEvent[] = [];
-    // A line ends with \n, \r\n or \r; a \r\n may be split.
+    // A line ends with \n, \r\n or \r; two pieces may split a \r\n.
     let start = this.#endsInReturn && text.startsWith("\n") ? 1 : 0;
     if (text !== "") this.#endsInReturn = text.endsWith("\r");
     LINE_END.lastIndex = start;

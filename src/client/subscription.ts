@@ -19,13 +19,13 @@ export interface SubscribeOptions {
   /** Ends the iteration without an error when it is aborted, as `close` does. */
   signal?: AbortSignal | undefined;
   /**
-   * Called in place of events that are missing because retention removed them, once for each gap; the loop throws what
-   * it throws. Without it, gaps go unnoticed. A gap from 0 on, or one whose `next` is not above its `after`, means that
-   * the ids went back: the server's history was replaced, for example by a backup, or the token may read less than the
-   * previous one.
+   * Called in place of events that are missing because retention removed them, once for each gap; what it throws, the
+   * loop throws. Without it, gaps go unnoticed. A gap from 0 on, or one whose `next` is not above its `after`, means
+   * that the ids went back: the server's history was replaced, for example by a backup, or the token may read less than
+   * the previous one.
    */
   onGap?: ((gap: Gap) => void) | undefined;
-  /** Called once, when the replay that `since` or `last` asked for has reached the live events; `id` is the newest then. */
+  /** Called once, when the replay requested by `since` or `last` reached the live events; `id` is then the newest. */
   onCaughtUp?: ((id: number) => void) | undefined;
   /** Called when the connection state changes, for example to show or log it. Must not throw. */
   onState?: ((state: ConnectionState) => void) | undefined;
@@ -80,7 +80,7 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
     if (signal?.aborted) this.close();
   }
 
-  /** The id to resume after, elsewhere or later, with `since`: of the last event given, or a later one that does not match. */
+  /** The id to pass as `since` to resume, here or elsewhere: the last event's, or a later one that does not match. */
   get lastId(): number | undefined {
     return this.#lastId;
   }
@@ -130,7 +130,7 @@ export class Subscription<T = unknown> implements AsyncIterableIterator<Received
     this.#onGap?.({ after, next });
   }
 
-  /** Every resumption is a replay for the server; what was asked for has one end. */
+  /** To the server, every resumption is a replay; only the end of the requested one is reported. */
   #reportCaughtUp(id: number): void {
     if (!this.#owesCaughtUp) return;
     this.#owesCaughtUp = false;

@@ -10,7 +10,7 @@ export function networkBack(signal: AbortSignal): Promise<void> {
   return sleep(undefined, signal);
 }
 
-/** Whether the device says that it has no network. Only browsers know; their word is not taken for loopback. */
+/** Whether the device says that it has no network. Only browsers know; for loopback it is ignored. */
 export function isOffline(url: string): boolean {
   const navigator: { onLine?: boolean } | undefined = globalThis.navigator;
   return navigator?.onLine === false && !LOOPBACK.test(new URL(url).hostname);
@@ -34,8 +34,8 @@ function sleep(waitMs: number | undefined, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Runs `work` with a signal that is aborted after `limitMs` milliseconds, or with one of the others. Does not wait for
- * it any longer then. Rejects only with an `EventBusError`: `network` by default.
+ * Runs `work` with a signal that is aborted after `limitMs` milliseconds, or with one of the others. From then on it
+ * does not wait for `work`. Rejects only with an `EventBusError`: `network` by default.
  */
 export async function within<T>(
   limitMs: number,

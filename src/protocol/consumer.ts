@@ -26,15 +26,15 @@ export interface PushSettings {
   url: string;
   /** Sent with every request. Their values are not shown. */
   headers: Readonly<Record<string, string>>;
-  /** How long the endpoint may take to answer. */
+  /** How long the endpoint may take to respond. */
   timeout: string;
   /** How many requests may be under way at a time. */
   concurrency: number;
 }
 
-/** A consumer in the response that made a new secret, the only one that contains it. */
+/** A consumer in the response that created a new secret, the only one that contains it. */
 export interface ConsumerWithSecret extends ConsumerInfo {
-  /** `whsec_…`, by which the receiver verifies requests. */
+  /** `whsec_…`, with which the receiver verifies requests. */
   secret?: string;
 }
 
@@ -43,7 +43,7 @@ export interface PushAttempt {
   event_id: number;
   attempt: number;
   at: string;
-  /** `null` if there was no answer. */
+  /** `null` if there was no response. */
   status: number | null;
   duration_ms: number;
   /** Why it failed; `null` if it did not. */
@@ -89,7 +89,7 @@ export type DeliveryMessage = {
   attempt: number;
 } & ({ event: EventMessage } | { gap: DeliveredGap });
 
-/** The response to an acknowledgement and its like. */
+/** The response to `ack`, `nack` and `extend`. */
 export interface Settled {
   done: number;
   /** Deliveries that were settled already, or taken back. */

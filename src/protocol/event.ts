@@ -6,13 +6,13 @@ export interface EventMessage {
   topic: string;
   /** Any JSON value, as the publisher sent it. */
   data: unknown;
-  /** Who published it, at most 255 UTF-8 bytes; `""` when unsaid. */
+  /** Who published it, at most 255 UTF-8 bytes; `""` if not given. */
   source: string;
-  /** UTC, RFC 3339 with milliseconds, set by the server; never goes down as `id` goes up. */
+  /** UTC, RFC 3339 with milliseconds, set by the server; never decreases as `id` increases. */
   created_at: string;
 }
 
-/** What `GET /api/topics` says of one topic. */
+/** What `GET /api/topics` returns for one topic. */
 export interface TopicSummary {
   topic: string;
   /** Number of the topic's events that are kept. */

@@ -54,6 +54,6 @@ export const closeCode = {
   tooBig: 1009,
   /** The server stops; reconnect and resume. */
   restart: 1012,
-  /** A limit was passed; try again later. */
+  /** A limit was exceeded; try again later. */
   tryAgainLater: 1013,
 } as const;

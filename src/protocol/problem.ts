@@ -58,7 +58,7 @@ export interface ProblemMembers {
   position?: number;
   /** Line of the fault in an NDJSON body, from 1. */
   line?: number;
-  /** The limit that was passed, in the unit the detail names. */
+  /** The limit that was exceeded, in the unit that the detail names. */
   limit?: number;
   /** Id of the oldest event that is still kept. */
   oldest?: number;
@@ -77,12 +77,12 @@ export interface Problem extends ProblemMembers {
   code: ErrorCode;
 }
 
-/** What a problem with a line of a body says, and how {@link withoutLine} finds it again. */
+/** The detail of a problem with one line of a body; {@link withoutLine} removes the line's number again. */
 export function onLine(line: number, what: string): string {
   return `line ${line}: ${what}`;
 }
 
-/** What is wrong with the line that the problem names, without its number; the whole detail when it names none. */
+/** The detail without the number of the line that the problem names; the whole detail when it names none. */
 export function withoutLine({ line, detail }: Pick<Problem, "line" | "detail">): string {
   return line === undefined ? detail : detail.slice(onLine(line, "").length);
 }

@@ -3,7 +3,7 @@ export interface TokenInfo {
   name: string;
   /** Patterns of the topics that may be published to. */
   publish: readonly string[];
-  /** Patterns of the topics whose events may be seen. */
+  /** Patterns of the topics whose events may be read. */
   subscribe: readonly string[];
   /** Patterns of the names of the consumers that may be taken from. */
   consume: readonly string[];
@@ -11,7 +11,7 @@ export interface TokenInfo {
   admin: boolean;
   /** May read metrics, stats and the list of topics, but no events. */
   monitor: boolean;
-  /** RFC 3339; `null` when it stays valid. */
+  /** RFC 3339; `null` if it never expires. */
   expires_at: string | null;
 }
 

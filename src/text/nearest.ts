@@ -1,4 +1,7 @@
-/** The candidate that a misspelt name most likely means, or undefined when none is close: a third of its letters may differ, and two of four. */
+/**
+ * The candidate that a misspelt name most likely means; undefined when none is close. A third of its letters may
+ * differ, but in any case two, or one in a name of fewer than four.
+ */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
   const limit = Math.max(name.length < 4 ? 1 : 2, Math.floor(name.length / 3));
   let best: string | undefined;
@@ -11,7 +14,7 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** No name that is known is longer; a longer one is not worth its quadratic cost. */
+/** No known name is longer; comparing a longer one is not worth its quadratic cost. */
 const MAX_LENGTH = 64;
 
 /** Levenshtein's distance, by the two-row method of Wagner and Fischer. */

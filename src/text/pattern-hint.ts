@@ -1,4 +1,4 @@
-/** What no topic contains, and how what was probably meant is written. */
+/** What no topic contains, and how to write what was probably meant. */
 const HINTS: Readonly<Record<string, string>> = {
   ",": "write {a,b} for either of two, or give several patterns",
   "|": "write {a,b} for either of two",
@@ -9,8 +9,8 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Why no topic, or hardly any, can match a pattern that is valid all the same, and how it is written here; undefined if
- * topics can match. For a warning: other systems write patterns otherwise, and a subscriber to nothing hears nothing.
+ * Why no topic, or hardly any, can match a pattern although it is valid, and how to write it here; undefined if topics
+ * can match. For a warning: other systems write patterns differently, and a subscriber to nothing receives nothing.
  */
 export function patternHint(pattern: string): string | undefined {
   const wildcard = /(?:^|\.)[>#]$/.exec(pattern)?.[0];
@@ -48,7 +48,7 @@ function certainCharacters(pattern: string): string[] {
   return found;
 }
 
-/** Where a class ends, or the pattern if it does not: the server says so. */
+/** The end of a class, or of the pattern if the class is not closed: the server reports that. */
 function classEnd(pattern: string, start: number): number {
   for (let at = start + 1; at < pattern.length; at++) {
     if (pattern[at] === "\\") at++;

@@ -4,7 +4,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EISDIR: "it is a folder",
 };
 
-/** Why a file that a setting names could not be read, in words; the system's code where there are none. */
+/** Why a file that a setting names could not be read, in words; the system's code if there are none. */
 export function readFailure(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
   return REASONS[code] ?? code;

@@ -22,7 +22,7 @@ export type ConsumerOptions = Partial<Omit<ConsumerSettings, "push">> &
     push?: Partial<PushSettings> & Pick<PushSettings, "url">;
   };
 
-/** Which events that were given up. Default: all. */
+/** Which of the events that were given up. Default: all. */
 export interface DeadOptions extends CallOptions {
   ids?: readonly number[] | undefined;
 }
@@ -35,7 +35,10 @@ export interface DeadPageOptions extends CallOptions {
   limit?: number | undefined;
 }
 
-/** Sets up consumers, and looks at them. All but `list` need an admin token, or one whose `consume` patterns match. */
+/**
+ * Sets up and inspects consumers. `list` needs a monitor token; `get`, `attempts`, and the calls for events that were
+ * given up need a token with a `consume` pattern that matches; the others need an admin token.
+ */
 export class ConsumerCalls {
   readonly #calls: Calls;
 
@@ -44,8 +47,8 @@ export class ConsumerCalls {
   }
 
   /**
-   * Creates the consumer, or changes its settings; it keeps its place. The `secret` of a `push` is returned only when it
-   * is new.
+   * Creates the consumer, or changes its settings; it keeps its place. The `secret` of a `push` is returned only when
+   * it is new.
    */
   async set(
     name: string,
@@ -86,12 +89,12 @@ export class ConsumerCalls {
     return (await this.#ask("POST", name, "/seek", { since: text }, options)) as ConsumerInfo;
   }
 
-  /** Signs what is pushed with a new secret, which only this returns; the one before signs for another 24 hours. */
+  /** Signs what is pushed with a new secret, which is returned only here; the one before signs for another 24 hours. */
   async rotateSecret(name: string, options: CallOptions = {}): Promise<ConsumerWithSecret> {
     return (await this.#ask("POST", name, "/rotate-secret", undefined, options)) as ConsumerWithSecret;
   }
 
-  /** The newest attempts to push, the newest first. */
+  /** The latest attempts to push, newest first. */
   async attempts(name: string, { signal }: CallOptions = {}): Promise<PushAttempt[]> {
     return parseJson(await this.#calls.send({ path: pathOf(name, "/attempts") }, signal)) as PushAttempt[];
   }
@@ -112,7 +115,7 @@ export class ConsumerCalls {
     }
   }
 
-  /** Tries again what was given up, with all attempts; resolves with how many. */
+  /** Retries what was given up, with all attempts; resolves with how many. */
   async retryDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
     return ((await this.#ask("POST", name, "/dead/retry", { ids }, { signal })) as { done: number }).done;
   }

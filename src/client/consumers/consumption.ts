@@ -7,13 +7,13 @@ import { pathOf } from "./consumers.ts";
 /** How long the server waits for the next event: less than half of the time that a call may take by default. */
 const WAIT = "10s";
 const DEFAULT_CREDIT = 10;
-/** What the server returns at a time. */
+/** The most that the server returns at a time. */
 const MAX_CREDIT = 1000;
 /** A delivery as the server writes it, up to its event. */
 const BEFORE_EVENT = /^\{"delivery":"([^"]+)","attempt":(\d+),"event":/;
 
 export interface ConsumeOptions {
-  /** How many deliveries may be here at a time, 1 to 1,000; default 10. */
+  /** How many deliveries may be held at a time, 1 to 1,000; default 10. */
   credit?: number | undefined;
   /** Ends the iteration. */
   signal?: AbortSignal | undefined;
@@ -148,7 +148,7 @@ export class Consumption implements AsyncIterableIterator<Delivery, undefined> {
     if (signal.aborted) this.#waiting = [];
   }
 
-  /** The event keeps its text. */
+  /** Keeps the exact text of the event. */
   #parse(line: string): Delivery {
     const [head, delivery = "", attempt] = BEFORE_EVENT.exec(line) ?? [];
     const settle: Settle = (verb, name, more) => this.#settle(verb, name, more);

@@ -2,16 +2,16 @@ import type { DeliveredGap } from "../../protocol/consumer.ts";
 import { EventBusError } from "../errors.ts";
 import { parseEvent, parseJson, type ReceivedEvent } from "../received-event.ts";
 
-/** The difference of clocks that Standard Webhooks recommends, in seconds. */
+/** The tolerance that Standard Webhooks recommends, in seconds. */
 const DEFAULT_TOLERANCE_S = 300;
 const PREFIX = "whsec_";
 const VERSION = "v1,";
 
-/** The headers of a request, in whatever form the server that received it has them. */
+/** The headers of a request, in whatever form the receiving server has them. */
 export type WebhookHeaders = Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
 
 export interface VerifyWebhookOptions {
-  /** By how many seconds the clocks of the two servers may differ, and a request may be late; default 300. */
+  /** By how many seconds a request may be late, or the clocks of the two servers differ; default 300. */
   toleranceSeconds?: number | undefined;
   /** The current time; default: that of this machine. */
   now?: Date | undefined;
@@ -30,10 +30,10 @@ export interface PushedMessage<T = unknown> {
 /**
  * Verifies a request that a consumer has posted, by Standard Webhooks, and resolves with what it contains.
  *
- * `secret` is what the consumer was made with, `whsec_…`; after a rotation both secrets verify for 24 hours. `body` MUST
- * be the body as it was received: one that was parsed and written again has another signature. Signatures are compared in
- * constant time. Rejects with an `EventBusError`: `webhook_invalid` if a header is missing, the request is too old or from
- * the future, or no signature matches: respond with 401; `parameter_invalid` if the secret is not one.
+ * `secret` is what the consumer was created with, `whsec_…`; after a rotation both secrets verify for 24 hours. `body`
+ * MUST be the body as it was received: one that was parsed and written again has another signature. Signatures are
+ * compared in constant time. Rejects with an `EventBusError`: `webhook_invalid` if a header is missing, the request is
+ * too old or from the future, or no signature matches: respond with 401; `parameter_invalid` if the secret is invalid.
  *
  * @example
  * const { id, event } = await verifyWebhook(process.env.WEBHOOK_SECRET, request.headers, await request.text());
@@ -82,7 +82,7 @@ function requireInTime(timestamp: string, now: Date, toleranceSeconds: number): 
   if (ageSeconds < -toleranceSeconds) throw invalid(`the request is from ${-ageSeconds} seconds in the future`);
 }
 
-/** Whether one of the signatures, with spaces between them, is that of the text. `verify` takes constant time. */
+/** Whether one of the signatures, separated by spaces, is that of the text. `verify` takes constant time. */
 async function isSigned(key: CryptoKey, signatures: string, signed: Uint8Array<ArrayBuffer>): Promise<boolean> {
   for (const one of signatures.split(" ")) {
     const bytes = one.startsWith(VERSION) ? bytesOf(one.slice(VERSION.length)) : undefined;
@@ -91,7 +91,7 @@ async function isSigned(key: CryptoKey, signatures: string, signed: Uint8Array<A
   return false;
 }
 
-/** A gap has a `type`, an event never has one. */
+/** A gap has a `type`; an event never has one. */
 function messageOf<T>(id: string, body: string): PushedMessage<T> {
   const { type, after, next } = parseJson(body) as Partial<DeliveredGap> & { type?: unknown };
   if (type === "gap" && after !== undefined && next !== undefined) {
