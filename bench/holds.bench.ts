@@ -5,7 +5,7 @@
  *     bun bench/holds.bench.ts --history FILE [--seconds N] [--only TEXT] [--json FILE]
  *
  * The history is one with a million topics, `site17.sensor3`; the file is changed. Questions come one after another on
- * one connection, and then on twenty; each is another one than those before.
+ * one connection, and then on twenty; each differs from those before.
  */
 
 import { dlopen } from "bun:ffi";

@@ -1,10 +1,10 @@
 /**
- * What it costs to find who wants an event, and to come and go, with patterns that differ in one place.
+ * What it costs to find the interests in an event, and to add and remove one, with patterns that differ in one place.
  *
  *     bun bench/interest.bench.ts [--json FILE]
  *
  * Each interest has a pattern of its own, and each event a topic at random among 100,000. The control is a list in which
- * every interest is asked about every event. Times are those of the processor, as others may use the machine.
+ * every interest is asked about every event. Times are processor times, as others may use the machine.
  */
 import { parseArgs } from "node:util";
 import { Event, SeriesName } from "../src/bus/event.ts";
@@ -46,7 +46,7 @@ const families: Record<string, (n: number) => string> = {
   "in the middle: *.N.order.*": (n) => `*.${n}.order.*`,
 };
 
-/** The control: asks everybody. */
+/** The control: asks every interest. */
 class List implements Table {
   readonly #interests = new Set<Interest>();
 
@@ -105,7 +105,7 @@ function timeMs(act: () => void): number {
   return processorMs() - startMs;
 }
 
-/** Microseconds an event, over as many batches as the time allows, one at the least. */
+/** Microseconds an event, over as many batches as the time allows, but at least one. */
 function deliverUs(table: Table): number {
   const batches = Array.from({ length: 500 }, batchAtRandom);
   let count = 0;

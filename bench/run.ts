@@ -6,8 +6,8 @@
  * Without names, every bench runs. `--quick` shows in some minutes that all of them work, with figures that mean little.
  * `--tries` is how often a measurement is taken while other processes disturb it; default is 3, and 1 in a quick run.
  * `--folder` is where histories are written, on the disk to be measured; default is the system's temporary folder.
- * `--binary` takes a program that was compiled from these sources instead of building it. Exits 1 if a bench fails or, unless quick, a target is
- * missed.
+ * `--binary` takes a program that was compiled from these sources instead of building it. Exits 1 if a bench fails or,
+ * unless quick, a target is missed.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -142,7 +142,7 @@ describe("the search for imports", () => {
     expect(localImports("b.ts", source)).toEqual([target]);
   });
 
-  test("passes over packages and comments", () => {
+  test("skips packages and comments", () => {
     expect(localImports("b.ts", 'import a from "elysia"; // import b from "./b.ts"\n/* from "./c.ts" */')).toEqual([]);
   });
 
@@ -155,7 +155,7 @@ describe("the search for imports", () => {
   });
 });
 
-/** Folders with more files than `most`, below one and that one itself. */
+/** Folders with more files than `most`: this one and those below it. */
 function fullFolders(folder: string, most: number): string[] {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const byFolder = Map.groupBy(entries, ({ parentPath }) => parentPath);

@@ -13,7 +13,7 @@ function faults(entry: object, version = "1.0.0"): string[] {
 }
 
 describe("the audit of the packages", () => {
-  test("finds nothing wrong with those that there are", () => {
+  test("finds nothing wrong with the installed ones", () => {
     expect(faultsOf(manifest, lock)).toEqual([]);
     expect(faults({})).toEqual([]);
   });
@@ -43,12 +43,12 @@ describe("the audit of the packages", () => {
     expect(verdictOf(JSON.stringify({ vulnerabilities: {} }))).toEqual({ faults: [] });
   });
 
-  test("takes no response for a good one when there is none", () => {
+  test("does not take a missing response for a good one", () => {
     expect(verdictOf('{"message":"405 Method Not Allowed"}')).toEqual({ notAudited: "405 Method Not Allowed" });
     expect(verdictOf("")).toEqual({ notAudited: "npm answers with what is no JSON" });
   });
 
-  test("has named every production package and its licence", () => {
+  test("names every production package and its licence", () => {
     expect(read("THIRD_PARTY_LICENSES")).toBe(noticesOf(lock, ROOT));
   });
 });

@@ -10,7 +10,7 @@ import { TempFolder } from "./helpers/temp.ts";
 
 const rows = Object.entries(settings) as [Key, Setting<unknown>][];
 
-/** Three texts that differ from one another and are right for a setting of this unit. */
+/** Three different texts that are valid for a setting of this unit. */
 function texts({ unit, isRepeatable }: Setting<unknown>): [string, string, string] {
   if (unit === "origin") return ["http://a.example", "http://b.example", "http://c.example"];
   if (unit === "nats-url") return ["nats://a:1", "tls://b", "nats://[::1]:3"];
@@ -38,7 +38,7 @@ function fileOf(content: string): FileValues {
   return readConfigFile(path);
 }
 
-describe("a flag wins over the environment, that over the file, that over the default:", () => {
+describe("a flag overrides the environment, which overrides the file, which overrides the default:", () => {
   for (const [key, setting] of rows) {
     test(setting.flag, () => {
       const [inFlag, inEnvironment, inFile] = texts(setting);
@@ -95,7 +95,7 @@ describe("a configuration file is rejected", () => {
     expect(() => resolveConfig({}, {}, fileOf(content))).toThrow(words);
   });
 
-  test("that is not there", () => {
+  test("that does not exist", () => {
     expect(() => readConfigFile("/no/such/eventbus.toml")).toThrow(
       "--config /no/such/eventbus.toml cannot be read: there is no such file",
     );
@@ -107,7 +107,7 @@ test("a file may give sizes as numbers, and turn a rule off", () => {
   expect(config).toMatchObject({ maxBody: 2048, maxHistory: undefined, allowedHosts: [] });
 });
 
-test("variables of a container or a Service called eventbus are passed over", () => {
+test("variables of a container or a Service called eventbus are ignored", () => {
   const environment = {
     EVENTBUS_PORT: "tcp://10.0.0.1:9800",
     EVENTBUS_PORT_9800_TCP_ADDR: "10.0.0.1",
@@ -156,7 +156,7 @@ describe("the binary", () => {
     expect(stdout.trim().split("\n")).toHaveLength(rows.length);
   });
 
-  test("finds its file by EVENTBUS_CONFIG, and calls a bad one wrong usage", async () => {
+  test("finds its file by EVENTBUS_CONFIG, and reports a bad one as wrong usage", async () => {
     using folder = new TempFolder();
     writeFileSync(folder.file("bus.toml"), "prot = 1\n");
     const { exitCode, stderr } = await runBinary([], { folder: folder.path, env: { EVENTBUS_CONFIG: "bus.toml" } });

@@ -26,7 +26,7 @@ describe("deploy/eventbus.service", () => {
   });
 
   test("keeps the history in its own folder", () => {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd puts the folder in its place.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: systemd substitutes the folder.
     expect(unit).toContain("--db ${STATE_DIRECTORY}/eventbus.db");
     expect(unit).toMatch(/^StateDirectory=eventbus$/m);
   });
@@ -40,7 +40,7 @@ describe("deploy/eventbus.service", () => {
       return { exitCode, stderr: stderr.toString() };
     };
 
-    test("is a unit without a mistake", () => {
+    test("is a unit without an error", () => {
       expect(analyze("verify", "--man=no")).toEqual({ exitCode: 0, stderr: "" });
     });
 
@@ -67,7 +67,7 @@ describe("deploy/compose.yaml", () => {
 
   test("is one that the Compose specification allows", () => {
     const ajv = new Ajv({ strict: false, validateFormats: false });
-    // Written for a draft whose ids are not today's, and older than the name of a project.
+    // The schema is written for an old draft with other ids, and is older than the project name.
     const schema = JSON.parse(JSON.stringify(composeSchema).replaceAll(/"(?:id|\$schema)":"[^"]*",/g, ""));
     const isValid = ajv.validate(schema, JSON.parse(JSON.stringify({ ...compose, name: undefined })));
     expect([isValid, ajv.errors]).toEqual([true, null]);

@@ -48,7 +48,7 @@ for (const [file, program, [name = "", ...args]] of withToken) {
 
 test("examples/serve-subscribe.ts serves subscriptions", async () => {
   using folder = new TempFolder();
-  // As it stands, but on a free port.
+  // Unchanged, but on a free port.
   const source = await Bun.file(`${EXAMPLES}/serve-subscribe.ts`).text();
   const copy = `${folder.path}/serve-subscribe.ts`;
   await Bun.write(copy, source.replace("../src/", `${resolve(EXAMPLES, "../src")}/`).replace("port: 9810", "port: 0"));

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { TempFolder } from "./helpers/temp.ts";
 
 const INSTALL = resolve(import.meta.dir, "../scripts/install.sh");
-/** A program that says what ours says. */
+/** A program that prints what ours prints. */
 const PROGRAM = "#!/bin/sh\necho 1.2.3\n";
 
 describe("install.sh", () => {
@@ -50,7 +50,7 @@ describe("install.sh", () => {
     expect(readFileSync(join(target, "eventbus"), "utf8")).toBe(PROGRAM);
   });
 
-  test("installs nothing that is not what the sums say", async () => {
+  test("installs nothing that does not match the checksums", async () => {
     sum = "0".repeat(64);
     const target = folder.file("other");
     const { exitCode, stderr } = await install(target);

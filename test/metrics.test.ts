@@ -120,7 +120,7 @@ describe("GET /metrics", () => {
 });
 
 describe("stats before anything was committed", () => {
-  test("have null for what cannot be said", async () => {
+  test("have null for what is not known", async () => {
     await using service = await startService();
     const stats: unknown = await (await fetch(`${service.url}/api/stats`)).json();
     expect(stats).toMatchObject({
@@ -153,7 +153,7 @@ describeWith("promtool", "promtool", (promtool) => {
 });
 
 describe("the log of the binary", () => {
-  test("has one line a request with --access-log, and no secret of it", async () => {
+  test("has one line per request with --access-log, and no secret in it", async () => {
     await using binary = await Binary.start({ args: ["--access-log", "--log-format", "json"] });
     await fetch(`${binary.url}/api/events?access_token=hush`, { headers: { Authorization: "Bearer hush" } });
     await fetch(`${binary.url}/nowhere?access_token=hush`);
@@ -169,7 +169,7 @@ describe("the log of the binary", () => {
     expect(binary.stderr).not.toContain("hush");
   });
 
-  test("warns once of a pattern that no topic can match, from whichever way it comes", async () => {
+  test("warns once of a pattern that no topic can match, whichever way it comes", async () => {
     await using binary = await Binary.start();
     for (const _ of [1, 2]) {
       using socket = await TestSocket.open(binary.url, "pattern=a/b&pattern=fine.*");
@@ -192,7 +192,7 @@ describe("the log of the binary", () => {
     ]);
   });
 
-  test("has one line of a path, whatever is in it", async () => {
+  test("keeps a path on one line, whatever is in it", async () => {
     await using binary = await Binary.start();
     for (const path of ["/a%0A%1B[31mfaked", "/a\u001b[31mfaked", "/a\tfaked"]) {
       await exchange(binary.url, requestText(`GET ${path}`));
@@ -203,7 +203,7 @@ describe("the log of the binary", () => {
     expect(binary.stderr).not.toContain("\u001b");
   });
 
-  test("names rejected requests, and no others, without it", async () => {
+  test("names rejected requests, and no others, without --access-log", async () => {
     await using binary = await Binary.start();
     await publish(binary.url, "a");
     await fetch(`${binary.url}/nowhere?access_token=hush`);

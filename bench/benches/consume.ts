@@ -8,10 +8,10 @@ import type { ConsumeCommands } from "../load/consume.ts";
 
 const SOCKETS = 8;
 const CALLERS = 4;
-/** Deliveries that are out at each socket; of each call. */
+/** Outstanding deliveries at each socket; over HTTP, those of each call. */
 const CREDIT = 100;
 const PUBLISHERS = 64;
-/** Events that wait, in seconds at the highest rate that is expected. */
+/** The highest rate that is expected: the backlog lasts for the measurement at this rate. */
 const BACKLOG_PER_SECOND = 90_000;
 
 export const consume: Bench = {

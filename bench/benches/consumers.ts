@@ -12,13 +12,13 @@ import { httpRequest } from "../load/requests.ts";
 import type { SteadyCommands } from "../load/steady.ts";
 
 const UNSETTLED = 100_000;
-/** Of one call. */
+/** Deliveries that one call takes. */
 const TAKEN = 1000;
 const IDLE = 1000;
 const PUBLISHERS = 64;
 const RATE = 1000;
 const CONNECTIONS = 16;
-/** Events that wait to be pushed, in seconds at the highest rate that is expected. */
+/** The highest rate that is expected: the backlog to push lasts for the measurement at this rate. */
 const PUSHES_PER_SECOND = 30_000;
 
 export const consumers: Bench = {

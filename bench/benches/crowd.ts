@@ -10,7 +10,7 @@ import type { SteadyCommands } from "../load/steady.ts";
 const CLIENTS = 50;
 const RATE = 200;
 const CONNECTIONS = 16;
-/** Of a subscription: enough that to let it in is work. */
+/** Patterns of a subscription: enough to make accepting it real work. */
 const PATTERNS = 60;
 
 export const crowd: Bench = {
@@ -100,7 +100,7 @@ async function measure(context: Context, load: Load, how: "kept" | Load["how"]):
           connections: CONNECTIONS,
           ...(token !== undefined && { token }),
         };
-        // Not measured: the first seconds of a process are its compiler's.
+        // Not measured: in its first seconds, a process is busy compiling.
         await steady.ask("publish", { ...publish, seconds: warmupSeconds });
         const request = how === "kept" ? (load.kept ?? load.request) : load.request;
         const seconds = warmupSeconds + windowSeconds + 1;

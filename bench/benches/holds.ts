@@ -7,7 +7,7 @@ import { show } from "../lib/verdict.ts";
 
 const TOPICS = 1_000_000;
 const EVENTS_EACH = 2;
-/** Of each kind: there are more than thirty. */
+/** For each kind: there are more than thirty. */
 const SECONDS = 1.5;
 const QUICK_SECONDS = 0.3;
 const MAX_MS = 10;

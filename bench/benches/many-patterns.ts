@@ -14,12 +14,12 @@ import type { SteadyCommands } from "../load/steady.ts";
 const TOPICS = 100_000;
 const SOCKETS = siteCount(TOPICS);
 const FEW_SOCKETS = 10;
-/** Files that server and client need beside the sockets. */
+/** Files that server and client need besides the sockets. */
 const SPARE_FILES = 1500;
 const CONNECTIONS = 64;
 const CONNECT_RATE = 1000;
 const CONNECT_SECONDS = 5;
-/** Of those that come and go, so that each stays for half a second. */
+/** How many of those that come and go are open at a time: each stays for half a second. */
 const KEPT = 500;
 const PUBLISH_RATE = 500;
 const PUBLISH_CONNECTIONS = 16;
@@ -96,7 +96,7 @@ function connectRow(name: string, rounds: readonly Connects[]): Row {
   };
 }
 
-/** Sockets of the first so many sites, and a token to publish with when there are scopes. */
+/** One socket for each of the first sites, and a token to publish with when there are scopes. */
 class Audience {
   readonly flags: readonly string[];
   readonly token: string | undefined;
@@ -176,7 +176,7 @@ function measureConnects(context: Context, limit: Limit, sockets: number): Promi
           await received.ask("open", { port, transport: "websocket", path: "", sockets: staying, paths });
           const token = audience.token === undefined ? {} : { token: audience.token };
           const load = { port, rate: PUBLISH_RATE, connections: PUBLISH_CONNECTIONS, topics: TOPICS, ...token };
-          // Not measured: the first seconds of a process are its compiler's.
+          // Not measured: in its first seconds, a process is busy compiling.
           await steady.ask("publish", { ...load, seconds: context.warmupSeconds });
           const { answeredMs: stillMs } = await steady.ask("publish", { ...load, seconds });
           const fresh = audience.paths(staying, staying + seconds * CONNECT_RATE);

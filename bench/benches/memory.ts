@@ -6,10 +6,10 @@ import { Server } from "../lib/server.ts";
 
 const SOCKETS = 10_000;
 const WARMUP_SOCKETS = 200;
-/** Files that server and client need beside the sockets. */
+/** Files that server and client need besides the sockets. */
 const SPARE_FILES = 200;
 const SETTLE_MS = 10_000;
-/** As few as this before, and the server has collected its garbage. */
+/** Between two looks at the memory; the lowest counts, as it is that after a garbage collection. */
 const SAMPLE_MS = 500;
 
 export const memory: Bench = {

@@ -129,7 +129,7 @@ function measureWaits(context: Context, { port }: Server, asking: Program<AskCom
   return using(new Program<SteadyCommands>("steady", context.folder), (steady) =>
     using(new Program<ConnectCommands>("connect", context.folder), async (connecting) => {
       const load = { port, rate: RATE, connections: CONNECTIONS, topics };
-      // Not measured: the first seconds of a process are its compiler's.
+      // Not measured: in its first seconds, a process is busy compiling.
       await steady.ask("publish", { ...load, seconds: context.warmupSeconds });
       const { answeredMs: stillMs } = await steady.ask("publish", { ...load, seconds });
       const paths = newPatterns().map(questionOf);

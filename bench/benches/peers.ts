@@ -24,7 +24,7 @@ interface Peer {
   readonly program: string;
   readonly protocol: PeerProtocol;
   argv(port: number, folder: string): Promise<string[]>;
-  /** The share of its throughput that ours must reach; left out: it is shown for comparison only. */
+  /** The share of its throughput that ours must reach; without it, the row is for comparison only. */
   readonly leastRatio?: number;
 }
 

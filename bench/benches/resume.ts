@@ -10,7 +10,7 @@ import { siteCount } from "../load/requests.ts";
 const BEHIND = 2000;
 const RATE = 1000;
 const PUBLISHERS = 4;
-/** Events of its own that a socket with a pattern of its own is behind. */
+/** How many of its own events a socket with a pattern of its own is behind. */
 const OWN_BEHIND = 200;
 const OWN_RATE = 5000;
 /** Sockets whose patterns differ and match the same events, and how far behind they are. */

@@ -1,7 +1,7 @@
 /**
  * The same promise in as little as it takes by hand: `JSON.parse`, a plain table without any index, one fsynced
  * transaction for all that came in a turn of the loop, and the whole event as the answer once it is on disk. Nothing is
- * checked, there are no subscribers.
+ * checked, and there are no subscribers.
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";

@@ -10,7 +10,7 @@ export interface Context {
   readonly histories: string;
   /** Rounds of each row; control and ours take turns. */
   readonly rounds: number;
-  /** How often a measurement is taken that others disturb. */
+  /** How often, at most, a measurement is taken while others disturb it. */
   readonly tries: number;
   /** What one round of a throughput measures, after a warm-up. */
   readonly windowSeconds: number;

@@ -20,7 +20,7 @@ export function killChildren(): void {
 
 export interface ChildOptions {
   readonly role: Role;
-  /** Takes standard error. */
+  /** Receives standard error. */
   readonly logFile: string;
   readonly onMessage?: (message: unknown) => void;
 }
@@ -105,7 +105,7 @@ export function childrenCpuSeconds(): number {
   return [...running].reduce((sum, child) => sum + child.cpuSeconds(), endedCpuSeconds);
 }
 
-/** Ours without what would configure the program under test. */
+/** Our environment, without what would configure the program under test. */
 function environment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("EVENTBUS_")));
 }

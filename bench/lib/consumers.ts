@@ -15,7 +15,7 @@ export async function setConsumer(server: Server, name: string, settings: object
   if (!response.ok) throw new Error(`the consumer could not be made: ${await response.text()}`);
 }
 
-/** Publishes so many small events, or a few more. */
+/** Publishes this many small events, or a few more. */
 export async function fill(server: Server, events: number): Promise<void> {
   const connection = await HttpConnection.open(server.port);
   const body = { ...SMALL_EVENT, events: LINES };

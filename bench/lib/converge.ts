@@ -12,7 +12,7 @@ import { show } from "./verdict.ts";
 const AHEAD_MS = 1000;
 /** Readers with a pattern of their own that are compared with the history, which takes a question each. */
 const COMPARED = 100;
-/** Enough that a server which is busy with others does not slow down who publishes by the clock. */
+/** Enough that a server which is busy with others does not slow down publishing by the clock. */
 const CLOCK_CONNECTIONS = 64;
 
 /** Readers on their way to the head, and the publishers beside them. */

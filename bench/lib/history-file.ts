@@ -39,8 +39,8 @@ export async function historyFolder(root: string): Promise<string> {
 }
 
 /**
- * A history of so many events, written by the program itself and kept for later. Topics and sources are drawn at random:
- * 1,000 and 10, unless `spread` says otherwise.
+ * A history of this many events, written by the program itself and kept for later. Topics and sources are drawn at
+ * random: 1,000 and 10, unless `spread` says otherwise.
  */
 export async function preparedHistory(context: Context, events: number, spread = USUAL): Promise<string> {
   const name = `${events}-${spread.topics}-${spread.sources}.db`;
@@ -53,7 +53,7 @@ export async function preparedHistory(context: Context, events: number, spread =
   return file;
 }
 
-/** Does the work with a writable copy, which is on the disk before and is removed afterwards. */
+/** Does the work with a writable copy, which is on the disk before the work begins and is removed afterwards. */
 export async function usingCopy<T>(
   context: Context,
   events: number,

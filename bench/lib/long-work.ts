@@ -23,7 +23,7 @@ export interface LongWork {
   readonly noun: string;
   readonly participle: string;
   readonly note: string;
-  /** Of the server, beside `--db`. */
+  /** Of the server, besides `--db`. */
   readonly flags: readonly string[];
   /** How much longer than without the work a publisher may wait, in milliseconds. */
   readonly maxExcessMs: number;
@@ -33,7 +33,7 @@ export interface LongWork {
 
 interface Waits {
   readonly timesMs: readonly number[];
-  /** How much was done, and in which time. */
+  /** How much was done, and in what time. */
   readonly done: string;
 }
 
@@ -88,7 +88,7 @@ function measure(
     using(Server.eventbus(context, ["--db", file, ...flags]), (server) =>
       using(new Program<SteadyCommands>("steady", context.folder), async (program) => {
         const load = { port: server.port, rate: RATE, connections: CONNECTIONS };
-        // Not measured: the first seconds of a process are its compiler's.
+        // Not measured: in its first seconds, a process is busy compiling.
         await program.ask("publish", { ...load, seconds: 2 });
         const publishing = program.ask("publish", { ...load, seconds });
         await Bun.sleep(BEFORE_MS);

@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
 import { fsyncTimesMs } from "./disk.ts";
 import { median } from "./stats.ts";
 
-/** Who runs where, when the machine has the cores and the tool. */
+/** What runs where, if the machine has the cores and the tool. */
 export type Role = "server" | "load";
 
 /**

@@ -1,4 +1,4 @@
-/** Says on standard error what is being done: one line that changes on a terminal, a line a step elsewhere. */
+/** Reports on standard error what is being done: one line that changes on a terminal, a line a step elsewhere. */
 export class Progress {
   readonly #isTerminal = process.stderr.isTTY === true;
   readonly #startMs = performance.now();

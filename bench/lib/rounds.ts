@@ -38,7 +38,7 @@ async function undisturbed<T>(measure: () => Promise<T>, maxTries: number, onAga
   }
 }
 
-/** Does the work with a server or program, and ends it whatever comes. An error says what was wrong with it, too. */
+/** Does the work with a server or program, and ends it whatever happens. An error says what was wrong with it, too. */
 export async function using<R extends { stop(): Promise<void>; readonly lastWords?: string }, T>(
   opening: R | Promise<R>,
   work: (resource: R) => Promise<T>,
@@ -56,7 +56,7 @@ export async function using<R extends { stop(): Promise<void>; readonly lastWord
   }
 }
 
-/** The share of its core that the server uses in the inner part of a window that begins after so many seconds. */
+/** The share of its core that the server uses in the inner part of the window, which begins after the warm-up. */
 export async function serverBusy(server: Server, { warmupSeconds, windowSeconds }: Context): Promise<number> {
   await Bun.sleep((warmupSeconds + windowSeconds * 0.3) * 1000);
   const startMs = performance.now();

@@ -133,7 +133,7 @@ export function serveArguments(port: number, folder: string, flags: readonly str
   ];
 }
 
-/** A port that was free a moment ago, below those that the system gives to everybody who asks for any. */
+/** A port that was free a moment ago, below those that the system gives to programs that ask for any port. */
 export function freePort(): number {
   for (;;) {
     const port = LOWEST_PORT + Math.floor(Math.random() * (HIGHEST_PORT - LOWEST_PORT));

@@ -25,7 +25,7 @@ export function minimum(numbers: readonly number[]): number {
   return numbers.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
 }
 
-/** How far the rounds lie apart: the largest less the smallest, as a share of the median. */
+/** How far the rounds lie apart: the largest minus the smallest, as a share of the median. */
 export function spread(numbers: readonly number[]): number {
   const middle = median(numbers);
   return middle === 0 ? 0 : (maximum(numbers) - minimum(numbers)) / middle;

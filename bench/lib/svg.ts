@@ -13,7 +13,7 @@ const LINES_HEIGHT = 130;
 const BINS = 60;
 const LEGEND = WIDTH - 160;
 
-/** Readable on a light page and on a dark one: colours follow the reader's, the ground is left clear. */
+/** Readable on a light page and on a dark one: colours follow the reader's, and the background is transparent. */
 const STYLE = `<style>
 text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .title { font-weight: 600 } .small { font-size: 11px; fill: #59636e }
@@ -64,7 +64,7 @@ function group({ title, unit, ours, control, target }: Bars, top: number): strin
   );
 }
 
-/** How often which time was measured, on a logarithmic axis of milliseconds; the first series is ours. */
+/** How often each time was measured, on a logarithmic axis of milliseconds; the first series is ours. */
 export function histogram(title: string, series: Readonly<Record<string, readonly number[]>>): string {
   const all = Object.values(series).flat();
   const low = Math.log10(Math.max(minimum(all), 0.001));
@@ -95,7 +95,7 @@ export function histogram(title: string, series: Readonly<Record<string, readonl
 export interface Lines {
   readonly title: string;
   readonly unit: string;
-  /** One point a sample; all samples are as far apart. */
+  /** One point per sample; samples are equally far apart. */
   readonly series: Readonly<Record<string, readonly number[]>>;
 }
 
@@ -138,7 +138,7 @@ function shares(times: readonly number[], low: number, high: number): number[] {
   return counts.map((count) => count / times.length);
 }
 
-/** 1, 2 and 5 of each power of ten that lies within. */
+/** 1, 2 and 5 times each power of ten, as far as they lie within the bounds. */
 function ticks(low: number, high: number): number[] {
   const values: number[] = [];
   for (let power = Math.floor(low); power <= high; power++) {

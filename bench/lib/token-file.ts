@@ -12,7 +12,7 @@ export interface TokenFile {
 
 const nothing = { publish: [], subscribe: [], consume: [], isAdmin: false, isMonitor: false, expiresMs: undefined };
 
-/** Makes a history with so many tokens, which may all publish everywhere, by so many different sets of patterns. */
+/** Makes a history with this many tokens, which may all publish everywhere, by this many different sets of patterns. */
 export async function makeTokenFile(context: Context, tokens: number, scopes: number): Promise<TokenFile> {
   const path = join(mkdtempSync(join(context.folder, "tokens-")), "eventbus.db");
   const log = new SqliteEventLog(path, { durability: "os" });

@@ -32,7 +32,7 @@ export function judge({ values, control, target, unit }: Row): Verdict {
   return { value, ...compared, target: what[target.of], isMet };
 }
 
-/** Three digits that count, thousands set apart. */
+/** Three significant digits, with thousands separated. */
 export function show(value: number): string {
   if (!Number.isFinite(value)) return "–";
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");

@@ -9,7 +9,7 @@ interface AskOptions {
 }
 
 interface AskForOptions extends AskOptions {
-  /** The paths are asked in turn for so long. */
+  /** The paths are asked in turn for this long. */
   readonly seconds: number;
   /** Connections that ask at once, each a part of the paths; default 1. */
   readonly connections?: number;

@@ -8,7 +8,7 @@ interface TakersOptions {
   readonly port: number;
   readonly takers: number;
   readonly consumer: string;
-  /** Deliveries that are out at each taker; over HTTP, of each call. */
+  /** Outstanding deliveries at each taker; over HTTP, those of each call. */
   readonly credit: number;
   readonly transport: "websocket" | "http";
 }
@@ -36,7 +36,7 @@ const commands = {
     workers.push(...(await Promise.all(Array.from({ length: takers }, openOne))));
   },
 
-  /** Counts what is acknowledged for so long. Rejects when a taker gets something else. */
+  /** Counts what is acknowledged in this time. Rejects when a taker gets something else. */
   async measure({ seconds }: { readonly seconds: number }): Promise<Consumed> {
     const before = total();
     const stretch = new Stretch();
@@ -56,7 +56,7 @@ function total(): number {
   return workers.reduce((sum, { events }) => sum + events, 0);
 }
 
-/** A worker over HTTP: takes so many, acknowledges them by one call, takes the next. */
+/** A worker over HTTP: takes a batch, acknowledges it in one call, takes the next. */
 class CallingTaker implements Worker {
   events = 0;
   readonly #connection: HttpConnection;

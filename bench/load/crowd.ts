@@ -35,7 +35,7 @@ const commands = {
     crowd.isOver = true;
     return { answersPerSecond: crowd.answers / stretch.seconds, generatorBusy: stretch.busy };
   },
-  /** Asks on so many connections, and reads nothing of the answers for as long. */
+  /** Asks on a connection for each client, and reads nothing of the answers until the time is over. */
   async ignore({ port, clients, request, seconds }: CrowdOptions): Promise<void> {
     const opening = Array.from({ length: clients }, () => deafConnection(port, Buffer.from(request)));
     const sockets = await Promise.all(opening);

@@ -2,7 +2,7 @@ import { describeAnswer } from "./http-connection.ts";
 
 /** Sends one request at a time and reports its answer. */
 export interface Connection {
-  /** Status 200 is good; the body is there when the status is another. */
+  /** Status 200 is good; the body is there when the status is a different one. */
   onAnswer: (connection: never, status: number, body: Buffer | undefined) => void;
   send(request: Buffer): void;
   close(): void;
@@ -20,7 +20,7 @@ export class Flood {
   readonly #requests: readonly Buffer[];
   readonly #prepare: (request: Buffer) => Buffer;
 
-  /** `prepare` makes of each of the requests, which are sent in turn, what is sent; default is itself. */
+  /** The requests are sent in turn; `prepare` turns each into what is sent, by default the request itself. */
   constructor(
     connections: readonly Connection[],
     requests: readonly Buffer[],

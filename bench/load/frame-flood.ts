@@ -8,7 +8,7 @@ const MASKED = 0x80;
 const MASK = Buffer.alloc(4);
 const TWO_BYTES = 126;
 
-/** Keeps so many publish frames under way on one WebSocket: as many follow as were acknowledged. */
+/** Keeps a number of publish frames under way on one WebSocket: as many follow as were acknowledged. */
 export class FrameFlood {
   answers = 0;
   #next = 0;

@@ -41,7 +41,7 @@ export class FrameTaker implements Counter {
     return taker;
   }
 
-  /** Rejects when the server answers something else than a delivery. */
+  /** Rejects when the server sends anything but a delivery. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }

@@ -42,7 +42,7 @@ export class FrameCounter implements Counter {
   }
 }
 
-/** Hands out the payload of each text frame: dearer than counting, for the few connections that are read. */
+/** Hands out the payload of each text frame: costlier than counting, for the few connections that are read. */
 export class FrameReader implements Counter {
   events = 0;
   #rest: Buffer = Buffer.alloc(0);

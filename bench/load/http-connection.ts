@@ -6,7 +6,7 @@ const CARRIAGE_RETURN = 0x0d;
 const ZERO = 0x30;
 
 /**
- * One kept-alive HTTP connection on bare TCP, as cheap as possible: requests are bytes that were made before, one is
+ * One kept-alive HTTP connection on bare TCP, as cheap as possible: requests are bytes prepared in advance, one is
  * under way at a time, and of the answer only the status and the length are read.
  */
 export class HttpConnection {

@@ -19,8 +19,8 @@ export interface IdReaderOptions {
 }
 
 /**
- * Reads the id of each event on one WebSocket and sees the messages that are no events. The rest of a payload is passed
- * over unread, so that a thousand sockets can be checked at the speed at which they could be counted.
+ * Reads the id of each event on one WebSocket and sees the messages that are not events. The rest of a payload is
+ * skipped unread, so that a thousand sockets can be checked at the speed at which they could be counted.
  */
 export class IdReader implements Counter {
   events = 0;

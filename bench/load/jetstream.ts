@@ -4,7 +4,7 @@ import { answerCommands } from "./commands.ts";
 
 const STREAM = "raw";
 const SUBJECT = "raw.events";
-/** After the last acknowledgement. */
+/** How long deliveries are awaited after the last acknowledgement, in milliseconds. */
 const GRACE_MS = 200;
 
 interface SteadyOptions {

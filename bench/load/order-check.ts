@@ -1,4 +1,4 @@
-/** Sees that the ids of the events on one connection rise by one. */
+/** Checks that the ids of the events on one connection rise by one. */
 export class OrderCheck {
   /** The first fault, in words; empty while there is none. */
   fault = "";

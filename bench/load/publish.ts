@@ -73,7 +73,7 @@ const commands = {
     return { eventsPerSecond, seconds, eventsInAll: flood.answers * events, generatorBusy: busy };
   },
 
-  /** Publishes on one WebSocket, so many frames at a time. */
+  /** Publishes on one WebSocket, `inFlight` frames at a time. */
   async publishFrames(options: FrameOptions): Promise<PublishResult> {
     const flood = new FrameFlood(publishFrames(options.body, REQUESTS), options.inFlight);
     await flood.start(options.port, options.path);

@@ -19,7 +19,7 @@ const commands = {
     return server.url.href;
   },
 
-  /** Counts what is received for so long. */
+  /** Counts what is received in this time. */
   async measure({ seconds }: { readonly seconds: number }) {
     const before = received;
     const stretch = new Stretch();

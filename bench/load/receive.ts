@@ -7,7 +7,7 @@ import { Subscriber, type Transport } from "./subscriber.ts";
 
 /** Handshakes under way at a time. */
 const OPENING_AT_A_TIME = 100;
-/** A slow reader takes what has come once in so long. */
+/** How often a slow reader takes what has come. */
 const SLOW_TICK_MS = 1000;
 /** Between two looks at the sockets we sleep, so that each look finds more and the reading costs less. */
 const REST_MS = 10;
@@ -47,7 +47,7 @@ const commands = {
     }
   },
 
-  /** Counts for so long. */
+  /** Counts what comes in this time. */
   async measure({ seconds }: { readonly seconds: number }): Promise<Received> {
     const before = total();
     const stretch = new Stretch();
@@ -71,7 +71,7 @@ const commands = {
     return { events: total(), fewest, disorder: order.fault || faultOfReaders() };
   },
 
-  /** Resolves when so many events have come in all, counted from now. */
+  /** Resolves when this many events have come in all, counted from now. */
   async until({ events }: { readonly events: number }): Promise<Received & { readonly disorder: string }> {
     const before = total();
     const stretch = new Stretch();

@@ -25,7 +25,7 @@ export function topicName(index: number): string {
   return `site${Math.floor(index / SENSORS)}.sensor${index % SENSORS}`;
 }
 
-/** How many first segments so many topics have. */
+/** How many first segments this many topics have. */
 export function siteCount(topics: number): number {
   return topics / SENSORS;
 }
@@ -70,7 +70,7 @@ export function publishRequests(body: Body, count: number): Buffer[] {
   });
 }
 
-/** So many envelopes, of topics at random. */
+/** This many envelopes, with topics at random. */
 export function envelopes(body: Body, count: number): string[] {
   return Array.from({ length: count }, () => envelope(body, below(body.topics)));
 }

@@ -7,12 +7,12 @@ import { httpRequest, topicName } from "./requests.ts";
 import { Subscriber } from "./subscriber.ts";
 
 const TOPICS = 1000;
-/** Of a worker: more than come while an acknowledgement is under way. */
+/** Credit of a worker: more than comes while an acknowledgement is under way. */
 const CREDIT = 100;
 
 interface RateOptions {
   readonly port: number;
-  /** Of the server that is subscribed to; default: the same. */
+  /** Port of the server that is subscribed to; default: the same. */
   readonly subscribePort?: number;
   /** Publishes a second, whether or not the earlier ones are answered. */
   readonly rate: number;
@@ -87,7 +87,7 @@ class Steady {
   readonly deliveredMs: number[] = [];
   /** Used in turn: a server cuts a connection that nothing comes on. */
   readonly #idle: HttpConnection[] = [];
-  /** When the events were due that wait for a connection. */
+  /** When the events that wait for a connection were due. */
   readonly #due: number[] = [];
   #timer: Timer | undefined;
   #underWay = 0;
@@ -117,7 +117,7 @@ class Steady {
     if (dueMs !== undefined) this.deliveredMs.push(performance.now() - Number(dueMs));
   }
 
-  /** Resolves when all is answered, and so long after it. Rejects when a publish failed. */
+  /** Resolves this long after all is answered. Rejects when a publish failed. */
   async stop(graceMs: number): Promise<void> {
     clearInterval(this.#timer);
     while ((this.#underWay > 0 || this.#due.length > 0) && this.#fault === undefined) await Bun.sleep(1);

@@ -47,7 +47,7 @@ type Event struct {
 	CreatedAt time.Time       `json:"created_at"`
 }
 
-// Error is a refusal of the server. Code is for programs, Detail for people; Status is that of HTTP, 0 without an answer.
+// Error is a refusal by the server. Code is for programs, Detail for people; Status is the HTTP status, 0 without a response.
 type Error struct {
 	Status int    `json:"-"`
 	Code   string `json:"code"`
@@ -71,10 +71,10 @@ type Bus struct {
 // Option changes how a Bus connects.
 type Option func(*Bus)
 
-// Token is sent with every request. An empty one is none.
+// Token is sent with every request. An empty one means none.
 func Token(token string) Option { return func(b *Bus) { b.token = token } }
 
-// Connect makes a client of the server at the address, or of several nodes of a cluster, with commas between them.
+// Connect makes a client for the server at the address, or for several nodes of a cluster, with commas between them.
 func Connect(addresses string, options ...Option) *Bus {
 	b := &Bus{client: &http.Client{}}
 	for _, address := range strings.Split(addresses, ",") {
@@ -127,7 +127,7 @@ func (b *Bus) History(ctx context.Context, query url.Values) ([]Event, error) {
 	return events, json.Unmarshal(text, &events)
 }
 
-// Subscription says what to subscribe to, and who is told what. See From and Live.
+// Subscription says what to subscribe to, and which functions are called. See From and Live.
 type Subscription struct {
 	Patterns []string
 	// Since is an id, a time, a duration such as "10m", or "all"; empty: from now on.
@@ -147,7 +147,7 @@ func From(since string, patterns ...string) Subscription {
 func Live(patterns ...string) Subscription { return Subscription{Patterns: patterns} }
 
 // Subscribe calls handle with every event that matches, in order, once; it reconnects, and resumes after the last event that
-// was handled. It returns when the context ends, when handle fails, or with an Error that trying again cannot help.
+// was handled. It returns when the context ends, when handle fails, or with an Error that a retry cannot fix.
 func (b *Bus) Subscribe(ctx context.Context, s Subscription, handle func(Event) error) error {
 	var cursor int64 = -1
 	failures := 0
@@ -320,7 +320,7 @@ func newKey() string {
 	return hex.EncodeToString(key)
 }
 
-// pause is half at random, so that a thousand clients do not come back in the same moment.
+// pause is half at random, so that a thousand clients do not come back at the same moment.
 func pause(failures int) time.Duration {
 	most := min(maxPause, time.Duration(100*math.Pow(2, float64(min(failures, 10))))*time.Millisecond)
 	return most/2 + time.Duration(mathrand.Int63n(int64(most/2)+1))

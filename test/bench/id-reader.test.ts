@@ -17,7 +17,7 @@ test("ids are read from frames of any size, however the bytes are divided", () =
   );
 });
 
-test("a frame of 64 KiB and more is passed over whole", () => {
+test("a frame of 64 KiB and more is skipped whole", () => {
   const reader = new IdReader(ALL);
   for (const chunk of cut(Buffer.concat([event(1, 70_000), event(2, 10)]), [1000])) reader.take(chunk, 0);
   expect(reader.ids).toEqual([1, 2]);
@@ -41,7 +41,7 @@ test("the end of a replay makes the reader live, and a gap is a fault", () => {
   expect(reader.fault).toStartWith('after 1 came {"type":"gap"');
 });
 
-test("pings are no events", () => {
+test("pings are not events", () => {
   const reader = new IdReader(ALL);
   reader.take(Buffer.concat([Buffer.from([0x89, 0]), event(1, 10), Buffer.from([0x89, 0])]), 0);
   expect(reader.events).toBe(1);

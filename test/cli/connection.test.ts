@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { connectTo, wholeNumber } from "../../src/cli/connection.ts";
 
-test("an empty variable is one that is not set", () => {
+test("an empty variable counts as unset", () => {
   expect(connectTo({ url: "", token: "" }).url).toBe("http://127.0.0.1:9800");
 });
 

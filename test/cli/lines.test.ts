@@ -64,12 +64,12 @@ describe("lines are divided into batches", () => {
     expect((await cut(["\n\n  \n"])).all).toEqual([]);
   });
 
-  test("without those that are passed over", async () => {
+  test("without those that are skipped", async () => {
     expect((await cut(["a\nb\nc\n"], { skip: 2 })).all).toEqual([{ text: "c", firstLine: 3, lastLine: 3 }]);
     expect((await cut(["a\n"], { skip: 2 })).all).toEqual([]);
   });
 
-  test("whose lines became envelopes, blank ones aside", async () => {
+  test("of lines made into envelopes, except blank ones", async () => {
     const { all } = await cut(["a\n\nb\n"], { toEnvelope: (line) => `<${line}>` });
     expect(all.map(({ text }) => text)).toEqual(["<a>\n\n<b>"]);
   });

@@ -12,7 +12,7 @@ import { ServerProcess } from "./server-process.ts";
 import { range } from "./take.ts";
 
 declare global {
-  /** What the page has beside its own: the client, and what it was told. */
+  /** What the test adds to the page: the client, and what it has received. */
   var eventbus: { connect: typeof connect; received: unknown[]; states: string[] };
 }
 
@@ -32,7 +32,7 @@ async function openPage(url: string): Promise<Page> {
   return page;
 }
 
-/** Receives in the page for as long as it lives. */
+/** Subscribes in the page, for as long as the page lives. */
 function subscribe(page: Page): Promise<void> {
   return page.evaluate(async () => {
     const { connect, received, states } = globalThis.eventbus;
@@ -84,7 +84,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
   test("a page without a network waits until it has one", async () => {
     await using service = await startService({ allowedHosts: ["bus.localhost"] });
     using proxy = new TcpProxy(service.url);
-    // Not the loopback address, for which a browser's word on its network does not count.
+    // Not the loopback address, for which the client ignores what the browser says of its network.
     const page = await openPage(proxy.url.replace("127.0.0.1", "bus.localhost"));
     await subscribe(page);
     await page.context().setOffline(true);
@@ -118,7 +118,7 @@ describeWith("chromium", "the client in a browser", (chromium) => {
     await page.close();
   });
 
-  test("a rejected subscription is a typed error, where a WebSocket would know nothing", async () => {
+  test("a rejected subscription is a typed error, where a WebSocket would give no reason", async () => {
     await using service = await startService();
     const page = await openPage(service.url);
     const error = await page.evaluate(async () => {

@@ -20,7 +20,7 @@ describe("the address", () => {
     expect(() => connect(url)).toThrow(expect.objectContaining({ code: "parameter_invalid" }));
   });
 
-  test("is asked under its base path", async () => {
+  test("is requested under its base path", async () => {
     using server = scriptedServer(() => Response.json([]));
     await connect(`${server.url}bus/`).topics();
     expect(new URL(server.requests[0]?.url ?? "").pathname).toBe("/bus/api/topics");
@@ -52,7 +52,7 @@ describe("the token", () => {
     ]);
   });
 
-  test("that cannot be made, or sent, is a typed error", async () => {
+  test("that cannot be made or sent is a typed error", async () => {
     const fail = () => Promise.reject(new Error("the vault is closed"));
     expect(await failureOf(connect(service.url, { token: fail }).stats())).toMatchObject({ code: "token_missing" });
     const badToken = connect(service.url, { token: "two\nlines" });
@@ -62,7 +62,7 @@ describe("the token", () => {
 });
 
 describe("an error", () => {
-  test("of the server is whole and typed", async () => {
+  test("of the server is complete and typed", async () => {
     const error = await failureOf(connect(service.url).history({ topic: "[a" }));
     expect(error).toBeInstanceOf(EventBusError);
     expect(error).toMatchObject({ name: "EventBusError", code: "pattern_invalid", status: 400 });
@@ -75,19 +75,19 @@ describe("an error", () => {
     expect(await failureOf(connect(server.url).stats())).toMatchObject({ code: "protocol", status: 404 });
   });
 
-  test("of the network comes when the time is over", async () => {
+  test("of the network comes when the time is up", async () => {
     const error = await failureOf(connect("http://127.0.0.1:1", { timeoutMs: 400 }).stats());
     expect(error).toMatchObject({ code: "network", status: undefined });
   });
 
-  test("comes for a server that takes the request and says nothing", async () => {
+  test("comes for a server that accepts the request and does not respond", async () => {
     using server = scriptedServer(() => new Promise<Response>(() => {}));
     const error = await failureOf(connect(server.url, { timeoutMs: 1000 }).stats());
     expect(error.code).toBe("network");
     expect(server.requests.length).toBe(2);
   });
 
-  test.each([0, -1, Number.NaN, 540_001])("comes for a time of %p milliseconds", (timeoutMs) => {
+  test.each([0, -1, Number.NaN, 540_001])("comes for a timeout of %p milliseconds", (timeoutMs) => {
     expect(() => connect(service.url, { timeoutMs })).toThrow(EventBusError);
   });
 });
@@ -112,7 +112,7 @@ describe("a call", () => {
     expect(await bus.subscribe().next()).toEqual({ done: true, value: undefined });
   });
 
-  test("goes through a fetch of one's own", async () => {
+  test("goes through a custom fetch", async () => {
     const urls: string[] = [];
     const bus = connect(service.url, {
       fetch: (url, init) => {

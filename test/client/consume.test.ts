@@ -94,7 +94,7 @@ describe("bus.consume", () => {
     consumption.close();
   });
 
-  test("throws what trying again cannot mend", async () => {
+  test("throws an error that a retry cannot fix", async () => {
     await using service = await startService();
     await expect(connect(service.url).consume("nope").next()).rejects.toMatchObject({ code: "not_found" });
     expect(() => connect(service.url).consume("c", { credit: 0 })).toThrow("credit");

@@ -1,4 +1,4 @@
-// The program of a user: it uses everything that `eventbus/client` exports. The test copies it into a
+// A user's program: it uses everything that `eventbus/client` exports. The test copies it into a
 // project of its own, where the import is `eventbus/client`.
 import {
   type Addresses,
@@ -158,7 +158,7 @@ async function shareWork(bus: EventBusClient): Promise<string> {
   return `hook ${push?.url} ${pushed.secret?.slice(0, 6)} ${attempts.length} work ${settings.order} ${delivery?.event?.id} ${isKnown} ${dead.length} ${retried}`;
 }
 
-/** The example of Standard Webhooks: it is no event, but it is signed. */
+/** The example of Standard Webhooks: it is not an event, but it is signed. */
 async function receive(): Promise<string> {
   const headers: WebhookHeaders = {
     "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -3,7 +3,7 @@ import { EventBusError, errorOf } from "../../src/client/errors.ts";
 import { problem } from "./failure.ts";
 
 describe("the error of an answer", () => {
-  test("has all that the server said", async () => {
+  test("has everything that the server said", async () => {
     const error = await errorOf(problem(429, "rate_limited", { "Retry-After": "3" }));
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({
@@ -36,7 +36,7 @@ describe("the error of an answer", () => {
     expect(error.retryAfterMs).toBe(retryAfterMs);
   });
 
-  test("with a date to try again at is tried again then", async () => {
+  test("with a date to retry at has the time until then", async () => {
     const date = new Date(Date.now() + 20_000).toUTCString();
     const { retryAfterMs } = await errorOf(problem(503, "unavailable", { "Retry-After": date }));
     expect(retryAfterMs).toBeWithin(10_000, 20_001);

@@ -8,7 +8,7 @@ import { TempFolder } from "../helpers/temp.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 
-test("the program in examples says what it does", async () => {
+test("the program in examples prints what it does", async () => {
   await using service = await startService();
   const child = Bun.spawn([process.execPath, join(ROOT, "examples/client.ts")], {
     env: { PATH: process.env["PATH"], EVENTBUS_URL: service.url },
@@ -32,7 +32,7 @@ test("the program in examples says what it does", async () => {
 });
 
 describeWith("chromium", "the page in examples", (chromium) => {
-  test("shows what is published, by itself too", async () => {
+  test("shows what is published, also by the page itself", async () => {
     await using service = await startService();
     using folder = new TempFolder();
     const client = folder.file("index.js");

@@ -11,7 +11,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<EventBusErro
   throw new Error("nothing was thrown, an EventBusError was expected");
 }
 
-/** A server that answers each request with the next of these, the last one for ever. */
+/** A server that answers each request with the next of these, and later ones with the last. */
 export function scriptedServer(...answers: ((request: Request) => Response | Promise<Response>)[]) {
   const requests: Request[] = [];
   const server = Bun.serve({

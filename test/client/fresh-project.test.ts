@@ -76,7 +76,7 @@ test("the program runs in this project", async () => {
   expect(await consume(service.url)).toEqual(expected);
 });
 
-describe("in a project that is new", () => {
+describe("in a new project", () => {
   test.each([
     ["nodenext", "nodenext"],
     ["esnext", "bundler"],
@@ -85,7 +85,7 @@ describe("in a project that is new", () => {
     expect(await compile(...settings)).toEqual({ exitCode: 0, output: "" });
   });
 
-  test("a slip does not pass", async () => {
+  test("a type error is reported", async () => {
     writeFileSync(join(folder.path, "slip.ts"), 'import { connect } from "eventbus/client";\nconnect(1);\n');
     const settings = ["--module", "nodenext", "--noEmit", "slip.ts"];
     expect((await compile(...settings)).output).toContain("slip.ts(2,9): error TS2345");

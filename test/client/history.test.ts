@@ -45,7 +45,7 @@ describe("history", () => {
     expect(event).toMatchObject({ id: 3, topic: "orders.paid", data: { n: 3 }, source: "bank", rawData: '{"n":3}' });
   });
 
-  test("rejects a limit out of bounds, and a time that is none", async () => {
+  test("rejects a limit out of bounds, and an invalid time", async () => {
     const error = await failureOf(bus.history({ last: 10_001 }));
     expect(error).toMatchObject({ code: "parameter_invalid", problem: { parameter: "last" } });
     expect((await failureOf(bus.history({ from: new Date(Number.NaN) }))).code).toBe("parameter_invalid");

@@ -6,7 +6,7 @@ import { failureOf, problem, scriptedServer } from "./failure.ts";
 
 const service = sharedService();
 
-test("publishes an event and answers with it", async () => {
+test("publishes an event and returns it", async () => {
   const event = await connect(service.url).publish("orders.created", { total: 1.1 }, { source: "shop" });
   expect(event).toMatchObject({ topic: "orders.created", data: { total: 1.1 }, source: "shop" });
   expect(event.id).toBe(service.bus.head);
@@ -18,7 +18,7 @@ test("data that is omitted is null, a source that is omitted is empty", async ()
   expect(await connect(service.url).publish("a")).toMatchObject({ data: null, source: "" });
 });
 
-test("raw data comes back to the letter", async () => {
+test("raw data comes back verbatim", async () => {
   const rawData = '{"n":12345678901234567890,"x":1.10,"big":1e400,"a":1,"a":",\\"source\\":\\"x\\"","data":null}';
   const event = await connect(service.url).publishRaw('say."data":x', rawData, { source: '","source":"","data":1' });
   expect(event.rawData).toBe(rawData);
@@ -29,7 +29,7 @@ test.each(["", "{", "1 2", '1,"source":"x"'])("raw data that is not JSON is reje
   expect((await failureOf(connect(service.url).publishRaw("a", json))).code).toBe("json_invalid");
 });
 
-test("data that JSON has no words for is a typed error", async () => {
+test("data that JSON cannot express is a typed error", async () => {
   expect((await failureOf(connect(service.url).publish("a", 1n))).code).toBe("json_invalid");
 });
 
@@ -53,7 +53,7 @@ test("data with members that are undefined, and with a Date, is what JSON makes 
   expect(event.rawData).toBe('{"at":"1970-01-01T00:00:00.000Z"}');
 });
 
-test("a topic that is not valid is the server's typed error", async () => {
+test("an invalid topic is the server's typed error", async () => {
   expect(await failureOf(connect(service.url).publish("a..b"))).toMatchObject({ code: "topic_invalid", status: 400 });
 });
 
@@ -66,14 +66,14 @@ test("publishes many at once, with consecutive ids", async () => {
   expect(many).toEqual({ count: 2, first_id: head + 1, last_id: head + 2 });
 });
 
-test("of many, one that is wrong is named by its line, and none is published", async () => {
+test("one invalid event among many is named by its line, and none is published", async () => {
   const head = service.bus.head;
   const error = await failureOf(connect(service.url).publishMany([{ topic: "a" }, { topic: "a b" }]));
   expect(error.problem).toMatchObject({ code: "topic_invalid", line: 2 });
   expect(service.bus.head).toBe(head);
 });
 
-test("an event whose answer is lost is published once all the same", async () => {
+test("an event whose response is lost is still published once", async () => {
   using proxy = new TcpProxy(service.url);
   const head = service.bus.head;
   proxy.cutInside('"created_at"');
@@ -83,7 +83,7 @@ test("an event whose answer is lost is published once all the same", async () =>
   expect(proxy.connections).toBe(2);
 });
 
-test("many whose answer is lost are published once all the same", async () => {
+test("many events whose response is lost are still published once", async () => {
   using proxy = new TcpProxy(service.url);
   const head = service.bus.head;
   proxy.cutAfter(10);
@@ -92,14 +92,14 @@ test("many whose answer is lost are published once all the same", async () => {
   expect(service.bus.head).toBe(head + 2);
 });
 
-test("a key of one's own makes two calls one event", async () => {
+test("two calls with the same key publish one event", async () => {
   const bus = connect(service.url);
   const first = await bus.publish("a", 1, { idempotencyKey: "order-17" });
   expect((await bus.publish("a", 1, { idempotencyKey: "order-17" })).id).toBe(first.id);
   expect((await failureOf(bus.publish("a", 2, { idempotencyKey: "order-17" }))).code).toBe("idempotency_conflict");
 });
 
-test("a server that is away for a moment is waited for, with the same key", async () => {
+test("a server that is briefly away is retried with the same key", async () => {
   using server = scriptedServer(
     () => problem(503, "shutting_down"),
     () => new Response("Bad gateway", { status: 502 }),
@@ -110,20 +110,20 @@ test("a server that is away for a moment is waited for, with the same key", asyn
   expect({ requests: server.requests.length, keys: keys.size }).toEqual({ requests: 3, keys: 1 });
 });
 
-test("what trying again does not mend is not tried again", async () => {
+test("an error that a retry cannot fix is not retried", async () => {
   using server = scriptedServer(() => problem(507, "storage_full"));
   expect(await failureOf(connect(server.url).publish("a"))).toMatchObject({ code: "storage_full", status: 507 });
   expect(server.requests).toHaveLength(1);
 });
 
-test("a pause that the server asks for is not taken when it is longer than the call may take", async () => {
+test("a pause that the server asks for is not waited out when the call may not take that long", async () => {
   using server = scriptedServer(() => problem(429, "rate_limited", { "Retry-After": "3600" }));
   const error = await failureOf(connect(server.url).publish("a"));
   expect(error).toMatchObject({ code: "rate_limited", retryAfterMs: 3_600_000 });
   expect(server.requests).toHaveLength(1);
 });
 
-test("a signal ends the pause between two tries", async () => {
+test("a signal ends the pause between two attempts", async () => {
   const controller = new AbortController();
   using server = scriptedServer(() => {
     setTimeout(() => controller.abort(), 50);
@@ -133,7 +133,7 @@ test("a signal ends the pause between two tries", async () => {
   expect(error.code).toBe("aborted");
 });
 
-test("an answer that is no event is a typed error", async () => {
+test("an answer that is not an event is a typed error", async () => {
   using server = scriptedServer(() => new Response("<h1>Welcome</h1>"));
   expect((await failureOf(connect(server.url).publish("a"))).code).toBe("protocol");
 });

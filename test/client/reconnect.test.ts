@@ -23,7 +23,7 @@ describe("the life of a connection", () => {
   const ended = { kind: "ended", error: undefined } as const;
   const rows: readonly [string, ConnectionState, ConnectionEvent, ConnectionState][] = [
     ["opens", connecting, { kind: "opened" }, { kind: "open", failures: 0 }],
-    ["waits after a failed try", connecting, lost, waiting],
+    ["waits after a failed attempt", connecting, lost, waiting],
     ["waits longer after each failure", open, lost, { ...waiting, failures: 4 }],
     ["forgets failures after a stable time", open, { ...lost, openMs: STABLE_MS }, waiting],
     ["waits for the network when there is none", connecting, { ...lost, isOffline: true }, offline],
@@ -39,13 +39,13 @@ describe("the life of a connection", () => {
     expect(nextState(state, event)).toEqual(expected);
   });
 
-  test("waits what the server asks for, and the jitter on top", () => {
+  test("waits as long as the server asks, plus the jitter", () => {
     const error = new EventBusError("rate_limited", "slower", { status: 429, retryAfterMs: 7000 });
     expect(nextState(connecting, { ...lost, error, random: 0.5 })).toMatchObject({ kind: "waiting", delayMs: 7175 });
   });
 });
 
-describe("errors that trying again mends", () => {
+describe("errors that a retry may fix", () => {
   const passing: readonly ErrorCode[] = [
     "rate_limited",
     "internal",
@@ -89,7 +89,7 @@ describe("the pauses", () => {
     );
   });
 
-  test("always end in another try, until it is closed or rejected", () => {
+  test("always end in another attempt, until it is closed or rejected", () => {
     const losses = fc.array(
       fc.record({
         kind: fc.constant("lost" as const),

@@ -62,7 +62,7 @@ describe("a connection that is interrupted", () => {
     subscription.close();
   });
 
-  test("again and again, anywhere, loses and doubles nothing", async () => {
+  test("again and again, anywhere, loses and repeats nothing", async () => {
     using proxy = new TcpProxy(service.url);
     const bus = connect(service.url);
     const subscription = connect(proxy.url).subscribe("often");
@@ -131,7 +131,7 @@ describe("a connection that is interrupted", () => {
     subscription.close();
   });
 
-  test("in a replay leaves one end of it", async () => {
+  test("in a replay reports its end once", async () => {
     using proxy = new TcpProxy(service.url);
     const bus = connect(service.url);
     await bus.publishMany(range(1, 50).map((data) => ({ topic: "replay", data })));
@@ -175,7 +175,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("as first asked when the server has not said yet where the stream starts", async () => {
+  test("as first requested when the server has not yet said where the stream starts", async () => {
     using server = scriptedServer(stream(": hello\n\nid: 7"), stream(`: keep-alive\nid: 7\n\n${event(8)}`));
     const subscription = connect(server.url).subscribe("a", { last: 5 });
     await take(subscription, 1);
@@ -183,7 +183,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("where it started, though what had arrived went down with the connection", async () => {
+  test("where it started, though what had arrived was lost with the connection", async () => {
     const urls: string[] = [];
     let breakOff = () => {};
     const answer = (text: string) => {
@@ -208,7 +208,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("a history that was replaced, and reports it as a gap", async () => {
+  test("in a history that was replaced, and reports it as a gap", async () => {
     using server = scriptedServer(
       stream(`: keep-alive\nid: 500\n\n${event(501)}`),
       stream(`: keep-alive\nid: 10\n\n${event(11)}`),
@@ -220,7 +220,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("a history that was replaced, as the server itself reports", async () => {
+  test("in a history that was replaced, as the server itself reports", async () => {
     await using first = await startService();
     await using second = await startService();
     let { url } = first;
@@ -240,7 +240,7 @@ describe("a subscriber resumes", () => {
     subscription.close();
   });
 
-  test("not before the server wants it to", async () => {
+  test("no earlier than the server asks", async () => {
     const delays: number[] = [];
     using server = scriptedServer(
       () => problem(503, "too_many_connections", { "Retry-After": "1" }),

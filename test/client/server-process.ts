@@ -3,7 +3,7 @@ import { TempFolder } from "../helpers/temp.ts";
 
 const MAIN = resolve(import.meta.dir, "../../src/main.ts");
 
-/** A server in a process of its own, that can die and come back on the same port and the same file. */
+/** A server in a process of its own, which can die and come back on the same port and the same file. */
 export class ServerProcess implements AsyncDisposable {
   readonly port: number;
   readonly #folder = new TempFolder();
@@ -16,7 +16,7 @@ export class ServerProcess implements AsyncDisposable {
     this.#flags = flags;
   }
 
-  /** With flags beside `--port` and `--db`, at every start. */
+  /** `flags` are passed at every start, in addition to `--port` and `--db`. */
   static async start(flags: readonly string[] = []): Promise<ServerProcess> {
     const server = new ServerProcess(freePort(), flags);
     await server.start();
@@ -46,7 +46,7 @@ export class ServerProcess implements AsyncDisposable {
     throw new Error(`the server did not start: ${words}`);
   }
 
-  /** Ends it at once, without a chance to say goodbye. */
+  /** Kills it at once, so that it can close nothing. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
     await this.#process?.exited;

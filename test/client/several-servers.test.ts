@@ -42,7 +42,7 @@ test("a subscription resumes at the next server, without a loss", async () => {
   subscription.close();
 });
 
-test("what one server asks to wait does not hold up the next one", async () => {
+test("a wait that one server asks for does not delay the next one", async () => {
   await using busy = refusing({ status: 503, code: "unavailable" });
   const bus = connect([busy.url, service.url], { timeoutMs: 10_000 });
   await bus.publish("a");

@@ -9,7 +9,7 @@ const service = sharedService();
 const ids = (events: readonly { id: number }[]) => events.map(({ id }) => id);
 
 describe("a subscription", () => {
-  test("gets what is published from its opening on", async () => {
+  test("gets what is published once it is open", async () => {
     const bus = connect(service.url);
     await bus.publish("before");
     const subscription = bus.subscribe("orders.*");
@@ -29,7 +29,7 @@ describe("a subscription", () => {
     bus.close();
   });
 
-  test("keeps the data to the letter", async () => {
+  test("keeps the data verbatim", async () => {
     const bus = connect(service.url);
     const subscription = bus.subscribe();
     await subscription.opened;
@@ -40,7 +40,7 @@ describe("a subscription", () => {
     bus.close();
   });
 
-  test("answers calls of next in their order", async () => {
+  test("resolves calls of next in order", async () => {
     const bus = connect(service.url);
     const subscription = bus.subscribe();
     const calls = [subscription.next(), subscription.next(), subscription.next()];
@@ -94,7 +94,7 @@ describe("a replay", () => {
 });
 
 describe("a subscription ends", () => {
-  /** Resolves when the server has no subscribers any more. */
+  /** Resolves when the server has no subscribers left. */
   const left = async () => {
     const bus = connect(service.url);
     for (;;) {
@@ -133,7 +133,7 @@ describe("a subscription ends", () => {
     await left();
   });
 
-  test("at once when its signal was aborted before", async () => {
+  test("at once when its signal was already aborted", async () => {
     const subscription = connect(service.url).subscribe("*", { signal: AbortSignal.abort() });
     expect(await subscription.next()).toEqual({ done: true, value: undefined });
     await left();
@@ -172,14 +172,14 @@ describe("a subscription ends", () => {
     expect(await subscription.next()).toEqual({ done: true, value: undefined });
   });
 
-  test("with a typed error when since and last are both given, or a time is none", async () => {
+  test("with a typed error when since and last are both given, or a time is invalid", async () => {
     const bus = connect(service.url);
     expect((await failureOf(bus.subscribe("*", { since: 1, last: 1 }).next())).code).toBe("parameter_invalid");
     const never = new Date(Number.NaN);
     expect((await failureOf(bus.subscribe("*", { since: never }).next())).code).toBe("parameter_invalid");
   });
 
-  test("with a typed error when the token is not valid", async () => {
+  test("with a typed error when the token is invalid", async () => {
     using server = scriptedServer(() => problem(401, "token_invalid"));
     const failure = await failureOf(connect(server.url, { token: "ebt_old" }).subscribe().next());
     expect(failure).toMatchObject({ code: "token_invalid", status: 401 });
@@ -199,7 +199,7 @@ test("a subscriber that does not read is served from history, and delays no othe
   const first = service.bus.head + 1;
   const batch = range(1, 1000).map((n) => ({ topic: "flood", data: { n, filler: "x".repeat(1000) } }));
   let last = first - 1;
-  // A megabyte at a time, until what the network holds for the slow one is full.
+  // A megabyte at a time, until the network's buffers for the slow one are full.
   for (let behind = 0; behind === 0; behind = (await bus.stats()).subscribers.stream.replay) {
     ({ last_id: last } = await bus.publishMany(batch));
     await take(quick, batch.length);

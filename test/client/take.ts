@@ -1,6 +1,6 @@
 import type { ReceivedEvent, Subscription } from "../../src/client/index.ts";
 
-/** The next so many events; fails when the subscription ends before. */
+/** The next `count` events; fails if the subscription ends first. */
 export async function take(subscription: Subscription, count: number): Promise<ReceivedEvent[]> {
   const events: ReceivedEvent[] = [];
   while (events.length < count) {

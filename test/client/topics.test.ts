@@ -23,7 +23,7 @@ function prefixProxy() {
   return { url: `${server.url.href}bus`, [Symbol.dispose]: () => void server.stop(true) };
 }
 
-test("pages of topics come one at a time, also under a path of a proxy", async () => {
+test("pages of topics come one at a time, also under a proxy's path", async () => {
   const topics = ["a.1", "a.2", "a.3", "b.1", "b.2"].map((topic) => ({ topic }));
   await publishMany(service.url, topics);
   using proxy = prefixProxy();
@@ -39,7 +39,7 @@ test("pages of topics come one at a time, also under a path of a proxy", async (
   }
 });
 
-test("topics come whole when they are more than a page", async () => {
+test("topics come complete when they fill more than a page", async () => {
   const many = Array.from({ length: 10_000 }, (_, index) => ({ topic: `many.${index}` }));
   await publishMany(service.url, many);
   await publishMany(service.url, [{ topic: "many.x" }, { topic: "many.y" }]);
@@ -77,7 +77,7 @@ test.each(['</other>; rel="prev"', '<x>; title="a; rel=nextdoor"'])(
   },
 );
 
-test("an address that is none is a fault of the server", async () => {
+test("an invalid address is the server's fault", async () => {
   using server = scriptedServer(() => Response.json([], { headers: { Link: '<http://[>; rel="next"' } }));
   expect((await failureOf(connect(server.url).topics())).code).toBe("protocol");
 });

@@ -69,13 +69,13 @@ describe("verifyWebhook", () => {
     expect(await codeOf(verify(headers))).toBe("webhook_invalid");
   });
 
-  test("accepts what is as old as is tolerated", async () => {
+  test("accepts what is just as old as the tolerance", async () => {
     for (const atS of [NOW_S - 300, NOW_S + 300]) expect((await verify(signed(BODY, atS))).event?.id).toBe(42);
     const options = { now: NOW, toleranceSeconds: 10 };
     expect(await codeOf(verifyWebhook(SECRET, signed(BODY, NOW_S - 11), BODY, options))).toBe("webhook_invalid");
   });
 
-  test.each(["", "whsec_", "whsec_?"])("says that %p is no secret", async (secret) => {
+  test.each(["", "whsec_", "whsec_?"])("rejects %p as a secret", async (secret) => {
     expect(await codeOf(verify(signed(), BODY, secret))).toBe("parameter_invalid");
   });
 

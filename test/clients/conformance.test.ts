@@ -10,7 +10,7 @@ import { TempFolder } from "../helpers/temp.ts";
 const AGENTS = join(import.meta.dir, "agents");
 /** Where Go keeps what it has compiled, from one run of the tests to the next. */
 const GO_CACHE = "/tmp/eventbus-go-cache";
-/** Compiling takes this long on a machine that has never done it. */
+/** Compiling may take this long on a machine that has never done it. */
 const BUILD_MS = 180_000;
 
 /** What an agent is to do with its client. */
@@ -20,7 +20,7 @@ interface Task {
   readonly [member: string]: unknown;
 }
 
-/** What an agent says, a line each. */
+/** What an agent prints, one per line. */
 interface Said {
   readonly event?: number;
   readonly topic?: string;
@@ -51,7 +51,7 @@ const clients: Readonly<Record<string, Client>> = {
   },
 };
 
-/** An agent at work: what it says, one thing after another. */
+/** A running agent, and what it prints, in order. */
 class Agent implements Disposable {
   readonly #child: Bun.Subprocess<"ignore", "pipe", "inherit">;
   readonly #lines: AsyncIterator<Said>;
@@ -66,7 +66,7 @@ class Agent implements Disposable {
     return this.said.flatMap(({ event }) => event ?? []);
   }
 
-  /** Listens until the agent has said something like this. */
+  /** Reads until the agent has said something that matches, and returns it. */
   async until(isIt: (said: Said) => boolean): Promise<Said> {
     for (;;) {
       const { value, done } = await this.#lines.next();
@@ -144,7 +144,7 @@ for (const [name, { program, command }] of Object.entries(clients)) {
       await publish(server.url, "before");
       using subscriber = new Agent(agent, { do: "subscribe", url: server.url, pattern: "*" });
       await subscriber.until(({ state }) => state === "open");
-      // Open is said when the head has come; the place in the history comes right behind it.
+      // `open` is reported when the response's head has arrived; the position follows right behind it.
       await Bun.sleep(500);
       await server.kill();
       await server.start();

@@ -46,7 +46,7 @@ describeWith("nats-server", "the stream of a cluster", () => {
     await expect(client.prepare()).rejects.toThrow(words);
   });
 
-  test("with what only later servers know is rejected", () => {
+  test("with a setting that only later servers know is rejected", () => {
     const config = { ...newStream("eventbus", 1), allow_msg_ttl: true } as StreamConfig;
     expect(misfits(config, 1)).toEqual([expect.stringContaining("allow_msg_ttl is set, but must be off")]);
   });
@@ -64,7 +64,7 @@ describeWith("nats-server", "the stream of a cluster", () => {
     );
   });
 
-  test("has its replicas on a cluster, and is rejected with other ones", async () => {
+  test("has its replicas on a cluster, and is rejected with another number of them", async () => {
     await using cluster = await NatsCluster.start();
     await using client = await connected(...cluster.servers);
     expect((await client.prepare({ clusterReplicas: 3 })).config.num_replicas).toBe(3);
@@ -73,7 +73,7 @@ describeWith("nats-server", "the stream of a cluster", () => {
 });
 
 describeWith("nats-server", "a NATS server", () => {
-  test("without JetStream is rejected", async () => {
+  test("without JetStream for the account is rejected", async () => {
     await using client = await connected(await NatsServer.start({ config: "accounts { $SYS {}, A { users: [] } }" }));
     await expect(client.prepare()).rejects.toThrow("JetStream is not enabled for this account of NATS");
   });
@@ -90,7 +90,7 @@ describeWith("nats-server", "a NATS server", () => {
     await expect(prepareStream(old, client.options())).rejects.toThrow("has version 2.9.25, which cannot sync to disk");
   });
 
-  test("reports by its monitoring port when it syncs", async () => {
+  test("reports on its monitoring port when it syncs", async () => {
     await using always = await NatsServer.start();
     await using seldom = await NatsServer.start({ syncInterval: "2m" });
     await using gone = new NatsServer();

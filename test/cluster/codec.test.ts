@@ -52,7 +52,7 @@ describe("an entry", () => {
     fc.assert(property, { numRuns: 500, ...(SEED === undefined ? {} : { seed: Number(SEED) }) });
   });
 
-  test("keeps data to the letter", () => {
+  test("keeps data verbatim", () => {
     const texts = [
       "12345678901234567890",
       "1.10",

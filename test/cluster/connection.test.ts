@@ -12,7 +12,7 @@ import { describeWith } from "../helpers/requires.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 describeWith("nats-server", "the connection to NATS", () => {
-  test("is made once a server is there, and says until then why not", async () => {
+  test("is made once a server is there, and says until then why it is not", async () => {
     await using server = new NatsServer();
     const failed = Promise.withResolvers<string>();
     const connecting = connected(settingsOf(server.url), failed.resolve);
@@ -29,7 +29,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     expect(connection.nats.getServer()).toBe(`127.0.0.1:${server.port}`);
   });
 
-  test("is made again after it was cut, without end", async () => {
+  test("is made again each time it is cut, without limit", async () => {
     await using server = await NatsServer.start();
     using proxy = new TcpProxy(server.url);
     await using connection = await connected(settingsOf(proxy.url.replace("http:", "nats:")));
@@ -40,7 +40,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     expect(proxy.connections).toBeGreaterThan(1);
   });
 
-  test("sends the token, and tells a wrong one", async () => {
+  test("sends the token, and reports a wrong one", async () => {
     await using server = await NatsServer.start({ config: "authorization { token: right }" });
     const failed = Promise.withResolvers<string>();
     const abort = new AbortController();
@@ -52,7 +52,7 @@ describeWith("nats-server", "the connection to NATS", () => {
     await connection.nats.flush();
   });
 
-  test("uses a credentials file, as it is at each attempt", async () => {
+  test("uses a credentials file, read afresh at each attempt", async () => {
     using folder = new TempFolder();
     const file = folder.file("user.creds");
     const [right, wrong] = [makeCredentials(), makeCredentials()];

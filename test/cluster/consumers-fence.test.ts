@@ -37,7 +37,7 @@ class ServingNode implements AsyncDisposable {
     return this.node.cluster.consumers.isHere;
   }
 
-  /** Takes what there is; the ids. */
+  /** Takes what there is; returns the ids. */
   take(): number[] {
     const taken = this.consumers.get("work").take(10);
     return taken.flatMap(({ event }) => (event ? [event.id] : []));
@@ -50,7 +50,7 @@ class ServingNode implements AsyncDisposable {
   }
 }
 
-/** Cuts the node that serves off from NATS until another one serves; the events that both have handed out then. */
+/** Cuts the serving node off from NATS until another one serves; returns the events that both have handed out. */
 async function handedOutTwice(hasFence: boolean): Promise<number[]> {
   using folder = new TempFolder();
   await using nats = await NatsServer.start({ syncInterval: "10s" });
@@ -77,8 +77,8 @@ describeWith("nats-server", "a node that serves consumers and is cut off", () =>
     expect(await handedOutTwice(true)).toEqual([]);
   });
 
-  // Without this one, a test that sees nothing would look like a fence.
-  test("would hand out what the other one hands out, without its lease", async () => {
+  // Without this test, one that detects nothing would look like a working fence.
+  test("would hand out what the other one hands out, without the fence", async () => {
     expect(await handedOutTwice(false)).toEqual([1, 2]);
   });
 

@@ -21,7 +21,7 @@ class Record {
   readonly acknowledged = new Set<number>();
   breach: string | undefined;
   readonly #sent = new Set<number>();
-  /** Of each topic, the newest event that was handed out. */
+  /** By topic, the newest event that was handed out. */
   readonly #newest = new Map<string, number>();
 
   handedOut(message: DeliveryMessage): void {
@@ -67,7 +67,7 @@ async function work(node: Node, record: Record, random: Random, signal: AbortSig
   }
 }
 
-/** Publishes at any node until it is stopped; how many were acknowledged, and the ids. */
+/** Publishes at any node until it is stopped; returns the acknowledged ids. */
 async function publish(cluster: Cluster, random: Random, signal: AbortSignal): Promise<number[]> {
   const ids: number[] = [];
   for (let n = 0; !signal.aborted; n++) {

@@ -66,7 +66,7 @@ describeWith("nats-server", "consumers of a cluster", () => {
     expect(lists[0]).toEqual(lists[1]);
   });
 
-  test("go on where they were at another node when theirs stops", async () => {
+  test("continue where they were, at another node, when theirs stops", async () => {
     const [a] = services as [TestService, TestService];
     await set(a, "work", { order: "all" });
     for (const n of [1, 2, 3]) await publish(a.url, "x", n);

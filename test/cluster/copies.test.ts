@@ -27,7 +27,7 @@ describeWith("nats-server", "a node that the stream has overtaken", () => {
     return node;
   }
 
-  /** A history that has adopted entries up to a place. */
+  /** Makes a history that has adopted entries up to a place. */
   async function make(file: string, sequence: number, events: number): Promise<void> {
     const log = new SqliteEventLog(folder.file(file), { isMirror: true, durability: "os" });
     const append = { kind: "append", drafts: drafts(events), idempotencyKey: "k" } as const;

@@ -7,7 +7,7 @@ import { describeWith } from "../helpers/requires.ts";
 
 describeWith("nats-server", "a cluster", () => {
   describeWith("chromium", "in the dashboard", (chromium) => {
-    test("has its nodes under Health, and whether NATS can be reached", async () => {
+    test("shows its nodes under Health, and whether NATS can be reached", async () => {
       await using cluster = await Cluster.start({ nodes: 2 });
       await publish(cluster.node(0).url, "a");
       const browser = await launchChromium(chromium);

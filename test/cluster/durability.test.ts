@@ -24,7 +24,7 @@ describeWith("nats-server", "a node that promises that what it acknowledges is o
     expect(blind.said).toContain("without --cluster-monitor it is unknown whether NATS syncs");
   });
 
-  test("warns of a NATS that takes less than an NDJSON body", async () => {
+  test("warns of a NATS that accepts less than an NDJSON body", async () => {
     await using cluster = await Cluster.start({ nodes: 1, nats: { maxPayload: "1MB" } });
     expect(cluster.node(0).said).toContain("set max_payload: 16MB");
   });

@@ -35,7 +35,7 @@ describeWith("nats-server", "a node of a cluster", () => {
     while (!condition()) await Bun.sleep(5);
   }
 
-  /** Puts bytes into the stream, as an attempt that is late would. */
+  /** Puts bytes into the stream, as a late attempt would. */
   async function inject(bytes: Uint8Array): Promise<void> {
     const connection = await connect({ servers: nats.url });
     await connection.request("c.entries", bytes);
@@ -89,7 +89,7 @@ describeWith("nats-server", "a node of a cluster", () => {
     await node.ready();
   });
 
-  test("adopts an entry once that comes twice, also after a restart", async () => {
+  test("adopts an entry only once when it comes twice, also after a restart", async () => {
     const node = await open().ready();
     await inject(encodeEntry(entry(1, "a")));
     await inject(encodeEntry(entry(2, "b")));
@@ -140,7 +140,7 @@ describeWith("nats-server", "a node of a cluster", () => {
     expect(batches).toEqual(Array(8).fill(10_000));
   });
 
-  test("refuses a stream that is another one, and leaves its file as it is", async () => {
+  test("refuses a different stream, and leaves its file as it is", async () => {
     const node = await open().ready();
     await node.log.append(drafts(2));
     await node.log.close();

@@ -80,7 +80,7 @@ describeWith("nats-server", "the import of a single node's history", () => {
     expect(idsOf((await node.log.append(drafts(1))).events)).toEqual([101]);
   });
 
-  test("is refused for a file of a node, and by a cluster that has begun", async () => {
+  test("is refused for the file of a node, and by a cluster that has begun", async () => {
     await make("a.db");
     await make("other.db", 70);
     await importFile("a.db");

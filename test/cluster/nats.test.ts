@@ -6,7 +6,7 @@ import { describeWith } from "../helpers/requires.ts";
 
 const STREAM = { name: "events", subjects: ["events"] };
 
-// What the cluster relies on, in the versions that are pinned. A line that fails after an update changes the design.
+// What the cluster relies on, in the pinned versions. A line that fails after an update changes the design.
 describeWith("nats-server", "NATS JetStream", () => {
   test("acknowledges a message id twice, and stores it once", async () => {
     await using server = await NatsServer.start();

@@ -56,7 +56,7 @@ describeWith("nats-server", "two nodes of a cluster", () => {
     expect(seen).toEqual(range(1, 6));
   });
 
-  test("keep the order of each, and the same one of both, under load", async () => {
+  test("keep the order of each, and agree on the order of both, under load", async () => {
     const calls = range(1, 200).flatMap((n) => [a, b].map((node) => node.log.append([draft("t", n)])));
     const ids = (await Promise.all(calls)).flatMap(({ events }) => idsOf(events));
     expect(new Set(ids).size).toBe(400);
@@ -68,7 +68,7 @@ describeWith("nats-server", "two nodes of a cluster", () => {
     expect(textsOf(a)).toEqual(textsOf(b));
   });
 
-  test("store one idempotency key once, whichever is asked", async () => {
+  test("store one idempotency key once, whichever node is asked", async () => {
     const options = { idempotencyKey: "k" };
     const [first, second] = await Promise.all([a, b].map((node) => node.log.append([draft("t", 7)], options)));
     expect([first?.replayed, second?.replayed].toSorted()).toEqual([false, true]);

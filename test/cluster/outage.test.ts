@@ -26,14 +26,14 @@ describeWith("nats-server", "while NATS fails, a cluster", () => {
     expect(await rejected.json()).toMatchObject({ code: "unavailable" });
     expect(await historyOf(cut)).toHaveLength(1);
     await until("the node on the minority was ready", async () => (await cut.ask("/readyz")).status === 503);
-    // This one knows the other servers too.
+    // This node knows the other servers too.
     await publishSurely(cluster.node(1).url, "a", 2);
     cluster.nats?.rejoin(minority);
     expect(await cluster.agreed()).toBeLessThanOrEqual(3);
     expect(await historyOf(cut)).toEqual(await historyOf(cluster.node(0)));
   });
 
-  test("goes on by itself when all of NATS was away", async () => {
+  test("continues by itself after all of NATS was away", async () => {
     await using cluster = await Cluster.start({ nodes: 2 });
     const [server] = cluster.servers;
     using subscriber = await TestSocket.open(cluster.node(1).url, "pattern=*");
@@ -84,7 +84,7 @@ describeWith("nats-server", "a cluster takes", () => {
     await using cluster = await Cluster.start({ nodes: 1, nats: { maxPayload: "1MB" } });
     const node = cluster.node(0);
     const body = (bytes: number) => `${JSON.stringify({ topic: "a", data: "x".repeat(1000) })}\n`.repeat(bytes / 1000);
-    // They are not even read: otherwise what is no JSON would be rejected with 400.
+    // They are not even read: otherwise what is not JSON would be rejected with 400.
     const tooLarge = "x".repeat(2 ** 20 - 1000);
     for (const type of ["application/x-ndjson", "application/json"]) {
       const rejected = await post(node.url, tooLarge, { type });

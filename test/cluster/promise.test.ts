@@ -4,12 +4,12 @@ import { Random } from "../model/random.ts";
 import { type Disaster, disasterNamed } from "./model/disasters.ts";
 import { run } from "./model/run.ts";
 
-/** `EVENTBUS_TEST_SEED` repeats a run; without it another one every time. */
+/** `EVENTBUS_TEST_SEED` repeats a run; without it, each run differs. */
 const seed = Number(process.env["EVENTBUS_TEST_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 /** `EVENTBUS_TEST_DISASTERS` says how many there are, or which: `kill a node:20,kill a follower:5`. */
 const asked = process.env["EVENTBUS_TEST_DISASTERS"] ?? "6";
 const disasters = asked.includes(":") ? shuffled(asked) : Number(asked);
-/** Paths of an older program, and of an older nats-server, which the test of updates begins with; default: the same ones. */
+/** Paths of an older program and nats-server, with which the test of updates begins; default: the current ones. */
 const from = {
   program: process.env["EVENTBUS_TEST_UPDATE_FROM"],
   nats: process.env["EVENTBUS_TEST_UPDATE_NATS_FROM"],

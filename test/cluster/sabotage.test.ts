@@ -3,7 +3,7 @@ import { describeWith } from "../helpers/requires.ts";
 import { run } from "./model/run.ts";
 import { adoptAgain, skipAnEntry } from "./model/sabotage.ts";
 
-// Without these, a check of a cluster that sees nothing would look like a cluster without faults.
+// Without these, a check that detects nothing would look like a cluster without faults.
 describeWith("nats-server", "the check of a cluster", () => {
   describe.each([
     ["passes over an entry", skipAnEntry],

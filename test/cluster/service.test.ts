@@ -33,7 +33,7 @@ describeWith("nats-server", "two services of a cluster", () => {
     expect(await socket.nextJson()).toEqual({ ...event });
   });
 
-  test("say where they stand, and who is there", async () => {
+  test("report their own state, and which nodes there are", async () => {
     await publish(a.url, "a");
     await until(async () => (await statsOf(b)).cluster?.nodes.length === 2);
     const { cluster } = await statsOf(b);
@@ -52,7 +52,7 @@ describeWith("nats-server", "two services of a cluster", () => {
     await expectProblem(await post(b.url, { topic: "a", data: 2 }, { key: "one" }), "idempotency_conflict");
   });
 
-  test("say that they are disconnected while NATS is away, and read on", async () => {
+  test("say that they are disconnected while NATS is away, and still serve reads", async () => {
     await nats.kill();
     await until(async () => !(await isReady(a)));
     const problem = (await (await fetch(`${a.url}/readyz`)).json()) as Problem;
@@ -63,7 +63,7 @@ describeWith("nats-server", "two services of a cluster", () => {
     expect((await statsOf(a)).cluster?.reconnects).toBe(1);
   });
 
-  // The last one, as nothing is open from then on.
+  // The last test, as anonymous access ends with it.
   test("accept a token that the other one has made, and drop its connections when it is revoked there", async () => {
     const create = async (url: string, body: object, token = ""): Promise<string> => {
       const response = await fetch(`${url}/api/tokens`, {

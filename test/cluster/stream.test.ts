@@ -103,7 +103,7 @@ describeWith("nats-server", "a node whose stream", () => {
     await expectIdle(cluster.node(0), 5);
   });
 
-  /** The node has its history, and adds nothing to it nor to the stream. */
+  /** Requires that the node keeps its history, and adds nothing to it or to the stream. */
   async function expectIdle(node: Node, events: number): Promise<void> {
     const before = await lastEntry();
     const answer = await post(node.url, { topic: "a" });
@@ -123,7 +123,7 @@ describeWith("nats-server", "a node whose stream", () => {
     }
   }
 
-  /** Deletes the stream and makes it again, with entries that are none. */
+  /** Deletes the stream and makes it again, with invalid entries. */
   async function remake(entries: number): Promise<void> {
     await manager.streams.delete("eventbus");
     await manager.streams.add(newStream("eventbus", 1));
@@ -141,8 +141,8 @@ describeWith("nats-server", "a node whose stream", () => {
 });
 
 /**
- * Waits until a node is not ready for this reason. To a stranger it says nothing more before it knows all tokens; then
- * its log does.
+ * Waits until a node is not ready for this reason. Before it knows all tokens, it gives strangers no reason; then its
+ * log does.
  */
 async function expectUnready(node: Node, reason: RegExp): Promise<void> {
   await until(`the node was not unready for the reason ${reason}`, async () => {

@@ -27,7 +27,7 @@ describe("the state of a consumer", () => {
     expect(stateOf(consumer(figures))).toBe(state);
   });
 
-  test("has a lag that may be at least so much, and a goal", () => {
+  test("has a lag that may be a lower bound, and a goal", () => {
     expect(lagOf(consumer({ lag: 1234 }))).toBe("1,234");
     expect(lagOf(consumer({ lag: 1234, lag_is_exact: false }))).toBe("1,234+");
     const push = { url: "https://example.com:8443/hooks", headers: {}, timeout: "15s", concurrency: 8 };
@@ -42,7 +42,7 @@ describe("the settings in the form", () => {
     return form;
   }
 
-  test("leave to the server what is empty", () => {
+  test("leave empty fields to the server", () => {
     const form = formOf({ pattern: " a.*  b ", start: "now", order: "none", goal: "workers", retry: "" });
     expect(optionsOf(form)).toEqual({ pattern: ["a.*", "b"], since: "now", order: "none" });
   });

@@ -19,7 +19,7 @@ describe("the rows of the tail", () => {
     expect(rows.dropped).toBe(2);
   });
 
-  test("leave at the top when their text is too large, but for the newest", () => {
+  test("leave at the top when their text is too large, except the newest", () => {
     const rows = new TailRows({ rows: 100, text: 10 });
     for (const key of [1, 2, 3]) rows.push(row(key, "123456"));
     expect(keysOf(rows)).toEqual([3]);

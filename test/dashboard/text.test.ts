@@ -26,7 +26,7 @@ describe("the check of JSON", () => {
     },
   );
 
-  test("is not felled by deep nesting", () => {
+  test("survives deep nesting", () => {
     expect(() => faultOf("[".repeat(1_000_000))).not.toThrow();
   });
 });
@@ -47,7 +47,7 @@ test.each([
 describe("what was published, as a command", () => {
   const draft = { topic: "it's", source: "a 'b'", data: `{"x": "$HOME 'q' \\"d\\""}` };
 
-  test("is one that a shell reads back to the letter", async () => {
+  test("is one that a shell reads back verbatim", async () => {
     const shown = toCurl("http://127.0.0.1:1", draft, false).replace(/^curl/, "printf '%s\\n'");
     const words = await new Response(Bun.spawn(["sh", "-c", shown]).stdout).text();
     const body = words.trimEnd().split("-d\n")[1] ?? "";
@@ -101,7 +101,7 @@ describe("figures", () => {
   });
 });
 
-describe("what is looked for in JSON", () => {
+describe("a search in JSON", () => {
   const text = '{"order":{"id":"A-1007","lines":[{"sku":"mug"},{"sku":"MUGS"}]},"total":1.10}';
 
   test.each([
@@ -112,12 +112,12 @@ describe("what is looked for in JSON", () => {
     expect(partsOf(parts.join(""), find)).toEqual(parts);
   });
 
-  test("loses nothing of the text, however often it is there", () => {
+  test("loses nothing of the text, however often it matches", () => {
     const long = "xy".repeat(5000);
     expect(partsOf(long, "x").join("")).toBe(long);
   });
 
-  test("is found in names and values, in whatever case, with everything around it", () => {
+  test("finds names and values, in any case, with everything around them", () => {
     const tree = treeOf(text);
     if (tree === undefined) throw new Error("no tree");
     const shown = (find: string) =>

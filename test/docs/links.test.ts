@@ -12,7 +12,7 @@ describe("the documentation", () => {
     expect(relatives.filter((link) => !leadsSomewhere(page, link))).toEqual([]);
   });
 
-  test("can be reached from the README, every page of it", () => {
+  test("can be reached from the README, every page", () => {
     const reached = new Set<string>();
     const visit = (page: string): void => {
       if (reached.has(page)) return;
@@ -30,7 +30,7 @@ describe("the documentation", () => {
   });
 
   test.each(["docs/guarantees.md", "docs/security.md", "docs/security-owasp.md"])(
-    "%s names tests that there are",
+    "%s names tests that exist",
     (page) => {
       const named = [...read(page).matchAll(/`(\w[\w-]*\.test\.ts)`/g)].map(([, name = ""]) => name);
       const tests = [...new Bun.Glob("test/**/*.test.ts").scanSync(ROOT)].map((path) => path.replace(/.*\//, ""));

@@ -8,7 +8,7 @@ import { Stage } from "./stage.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 
-/** Compiling what Go's HTTP client needs takes this long on a machine that has never done it. */
+/** Compiling what Go's HTTP client needs may take this long on a machine that has never done it. */
 const BLOCK_MS = 180_000;
 
 /** The pages whose every block runs, in order, in an empty folder beside a server. */
@@ -23,7 +23,7 @@ const languages: Readonly<Record<string, { readonly command: readonly string[]; 
   ts: { command: ["bun", "-e"] },
 };
 
-/** What a block of the shell needs, by a word of it. */
+/** What a shell block needs, by a word in it. */
 const shellNeeds: readonly Program[] = ["python3", "php", "go", "nats-server"];
 
 /** Languages of blocks that show what the block before them says. */
@@ -48,7 +48,7 @@ describe.each(PAGES)("the commands of %s", (name) => {
   }
 });
 
-/** Blocks with what they need; one that goes on with what another has made or said needs what that one needs. */
+/** Blocks with what they need; one that uses what another has made or printed needs what that one needs. */
 function withNeeds(blocks: readonly Block[]): { readonly block: Block; readonly needs: readonly Program[] }[] {
   let needs: readonly Program[] = [];
   return blocks.map((block) => {
@@ -82,13 +82,13 @@ function runBlock(stage: Stage, { language, text }: Block): Promise<void> {
   return stage.run([...known.command, text]);
 }
 
-/** A block that is a file of the project must be that file, to the letter. */
+/** A block that is a file of the project must equal that file exactly. */
 function writeFile(stage: Stage, name: string, text: string): void {
   if (name.includes("/")) expect(text).toBe(readFileSync(join(ROOT, name), "utf8"));
   stage.write(name, text);
 }
 
-/** Ends what was started last, once it has left this in a file. */
+/** Ends what was started last, once it has left a text in a file, as the condition says. */
 async function interrupt(stage: Stage, condition: string): Promise<void> {
   const [, file = "", text = ""] = /^once (\S+) has (\S+)$/.exec(condition) ?? [];
   await until(() => existsSync(stage.path(file)) && readFileSync(stage.path(file), "utf8") === text, condition);

@@ -29,7 +29,7 @@ interface Proxy {
   /** The mark of the block in the guide. */
   readonly file: string;
   command(path: string, folder: string): string[];
-  /** The block of the guide, with what it takes to run it here: without rights, on another port, with a certificate. */
+  /** The block of the guide, with what it takes to run it here: unprivileged, on another port, with a certificate. */
   config(block: string, place: Place): string;
 }
 
@@ -64,7 +64,7 @@ const proxies: readonly Proxy[] = [
   },
 ];
 
-/** One for all of them: to start takes it longer than to show the pages of one proxy. */
+/** One for all of them: starting it takes longer than showing the pages of one proxy. */
 let browser: Browser | undefined;
 beforeAll(async () => {
   const chromium = programPath("chromium");
@@ -77,7 +77,7 @@ for (const { program, file, command, config } of proxies) {
     describeWith(program, `behind ${program} with ${scheme}, set up as the guide says`, (path) => {
       const folder = new TempFolder();
       const port = freePort();
-      /** Where the proxy is for a program; a browser goes by its name. */
+      /** The proxy's address for a program; a browser uses its name. */
       const local = `${scheme}://127.0.0.1:${port}`;
       const headers = { Host: `${NAME}:${port}` };
       const tls = { rejectUnauthorized: false, serverName: NAME };
@@ -159,7 +159,7 @@ for (const { program, file, command, config } of proxies) {
         });
       }
 
-      /** Opens the page, and requires that it complains of nothing and asks nobody else. */
+      /** Opens the page, and requires that it logs no error and sends no request elsewhere. */
       async function visit(address: string, look: (page: Page) => Promise<void>): Promise<void> {
         const context = await browser?.newContext({ ignoreHTTPSErrors: true });
         if (context === undefined) throw new Error("there is no browser");

@@ -7,14 +7,14 @@ import { problems } from "../../src/protocol/problem.ts";
 
 const REFERENCE = join(import.meta.dir, "../../docs/reference");
 
-test("the page of the command line is what the commands say now: else run `npm run docs`", () => {
+test("the page of the command line is what the commands say now: if not, run `npm run docs`", () => {
   expect(readFileSync(join(REFERENCE, "cli.md"), "utf8")).toBe(cliPage());
 });
 
 describe("the page of errors", () => {
   const page = readFileSync(join(REFERENCE, "errors.md"), "utf8");
 
-  test("is what the code says now: else run `npm run docs`", () => {
+  test("is what the code says now: if not, run `npm run docs`", () => {
     expect(page).toBe(errorsPage());
   });
 

@@ -23,7 +23,7 @@ export class Stage implements AsyncDisposable {
   readonly #folder: TempFolder;
   readonly #elsewhere: Bun.Server<undefined>;
   readonly #masksNumbers: boolean;
-  /** Ports of the page, and those that stand for them here. */
+  /** Ports of the page, and those that replace them here. */
   readonly #ports: ReadonlyMap<string, string>;
   readonly #programs: Running[] = [];
   #browser: Browser | undefined;
@@ -31,7 +31,7 @@ export class Stage implements AsyncDisposable {
   #said: { readonly text: () => string; readonly isOver: boolean };
 
   /**
-   * `masksNumbers`: some blocks of the page are left out, so that the ids of the others are not those that it shows.
+   * `masksNumbers`: some blocks of the page are left out, so the ids of the others differ from those it shows.
    * `ports`: what the page listens on itself; others take their place.
    */
   static async start(
@@ -66,7 +66,7 @@ export class Stage implements AsyncDisposable {
     if (natsServer !== undefined) symlinkSync(natsServer, join(bin, "nats-server"));
     if (Bun.which("websocat") === null) copyFileSync(join(import.meta.dir, "websocat.mjs"), join(bin, "websocat"));
     if (Bun.which("websocat") === null) chmodSync(join(bin, "websocat"), 0o755);
-    // On a terminal curl shows no progress beside what it gets.
+    // On a terminal, curl shows no progress beside its output.
     writeFileSync(this.path(".curlrc"), "no-progress-meter\n");
     // What `npm install` of a folder makes.
     mkdirSync(this.path("node_modules"));
@@ -77,7 +77,7 @@ export class Stage implements AsyncDisposable {
     return this.#folder.file(name);
   }
 
-  /** Writes a file of that name; one of the project keeps its last name. */
+  /** Writes a file of that name; of a path in the project, only the file's own name is kept. */
   write(name: string, text: string): void {
     writeFileSync(this.path(basename(name)), this.#here(text));
   }
@@ -91,14 +91,14 @@ export class Stage implements AsyncDisposable {
     if (exitCode !== 0) throw new Error(`ended with ${exitCode}:\n${running.output}`);
   }
 
-  /** Starts a command that goes on. */
+  /** Starts a command that keeps running. */
   follow(command: readonly string[]): void {
     const running = this.#spawn(command);
     this.#programs.push(running);
     this.#said = { text: () => running.output, isOver: false };
   }
 
-  /** Ends the last command that goes on. */
+  /** Ends the last command that keeps running. */
   async interrupt(): Promise<void> {
     await this.#programs.pop()?.[Symbol.asyncDispose]();
   }

@@ -13,7 +13,7 @@ const KILLS = 12;
 const EVENTS = 60_000;
 const BATCH = Array.from({ length: 10_000 }, (_, n) => ({ topic: `t.${n % 100}`, data: { n, text: "x".repeat(60) } }));
 
-/** Runs a command and kills it after a share of the time that it takes; whole when it had ended before. */
+/** Runs a command and kills it after this long, unless it has ended by then. */
 async function runAndKill(folder: string, args: readonly string[], afterMs: number): Promise<void> {
   const child = Bun.spawn([BINARY, ...args], { cwd: folder, stdin: "ignore", stdout: "ignore", stderr: "ignore" });
   const timer = setTimeout(() => child.kill("SIGKILL"), afterMs);
@@ -49,7 +49,7 @@ describe("eventbus backup", () => {
     expect(await soundEvents(join(server.folder, "copy.db"))).toBe(1);
   });
 
-  test("leaves a file that is there alone, unless --force is given", async () => {
+  test("leaves an existing file alone, unless --force is given", async () => {
     await using server = await Binary.start();
     const copy = join(server.folder, "copy.db");
     writeFileSync(copy, "precious");
@@ -74,7 +74,7 @@ describe("eventbus backup", () => {
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
-  test("says when the folder of the copy is not there", async () => {
+  test("says when the folder of the copy does not exist", async () => {
     await using server = await Binary.start();
     const made = await runBinary(["backup", "none/copy.db", "--url", server.url], { folder: server.folder });
     expect(made.exitCode).toBe(1);
@@ -97,7 +97,7 @@ describe("eventbus backup", () => {
     expect(shown).toMatch(/copy\.db: checking events 100 %/);
   });
 
-  test("removes what is unfinished when it is interrupted", async () => {
+  test("removes the unfinished copy when it is interrupted", async () => {
     await using server = await Binary.start({ args: ["--max-history", "off"] });
     for (let sent = 0; sent < EVENTS; sent += BATCH.length) await publishMany(server.url, BATCH);
     const child = Bun.spawn([BINARY, "backup", "copy.db", "--url", server.url], { cwd: server.folder });
@@ -158,7 +158,7 @@ describe("eventbus restore", () => {
     expect((await publish(again.url, "a")).id).toBe(2);
   });
 
-  test("rejects while a server holds the file", async () => {
+  test("refuses while a server holds the file", async () => {
     await using server = await Binary.start();
     await publish(server.url, "a");
     await runBinary(["backup", "copy.db", "--url", server.url], { folder: server.folder });
@@ -167,7 +167,7 @@ describe("eventbus restore", () => {
     expect((await publish(server.url, "a")).id).toBe(2);
   });
 
-  test("takes no copy that is damaged, missing or none of ours", async () => {
+  test("rejects a copy that is damaged, missing or not ours", async () => {
     await using server = await Binary.start();
     await publishMany(server.url, BATCH);
     await runBinary(["backup", "copy.db", "--url", server.url], { folder: server.folder });

@@ -5,7 +5,7 @@ import { exchange, expectRawProblem, MARKER, post, publish, requestText } from "
 import { TestSocket } from "../helpers/socket.ts";
 
 let binary: Binary;
-/** What it says at its start; afterwards it should say nothing but that it refused something. */
+/** What the binary logs at its start; afterwards it should log only refusals. */
 let greeting: string;
 
 beforeAll(async () => {

@@ -54,7 +54,7 @@ test("bench that is interrupted reports what it has measured", async () => {
   expect(JSON.parse(await command.lines.next()).seconds).toBeLessThan(3600);
 });
 
-test("bench of too much ends with 2", async () => {
+test("bench with too large a number ends with 2", async () => {
   for (const flag of ["--publishers", "--subscribers", "--seconds", "--count", "--bytes"]) {
     const { exitCode, stderr } = await runBinary(["bench", flag, "999999999", "--url", server.url]);
     expect({ flag, exitCode }).toEqual({ flag, exitCode: 2 });

@@ -43,7 +43,7 @@ async function fish(typed: string): Promise<string[]> {
     .map((line) => line.split("\t")[0] ?? "");
 }
 
-/** The line that zsh, on a pseudo terminal, runs when it is typed with a tab behind. */
+/** The line that zsh runs on a pseudo terminal when this is typed, followed by a tab. */
 async function zsh(typed: string): Promise<string> {
   const { output } = await runShell('zsh -f -c "$DRIVER"', {
     TYPED: typed,
@@ -73,7 +73,7 @@ describeWith("bash", "bash completes", () => {
     expect(await bash("prune ")).toEqual(flagsOfPrune);
   });
 
-  test("no words of ours where a file is to be named", async () => expect(await bash("backup --db ")).toEqual([""]));
+  test("no words of ours where a file name is expected", async () => expect(await bash("backup --db ")).toEqual([""]));
 });
 
 describeWith("fish", "fish completes", () => {

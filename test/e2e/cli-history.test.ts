@@ -4,7 +4,7 @@ import { publish, publishMany } from "../helpers/http.ts";
 import { testWith } from "../helpers/requires.ts";
 import { runOnTerminal, runShell } from "../helpers/shell.ts";
 
-/** More than the server gives in one answer. */
+/** More than the server returns in one answer. */
 const EVENTS = 12_500;
 const TERMINAL_MS = 20_000;
 
@@ -43,7 +43,7 @@ describe("history", () => {
     expect(await ids()).toEqual(Array.from({ length: 50 }, (_, index) => EVENTS + 2 - index));
   });
 
-  test("warns of a pattern that no topic can match, and says how it is written", async () => {
+  test("warns of a pattern that no topic can match, and says how to write it", async () => {
     const { exitCode, stdout, stderr } = await runBinary(["history", "orders.new,orders.paid"], {
       env: { EVENTBUS_URL: server.url },
     });
@@ -73,7 +73,7 @@ describe("history", () => {
     expect(await ids("--from", "2000-01-01T00:00:00Z", "--to", "2100-01-01T00:00:00Z", "--last", "2")).toHaveLength(2);
   });
 
-  test("--output table has columns, and no control characters of others", async () => {
+  test("--output table has columns, and no control characters from events", async () => {
     const { stdout } = await run("history", "--topic", "orders.*", "--output", "table");
     const time = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g;
     expect(stdout.replaceAll(time, "(the time)")).toBe(
@@ -86,7 +86,7 @@ describe("history", () => {
     );
   });
 
-  test("--output table has one head, however many the events", async () => {
+  test("--output table has one header, however many the events", async () => {
     const { stdout } = await run("history", "--last", "2500", "--output", "table");
     const lines = stdout.trimEnd().split("\n");
     expect(lines).toHaveLength(2501);
@@ -121,7 +121,7 @@ describe("history", () => {
   );
 });
 
-test("a disk that is full ends a command with 1, and its reason", async () => {
+test("a full disk ends a command with 1, and the reason", async () => {
   const { output } = await runShell('"$EVENTBUS" history >/dev/full; echo "ended with $?"', {
     EVENTBUS_URL: server.url,
   });

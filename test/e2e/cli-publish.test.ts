@@ -143,7 +143,7 @@ describe("publish ends with 2, and publishes nothing, for bytes that are no UTF-
 });
 
 describe("a server is asked", () => {
-  test("for HTTP when it speaks no HTTPS", async () => {
+  test("over HTTPS though it speaks only HTTP, and the error gives its HTTP address", async () => {
     const url = server.url.replace("http:", "https:");
     const { exitCode, stderr } = await publish(["a.b", "1", "--url", url]);
     expect([exitCode, stderr]).toEqual([
@@ -179,7 +179,7 @@ test("an unknown member of a line is named with its line", async () => {
   ]);
 });
 
-test("a server that is not there ends a publish with 1, and the words to mend it", async () => {
+test("a server that is not there ends a publish with 1, and how to fix it", async () => {
   for (const args of [["a.b"], ["a.b", "--ndjson"]]) {
     const { exitCode, stderr } = await publish(args, { stdin: "1\n", env: { EVENTBUS_URL: "http://127.0.0.1:1" } });
     expect(exitCode).toBe(1);
@@ -214,7 +214,7 @@ describe("publish --ndjson", () => {
     expect(await history(server.url, "topic=lines.b&source=s")).toMatchObject([{ data: [2] }, { data: 1 }]);
   });
 
-  test("takes nothing, too", async () => {
+  test("accepts empty input", async () => {
     expect(await publish(["--ndjson"])).toMatchObject({ exitCode: 0, stdout: '{"count":0,"lines":0}\n' });
   });
 
@@ -232,7 +232,7 @@ describe("publish --ndjson", () => {
     await using command = new RunningCommand(["publish", "lines.int", "--ndjson", "--key", "k", "--url", server.url]);
     await command.write("1\n2\n");
     await until(async () => (await dataOf("lines.int")).length === 2);
-    // A batch is sent when the one before it was acknowledged.
+    // A batch is sent once the one before it is acknowledged.
     await command.write("3\n");
     await until(async () => (await dataOf("lines.int")).length === 3);
     command.signal("SIGINT");
@@ -309,7 +309,7 @@ describe("publish --ndjson and files:", () => {
     expect(aFolder).toEqual({ exitCode: 1, stdout: "", stderr: "eventbus: folder is a folder\n" });
   });
 
-  test("a file that is given as a topic is not taken for one, unless that is said", async () => {
+  test("a file name given as the topic is an error, unless `-` shows that it is the topic", async () => {
     using folder = new TempFolder();
     writeFileSync(folder.file("files.b"), "1\n");
     const { exitCode, stderr } = await publish(["files.b", "--ndjson"], { folder: folder.path, stdin: "2\n" });
@@ -321,7 +321,7 @@ describe("publish --ndjson and files:", () => {
   });
 });
 
-test("kill -9 of the server in the middle of many lines loses none, and doubles none", async () => {
+test("kill -9 of the server in the middle of many lines loses none, and repeats none", async () => {
   using folder = new TempFolder();
   const args = ["--max-history", "off"];
   await using killed = await Binary.start({ folder: folder.path, args });

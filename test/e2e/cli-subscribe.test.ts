@@ -48,7 +48,7 @@ test("every event comes once and in order, however often the server is killed", 
   for (let life = 0; life < LIVES; life++) {
     await using killed = life === 0 ? first : await Binary.start({ folder: folder.path, port });
     await publishMany(killed.url, numbered(life * EVENTS_A_LIFE, EVENTS_A_LIFE));
-    // What the command has not got by now, it gets from the next life.
+    // What the command has not received by now, it receives in the next life.
     received.push(...(await nextNumbers(command, EVENTS_A_LIFE - LATE)));
     await killed.kill();
   }
@@ -65,7 +65,7 @@ function numbered(first: number, count: number): { topic: string; data: number }
   return Array.from({ length: count }, (_, index) => ({ topic: "n", data: first + index }));
 }
 
-test("a subscriber of a server that is not there ends with 1, and the words to mend it", async () => {
+test("a subscriber of a server that is not there ends with 1, and how to fix it", async () => {
   const { exitCode, stdout, stderr } = await subscribe([], { env: { EVENTBUS_URL: "http://127.0.0.1:1" } });
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: "" });
   expect(stderr).toContain("connection refused at http://127.0.0.1:1: is the server running?");
@@ -89,7 +89,7 @@ describe("subscribe", () => {
     expect(await numbers("--since", "10m", "--count", "3")).toBe("1\n2\n3\n");
   });
 
-  test("says how far it came, and continues there", async () => {
+  test("says how far it got, and continues there", async () => {
     await publishNumbers("again", 1, 2, 3);
     const { stderr } = await subscribe(["again", "--since", "all", "--count", "2"]);
     const since = /^eventbus: continue with --since (\d+)$/m.exec(stderr)?.[1] ?? "";
@@ -131,7 +131,7 @@ describe("subscribe --output", () => {
     expect(await print("data")).toBe('{"a":"\\u001b[31m","n":1.5}\n');
   });
 
-  test("pretty is for people, and what others wrote cannot command a terminal", async () => {
+  test("pretty is for people, and what others wrote cannot control the terminal", async () => {
     expect(await print("pretty")).toMatch(/^\d+ {2}\S+Z {2}form {2}me\ufffd\[0m {2}\{"a":"\\u001b\[31m","n":1\.5\}\n$/);
   });
 });
@@ -174,7 +174,7 @@ describe("subscribe --exec", () => {
     expect(stderr).toEndWith(`eventbus: continue with --since ${first}\n`);
   });
 
-  test("ends with 1 when it fails, and says the event before", async () => {
+  test("ends with 1 when it fails, and names the event before", async () => {
     const [first] = await publishNumbers("fail.a", 1, 2, 3);
     const { exitCode, stdout, stderr } = await subscribe(["fail.a", "--last", "3", "--exec", "grep -v data.:2"]);
     expect(exitCode).toBe(1);

@@ -25,7 +25,7 @@ async function ack(url: string, taken: readonly Taken[]): Promise<void> {
 
 test("a server that is killed again and again loses no event of a consumer, and keeps the order of each topic", async () => {
   using folder = TempFolder.onDisk();
-  /** Of each topic, the events in the order in which they were acknowledged. */
+  /** By topic, the events in the order in which they were acknowledged. */
   const acknowledged = new Map<string, number[]>();
   let port = 0;
   for (let life = 0; life < LIVES; life++) {
@@ -53,7 +53,7 @@ test("a server that is killed again and again loses no event of a consumer, and 
   }
   const ids = [...acknowledged.values()].flat();
   expect(new Set(ids).size).toBe(LIVES * EVENTS);
-  // A crash repeats the newest ones: what is new of a topic still comes in order.
+  // A crash repeats the newest ones; what is new of a topic still comes in order.
   for (const some of acknowledged.values()) {
     const first = [...new Set(some)];
     expect(first).toEqual(first.toSorted((a, b) => a - b));

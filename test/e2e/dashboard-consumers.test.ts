@@ -128,7 +128,7 @@ async function put(url: string, name: string, settings: object = {}): Promise<vo
   expect((await fetch(`${url}/api/consumers/${name}`, { method: "PUT", body })).ok).toBe(true);
 }
 
-/** Takes what there is, and fails at it for the last time. */
+/** Takes what there is, and fails it for the last time. */
 async function giveUp(url: string, name: string): Promise<void> {
   await put(url, name, { pattern: ["orders.*"], max_attempts: 1 });
   const at = `${url}/api/consumers/${name}`;
@@ -138,7 +138,7 @@ async function giveUp(url: string, name: string): Promise<void> {
   await expectOk(await fetch(`${at}/nack`, { method: "POST", body }));
 }
 
-/** Its secret. */
+/** Creates the token, and returns its secret. */
 async function tokenOf(url: string, token: object, by?: string): Promise<string> {
   const headers = by === undefined ? {} : { Authorization: `Bearer ${by}` };
   const response = await fetch(`${url}/api/tokens`, { method: "POST", headers, body: JSON.stringify(token) });

@@ -24,7 +24,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
     await using dashboard = await openDashboard(browser, server.url, "#/history");
     const { page } = dashboard;
     await page.getByText("3 events", { exact: true }).waitFor();
-    // Before the stop: a page that has its answer from a server that is back does not ask again.
+    // Before the stop: once the restarted server has answered, the page does not ask again.
     await publishNumbers(server.url, 4);
     await server.stop();
     await untilDisconnected(page);
@@ -57,7 +57,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
     await untilConnected(page);
   });
 
-  test("topics and health do not call a bus empty that does not answer", async () => {
+  test("topics and health do not call a bus empty when it does not respond", async () => {
     await using server = await ServerProcess.start();
     await using dashboard = await openDashboard(browser, server.url, "#/topics");
     const { page } = dashboard;
@@ -118,7 +118,7 @@ describeWith("chromium", "the views without an event", (chromium) => {
     });
   });
 
-  test("health shows noughts", async () => {
+  test("health shows zeros", async () => {
     await using dashboard = await openDashboard(browser, server.url, "#/health");
     const { page } = dashboard;
     await page.locator("dl.figures").waitFor();

@@ -24,7 +24,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     await server?.[Symbol.asyncDispose]();
   });
 
-  /** Its secret. */
+  /** Creates the token, and returns its secret. */
   async function createToken(token: object): Promise<string> {
     const headers = admin === "" ? {} : { Authorization: `Bearer ${admin}` };
     const body = JSON.stringify(token);

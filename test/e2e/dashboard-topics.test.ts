@@ -42,7 +42,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     expect(new Set(lengths)).toEqual(new Set([PAGE + 1]));
   });
 
-  test("shows the whole page as one scrolls", async () => {
+  test("shows the whole page as the user scrolls", async () => {
     await using dashboard = await open();
     const { page } = dashboard;
     await page.getByRole("table").waitFor();
@@ -132,7 +132,7 @@ async function namesIn(page: Page): Promise<string[]> {
   return page.locator("tbody th").allTextContents();
 }
 
-/** The names from one on, as many as there are of these. */
+/** The names from number `from` on, as many as are shown. */
 function firstNames(shown: readonly unknown[], from: number): string[] {
   return Array.from(shown, (_, index) => nameOf(from + index));
 }

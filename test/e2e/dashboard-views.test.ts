@@ -21,7 +21,7 @@ const views = [
   "#/health",
 ];
 
-/** The view has what it shows when it is done. */
+/** Resolves when the view shows what it is to show. */
 const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
   "#/live": (page) => page.locator(".row").first().waitFor(),
   "#/history": (page) => page.locator(".row").first().waitFor(),
@@ -179,7 +179,7 @@ describeWith("chromium", "the views", (chromium) => {
       await page.keyboard.press("Enter");
       await page.locator(".choice[aria-pressed=true]:text-is('1 h')").waitFor();
       expect(new URL(page.url()).hash).toBe("#/health?span=1h");
-      // Two answers of the server at least, so that there is a moment before the newest.
+      // At least two answers of the server, so that there is a moment before the newest.
       await page.locator(".plots [role=slider]:not([aria-valuemax='0'])").first().waitFor();
       for (const title of ["Throughput", "Commits", "Commit duration", "Subscribers", "Storage", "Events kept"]) {
         const plot = page.getByRole("figure", { name: title });
@@ -196,7 +196,7 @@ describeWith("chromium", "the views", (chromium) => {
       }
     });
 
-    test("an event is published, the fault of its data found", async () => {
+    test("an event is published, and the fault in its data is found", async () => {
       await using own = await ServerProcess.start();
       await using dashboard = await openDashboard(browser, own.url, "#/publish");
       const { page } = dashboard;
@@ -304,7 +304,7 @@ describeWith("chromium", "the views", (chromium) => {
     expect(JSON.parse(await textOf(`${own.url}/api/events/2`))).toMatchObject({ data: { n: 1 }, source: "shop" });
   });
 
-  test("a publish that gets no answer can be cancelled, and is not made up for later", async () => {
+  test("a publish that gets no answer can be cancelled, and is not sent later", async () => {
     await using own = await ServerProcess.start();
     await using dashboard = await openDashboard(browser, own.url, "#/publish");
     const { page } = dashboard;

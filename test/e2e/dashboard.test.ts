@@ -25,7 +25,7 @@ describe("the page of the compiled program", () => {
     expect(policy).not.toMatch(/unsafe|https?:|\*/);
   });
 
-  test("has no script in it, and names files of its own that never change", async () => {
+  test("has no inline script, and names files of its own that never change", async () => {
     const page = await (await get("/")).text();
     const paths = [...page.matchAll(/(?:src|href)="\.(\/[^"]+)"/g)].map(([, path]) => path ?? "");
     expect(page.match(/<script[^>]*>(?!<\/script>)/g)).toBeNull();
@@ -37,7 +37,7 @@ describe("the page of the compiled program", () => {
     }
   });
 
-  test("is sent only once to a browser that keeps it", async () => {
+  test("is sent only once to a browser that caches it", async () => {
     const tag = (await get("/")).headers.get("etag") ?? "";
     const again = await get("/", { headers: { "If-None-Match": tag } });
     expect(tag).toMatch(/^"\w+"$/);

@@ -4,7 +4,7 @@ import { expectRawProblem, publish, RawConnection, requestText } from "../helper
 import { HANDSHAKE } from "../helpers/raw-web-socket.ts";
 import { TestSocket } from "../helpers/socket.ts";
 
-/** The server leaves 64 of these to its files: there is room for 36 connections. */
+/** The server reserves 64 of these for its files, which leaves 36 for connections. */
 const DESCRIPTORS = 100;
 
 /** Asks for subscriptions until one is refused, which closes its connection; returns those that were not. */
@@ -25,7 +25,7 @@ async function subscribeUntilRefused(url: string): Promise<RawConnection[]> {
   }
 }
 
-/** Asks on a new connection each time, until the answer is this; a look at the descriptors is good for a moment. */
+/** Asks on a new connection each time, until the answer is this; the server reuses a descriptor count briefly. */
 async function untilHistoryIs(url: string, status: 200 | 503): Promise<void> {
   for (;;) {
     using connection = await RawConnection.open(url);

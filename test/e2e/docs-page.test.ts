@@ -11,7 +11,7 @@ import { callsOf, type OpenApi } from "../helpers/openapi.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 const SCREENSHOTS = join(import.meta.dir, "../output");
-/** Bringing up a browser takes its time on a small machine. */
+/** Starting a browser takes a while on a small machine. */
 const START_MS = 60_000;
 
 describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
@@ -81,7 +81,7 @@ describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
     expect(JSON.parse(answer.body)).toHaveProperty(mediaType === "application/x-ndjson" ? "count" : "id");
   });
 
-  test("offers to try nothing that does not end", async () => {
+  test("offers no trial of what does not end", async () => {
     for (const operationId of ["stream", "subscribe"]) {
       const operation = await open(page, operationId);
       await operation.locator(".responses-wrapper").waitFor();
@@ -95,7 +95,7 @@ describeWith("chromium", "the docs page, in a real browser", (chromiumPath) => {
     for (const link of links) expect((await fetch(`${server.url}/${link}`)).status).toBe(200);
   });
 
-  test("has nothing that axe complains of, closed, open, and with the dialog for a token", async () => {
+  test("has nothing that axe objects to, closed, open, and with the dialog for a token", async () => {
     expect(await violations(page)).toEqual([]);
     await (await open(page, "createToken")).locator(".responses-wrapper").waitFor();
     expect(await violations(page)).toEqual([]);
@@ -160,7 +160,7 @@ async function open(page: Page, operationId: string): Promise<Locator> {
   return operation;
 }
 
-/** What the page shows as the answer when the operation is tried with what it proposes. */
+/** What the page shows as the answer when the operation is tried with the proposed values. */
 async function tryOut(
   page: Page,
   operationId: string,

@@ -5,11 +5,11 @@ import { launchChromium } from "../helpers/browser.ts";
 import { describeWith } from "../helpers/requires.ts";
 import { startService, type TestService } from "../helpers/service.ts";
 
-/** Bringing up a browser takes its time on a small machine. */
+/** Starting a browser takes a while on a small machine. */
 
 /** What only a permitted reader can know. */
 const SECRET = "kept from foreign pages";
-/** A name that the browser finds at 127.0.0.1, as one that an attacker has rebound. */
+/** A name that the browser resolves to 127.0.0.1, like one that an attacker has rebound. */
 const REBOUND = "rebind.example";
 
 /** What a page tries, with the bus at `url`; it resolves with all that the page has learned. Runs in the page. */
@@ -50,7 +50,7 @@ const publishing: Readonly<Record<string, Attempt>> = {
     }),
 };
 
-/** What no origin is allowed, as nobody can know who asks, or as it is not how one publishes. */
+/** What no origin may do, as the request does not say who asks, or is not a way to publish. */
 const neverPublishing: Readonly<Record<string, Attempt>> = {
   "fetch without a referrer, which hides the origin": async (url) => {
     const hidden = { mode: "no-cors", referrerPolicy: "no-referrer" } as const;
@@ -87,7 +87,7 @@ const reading: Readonly<Record<string, Attempt>> = {
     }),
 };
 
-/** What a browser asks for without saying for whom; nobody's page ever sees the answer. Each ends by itself. */
+/** What a browser requests without naming an origin; no page ever sees the answer. Each ends by itself. */
 const neverReading: Readonly<Record<string, Attempt>> = {
   "fetch that does not want to see": async (url) =>
     (await fetch(`${url}/api/events/history`, { mode: "no-cors" })).text(),

@@ -34,7 +34,7 @@ function hostileFolder(): TempFolder {
   return folder;
 }
 
-/** What the program is made of, and what such programs look for when they can have it. */
+/** The packages that the program is made of, and those that such packages load if they are installed. */
 function modules(): string[] {
   const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as { packages: object };
   const installed = Object.keys(packages).filter((path) => /^node_modules\/(@[^/]+\/)?[^/]+$/.test(path));

@@ -58,7 +58,7 @@ describe("a JSON Web Token of a shared secret", () => {
   });
   afterAll(() => binary[Symbol.asyncDispose]());
 
-  test("may do what its claim says, and nothing is open beside", async () => {
+  test("may do what its claim says, and nothing else is open", async () => {
     const jwt = await sign({ alg: "HS256", key });
     await expectOk(await publish(binary.url, jwt, "a.x"));
     await expectProblem(await publish(binary.url, jwt, "b.x"), "scope_insufficient");
@@ -76,7 +76,7 @@ describe("a JSON Web Token of a shared secret", () => {
   });
 
   test("closes its connections when it expires", async () => {
-    // It expired three seconds ago, and five of leeway are given to clocks that differ.
+    // It expired three seconds ago; clocks that differ get five seconds of leeway.
     const jwt = await sign({ alg: "HS256", key, seconds: -3 });
     using socket = await TestSocket.open(binary.url, `access_token=${jwt}`);
     const stream = await ask(binary.url, jwt, "/api/events/stream");
@@ -169,7 +169,7 @@ describe("a JSON Web Token of a public key", () => {
     await expectProblem(await ask(binary.url, unsigned({ eventbus: claim, exp: 4_000_000_000 })), "token_invalid");
   });
 
-  test("a key that will not do is rejected at the start", async () => {
+  test("an unusable key is rejected at the start", async () => {
     const file = folder.file("no-key.pem");
     writeFileSync(file, "not a key");
     const wrong = [
@@ -233,7 +233,7 @@ describe("a JSON Web Token where an issuer and an audience are asked for", () =>
 });
 
 describe("a JSON Web Token of a set of keys", () => {
-  test("is checked by keys that are kept, fetched again when they are replaced, and awaited when they are away", async () => {
+  test("is checked by keys that are kept, fetched again when replaced, and awaited when unavailable", async () => {
     const first = await generateKeyPair("ES256");
     const second = await generateKeyPair("EdDSA");
     let keys: object[] = [{ ...(await exportJWK(first.publicKey)), kid: "1" }];

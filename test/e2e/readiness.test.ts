@@ -6,7 +6,7 @@ import { post, publish } from "../helpers/http.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 const BINARY = process.env["EVENTBUS_TEST_BINARY"] ?? resolve(import.meta.dir, "../../dist/eventbus");
-/** A disk of its own, of 2 MiB, in a name space of its own. */
+/** A disk of its own, of 2 MiB, in a namespace of its own. */
 const ON_SMALL_DISK = `mount -t tmpfs -o size=2m tmpfs "$1" && exec "$0" --port 0 --db "$1/eventbus.db"`;
 const NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount"];
 

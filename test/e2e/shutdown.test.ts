@@ -23,11 +23,11 @@ async function expectQuickStop(binary: Binary, signal: NodeJS.Signals): Promise<
 async function expectCleanStop(binary: Binary, signal: NodeJS.Signals): Promise<void> {
   await expectQuickStop(binary, signal);
   expect(binary.stderr).toMatch(new RegExp(`stopping reason=${signal}\\n.*stopped clean=true\\n$`));
-  // A slow commit or slice is the machine's affair.
+  // A slow commit or slice is due to the machine.
   expect(binary.stderr).not.toMatch(/ (error|fatal) | warn +(?! |slow )/);
 }
 
-/** Publishes, 50 frames under way at any time, and tells the ids that were answered before the connection was closed. */
+/** Publishes with 50 frames under way; returns the ids that were acknowledged before the connection was closed. */
 async function publishUntilClosed(socket: TestSocket): Promise<number[]> {
   const frame = { type: "publish", topic: "ws" };
   const ids: number[] = [];
@@ -104,7 +104,7 @@ describe("stopping does not wait for", () => {
   });
 
   for (const accept of ["application/json", "application/x-ndjson"]) {
-    test(`a history as ${accept} that is not read on`, async () => {
+    test(`a history as ${accept} that is no longer read`, async () => {
       await using binary = await Binary.start();
       for (let index = 0; index < 30; index++) await publish(binary.url, "a", "x".repeat(1_000_000));
       using connection = await RawConnection.open(binary.url);

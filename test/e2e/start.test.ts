@@ -134,7 +134,7 @@ describe("the binary does not start, and says why, when", () => {
     }
   });
 
-  test("its address is not one of this machine, or of none", async () => {
+  test("its address is not one of this machine, or is not an address", async () => {
     for (const [host, words] of [
       ["192.0.2.1", "cannot listen on 192.0.2.1:0: it is not an address of this machine; name one with --host"],
       ["nowhere.invalid", "cannot listen on nowhere.invalid:0: unknown host"],
@@ -179,12 +179,12 @@ describe("the binary calls it wrong usage to say", () => {
 });
 
 describe("the binary", () => {
-  test("starts for everybody with --allow-anonymous", async () => {
+  test("starts for everyone with --allow-anonymous", async () => {
     await using binary = await Binary.start({ args: ["--host", "0.0.0.0", "--allow-anonymous"] });
     expect((await fetch(`http://127.0.0.1:${binary.port}/readyz`)).status).toBe(200);
   });
 
-  test("takes its settings from the environment, and flags before it", async () => {
+  test("takes its settings from the environment, and prefers flags", async () => {
     const env = { EVENTBUS_DB: "from-env.db", EVENTBUS_MAX_HISTORY: "7", EVENTBUS_MAX_AGE: "" };
     await using binary = await Binary.start({ env, args: ["--max-history", "9"] });
     const { retention } = (await (await fetch(`${binary.url}/api/stats`)).json()) as { retention: unknown };

@@ -156,7 +156,7 @@ describe("a renewed certificate", () => {
     expect(await server.stop()).toBe(0);
   });
 
-  test("that is not whole yet leaves the old one in use, and says so", async () => {
+  test("that is still incomplete leaves the old one in use, and this is reported", async () => {
     writeCertificate(folder.path, first);
     await using server = await Binary.start({ args: flags });
     writeFileSync(folder.file("cert.pem"), second.cert);
@@ -188,7 +188,7 @@ describe("a renewed certificate", () => {
   });
 });
 
-describe("a certificate that cannot be used is said to be so", () => {
+describe("a certificate that cannot be used is reported", () => {
   const bad = new TempFolder();
   afterAll(() => bad[Symbol.dispose]());
   const file = (name: string, text: string) => {
@@ -212,7 +212,7 @@ describe("a certificate that cannot be used is said to be so", () => {
     expect(exitCode).toBe(2);
   });
 
-  test("and one that has expired is warned of", async () => {
+  test("and one that has expired is warned about", async () => {
     const expired = await makeCertificate("old", -1);
     const own = new TempFolder();
     await using server = await Binary.start({ args: writeCertificate(own.path, expired) });

@@ -106,7 +106,7 @@ describe("eventbus token, through a running server,", () => {
     expect(nonsense.stderr).toMatch(/^eventbus: [^\n]+\n$/);
   });
 
-  test("keeps to it after a restart", async () => {
+  test("restricts the server after a restart, too", async () => {
     using folder = new TempFolder();
     const args = ["--db", folder.file("bus.db")];
     let secret = "";

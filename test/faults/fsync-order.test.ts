@@ -49,14 +49,14 @@ function countAnswers(lines: readonly string[]): { answers: number; early: numbe
 }
 
 describeWith("strace", "the order of system calls", (strace) => {
-  test("has the fsync of an event before its answer", async () => {
+  test("puts the fsync of an event before its answer", async () => {
     const { answers, early } = countAnswers(await trace(strace, ["--max-history", "500", "--prune-interval", "100ms"]));
     report("order of fsync and answer", { answers, early });
     expect(answers).toBeGreaterThan(100);
     expect(early).toBe(0);
   }, 240_000);
 
-  test("detects responses before the fsync if there is no fsync", async () => {
+  test("shows responses before the fsync if there is no fsync", async () => {
     const { early } = countAnswers(await trace(strace, ["--durability", "os"]));
     expect(early).toBeGreaterThan(100);
   }, 240_000);

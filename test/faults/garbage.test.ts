@@ -11,7 +11,7 @@ import { type Cheat, startServer } from "./lib/server.ts";
 /** Sent twice: the second time shows whether the server grows. */
 const INPUTS = rounds(500, 50_000);
 const CLIENTS = 16;
-/** How much larger the server may be after inputs than after as many before them. */
+/** How many times as large the server may be after the second inputs as after the first. */
 const MAX_GROWTH = 1.5;
 /** Frames on one connection. */
 const FRAMES_EACH = 20;
@@ -111,7 +111,7 @@ async function inParallel(count: number, work: (random: () => number) => Promise
 
 /** What a server did with mutated inputs. */
 interface Outcome {
-  /** Answers that must not be, with their inputs. */
+  /** Answers that must not occur, with their inputs. */
   readonly bad: readonly string[];
   readonly figures: Readonly<Record<string, number | string>>;
 }

@@ -6,7 +6,7 @@ import { report, rounds } from "../helpers/rounds.ts";
 import { type CrowdOptions, startCrowd } from "./lib/crowd.ts";
 import { residentMib } from "./lib/memory.ts";
 
-/** Rounds beside each crowd, in turns. What other programs do at the time only adds, so the best round counts. */
+/** Rounds beside each crowd, in turns. Other programs can only add to the times, so the best round counts. */
 const ROUNDS = rounds(2, 9);
 const ROUND_MS = 1000;
 const CROWD = 300;
@@ -53,7 +53,7 @@ type Clients = Omit<CrowdOptions, "port">;
 
 const none: Clients = { count: 0, bytes: "", manner: "ignore" };
 
-/** Clients that never read what they ask for, and such as do. */
+/** Clients that never read what they ask for, and clients that do. */
 function unread(bytes: string): Kind {
   return { hostile: { count: CROWD, bytes, manner: "ignore" }, honest: { count: CROWD, bytes, manner: "read" } };
 }

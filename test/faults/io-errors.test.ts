@@ -19,7 +19,7 @@ const FAILING_MS = 400;
 const NOTICED_MS = 20_000;
 /** How long it may take until events are accepted again, in milliseconds. Not a promise. */
 const RECOVERY_MS = 20_000;
-/** Faults in a short run, of all of them. */
+/** How many of the faults a short run tries. */
 const SHORT_FAULTS = 12;
 
 const ERRORS = { EIO: ERRNO.EIO, ENOSPC: ERRNO.ENOSPC, EDQUOT: ERRNO.EDQUOT, "short writes": 0 };
@@ -47,7 +47,7 @@ function faultsOf(call: "write" | "sync" | "truncate", errors: Readonly<Record<s
   );
 }
 
-/** A quota is for all files of a user. */
+/** A quota applies to all files of a user. */
 function quotaFiles(error: number): number {
   return error === ERRNO.EDQUOT ? FILE.probe : 0;
 }
@@ -63,7 +63,7 @@ interface Outcome {
 
 /**
  * Publishes while calls fail, and after that; then looks at what a restart finds. Fails the test unless every
- * acknowledged event is there, none that was refused, and whatever was delivered.
+ * acknowledged event is there, everything that was delivered, and nothing that was refused.
  */
 async function survive(compiler: string, { fault }: NamedFault, cheat?: Cheat): Promise<Outcome> {
   using layer = new Layer(compiler);
@@ -102,7 +102,7 @@ async function survive(compiler: string, { fault }: NamedFault, cheat?: Cheat): 
   return { failed: layer.failed, readiness, hasRecovered, problems: [...new Set(load.problems)] };
 }
 
-/** Whether nothing can be written while the fault lasts. SQLite repeats short writes, and can do without truncating. */
+/** Whether nothing can be written while the fault lasts. SQLite retries short writes, and can do without truncating. */
 function lasts({ calls, error, times }: Fault): boolean {
   return times === -1 && error !== 0 && calls !== OPERATION.truncate;
 }
@@ -131,7 +131,7 @@ async function readyStatus(url: string): Promise<number> {
   );
 }
 
-/** In a short run some of the faults, chosen by the seed. */
+/** All faults; in a short run some of them, chosen by the seed. */
 function chosen(): NamedFault[] {
   if (IS_LONG) return every;
   const random = randomFrom(SEED);

@@ -31,8 +31,8 @@ interface Options {
 }
 
 /**
- * Lets as many servers live on one file as there are to be killed, under publishers and subscribers of every transport
- * that resume, with backups; then compares what was acknowledged, delivered and kept.
+ * Kills this many servers, one after another, on one file, under publishers and subscribers of every transport that
+ * resume, with backups; then compares what was acknowledged, delivered and kept.
  */
 async function killAll({ kills, args, cheat }: Options): Promise<{ load: Load; followings: readonly Following[] }> {
   using folder = TempFolder.onDisk();
@@ -56,7 +56,7 @@ async function killAll({ kills, args, cheat }: Options): Promise<{ load: Load; f
     await load.untilAcknowledged(Math.floor(random() * MAX_EVENTS_A_LIFE));
     await server.kill();
     await Promise.all([load.ended(), ...reading]);
-    // A slow commit or slice is the machine's affair.
+    // A slow commit or slice is due to the machine.
     expect(server.stderr).not.toMatch(/ (error|fatal) | warn +(?! |slow )/);
   }
   await using last = await Binary.start(options);

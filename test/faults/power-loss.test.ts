@@ -16,7 +16,7 @@ const PUBLISHERS = { single: 3, many: 2, keyed: 2, socket: 2 };
 /** Time for one power failure, far beyond what it takes, in milliseconds. */
 const ROUND_MS = 2000;
 
-/** Runs a server through the layer until it has acknowledged some thousand events; what it did in the meantime. */
+/** Runs a server through the layer until it has acknowledged some thousand events; returns what it did. */
 async function recordRun(compiler: string, args: readonly string[]): Promise<Operation[]> {
   using layer = new Layer(compiler);
   await using binary = await Binary.start({
@@ -46,7 +46,7 @@ class Promises {
     }
   }
 
-  /** The ids, from the floor on, of which a history does not have what was promised. */
+  /** The ids, from the floor on, for which a history lacks what was promised. */
   brokenBy(log: SqliteEventLog): number[] {
     const kept = new Map(readAll(log).map(({ id, json }) => [id, json]));
     const isKept = (id: number, data: string) => kept.get(id)?.includes(`"data":${data}`) ?? false;
@@ -54,7 +54,7 @@ class Promises {
   }
 }
 
-/** What was wrong after each of this many power failures at random moments of the run. */
+/** Returns what was wrong after each of this many power failures at random moments of the run. */
 async function faultsOf(operations: readonly Operation[], losses: number): Promise<string[]> {
   const random = randomFrom(SEED);
   const moments = Array.from({ length: losses }, () => Math.floor(random() * operations.length)).sort((a, b) => a - b);
@@ -94,7 +94,7 @@ describeWith("gcc", "a power failure", (compiler) => {
     [" while events are pruned", ["--max-history", "200", "--prune-interval", "100ms"]],
   ] as const) {
     test(
-      `loses nothing that was acknowledged, whatever of the unsynced writes has arrived${what}`,
+      `loses nothing that was acknowledged, whichever of the unsynced writes have arrived${what}`,
       async () => {
         const operations = await recordRun(compiler, args);
         expect(await faultsOf(operations, POWER_LOSSES)).toEqual([]);

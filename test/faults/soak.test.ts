@@ -15,9 +15,9 @@ import { Worker } from "./lib/worker.ts";
 const SECONDS = rounds(10, 1800);
 const CHEATING_SECONDS = 8;
 const PEAK_SECONDS = IS_LONG ? 20 : 2;
-/** Of what the same publishers reach when nothing holds them back. */
+/** Share of what the same publishers reach when nothing holds them back. */
 const SHARE_OF_PEAK = 0.5;
-/** Events a second, where other work would disturb their measurement. */
+/** Peak in events a second, for a machine whose other work would disturb its measurement. */
 const PEAK =
   process.env["EVENTBUS_FAULTS_PEAK"] === undefined ? undefined : Number(process.env["EVENTBUS_FAULTS_PEAK"]);
 const PUBLISHERS = { single: 3, many: 2, keyed: 2, socket: 2 };
@@ -66,7 +66,7 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
   load.start(server.url, PUBLISHERS, pace);
   const sampler = new Sampler(server, seconds);
   const samples = await sampler.run(() => {
-    // What was received is compared as it comes; keeping it would be this process's growth.
+    // What was received is compared as it comes; keeping it would make this process grow.
     for (const one of [...staying, ...coming]) one.forget();
     load.forget();
   });
@@ -146,7 +146,7 @@ test(
   SECONDS * 2000 + 120_000,
 );
 
-test("a server that gives nothing back is found out", async () => {
+test("a server that gives nothing back is detected", async () => {
   const { samples } = await soak(CHEATING_SECONDS, undefined, "leak");
   expect(grownIn(samples)).toContain("descriptors");
 }, 120_000);

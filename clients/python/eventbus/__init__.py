@@ -27,7 +27,7 @@ MAX_PAUSE_S = 5
 
 
 class EventBusError(Exception):
-    """The server refused. `code` is for programs, the text for people; `status` is that of HTTP, or None."""
+    """The server refused. `code` is for programs, the text for people; `status` is the HTTP status, or None."""
 
     def __init__(self, code, detail, status=None, problem=None):
         super().__init__(detail)
@@ -55,7 +55,7 @@ class Event:
 
 
 def connect(urls="http://127.0.0.1:9800", *, token=None, timeout=60):
-    """A client of the server at the address, or of several nodes of a cluster: a list, or a text with commas.
+    """A client for the server at the address, or for several nodes of a cluster: a list, or a text with commas.
 
     `token` is a text, or a function that returns one and is asked before every request. `timeout` is how long, in
     seconds, a call is retried while no server answers.
@@ -102,7 +102,7 @@ class Bus:
 
         Without `since` (an id, a time, a duration such as "10m", "all" or "now") and `last`: from now on. `on_gap(after,
         next)` is called where retention has removed events, in its place; `on_state(text)` when the connection opens or
-        breaks. Ends only by an `EventBusError` that trying again cannot help, or when the loop is left.
+        breaks. Ends only with an `EventBusError` that a retry cannot fix, or when the loop is left.
         """
         patterns = [patterns] if isinstance(patterns, str) else list(patterns)
         cursor = None
@@ -124,7 +124,7 @@ class Bus:
                         message = json.loads(line)
                         kind = message.get("type")
                         if kind is None:
-                            # Before the event is handed over: who leaves the loop has taken it.
+                            # Set before the event is handed over: leaving the loop counts as having taken it.
                             cursor = message["id"]
                             yield Event(line)
                         elif kind == "caught_up":
@@ -210,6 +210,6 @@ def _is_temporary(error):
 
 
 def _pause(failures):
-    """Half of it at random, so that a thousand clients do not come back in the same moment."""
+    """Half of it at random, so that a thousand clients do not come back at the same moment."""
     most = min(MAX_PAUSE_S, 0.1 * 2 ** min(failures, 10))
     return most / 2 + random.random() * most / 2

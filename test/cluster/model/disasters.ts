@@ -79,7 +79,7 @@ export interface Scene {
   readonly random: Random;
 }
 
-/** How often each happens, beside the others. */
+/** How often each happens, relative to the others. */
 export const WEIGHTS: Readonly<Record<Disaster, number>> = {
   "kill a node": 8,
   "restart a node": 2,

@@ -78,7 +78,7 @@ export class Publisher {
   /** Frames have no key: what is not acknowledged may be stored or not. */
   async #bySocket(): Promise<void> {
     using socket = await TestSocket.open(this.#random.pick(this.#cluster.nodes).url, "pattern=none");
-    // A frame that is not answered ends the connection, and so this.
+    // An unanswered frame ends the connection, and with it this method.
     const timer = setTimeout(() => socket.close(), ATTEMPT_MS);
     try {
       await this.#sendFrames(socket);

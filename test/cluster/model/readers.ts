@@ -5,7 +5,7 @@ import type { Random } from "../../model/random.ts";
 import { Received } from "./record.ts";
 
 const PAUSE_MS = 50;
-/** Nothing came from a stream for this long: the node may be frozen. */
+/** When nothing comes from a stream for this long, the node may be frozen. */
 const SILENCE_MS = 4000;
 
 /** A subscriber to everything, from the first event on, that moves from node to node. */

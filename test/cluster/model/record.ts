@@ -19,7 +19,7 @@ export class Record {
 export class Received {
   readonly name: string;
   readonly lines = new Map<number, string>();
-  /** What the first event that was out of order did. */
+  /** What was wrong with the first event that was out of order. */
   breach: string | undefined;
   #last = 0;
 

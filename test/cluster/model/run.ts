@@ -7,7 +7,7 @@ import { Record } from "./record.ts";
 import { breachOf } from "./verdict.ts";
 
 const PUBLISHERS = 12;
-/** Between two disasters, in milliseconds, at most. */
+/** The longest pause between two disasters, in milliseconds. */
 const MAX_PEACE_MS = 1000;
 
 export interface RunOptions {
@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly from?: { readonly program: string | undefined; readonly nats: string | undefined };
   /** How long the nodes may take to agree, in milliseconds. Default: a minute. */
   readonly patienceMs?: number;
-  /** Told of each disaster as it begins. */
+  /** Called with each disaster as it begins. */
   readonly onDisaster?: (disaster: Disaster) => void;
 }
 
@@ -62,7 +62,7 @@ export async function run({
   }
   await Promise.all(publishers.map((publisher) => publisher.stop()));
   await sabotage?.(cluster);
-  // Who does not get there is named by the verdict.
+  // A node that does not get there is named by the verdict.
   const events = await cluster.agreed(patienceMs).catch(() => 0);
   const isDrained = ({ received }: Reader) => received.last >= events || received.breach !== undefined;
   await until("", async () => readers.every(isDrained), patienceMs).catch(() => {});

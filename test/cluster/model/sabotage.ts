@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Cluster, until } from "../../helpers/cluster.ts";
 import { publish } from "../../helpers/http.ts";
 
-/** Makes a node pass over an entry that the others adopt. */
+/** Makes a node skip an entry that the others adopt. */
 export async function skipAnEntry(cluster: Cluster): Promise<void> {
   const [victim, other] = [cluster.node(0), cluster.node(1)];
   await victim.stop();
@@ -14,7 +14,7 @@ export async function skipAnEntry(cluster: Cluster): Promise<void> {
   await until("the node has not followed", async () => (await victim.ask("/readyz")).ok);
 }
 
-/** Makes a node adopt an entry that it has adopted. */
+/** Makes a node adopt an entry that it has already adopted. */
 export async function adoptAgain(cluster: Cluster): Promise<void> {
   const victim = cluster.node(0);
   await victim.stop();
@@ -34,7 +34,7 @@ function movePlace(folder: string, by: number): void {
   database.run("update meta set value = ?, checksum = ? where name = ?", [value + by, checksum, name]);
 }
 
-/** What would recognise the entry as a repeat. */
+/** Removes what would recognise the entry as a repeat. */
 function forgetWriters(folder: string): void {
   using database = new Database(join(folder, "eventbus.db"));
   database.run("delete from entry_writer");

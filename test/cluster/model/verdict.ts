@@ -4,7 +4,7 @@ import type { Received, Record } from "./record.ts";
 const PAGE = 10_000;
 const PAGE_MS = 60_000;
 
-/** What of the promises does not hold, in words; undefined if all do. All nodes must be ready, and have the same head. */
+/** Which promise does not hold, in words; undefined if all do. All nodes must be ready, and have the same head. */
 export async function breachOf(
   cluster: Cluster,
   record: Record,
@@ -36,7 +36,7 @@ export async function historyOf(node: Node): Promise<string[]> {
   }
 }
 
-/** One hash over each node's whole history, and where they part. */
+/** Where the nodes' whole histories diverge; undefined if they are the same. */
 function differenceOf(histories: readonly (readonly string[])[]): string | undefined {
   const hashes = histories.map((lines) => new Bun.CryptoHasher("sha256").update(lines.join("\n")).digest("hex"));
   if (new Set(hashes).size === 1) return undefined;

@@ -1,4 +1,4 @@
-// Clients in a process of their own, so that they do not slow down who measures: crowd.ts '{"port":…,"count":…}'.
+// Clients in a process of their own, so that they do not slow down the measuring one: crowd.ts '{"port":…,"count":…}'.
 import { connect, type Socket } from "node:net";
 
 /**

@@ -19,7 +19,7 @@ class DiskFile {
     else this.#pending.push(operation);
   }
 
-  /** Its folder was synced: if it was removed, it stays so. */
+  /** Its folder was synced: if the file was removed, it stays removed. */
   syncName(): void {
     if (this.#pending.at(-1)?.operation === OPERATION.unlink) this.#sync();
   }
@@ -28,7 +28,7 @@ class DiskFile {
     for (const operation of this.#pending.splice(0)) this.#durable.apply(operation);
   }
 
-  /** What a power failure leaves; `random` chooses what of the pending operations has arrived. */
+  /** What a power failure leaves; `random` chooses which pending operations have arrived. */
   afterPowerLoss(random: () => number): Buffer | undefined {
     const mood = random();
     const kept = mood < 0.25 ? [] : mood < 0.4 ? this.#pending : someOf(this.#pending, random);

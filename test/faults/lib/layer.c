@@ -189,7 +189,7 @@ int unlink(const char *path) {
   return done;
 }
 
-/* Noted before it is sent: whoever has got it, got it after what is noted before. */
+/* Recorded before it is sent: whoever receives it does so after all that is recorded before it. */
 ssize_t send(int fd, const void *data, size_t length, int flags) {
   REAL(ssize_t, "send", int, const void *, size_t, int);
   note(SEND, SOCKET, data, length, 0);

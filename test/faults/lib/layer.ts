@@ -11,7 +11,7 @@ export const ERRNO = { EIO: 5, ENOSPC: 28, EDQUOT: 122 } as const;
 export interface Operation {
   readonly operation: number;
   readonly file: number;
-  /** Where it wrote; of a truncation, the new length. */
+  /** Where it wrote; for a truncation, the new length. */
   readonly offset: number;
   readonly data: Buffer;
 }
@@ -89,7 +89,7 @@ export class Layer implements Disposable {
     return bytes.readInt32LE();
   }
 
-  /** Sets the clock of the program so far ahead, in milliseconds; back if it is negative. */
+  /** Sets the program's clock ahead by this many milliseconds; back if negative. */
   setClock(byMs: number): void {
     const bytes = Buffer.alloc(8);
     bytes.writeBigInt64LE(BigInt(byMs) * 1_000_000n);

@@ -4,7 +4,7 @@ import type { Binary } from "../../helpers/binary.ts";
 import { publish } from "../../helpers/http.ts";
 import { residentMib } from "./memory.ts";
 
-/** What a sample is made of, at least, in milliseconds. */
+/** The least time that a sample covers, in milliseconds. */
 const MIN_SAMPLE_MS = 500;
 /** Samples of a long run. */
 const MAX_SAMPLES = 1000;
@@ -20,7 +20,7 @@ export interface Sample {
   readonly walMib: number;
   readonly fileMib: number;
   readonly eventsPerSecond: number;
-  /** Of the publishes of a probe. */
+  /** The median and the longest time of the probe's publishes. */
   readonly medianMs: number;
   readonly longestMs: number;
 }

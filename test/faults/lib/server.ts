@@ -10,7 +10,7 @@ const PRELOADED = resolve(import.meta.dir, "cheats.ts");
  * - `late`: every other commit is left to the next one, but answered at once
  * - `deaf`: a commit that fails is answered as if it had not
  * - `hand-over`: subscribers that have read the history become live a turn too late
- * - `sweep`: a replay leaves out each seventh event
+ * - `sweep`: a replay leaves out every seventh event
  * - `leak`: memory and descriptors are never given back
  * - `brittle`: an unknown member of a message, or a wrong parameter, is an internal error
  */
