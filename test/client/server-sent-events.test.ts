@@ -13,7 +13,7 @@ describe("a stream of server-sent events", () => {
     ["an event", 'id: 7\ndata: {"a":1}\n\n', [{ name: "message", id: "7", data: '{"a":1}' }]],
     ["an id alone, with a comment", ": keep-alive\nid: 7\n\n", [{ name: "message", id: "7" }]],
     ["a comment alone", ": keep-alive\n\n", []],
-    ["a name and a time to wait", "event: bye\nretry: 1000\n\n", [{ name: "bye", retryMs: 1000 }]],
+    ["a name and a retry time", "event: bye\nretry: 1000\n\n", [{ name: "bye", retryMs: 1000 }]],
     ["a time that is none", "retry: soon\ndata: x\n\n", [{ name: "message", data: "x" }]],
     ["data of several lines", "data: a\ndata:  b\ndata:c\n\n", [{ name: "message", data: "a\n b\nc" }]],
     ["a field without a value", "data\n\n", [{ name: "message", data: "" }]],

@@ -57,8 +57,8 @@ describeWith("nats-server", "a node that the stream has overtaken", () => {
   });
 
   for (const [what, prepare] of [
-    ["as it is new", async () => {}],
-    ["as it was away for too long", () => make("b.db", FIRST - 500, 3)],
+    ["because it is new", async () => {}],
+    ["because it was away for too long", () => make("b.db", FIRST - 500, 3)],
   ] as const) {
     test(`${what}, starts again from the copy of another node`, async () => {
       await make("a.db", FIRST - 1, 5000);

@@ -129,7 +129,7 @@ const frames: readonly (readonly [situation: string, frame: string | Uint8Array,
   ["a publish without a topic", '{"type":"publish"}', "topic_invalid"],
   ["a publish of a pattern", '{"type":"publish","topic":"a*"}', "topic_invalid"],
   ["a subscribe to nothing", '{"type":"subscribe"}', "pattern_invalid"],
-  ["a subscribe to an open class", '{"type":"subscribe","pattern":"["}', "pattern_invalid"],
+  ["a subscribe to an unclosed class", '{"type":"subscribe","pattern":"["}', "pattern_invalid"],
   ["an unknown member", '{"type":"ping","now":true}', "parameter_unknown"],
   ["a ref that is an object", '{"type":"ping","ref":{}}', "parameter_invalid"],
 ];

@@ -98,14 +98,14 @@ describe("publish ends with 2, and publishes nothing, for", () => {
     ["an empty topic", ["", "1"], "topic"],
     ["a third word", ["bad.a", "1", "2"], "too many arguments"],
     ["a misspelt flag", ["bad.a", "--sorce", "x"], "Did you mean --source?"],
-    ["an address that is none", ["bad.a", "--url", "here"], "is not a URL"],
+    ["an invalid address", ["bad.a", "--url", "here"], "is not a URL"],
     ["a key with a space", ["bad.a", "--key", "a b"], "visible ASCII"],
     ["--skip without --ndjson", ["bad.a", "--skip", "1"], "--skip goes with --ndjson only"],
     ["--file without --ndjson", ["bad.a", "--file", "x"], "--file goes with --ndjson only"],
-    ["--skip of no number", ["--ndjson", "--skip", "-1"], "whole number"],
+    ["--skip with a negative number", ["--ndjson", "--skip", "-1"], "whole number"],
     ["--text with --ndjson", ["--ndjson", "--text"], "mutually exclusive"],
     ["--source of envelopes", ["--ndjson", "--source", "s"], "--source needs a TOPIC"],
-    ["data beside --ndjson", ["bad.a", "1", "--ndjson"], "lines come from standard input, or from --file"],
+    ["data with --ndjson", ["bad.a", "1", "--ndjson"], "lines come from standard input, or from --file"],
   ];
   for (const [situation, args, words] of cases) {
     test(situation, async () => {

@@ -196,11 +196,11 @@ describe("subscribe --exec", () => {
 
 describe("subscribe ends with 2 for", () => {
   const cases: readonly (readonly [situation: string, args: readonly string[], words: string])[] = [
-    ["a pattern that is none", ["["], "pattern"],
-    ["a --since that is none", ["--since", "yesterday"], "since"],
+    ["an invalid pattern", ["["], "pattern"],
+    ["an invalid --since", ["--since", "yesterday"], "since"],
     ["a --since that is a Unix time", ["--since", "1796022000"], "if it is a time, write 2026-11-30T07:00:00Z"],
     ["--since and --last", ["--since", "all", "--last", "1"], "cannot be used with"],
-    ["--count of nothing", ["--count", "0"], "whole number of at least 1"],
+    ["--count of zero", ["--count", "0"], "whole number of at least 1"],
     ["an unknown form", ["--output", "xml"], "Allowed choices are json, pretty, data"],
     ["--exec and --output", ["--exec", "cat", "--output", "json"], "cannot be used with"],
   ];

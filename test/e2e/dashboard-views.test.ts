@@ -343,7 +343,7 @@ describeWith("chromium", "the views", (chromium) => {
 
   test.each([
     [
-      "with everything that a shell could take for its own",
+      "with everything that a shell could interpret",
       `{"a": 1.10, "b'": "$HOME \`id\` \\"!\\\\ %s @é😀", "c": 12345678901234567890}`,
     ],
     ["longer than an argument may be", JSON.stringify("it's long ".repeat(20_000))],
