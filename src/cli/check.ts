@@ -23,8 +23,8 @@ async function check(path: string): Promise<number> {
     onWarning: (detail) => progress.warn(detail),
     onProgress: (what, done) => progress.show(`checking ${path}: ${what} ${Math.floor(done * 100)} %`),
   }).finally(() => progress.clear());
-  const { isSound, untold } = report;
-  if (untold > 0) process.stdout.write(`and ${untold} more\n`);
+  const { isSound, unlisted } = report;
+  if (unlisted > 0) process.stdout.write(`and ${unlisted} more\n`);
   if (!isSound) {
     process.stderr.write(`${path} is damaged: restore a backup, or continue without what is listed here\n`);
     return 1;

@@ -37,7 +37,7 @@ export function Subscribers({ session, stats, atMs }: SubscribersProps) {
     <section class="subscribers" aria-labelledby="subscribers-title">
       <h2 id="subscribers-title">Subscribers</h2>
       {answer.kind === "loading" && <p class="hint">Loading …</p>}
-      {answer.kind === "failed" && <p class="untold">{wordsOf(answer.error)}</p>}
+      {answer.kind === "failed" && <p class="unreported">{wordsOf(answer.error)}</p>}
       {answer.kind === "there" && (
         <>
           <p class="hint">

@@ -121,7 +121,7 @@ function Fact({
     <div>
       <dt>{name}</dt>
       <dd>
-        {value ?? <span class="untold">not reported</span>}
+        {value ?? <span class="unreported">not reported</span>}
         <small>{value === undefined ? "by this server" : children}</small>
       </dd>
     </div>
@@ -204,22 +204,22 @@ const plans: readonly PlotPlan[] = [
 const COLORS = ["--plot-1", "--plot-2", "--plot-3", "--plot-4"] as const;
 
 /** A pause between responses longer than this, in milliseconds, interrupts the curves. */
-const HOLE_MS = 12_000;
+const GAP_MS = 12_000;
 
 /** A moment without a response has no `stats`. */
 type Moment = Omit<Sample, "stats"> & { readonly stats: FullStats | undefined };
 
-function withHoles(samples: readonly Sample[]): Moment[] {
+function withGaps(samples: readonly Sample[]): Moment[] {
   return samples.flatMap((sample, index) => {
     const before = samples[index - 1]?.atMs ?? sample.atMs;
-    return sample.atMs - before > HOLE_MS ? [{ atMs: before + 1, stats: undefined }, sample] : [sample];
+    return sample.atMs - before > GAP_MS ? [{ atMs: before + 1, stats: undefined }, sample] : [sample];
   });
 }
 
 function Plots({ samples, minutes }: { readonly samples: readonly Sample[]; readonly minutes: number }) {
   const end = (samples.at(-1)?.atMs ?? 0) / 1000;
   const start = end - minutes * 60;
-  const seen = withHoles(samples.filter(({ atMs }) => atMs / 1000 >= start));
+  const seen = withGaps(samples.filter(({ atMs }) => atMs / 1000 >= start));
   return (
     <div class="plots">
       {plans.map((plan) => (
@@ -237,21 +237,21 @@ function PlanPlot({
   const { title, format, steps } = plan;
   const latest = samples.at(-1)?.stats;
   // A rule that is off has no line; elsewhere null means that there is no measurement yet.
-  const told = plan.lines.filter(([, read, isDashed]) => {
+  const reported = plan.lines.filter(([, read, isDashed]) => {
     const value = latest && read(latest);
     return value !== undefined && !(isDashed && value === null);
   });
-  if (told.length === 0) {
+  if (reported.length === 0) {
     return (
       <figure class="plot">
         <figcaption>
           <h2>{title}</h2>
         </figcaption>
-        <p class="untold">Not reported by this server.</p>
+        <p class="unreported">Not reported by this server.</p>
       </figure>
     );
   }
-  const lines = told.map(([label, read, isDashed], index) => ({
+  const lines = reported.map(([label, read, isDashed], index) => ({
     label,
     color: isDashed ? "--faint" : (COLORS[index % COLORS.length] ?? "--ink"),
     values: samples.map(({ stats }) => (stats && read(stats)) ?? null),

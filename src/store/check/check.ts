@@ -35,7 +35,7 @@ export interface CheckOptions {
 export interface CheckReport {
   readonly isSound: boolean;
   /** Number of damages that were too many to report. */
-  readonly untold: number;
+  readonly unlisted: number;
   /** Number of intact events, and the range of the ids that are kept. */
   readonly events: number;
   readonly floor: number;
@@ -61,7 +61,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
     if (schemaVersionOf(database) === SCHEMA_VERSION) {
       return await new Check(database, damage, options.onProgress).run();
     }
-    if (damage.isFound) return { isSound: false, untold: 0, events: 0, floor: 1, head: 0 };
+    if (damage.isFound) return { isSound: false, unlisted: 0, events: 0, floor: 1, head: 0 };
     throw new FileError(`${path} has an older schema: start the server on it once to upgrade it`);
   } finally {
     database.close(true);
@@ -99,7 +99,7 @@ class Check {
       report = await this.#checkHistory(checkedHistory(this.#database, this.#damage, meta));
     });
     await this.#follow("idempotency keys", checkKeys(this.#database, this.#damage));
-    return { isSound: !this.#damage.isFound, untold: this.#damage.untold, ...report };
+    return { isSound: !this.#damage.isFound, unlisted: this.#damage.unlisted, ...report };
   }
 
   async #checkHistory(history: CheckedHistory): Promise<{ events: number; floor: number; head: number }> {

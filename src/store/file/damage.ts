@@ -7,7 +7,7 @@ export class Damage {
   readonly #notes = new Set<string>();
   readonly #onDamage: (detail: string) => void;
   /** Damages found beyond those that were reported. */
-  untold = 0;
+  unlisted = 0;
 
   constructor(onDamage: (detail: string) => void) {
     this.#onDamage = onDamage;
@@ -26,7 +26,7 @@ export class Damage {
   note(detail: string): void {
     if (this.#notes.has(detail)) return;
     if (this.#notes.size >= MAX_NOTES) {
-      this.untold++;
+      this.unlisted++;
       return;
     }
     this.#notes.add(detail);

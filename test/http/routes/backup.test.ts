@@ -22,7 +22,7 @@ describe("GET /api/backup", () => {
     expect(bytes.length).toBe(Number(response.headers.get("eventbus-backup-bytes")));
     writeFileSync(folder.file(), bytes);
     const found = await checkFile(folder.file(), { onDamage: (detail) => expect(detail).toBe("") });
-    expect(found).toEqual({ isSound: true, untold: 0, events: 500, floor: 1, head: 500 });
+    expect(found).toEqual({ isSound: true, unlisted: 0, events: 500, floor: 1, head: 500 });
   });
 
   test("makes one at a time, and the next one when the client of the first has left", async () => {

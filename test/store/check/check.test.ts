@@ -94,7 +94,7 @@ describe("the check", () => {
 
   test("reports what is kept", async () => {
     const report = await checkFile(folder.file(), { onDamage: () => {} });
-    expect(report).toEqual({ isSound: true, untold: 0, events: 45, floor: 6, head: 50 });
+    expect(report).toEqual({ isSound: true, unlisted: 0, events: 45, floor: 6, head: 50 });
   });
 
   test("finds nothing wrong while the ends are being written, or after a crash", async () => {
@@ -259,7 +259,7 @@ describe("the check", () => {
     change("delete from event where id % 2 = 0");
     const report = await checkFile(folder.file(), { onDamage: () => {} });
     expect(report).toMatchObject({ isSound: false, events: 1500, floor: 1, head: 3000 });
-    expect(report.untold).toBeGreaterThanOrEqual(500);
+    expect(report.unlisted).toBeGreaterThanOrEqual(500);
   });
 
   test("reports its progress", async () => {
