@@ -228,9 +228,13 @@ export class HttpServer {
 
   #answerByApp(incoming: Incoming): Response | Promise<Response> {
     const { request } = incoming;
-    // Bun sends no body in response to a HEAD, and ends a stream before it has begun.
-    const asked = request.method === "HEAD" ? new Request(request, { method: "GET" }) : request;
-    return this.#app.answer(asked, incoming);
+    return this.#app.answer(request.method === "HEAD" ? this.#asGet(request) : request, incoming);
+  }
+
+  /** Bun sends no body in response to a HEAD, and ends a stream before it has begun. */
+  #asGet({ url, headers, signal }: Request): Request {
+    // Without a Host, or with an odd one, Bun gives only the path as the URL.
+    return new Request(new URL(url, this.url), { headers, signal });
   }
 
   /**

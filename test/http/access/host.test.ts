@@ -75,6 +75,8 @@ describe("a server on loopback", () => {
     expect(answer?.status).toBe(path.includes("?") ? 400 : 200);
     const withHost = await exchange(service.url, `GET ${path} HTTP/1.0\r\nHost: evil.example\r\n\r\n`);
     expectRawProblem(withHost, "origin_forbidden");
+    const head = await exchange(service.url, `HEAD ${path} HTTP/1.0\r\n\r\n`);
+    expect(head?.status).toBe(answer?.status);
   });
 
   test("takes a target that names the server", async () => {
