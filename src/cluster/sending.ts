@@ -28,6 +28,7 @@ export interface SendingOptions {
 }
 
 const LATE = "the cluster did not answer in time";
+const OVERLOADED = "NATS has rejected it for as long as it was tried: it is overloaded";
 
 /** An entry was given up. */
 export class NotSent extends BusError {
@@ -54,6 +55,8 @@ export class Sending {
   #mayBeStored = false;
   #isUnderWay = false;
   #isOver = false;
+  /** Why it is given up if the time ends now. */
+  #why = LATE;
 
   constructor(options: SendingOptions) {
     this.#subject = options.subject;
@@ -74,7 +77,7 @@ export class Sending {
   giveUp(): NotSent {
     this.#isOver = true;
     if (this.#isUnderWay) this.#mayBeStored = true;
-    return this.#failure("unavailable", LATE);
+    return this.#failure("unavailable", this.#why);
   }
 
   async #run(): Promise<void> {
@@ -82,7 +85,7 @@ export class Sending {
       if (await this.#attempt()) return;
       if (this.#isOver) return;
       if (performance.now() >= this.#deadlineMs) {
-        throw this.#failure("unavailable", LATE);
+        throw this.#failure("unavailable", this.#why);
       }
       await Bun.sleep(PAUSE_MS);
     }
@@ -114,6 +117,7 @@ export class Sending {
 
   #accepts(answer: unknown): boolean {
     const { code, err_code, description } = errorIn(answer) ?? {};
+    this.#why = err_code === TOO_MANY_REQUESTS ? OVERLOADED : LATE;
     if (code === undefined) return true;
     if (err_code === MESSAGE_TOO_LARGE)
       throw this.#failure("payload_too_large", "the stream does not accept an entry this large");

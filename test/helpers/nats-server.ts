@@ -10,6 +10,8 @@ export interface NatsOptions {
   readonly maxPayload?: string;
   /** What all its streams may take together, such as `8MB`. Default: what the disk has. */
   readonly maxStore?: string;
+  /** How much may wait to be stored in a stream, such as `4KB`; what exceeds it gets the error 10167. Since 2.11. */
+  readonly maxBuffered?: string;
   /** Default true. */
   readonly hasJetStream?: boolean;
   /** More lines of its configuration. */
@@ -167,7 +169,10 @@ export function freePort(): number {
 }
 
 function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOptions): string {
-  const limit = options.maxStore === undefined ? "" : `, max_file_store: ${options.maxStore}`;
+  const limits = [
+    options.maxStore === undefined ? "" : `, max_file_store: ${options.maxStore}`,
+    options.maxBuffered === undefined ? "" : `, max_buffered_size: ${options.maxBuffered}`,
+  ].join("");
   return [
     ...(options.name === undefined ? [] : [`server_name: ${options.name}`]),
     `listen: "127.0.0.1:${port}"`,
@@ -175,7 +180,7 @@ function configOf({ port, monitorPort, folder }: NatsServer, options: NatsOption
     `max_payload: ${options.maxPayload ?? "16MB"}`,
     options.hasJetStream === false
       ? ""
-      : `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}"${limit} }`,
+      : `jetstream { store_dir: ${JSON.stringify(folder)}, sync_interval: "${options.syncInterval ?? "always"}"${limits} }`,
     options.config ?? "",
     "",
   ].join("\n");
