@@ -76,7 +76,9 @@ describe("the binary does not start, and says why, when", () => {
     await using first = await Binary.start();
     const second = await runBinary(["--port", "0"], { folder: first.folder });
     expect(second.exitCode).toBe(1);
-    expect(second.stderr).toMatch(/^eventbus: .*eventbus\.db is in use by another process: stop it, or use another file\n$/);
+    expect(second.stderr).toMatch(
+      /^eventbus: .*eventbus\.db is in use by another process: stop it, or use another file\n$/,
+    );
     expect((await publish(first.url, "a")).id).toBe(1);
   });
 
