@@ -1,4 +1,4 @@
-import type { Outcome } from "./post.ts";
+import type { Outcome } from "./poster.ts";
 
 /** Failures in a row, of more than one event, after which an endpoint counts as down. */
 const DOWN_AFTER = 5;

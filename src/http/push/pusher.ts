@@ -5,7 +5,7 @@ import type { Delivery } from "../../bus/consumers/task.ts";
 import type { PushAttempt } from "../../protocol/consumer.ts";
 import type { AddressRules, Resolve } from "./addresses.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
-import type { Outcome, Post } from "./post.ts";
+import { type Outcome, Poster } from "./poster.ts";
 import { signedHeaders } from "./signature.ts";
 
 /** Attempts that are kept for inspection. */
@@ -19,13 +19,14 @@ export interface PusherOptions {
   readonly push: PushSettings;
   readonly rules: AddressRules;
   readonly resolve: Resolve;
-  /** Posts once. */
-  readonly post: Post;
   /** The monotonic clock, in milliseconds. */
   readonly now: () => number;
   /** Called when the endpoint wants no more events. */
   readonly onGone: (reason: string) => void;
 }
+
+/** As it is kept; written in full only for those who look. */
+type Attempt = Omit<PushAttempt, "at"> & { readonly atMs: number };
 
 /**
  * Posts the events of one consumer: several at a time while the endpoint accepts them. An endpoint that fails
@@ -34,22 +35,18 @@ export interface PusherOptions {
  */
 export class Pusher implements Taker {
   readonly #consumer: Consumer;
-  readonly #push: PushSettings;
-  readonly #rules: AddressRules;
-  readonly #resolve: Resolve;
-  readonly #send: Post;
+  readonly #concurrency: number;
+  readonly #poster: Poster;
   readonly #onGone: (reason: string) => void;
-  readonly #closing = new AbortController();
-  readonly #attempts: PushAttempt[] = [];
+  readonly #attempts: Attempt[] = [];
   readonly #health: EndpointHealth;
   #active = 0;
+  #isClosed = false;
 
-  constructor({ consumer, push, rules, resolve, post, now, onGone }: PusherOptions) {
+  constructor({ consumer, push, rules, resolve, now, onGone }: PusherOptions) {
     this.#consumer = consumer;
-    this.#push = push;
-    this.#rules = rules;
-    this.#resolve = resolve;
-    this.#send = post;
+    this.#concurrency = push.concurrency;
+    this.#poster = new Poster({ push, rules, resolve });
     this.#health = new EndpointHealth(now);
     this.#onGone = onGone;
     consumer.addTaker(this);
@@ -57,7 +54,7 @@ export class Pusher implements Taker {
 
   get room(): number {
     if (this.#health.isResting) return 0;
-    return (this.#health.isDown ? 1 : this.#push.concurrency) - this.#active;
+    return (this.#health.isDown ? 1 : this.#concurrency) - this.#active;
   }
 
   get prefersNew(): boolean {
@@ -66,7 +63,9 @@ export class Pusher implements Taker {
 
   /** The latest attempts, newest first. */
   get attempts(): readonly PushAttempt[] {
-    return this.#attempts.toReversed();
+    return this.#attempts.toReversed().map(({ event_id, attempt, atMs, ...rest }) => {
+      return { event_id, attempt, at: new Date(atMs).toISOString(), ...rest };
+    });
   }
 
   give(deliveries: readonly Delivery[]): void {
@@ -76,26 +75,19 @@ export class Pusher implements Taker {
   /** Posts nothing more, and abandons what is under way: it is delivered again. */
   close(): void {
     this.#consumer.removeTaker(this);
-    this.#closing.abort();
+    this.#isClosed = true;
+    this.#poster.close();
   }
 
   async #post(one: Delivery): Promise<void> {
     this.#active++;
-    const { signal } = this.#closing;
     const body = one.event?.json ?? JSON.stringify({ type: "gap", ...one.gap });
     const startMs = performance.now();
     const id = `evt_${idOf(one)}_${Bun.hash.crc32(this.#consumer.name).toString(36)}`;
     const headers = signedHeaders(this.#consumer.signingSecrets, id, Math.floor(Date.now() / 1000), body);
-    const outcome = await this.#send({
-      push: this.#push,
-      headers,
-      body,
-      rules: this.#rules,
-      resolve: this.#resolve,
-      signal,
-    });
+    const outcome = await this.#poster.post(headers, body);
     this.#active--;
-    if (signal.aborted) this.#consumer.putBack([one.delivery], "", 0);
+    if (this.#isClosed) this.#consumer.putBack([one.delivery], "", 0);
     else {
       this.#note(one, outcome, performance.now() - startMs);
       this.#settle(one, outcome);
@@ -127,7 +119,7 @@ export class Pusher implements Taker {
     this.#attempts.push({
       event_id: idOf(one),
       attempt: one.attempt,
-      at: new Date().toISOString(),
+      atMs: Date.now(),
       status: status ?? null,
       duration_ms: Math.round(durationMs),
       error: error ?? null,

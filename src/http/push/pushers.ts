@@ -2,7 +2,6 @@ import type { Consumer } from "../../bus/consumers/consumer.ts";
 import type { Consumers } from "../../bus/consumers/consumers.ts";
 import type { PushAttempt } from "../../protocol/consumer.ts";
 import { type AddressRules, type Resolve, resolveBySystem } from "./addresses.ts";
-import { type Post, post as postOverHttp } from "./post.ts";
 import { Pusher } from "./pusher.ts";
 
 export interface PushersOptions {
@@ -10,8 +9,6 @@ export interface PushersOptions {
   readonly rules: AddressRules;
   /** Default: as the system does. */
   readonly resolve?: Resolve;
-  /** Default: over HTTP. */
-  readonly post?: Post;
   /** The monotonic clock, in milliseconds. Default: that of the process. */
   readonly now?: () => number;
 }
@@ -21,22 +18,14 @@ export class Pushers {
   readonly #consumers: Consumers;
   readonly #rules: AddressRules;
   readonly #resolve: Resolve;
-  readonly #post: Post;
   readonly #now: () => number;
   readonly #byName = new Map<string, { readonly pusher: Pusher; readonly push: string }>();
   #isClosed = false;
 
-  constructor({
-    consumers,
-    rules,
-    resolve = resolveBySystem,
-    post = postOverHttp,
-    now = () => performance.now(),
-  }: PushersOptions) {
+  constructor({ consumers, rules, resolve = resolveBySystem, now = () => performance.now() }: PushersOptions) {
     this.#consumers = consumers;
     this.#rules = rules;
     this.#resolve = resolve;
-    this.#post = post;
     this.#now = now;
     for (const consumer of consumers.all()) this.#follow(consumer.name, consumer);
     consumers.onSettings((name, consumer) => this.#follow(name, consumer));
@@ -70,7 +59,6 @@ export class Pushers {
       push,
       rules: this.#rules,
       resolve: this.#resolve,
-      post: this.#post,
       now: this.#now,
       onGone,
     });

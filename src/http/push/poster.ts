@@ -1,0 +1,128 @@
+import { isIP } from "node:net";
+import type { PushSettings } from "../../bus/consumers/push.ts";
+import { AddressRefused, type AddressRules, addressFor, type Resolve } from "./addresses.ts";
+
+/** What became of one request. */
+export interface Outcome {
+  /** Undefined if there was no response. */
+  readonly status: number | undefined;
+  /** Undefined if the endpoint has accepted it. */
+  readonly error: string | undefined;
+  /** How long the endpoint asked to wait, in milliseconds. */
+  readonly retryAfterMs: number;
+}
+
+export interface PosterOptions {
+  readonly push: PushSettings;
+  readonly rules: AddressRules;
+  readonly resolve: Resolve;
+}
+
+/** An endpoint that asks for a longer wait is tried again after this time, in milliseconds. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+/** Statuses with which an endpoint says when to try again. */
+const PATIENT = [429, 503];
+
+/** Posts to one endpoint: follows no redirect, and uses no proxy. */
+export class Poster {
+  readonly #url: URL;
+  readonly #timeoutMs: number;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #rules: AddressRules;
+  readonly #resolve: Resolve;
+  readonly #init: RequestInit;
+  /** Of the requests that are under way. */
+  readonly #active = new Set<AbortController>();
+  /** Of requests that have ended: a signal for each request would take a quarter of the time of posting it. */
+  readonly #idle: AbortController[] = [];
+  /** Whether the host is a name, not an address. */
+  readonly #isNamed: boolean;
+  /** Where an endpoint is whose host is an address, once that was checked. */
+  #target: string | undefined;
+
+  constructor({ push, rules, resolve }: PosterOptions) {
+    this.#url = new URL(push.url);
+    this.#isNamed = isIP(this.#url.hostname.replace(/^\[|\]$/g, "")) === 0;
+    this.#timeoutMs = push.timeoutMs;
+    this.#headers = { ...push.headers, "Content-Type": "application/json; charset=utf-8", Host: this.#url.host };
+    this.#rules = rules;
+    this.#resolve = resolve;
+    this.#init = {
+      method: "POST",
+      redirect: "manual",
+      // Connections are kept by address: one that was verified for another name must not be used for this one.
+      keepalive: this.#url.protocol === "http:",
+      ...(this.#isNamed ? { tls: { serverName: this.#url.hostname } } : {}),
+      ...DIRECT,
+    };
+  }
+
+  /**
+   * Posts once, to an address of the host that was checked, whatever the name resolves to later; `headers` are added to
+   * those of the endpoint. Never rejects.
+   */
+  async post(headers: Readonly<Record<string, string>>, body: string): Promise<Outcome> {
+    const abort = this.#idle.pop() ?? new AbortController();
+    const { signal } = abort;
+    const limit = setTimeout(() => abort.abort(), this.#timeoutMs);
+    this.#active.add(abort);
+    try {
+      const target = this.#target ?? (await this.#findTarget(signal));
+      const request = { ...this.#init, headers: { ...this.#headers, ...headers }, body, signal };
+      const response = await fetch(target, request);
+      void response.body?.cancel().catch(() => {});
+      return outcomeOf(response);
+    } catch (error) {
+      return { status: undefined, error: reasonOf(error, signal), retryAfterMs: 0 };
+    } finally {
+      clearTimeout(limit);
+      this.#active.delete(abort);
+      if (!signal.aborted) this.#idle.push(abort);
+    }
+  }
+
+  /** Abandons what is under way. */
+  close(): void {
+    for (const abort of this.#active) abort.abort();
+  }
+
+  /** The address is checked before each request, unless the URL names it: then it stays as it is. */
+  async #findTarget(signal: AbortSignal): Promise<string> {
+    const address = await within(signal, addressFor(this.#url.hostname, this.#rules, this.#resolve));
+    const target = new URL(this.#url);
+    target.hostname = isIP(address) === 6 ? `[${address}]` : address;
+    if (!this.#isNamed) this.#target = target.href;
+    return target.href;
+  }
+}
+
+/** Bun would use the proxies of the environment, which resolve the name again; its types do not know this option. */
+const DIRECT = { proxy: false } as unknown as RequestInit;
+
+function outcomeOf({ status, ok, headers }: Response): Outcome {
+  if (ok) return { status, error: undefined, retryAfterMs: 0 };
+  const isRedirect = status >= 300 && status < 400;
+  const error = `the endpoint answered ${status}${isRedirect ? ": redirects are not followed" : ""}`;
+  return { status, error, retryAfterMs: PATIENT.includes(status) ? retryAfterMs(headers.get("retry-after")) : 0 };
+}
+
+function retryAfterMs(header: string | null): number {
+  if (header === null) return 0;
+  const ms = /^\d{1,9}$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isNaN(ms) ? 0 : Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS);
+}
+
+function reasonOf(error: unknown, limit: AbortSignal): string {
+  if (error instanceof AddressRefused) return error.message;
+  if (limit.aborted) return "the endpoint did not answer in time";
+  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  return `the endpoint could not be reached (${code})`;
+}
+
+function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abandon = () => reject(signal.reason);
+    signal.addEventListener("abort", abandon, { once: true });
+    work.finally(() => signal.removeEventListener("abort", abandon)).then(resolve, reject);
+  });
+}
