@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -18,6 +19,44 @@ export async function holdInAnotherProcess(path: string, events = 0): Promise<Ho
   const { value } = await child.stdout.getReader().read();
   if (value === undefined) throw new Error(`the other process ended with ${await child.exited}`);
   return { kill, [Symbol.asyncDispose]: kill };
+}
+
+/** Processes that open the same histories at the same instants. */
+export interface Race extends AsyncDisposable {
+  /** Lets all of them open the next history; resolves with what each of them says: `open`, or why not. */
+  next(): Promise<string[]>;
+}
+
+/** Resolves once all processes wait for the first of these paths. */
+export async function raceToOpen(paths: readonly string[], processes: number): Promise<Race> {
+  const script = fileURLToPath(import.meta.resolve("./race.ts"));
+  const children = Array.from({ length: processes }, () =>
+    Bun.spawn([process.execPath, script, ...paths], { stdout: "pipe", stderr: "inherit" }),
+  );
+  const lines = children.map(({ stdout }) => linesOf(stdout));
+  const fromAll = () => Promise.all(lines.map(async (line) => String((await line.next()).value)));
+  const left = [...paths];
+  await fromAll();
+  return {
+    next: () => {
+      writeFileSync(`${left.shift()}.go`, "");
+      return fromAll();
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const child of children) child.kill("SIGKILL");
+      await Promise.all(children.map((child) => child.exited));
+    },
+  };
+}
+
+async function* linesOf(output: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  for await (const bytes of output) {
+    const lines = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
 }
 
 /** Runs the program to its end. */

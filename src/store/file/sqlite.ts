@@ -43,6 +43,14 @@ const FILE_MODE = 0o600;
 /** SQLite's name for a database that keeps nothing. */
 const IN_MEMORY = ":memory:";
 
+/**
+ * Processes that open a file at the same instant can keep each other from the lock, so that none gets it. Then each
+ * tries again after a pause of its own, or reports at last that the file is in use.
+ */
+const OPEN_ATTEMPTS = 4;
+/** Shortest pause, in milliseconds; the longest is twice that. Opening a file takes a few milliseconds. */
+const OPEN_PAUSE_MS = 10;
+
 /** An open history file, locked for this process. */
 export interface OpenFile {
   readonly database: Database;
@@ -81,6 +89,17 @@ const abandoned: Database[] = [];
  * so that acknowledged commits would be lost. The last is not an error with `os`, where a power failure can cause it.
  */
 export function openDatabase(name: string, durability: Durability): OpenFile {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return tryToOpen(name, durability);
+    } catch (error) {
+      if (!(error instanceof FileInUse) || attempt === OPEN_ATTEMPTS) throw error;
+      Bun.sleepSync(OPEN_PAUSE_MS * (1 + Math.random()));
+    }
+  }
+}
+
+function tryToOpen(name: string, durability: Durability): OpenFile {
   const path = name === IN_MEMORY ? name : realPath(name);
   let database: Database | undefined;
   let isMade = false;
@@ -94,9 +113,11 @@ export function openDatabase(name: string, durability: Durability): OpenFile {
     if (path !== IN_MEMORY) tieWal(database);
     return opened(database, { name, path, isMade }, damage === undefined ? warnings : [damage, ...warnings]);
   } catch (error) {
+    const reason = openError(path, error);
+    // While the lock is held. If another process has it, the file has become the history of that process.
+    if (isMade && !(reason instanceof FileInUse)) removeHistory(path);
     database?.close(true);
-    if (isMade) rmSync(path, { force: true });
-    throw openError(path, error);
+    throw reason;
   }
 }
 
@@ -109,6 +130,10 @@ function makeFile(path: string): boolean {
     // There is one, or SQLite cannot create it either, and says why.
     return false;
   }
+}
+
+function removeHistory(path: string): void {
+  for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true });
 }
 
 /** Throws `unavailable` if this process has the file open. */
@@ -134,7 +159,7 @@ function opened(
     walBytes: () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     discard() {
       isDiscarded = isMade;
-      if (isMade) for (const suffix of ["", "-wal"]) rmSync(path + suffix, { force: true });
+      if (isMade) removeHistory(path);
     },
     close() {
       if (isClosed) return undefined;

@@ -22,7 +22,10 @@ import { drafts, readAll } from "../../contract/log-driver.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { flipped } from "../flip.ts";
-import { eventbus, holdInAnotherProcess } from "../other-process.ts";
+import { eventbus, holdInAnotherProcess, raceToOpen } from "../other-process.ts";
+
+/** Without the second attempt, and with the loser's removal of the file, about one in ten had no winner. */
+const RACES = 20;
 
 let folder: TempFolder;
 
@@ -311,6 +314,19 @@ describe("an open history is locked", () => {
     expect([log.head, readAll(log).length]).toEqual([20, 20]);
     await log.close();
   });
+
+  for (const kind of ["new", "existing"]) {
+    test(`for one of two processes that open ${kind} files at the same instant`, async () => {
+      const paths = Array.from({ length: RACES }, (_, index) => folder.file(`${index}.db`));
+      if (kind === "existing") for (const path of paths) await new SqliteEventLog(path).close();
+      await using race = await raceToOpen(paths, 2);
+      for (const path of paths) {
+        const [loser, winner] = (await race.next()).sort();
+        expect([loser, winner]).toEqual([`${path} is in use by another process: stop it, or use another file`, "open"]);
+        expect(existsSync(path)).toBe(true);
+      }
+    });
+  }
 
   test("and released when opening fails half-way", async () => {
     const path = await makeHistory();
