@@ -1,4 +1,4 @@
-import { Binary, type BinaryOptions } from "./binary.ts";
+import { BINARY, Binary, type BinaryOptions } from "./binary.ts";
 import { DEADLINE_MS } from "./deadline.ts";
 import { NatsCluster } from "./nats-cluster.ts";
 import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
@@ -19,6 +19,11 @@ export interface ClusterOptions {
   readonly nats?: NatsOptions;
   /** What the nodes run; default: the compiled program. */
   readonly program?: string | undefined;
+}
+
+interface StartOptions extends Pick<BinaryOptions, "args" | "env"> {
+  /** A program, and its arguments, that starts the node. */
+  readonly under?: readonly string[];
 }
 
 /** A node: the compiled program, with a port and a history that it keeps when it is restarted. */
@@ -56,11 +61,16 @@ export class Node implements AsyncDisposable {
     for (const way of this.#ways) way.cutInside(text);
   }
 
-  /** Starts it, with more flags than usual. Resolves once it listens. */
-  async start(options: Pick<BinaryOptions, "args" | "env"> = {}): Promise<void> {
-    const args = [...this.#args, ...(options.args ?? [])];
-    const program = this.program === undefined ? {} : { program: [this.program] };
-    this.#binary = await Binary.start({ ...options, ...program, args, port: this.port, folder: this.folder });
+  /** Starts it, with more flags than usual, or under another program. Resolves once it listens. */
+  async start({ args = [], env = {}, under = [] }: StartOptions = {}): Promise<void> {
+    const program = [...under, this.program ?? BINARY];
+    const all = [...this.#args, ...args];
+    this.#binary = await Binary.start({ env, program, args: all, port: this.port, folder: this.folder });
+  }
+
+  /** Resolves once it has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#binary?.exited;
   }
 
   signal(signal: NodeJS.Signals): void {
