@@ -27,6 +27,7 @@ import { publishWebsocket } from "./benches/publish-websocket.ts";
 import { replay } from "./benches/replay.ts";
 import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
+import { revocation } from "./benches/revocation.ts";
 import { start } from "./benches/start.ts";
 import { unread } from "./benches/unread.ts";
 import { unreadAnswers } from "./benches/unread-answers.ts";
@@ -66,4 +67,5 @@ export const benches: readonly Bench[] = [
   auth,
   peers,
   cluster,
+  revocation,
 ];
