@@ -4,6 +4,7 @@ import { openSync } from "node:fs";
 import { Bus } from "../../../src/bus/bus.ts";
 import { Cohort } from "../../../src/bus/delivery/cohort.ts";
 import type { Interest } from "../../../src/bus/interest/interest.ts";
+import { Turns } from "../../../src/http/limits/turns.ts";
 import { Members } from "../../../src/http/request/members.ts";
 import { type Parameters, Query } from "../../../src/http/request/query.ts";
 import { CHEATS, type Cheat } from "./server.ts";
@@ -12,6 +13,9 @@ type Run = (...parameters: unknown[]) => unknown;
 
 const LEAKED_BYTES = 512 * 1024;
 const COMMITS_A_LEAK = 10;
+/** Far beyond what any input takes, on any machine. */
+const SLOW_MS = 1000;
+const STALE_EVENTS = 10;
 
 const cheats: Readonly<Record<Cheat, () => void>> = {
   late: () => {
@@ -71,24 +75,63 @@ const cheats: Readonly<Record<Cheat, () => void>> = {
     });
   },
 
-  brittle: () => {
-    const { requireOnly } = Members.prototype;
-    Members.prototype.requireOnly = function (this: Members, known) {
-      brittly(() => requireOnly.call(this, known));
-    };
-    const { read } = Query.prototype;
-    Query.prototype.read = function (this: Query<Parameters>, url) {
-      return brittly(() => read.call(this, url));
-    };
+  brittle: () =>
+    onWrongInputs(() => {
+      throw new RangeError("an input that was not expected");
+    }),
+
+  slow: () =>
+    onWrongInputs((error) => {
+      if (Bun.hash.crc32(String(error)) % 4 === 0) Bun.sleepSync(SLOW_MS);
+      throw error;
+    }),
+
+  greedy: () => {
+    Turns.prototype.run = (work) => work();
+  },
+
+  jumping: () => {
+    performance.now = Date.now;
+  },
+
+  forgetful: () => {
+    const { run } = Database.prototype;
+    Database.prototype.run = function (this: Database, sql: string, ...parameters: never[]) {
+      if (sql.startsWith("pragma user_version =")) run.call(this, "delete from event where id % 10 = 0");
+      return run.call(this, sql, ...parameters);
+    } as typeof run;
+  },
+
+  stale: () => {
+    const { prepare } = Database.prototype;
+    Database.prototype.prepare = function (this: Database, sql: string, ...parameters: never[]) {
+      const statement = prepare.call(this, sql, ...parameters);
+      if (!/ from event where rowid > /.test(sql)) return statement;
+      const iterate = statement.iterate.bind(statement) as (after: number, upTo: number) => Iterable<unknown>;
+      const value = (after: number, upTo: number) => iterate(after, upTo - STALE_EVENTS);
+      return Object.defineProperty(statement, "iterate", { value });
+    } as typeof prepare;
   },
 };
 
-function brittly<T>(work: () => T): T {
-  try {
-    return work();
-  } catch {
-    throw new RangeError("an input that was not expected");
-  }
+/** Does this with the error of a wrong input. */
+function onWrongInputs(fail: (error: unknown) => never): void {
+  const { requireOnly } = Members.prototype;
+  Members.prototype.requireOnly = function (this: Members, known) {
+    try {
+      requireOnly.call(this, known);
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const { read } = Query.prototype;
+  Query.prototype.read = function (this: Query<Parameters>, url) {
+    try {
+      return read.call(this, url);
+    } catch (error) {
+      return fail(error);
+    }
+  };
 }
 
 /** Replaces how statements run. */

@@ -13,8 +13,25 @@ const PRELOADED = resolve(import.meta.dir, "cheats.ts");
  * - `sweep`: a replay leaves out every seventh event
  * - `leak`: memory and descriptors are never given back
  * - `brittle`: an unknown member of a message, or a wrong parameter, is an internal error
+ * - `slow`: some of these, the same ones each time, block the event loop
+ * - `greedy`: a turn of the event loop begins every request that has arrived
+ * - `jumping`: ages are measured by the clock, which can be set
+ * - `forgetful`: the conversion of an older history loses events
+ * - `stale`: a copy of the history lacks its newest events
  */
-export const CHEATS = ["late", "deaf", "hand-over", "sweep", "leak", "brittle"] as const;
+export const CHEATS = [
+  "late",
+  "deaf",
+  "hand-over",
+  "sweep",
+  "leak",
+  "brittle",
+  "slow",
+  "greedy",
+  "jumping",
+  "forgetful",
+  "stale",
+] as const;
 export type Cheat = (typeof CHEATS)[number];
 
 /** Starts the binary; with a cheat, the same program from its sources, which cheats. */

@@ -12,9 +12,9 @@ const DISK_MEGABYTES = 8;
 /** How many bytes a commit takes while a disk is filled: the last ones are single events. */
 const GROUPS_BYTES = [100_000, 10_000, 0];
 
-/** Opens the history and waits until it has taken its reserve. */
-async function open(path: string, connection = new FaultyConnection()): Promise<SqliteEventLog> {
-  const log = new SqliteEventLog(path, { durability: "os", keepsReserve: true }, { connect: connection.connect });
+/** Opens the history and waits until it has taken its reserve, if it keeps one. */
+async function open(path: string, connection = new FaultyConnection(), keepsReserve = true): Promise<SqliteEventLog> {
+  const log = new SqliteEventLog(path, { durability: "os", keepsReserve }, { connect: connection.connect });
   await new Promise((resolve) => setImmediate(resolve));
   await new Promise((resolve) => setImmediate(resolve));
   return log;
@@ -69,6 +69,13 @@ describe("a disk that only the history has filled", () => {
       expect([log.floor, log.head]).toEqual([last - KEPT + 1, last]);
     }
     await log.close();
+  });
+
+  testOnSmallDisk(DISK_MEGABYTES, "does not recover without a reserve", async (disk) => {
+    const log = await open(disk.file(), new FaultyConnection(), false);
+    const kept = await fillDisk(log, 2000);
+    await expect(recover(log, kept)).rejects.toMatchObject({ code: "storage_full" });
+    await log.close().catch(() => {});
   });
 
   testOnSmallDisk(12, "recovers after commits of megabytes", async (disk) => {
