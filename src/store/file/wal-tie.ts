@@ -50,15 +50,12 @@ function carryOut(database: Database): boolean {
   return unlessFull(() => pragma(database, "wal_checkpoint(truncate)")) === 0;
 }
 
-/** Writes the first page, even if nothing on it changes. Does not wait for the disk: later commits in the log do. */
+/**
+ * Writes the first page, even if nothing on it changes. As for every commit, the next one is not written before it is on
+ * the disk: two that a power failure has torn look like damage. Returns whether it could.
+ */
 function setUserVersion(database: Database, value: number): boolean {
-  const synchronous = pragma(database, "synchronous");
-  database.run("pragma synchronous = off");
-  try {
-    return unlessFull(() => database.run(`pragma user_version = ${value}`)) !== undefined;
-  } finally {
-    database.run(`pragma synchronous = ${synchronous}`);
-  }
+  return unlessFull(() => database.run(`pragma user_version = ${value}`)) !== undefined;
 }
 
 /** The value of a pragma that returns one. */
