@@ -47,11 +47,18 @@ export function headChecksumOf(
   return Bun.hash.crc32(bytes);
 }
 
-/** Whether the row is unchanged since it was written. */
+/**
+ * Whether the row is unchanged since it was written. Damage can turn a number into null or a text, for which the
+ * checksum may be the same: null counts as 0.
+ */
 export function isIntact([id, seriesId, createdAtMs, previous, skip, depth, headChecksum]: HeadRow): boolean {
   return (
     headChecksumOf(id, seriesId, createdAtMs, previous, skip, depth) === headChecksum &&
-    Number.isSafeInteger(createdAtMs)
+    Number.isSafeInteger(createdAtMs) &&
+    typeof seriesId === "number" &&
+    typeof previous === "number" &&
+    typeof skip === "number" &&
+    typeof depth === "number"
   );
 }
 

@@ -11,7 +11,11 @@ import { findingsOf, Original } from "./original.ts";
 const FLIPS = rounds(100, 1000);
 const FLIPS_OF_EACH = rounds(25, 100);
 const SEED = Number(process.env["EVENTBUS_TEST_SEED"] ?? 1);
+const NULLS_OF_EACH = rounds(5, 100);
 const PAGE_BYTES = 4096;
+/** The type of a page, and that of a value. */
+const TABLE_LEAF = 13;
+const ZERO = 8;
 /** So few series in memory that they are looked for in the indexes. */
 const FEW_SERIES = 3;
 
@@ -89,6 +93,25 @@ function usedBytesOf(page: number): number[] {
   return range(first, first + PAGE_BYTES - 1).filter((byte) => subject.bytes[byte] !== 0);
 }
 
+/** Where the headers of the rows of a table's leaf have the type of a zero, by section 2 of the SQLite file format. */
+function zerosOf(page: number): number[] {
+  const { bytes } = subject;
+  const start = (page - 1) * PAGE_BYTES;
+  if (bytes[start] !== TABLE_LEAF) return [];
+  return range(0, bytes.readUInt16BE(start + 3) - 1).flatMap((cell) => {
+    const afterSize = afterNumber(start + bytes.readUInt16BE(start + 8 + 2 * cell));
+    const header = afterNumber(afterSize);
+    return range(header + 1, header + bytes.readUInt8(header) - 1).filter((byte) => bytes[byte] === ZERO);
+  });
+}
+
+/** The offset after a number of variable length. */
+function afterNumber(start: number): number {
+  let at = start;
+  while (subject.bytes.readUInt8(at) >= 0x80) at++;
+  return at + 1;
+}
+
 describe("flipped bits in a closed history", () => {
   test("are never served, never silent, and found by the check, wherever they are", async () => {
     const random = randomFrom(SEED);
@@ -105,6 +128,18 @@ describe("flipped bits in a closed history", () => {
       const bits = Array.from({ length: FLIPS_OF_EACH }, () => {
         const byte = used[Math.floor(random() * used.length)] ?? 0;
         return byte * 8 + Math.floor(random() * 8);
+      });
+      expect([name, ...(await faultsOf(name, bits))]).toEqual([name]);
+    }
+  }, 600_000);
+
+  test("are so, too, where a flipped bit turns a zero into null", async () => {
+    const random = randomFrom(SEED);
+    for (const [name, numbers] of pagesOfEach()) {
+      const zeros = numbers.flatMap(zerosOf);
+      const bits = Array.from({ length: Math.min(zeros.length, NULLS_OF_EACH) }, () => {
+        const byte = zeros[Math.floor(random() * zeros.length)] ?? 0;
+        return byte * 8 + 3;
       });
       expect([name, ...(await faultsOf(name, bits))]).toEqual([name]);
     }
