@@ -3,10 +3,12 @@ import { connect } from "node:net";
 import type { Binary } from "../helpers/binary.ts";
 import { publish, requestText } from "../helpers/http.ts";
 import { randomFrom } from "../helpers/load.ts";
-import { HANDSHAKE, RawSubscriber } from "../helpers/raw-web-socket.ts";
+import { RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { report, rounds, SEED } from "../helpers/rounds.ts";
-import { residentMib } from "./lib/memory.ts";
+import { frames, mutated, requests } from "./lib/mutations.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
+import { Slowest } from "./lib/slowest.ts";
+import { processorMs, residentMib } from "./lib/usage.ts";
 
 /** Sent twice: the second time shows whether the server grows. */
 const INPUTS = rounds(500, 50_000);
@@ -17,78 +19,14 @@ const MAX_GROWTH = 1.5;
 const FRAMES_EACH = 20;
 /** How long an answer to garbage is waited for, in milliseconds: often none comes, as the server waits for more. */
 const PATIENCE_MS = 50;
-
-const requests = [
-  requestText("POST /api/events/publish", ["Idempotency-Key: k"], '{"topic":"a.b","data":{"n":1.10},"source":"s"}'),
-  requestText("POST /api/events/publish", ["Content-Type: application/x-ndjson"], '{"topic":"a"}\n{"topic":"b"}\n'),
-  requestText("POST /api/events/publish/a.b?source=s", ["Content-Type: text/plain"], "text"),
-  requestText("POST /api/events/publish", ["Transfer-Encoding: chunked"], '5\r\n{"top\r\n8\r\nic":"a"}\r\n0\r\n\r\n'),
-  requestText("GET /api/events/history?pattern=a.%7Bb,c%7D&last=5&from=10m&source=s"),
-  requestText("GET /api/events/1", ["If-None-Match: *", "Range: bytes=0-5"]),
-  requestText("GET /api/topics?pattern=*&limit=5&after=a"),
-  requestText("GET /api/events/stream?since=all", ["Accept: application/x-ndjson", "Last-Event-ID: 1"]),
-  requestText("GET /api/events/subscribe?pattern=a*", HANDSHAKE),
-  requestText("DELETE /api/tokens/x", ["Authorization: Bearer ebt_x"]),
-];
-const frames = [
-  '{"type":"publish","ref":1,"topic":"a","data":{"n":1},"source":"s"}',
-  '{"type":"subscribe","ref":2,"pattern":"{a,b}.*"}',
-  '{"type":"unsubscribe","ref":3,"pattern":"[a-z]*"}',
-  '{"type":"ping","ref":4}',
-];
-const tokens = [
-  "{",
-  "}",
-  "[",
-  "]",
-  '"',
-  "\\",
-  ",",
-  ":",
-  "\r\n",
-  "\0",
-  "*",
-  "?",
-  "%",
-  "1e999",
-  "null",
-  "\ud800",
-  "é",
-  "ÿ",
-];
-
-/** The same text with some of it removed, repeated, replaced or inserted. */
-function mutated(text: string, other: string, random: () => number): string {
-  let result = text;
-  for (let changes = Math.floor(random() * 4); changes >= 0; changes--) {
-    const [from, to] = [place(result, random), place(result, random)].sort((a, b) => a - b) as [number, number];
-    const pieces = [
-      "",
-      result.slice(from, to).repeat(2),
-      other.slice(place(other, random)),
-      tokens[Math.floor(random() * tokens.length)] ?? "",
-      String.fromCharCode(Math.floor(random() * 256)),
-      "x".repeat(Math.floor(random() ** 4 * 20_000)),
-    ];
-    result =
-      result.slice(0, from) + pieces[Math.floor(random() * pieces.length)] + result.slice(random() < 0.5 ? from : to);
-  }
-  return result;
-}
-
-function place(text: string, random: () => number): number {
-  return Math.floor(random() * (text.length + 1));
-}
-
-function oneOf(texts: readonly string[], random: () => number): string {
-  return texts[Math.floor(random() * texts.length)] ?? "";
-}
+/** Time until the server has accepted a connection, and read what was sent, in milliseconds. */
+const HEAD_START_MS = 5;
 
 /** Sends the bytes and returns the statuses of the answers that come soon. */
-function statusesOf(bytes: Buffer, port: number): Promise<number[]> {
+function statusesOf(input: string, port: number, onSent = () => {}): Promise<number[]> {
   return new Promise((resolve) => {
     let text = "";
-    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    const socket = connect(port, "127.0.0.1", () => socket.write(Buffer.from(input, "latin1"), onSent));
     const timer = setTimeout(() => socket.destroy(), PATIENCE_MS);
     socket.on("data", (data) => (text += data.toString("latin1")));
     socket.on("error", () => {});
@@ -97,6 +35,31 @@ function statusesOf(bytes: Buffer, port: number): Promise<number[]> {
       resolve([...text.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status)));
     });
   });
+}
+
+/** Sends the bytes, and then a request that does nothing: when that is answered, the bytes were worked on. */
+async function sendAlone(server: Binary, input: string): Promise<void> {
+  const { promise: sent, resolve } = Promise.withResolvers<void>();
+  const ended = statusesOf(input, server.port, resolve);
+  await Promise.race([sent, ended]);
+  await msOfControl(server);
+  await ended;
+}
+
+/** Returns how long a request that does nothing waits for its response. What was sent before is being worked on then. */
+async function msOfControl({ url }: Binary): Promise<number> {
+  await Bun.sleep(HEAD_START_MS);
+  const startMs = performance.now();
+  await (await fetch(`${url}/healthz`)).arrayBuffer();
+  return performance.now() - startMs;
+}
+
+/** Sends the frame, and then one that does nothing: when that is answered, the first was worked on. */
+async function sendFrameAlone({ url }: Binary, frame: string): Promise<void> {
+  using socket = await RawSubscriber.open(url, "pattern=none");
+  socket.send(frame);
+  socket.send({ type: "ping", ref: "behind" });
+  await answersUntil(socket, "behind");
 }
 
 /** Does the work for each input; several clients share it. */
@@ -116,46 +79,76 @@ interface Outcome {
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
+/** A kind of input: sends many, noting how long each takes. */
+interface Kind {
+  readonly send: (server: Binary, slowest: Slowest) => Promise<Outcome>;
+  /** Sends one; resolves when the server has worked on it. */
+  readonly sendAlone: (server: Binary, input: string) => Promise<void>;
+  /** An input that does nothing. */
+  readonly control: string;
+}
+
+const kinds = {
+  requests: { send: sendRequests, sendAlone, control: requestText("GET /healthz") },
+  frames: { send: sendFrames, sendAlone: sendFrameAlone, control: '{"type":"ping"}' },
+} satisfies Record<string, Kind>;
+
 /** Sends the inputs to a server of their own, and looks at it afterwards: it accepts an event, and has logged no error. */
-async function harass(send: (server: Binary) => Promise<Outcome>, cheat?: Cheat): Promise<Outcome> {
+async function harass({ send, sendAlone, control }: Kind, cheat?: Cheat): Promise<Outcome> {
   await using server = await startServer({}, cheat);
-  await send(server);
+  const slowest = new Slowest();
+  await send(server, slowest);
   const warmMib = residentMib(server.pid);
-  const { bad, figures } = await send(server);
+  const { bad, figures } = await send(server, slowest);
   const mib = residentMib(server.pid);
   const growth = mib > warmMib * MAX_GROWTH ? [`${warmMib} MiB have become ${mib}`] : [];
+  const processorMsOf = async (input: string) => {
+    const before = processorMs(server.pid);
+    await sendAlone(server, input);
+    return processorMs(server.pid) - before;
+  };
+  const { slow, mostRatio } = await slowest.confirm(processorMsOf, control);
   const { id } = await publish(server.url, "marker");
   expect((await fetch(`${server.url}/api/events/${id}`)).status).toBe(200);
   const errors = server.stderr.split("\n").filter((line) => / (error|fatal) /.test(line));
-  return { bad: [...bad, ...errors, ...growth], figures: { ...figures, "MiB resident": `${warmMib}→${mib}` } };
+  return {
+    bad: [...bad, ...errors, ...growth, ...slow],
+    figures: { ...figures, "MiB resident": `${warmMib}→${mib}`, "times the control": mostRatio.toFixed(1) },
+  };
 }
 
-async function sendRequests({ port }: Binary): Promise<Outcome> {
+async function sendRequests(server: Binary, slowest: Slowest): Promise<Outcome> {
   const counts: Record<string, number> = {};
   const bad: string[] = [];
   await inParallel(INPUTS, async (random) => {
-    const bytes = Buffer.from(mutated(oneOf(requests, random), oneOf(requests, random), random), "latin1");
-    for (const status of await statusesOf(bytes, port)) {
+    const input = mutated(requests, random);
+    let behind: Promise<void> | undefined;
+    const onSent = () => {
+      behind = msOfControl(server).then((ms) => slowest.note(input, ms));
+    };
+    for (const status of await statusesOf(input, server.port, onSent)) {
       counts[status] = (counts[status] ?? 0) + 1;
       // 501, 505: a transfer encoding, or a version of HTTP, that the server does not know.
-      if (status >= 500 && status !== 501 && status !== 505)
-        bad.push(`${status}: ${JSON.stringify(bytes.toString("latin1"))}`);
+      if (status >= 500 && status !== 501 && status !== 505) bad.push(`${status}: ${JSON.stringify(input)}`);
     }
+    await behind;
   });
   return { bad, figures: { requests: INPUTS, statuses: JSON.stringify(counts) } };
 }
 
-async function sendFrames({ url }: Binary): Promise<Outcome> {
+async function sendFrames({ url }: Binary, slowest: Slowest): Promise<Outcome> {
   let [answered, closed] = [0, 0];
   const bad: string[] = [];
   await inParallel(INPUTS / FRAMES_EACH, async (random) => {
     using socket = await RawSubscriber.open(url, "pattern=none");
     for (let count = 0; count < FRAMES_EACH; count++) {
-      const frame = mutated(oneOf(frames, random), oneOf(frames, random), random);
+      const frame = mutated(frames, random);
+      const startMs = performance.now();
       socket.send(frame);
       const marker = `marker ${random()}`;
       socket.send({ type: "ping", ref: marker });
       const answers = await answersUntil(socket, marker);
+      slowest.note(frame, performance.now() - startMs);
       if (answers === undefined) {
         closed++;
         if (![1007, 1008, 1009, 1013].includes(await socket.closed)) bad.push(`${await socket.closed}: ${frame}`);
@@ -168,26 +161,24 @@ async function sendFrames({ url }: Binary): Promise<Outcome> {
   return { bad, figures: { answered, closed } };
 }
 
-test("mutated requests get no 5xx, and harm nothing", async () => {
-  const { bad, figures } = await harass(sendRequests);
+test("mutated requests get no 5xx, do not hold up others, and harm nothing", async () => {
+  const { bad, figures } = await harass(kinds.requests);
   report("mutated requests", figures);
   expect(bad).toEqual([]);
 }, 3_600_000);
 
-test("mutated frames get an answer each, or a documented close, and harm nothing", async () => {
-  const { bad, figures } = await harass(sendFrames);
+test("mutated frames get an answer each, or a documented close, hold up no others, and harm nothing", async () => {
+  const { bad, figures } = await harass(kinds.frames);
   report("mutated frames", figures);
   expect(bad).toEqual([]);
 }, 3_600_000);
 
-test.each([
-  ["requests", sendRequests],
-  ["frames", sendFrames],
-] as const)(
-  "mutated %s find a server that has an internal error",
-  async (_, send) => {
-    const { bad } = await harass(send, "brittle");
+test.each(["requests", "frames"] as const)(
+  "mutated %s find a server that has an internal error, and blocks its loop",
+  async (kind) => {
+    const { bad } = await harass(kinds[kind], "brittle");
     expect(bad.join("\n")).toMatch(/^(500|internal): /m);
+    expect(bad.join("\n")).toMatch(/^slow, /m);
   },
   3_600_000,
 );

@@ -4,7 +4,7 @@ import { publish, requestText } from "../helpers/http.ts";
 import { HANDSHAKE } from "../helpers/raw-web-socket.ts";
 import { report, rounds } from "../helpers/rounds.ts";
 import { type CrowdOptions, startCrowd } from "./lib/crowd.ts";
-import { residentMib } from "./lib/memory.ts";
+import { residentMib } from "./lib/usage.ts";
 
 /** Rounds beside each crowd, in turns. Other programs can only add to the times, so the best round counts. */
 const ROUNDS = rounds(2, 9);

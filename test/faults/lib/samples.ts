@@ -2,7 +2,7 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Binary } from "../../helpers/binary.ts";
 import { publish } from "../../helpers/http.ts";
-import { residentMib } from "./memory.ts";
+import { residentMib } from "./usage.ts";
 
 /** The least time that a sample covers, in milliseconds. */
 const MIN_SAMPLE_MS = 500;

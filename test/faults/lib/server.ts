@@ -12,8 +12,8 @@ const PRELOADED = resolve(import.meta.dir, "cheats.ts");
  * - `hand-over`: subscribers that have read the history become live a turn too late
  * - `sweep`: a replay leaves out every seventh event
  * - `leak`: memory and descriptors are never given back
- * - `brittle`: an unknown member of a message, or a wrong parameter, is an internal error
- * - `slow`: some of these, the same ones each time, block the event loop
+ * - `brittle`: an unknown member of a message, or a wrong parameter, is an internal error; one kind of them blocks the
+ *   event loop
  * - `greedy`: a turn of the event loop begins every request that has arrived
  * - `jumping`: ages are measured by the clock, which can be set
  * - `forgetful`: the conversion of an older history loses events
@@ -26,7 +26,6 @@ export const CHEATS = [
   "sweep",
   "leak",
   "brittle",
-  "slow",
   "greedy",
   "jumping",
   "forgetful",
