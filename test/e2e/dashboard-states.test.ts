@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
-import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
+import { openDashboard, publishNumbers, shownIds, untilInTime } from "../helpers/dashboard.ts";
 import { expectOk, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 const LAST_KNOWN = /No response from the server: .+ This is its last response\./;
 
+const untilLastKnown = (page: Page) =>
+  untilInTime(page, () => page.getByText(LAST_KNOWN).isVisible(), "the last response of a server that is away");
 const untilDisconnected = (page: Page) => page.getByRole("status").getByText("Disconnected").waitFor();
 const untilConnected = (page: Page) => page.getByRole("status").getByText("Connected", { exact: true }).waitFor();
 
@@ -41,12 +43,12 @@ describeWith("chromium", "the views without a server", (chromium) => {
   test("topics say that the server does not respond and show what was known, then everything", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3, "before");
-    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    await using dashboard = await openDashboard(browser, server.url, "#/topics", { hasClock: true });
     const { page } = dashboard;
     await page.getByRole("row", { name: /^before/ }).waitFor();
     await server.stop();
     await untilDisconnected(page);
-    await page.getByText(LAST_KNOWN).waitFor();
+    await untilLastKnown(page);
     expect(await page.getByRole("row", { name: /^before 3/ }).count()).toBe(1);
     await server.start();
     await publishNumbers(server.url, 2, "before");
@@ -59,13 +61,13 @@ describeWith("chromium", "the views without a server", (chromium) => {
 
   test("topics and health do not call a bus empty when it does not respond", async () => {
     await using server = await ServerProcess.start();
-    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    await using dashboard = await openDashboard(browser, server.url, "#/topics", { hasClock: true });
     const { page } = dashboard;
     await page.getByRole("heading", { name: "No topics yet" }).waitFor();
     await server.stop();
-    await page.getByText(LAST_KNOWN).waitFor();
+    await untilLastKnown(page);
     await page.getByRole("link", { name: "Health" }).click();
-    await page.getByText(LAST_KNOWN).waitFor();
+    await untilLastKnown(page);
     await server.start();
     await page.getByText(LAST_KNOWN).waitFor({ state: "detached" });
   });

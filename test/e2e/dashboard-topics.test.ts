@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page, Response } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
 import { launchChromium } from "../helpers/browser.ts";
-import { type Dashboard, openDashboard } from "../helpers/dashboard.ts";
+import { type Dashboard, openDashboard, untilInTime } from "../helpers/dashboard.ts";
 import { publish, publishMany } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -27,7 +27,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  const open = (hash = "#/topics"): Promise<Dashboard> => openDashboard(browser, server.url, hash);
+  const open = (hash = "#/topics"): Promise<Dashboard> => openDashboard(browser, server.url, hash, { hasClock: true });
   const find = (page: Page) => page.getByLabel("Find");
 
   test("begins with the first page by name, says that there are more, and asks for no more than that", async () => {
@@ -37,7 +37,7 @@ describeWith("chromium", "the view of 5,000 topics", (chromium) => {
     page.on("response", (response) => void (response.url().includes("/api/topics") && answers.push(response)));
     await page.getByText("The first 1,000 topics, by name; there are more.").waitFor();
     expect(await namesIn(page)).toEqual(firstNames(await namesIn(page), 0));
-    await until(async () => answers.length > 1, "another question");
+    await untilInTime(page, async () => answers.length > 1, "another question");
     const lengths = await Promise.all(answers.map(async (answer) => (await answer.json()).length));
     expect(new Set(lengths)).toEqual(new Set([PAGE + 1]));
   });

@@ -1,25 +1,41 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { type PageRecord, watch } from "./browser.ts";
 import { DEADLINE_MS } from "./deadline.ts";
+import { until } from "./inbox.ts";
+
+/** Short beside the time limit of a request, so that a server that responds is not taken for one that does not. */
+const STEP_MS = 500;
 
 export interface Dashboard extends AsyncDisposable {
   readonly page: Page;
   readonly record: PageRecord;
 }
 
-/** The dashboard in a browser context of its own: nothing is stored from before. */
+/**
+ * The dashboard in a browser context of its own: nothing is stored from before. `hasClock`: its time can be set forward.
+ */
 export async function openDashboard(
   browser: Browser,
   url: string,
   hash = "",
-  options: BrowserContextOptions = {},
+  { hasClock = false, ...options }: BrowserContextOptions & { readonly hasClock?: boolean } = {},
 ): Promise<Dashboard> {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
+  if (hasClock) await context.clock.install();
   const page = await context.newPage();
   const record = watch(page);
   await page.goto(`${url}/${hash}`);
   return { page, record, [Symbol.asyncDispose]: () => context.close() };
+}
+
+/** Sets the time of a page with a clock forward, again and again, until the condition holds. */
+export async function untilInTime(page: Page, holds: () => Promise<boolean>, what: string): Promise<void> {
+  await until(async () => {
+    if (await holds()) return true;
+    await page.clock.fastForward(STEP_MS);
+    return false;
+  }, what);
 }
 
 /** The ids in the rows that are in the document, as the page shows them. */
