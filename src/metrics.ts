@@ -37,6 +37,8 @@ export interface ConsumerFigures {
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
+/** A number is a sample without labels. */
+type Read = () => number | readonly Sample[];
 
 /** The metrics of one service in Prometheus' text format. The plain numbers of its meter are read on request. */
 export class Metrics {
@@ -45,22 +47,22 @@ export class Metrics {
 
   constructor({ bus, published, subscribers, replay, waitingBytes, figures, consumers, cluster }: MetricsOptions) {
     const { meter } = bus;
-    this.#counter("published_events", "Events committed since the server started.", () => [[{}, published()]]);
-    this.#counter("published_bytes", "Bytes of JSON in the events committed.", () => [[{}, meter.publishedBytes]]);
+    this.#counter("published_events", "Events committed since the server started.", published);
+    this.#counter("published_bytes", "Bytes of JSON in the events committed.", () => meter.publishedBytes);
     this.#counter("delivered_events", "Events delivered to subscribers, counted once per subscriber.", () =>
       samples("transport", meter.delivered),
     );
     this.#counter("delivered_bytes", "Bytes of JSON in the events delivered to subscribers.", () =>
       samples("transport", meter.deliveredBytes),
     );
-    this.#counter("replays", "Subscriptions that started in the past.", () => [[{}, meter.replays]]);
-    this.#counter("gaps", "Gaps reported to subscribers.", () => [[{}, meter.gaps]]);
-    this.#counter("evictions", "Slow subscribers moved from live delivery to replay.", () => [[{}, meter.evictions]]);
-    this.#counter("pruned_events", "Events removed by retention.", () => [[{}, meter.prunedEvents]]);
+    this.#counter("replays", "Subscriptions that started in the past.", () => meter.replays);
+    this.#counter("gaps", "Gaps reported to subscribers.", () => meter.gaps);
+    this.#counter("evictions", "Slow subscribers moved from live delivery to replay.", () => meter.evictions);
+    this.#counter("pruned_events", "Events removed by retention.", () => meter.prunedEvents);
     this.#counter(
       "forgotten_keys",
       "Idempotency keys forgotten early, because there were more than --max-keys.",
-      () => [[{}, figures.keysForgotten]],
+      () => figures.keysForgotten,
     );
     this.#counter("auth_failures", "Requests that failed authentication or authorization, by reason.", () =>
       tallied("reason", meter.authFailures),
@@ -149,70 +151,44 @@ export class Metrics {
       "Events between the subscriber furthest behind and the newest event, by where it reads.",
       () => DISTANCES.map((distance): Sample => [{ distance }, replay()[distance].lag]),
     );
-    this.#gauge("replay_share", "Share of a busy event loop that near replays get, and far ones too, 0 to 1.", () => [
-      [{}, replay().share],
-    ]);
-    this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", () => [
-      [{}, waitingBytes()],
-    ]);
+    this.#gauge(
+      "replay_share",
+      "Share of a busy event loop that near replays get, and far ones too, 0 to 1.",
+      () => replay().share,
+    );
+    this.#gauge("waiting_bytes", "Bytes waiting in the server for readers; bounded by --max-waiting.", waitingBytes);
   }
 
   #addConsumers(consumers: MetricsOptions["consumers"]): void {
-    const of = (read: (figures: ConsumerFigures) => number) => () =>
-      consumers().map(([consumer, figures]): Sample => [{ consumer }, read(figures)]);
-    this.#counter(
-      "consumer_deliveries",
-      "Deliveries handed out, retries included.",
-      of(({ handedOut }) => handedOut),
-    );
-    this.#counter(
-      "consumer_acknowledged",
-      "Deliveries acknowledged.",
-      of(({ acknowledged }) => acknowledged),
-    );
-    this.#counter(
-      "consumer_failed",
-      "Attempts that failed, or were not acknowledged in time.",
-      of(({ failed }) => failed),
-    );
+    const of = (figure: keyof ConsumerFigures) => () =>
+      consumers().map(([consumer, figures]): Sample => [{ consumer }, Number(figures[figure])]);
+    this.#counter("consumer_deliveries", "Deliveries handed out, retries included.", of("handedOut"));
+    this.#counter("consumer_acknowledged", "Deliveries acknowledged.", of("acknowledged"));
+    this.#counter("consumer_failed", "Attempts that failed, or were not acknowledged in time.", of("failed"));
     this.#gauge(
       "consumer_lag",
       "Matching events that are neither acknowledged nor given up; at least this many while it is counted.",
-      of(({ lag }) => lag),
+      of("lag"),
     );
-    this.#gauge(
-      "consumer_in_flight",
-      "Deliveries that are out.",
-      of(({ inFlight }) => inFlight),
-    );
-    this.#gauge(
-      "consumer_retrying",
-      "Events that wait for another attempt.",
-      of(({ retrying }) => retrying),
-    );
-    this.#gauge(
-      "consumer_dead",
-      "Events that were given up.",
-      of(({ dead }) => dead),
-    );
-    this.#gauge(
-      "consumer_paused",
-      "1 while the consumer is paused.",
-      of(({ isPaused }) => Number(isPaused)),
-    );
+    this.#gauge("consumer_in_flight", "Deliveries that are out.", of("inFlight"));
+    this.#gauge("consumer_retrying", "Events that wait for another attempt.", of("retrying"));
+    this.#gauge("consumer_dead", "Events that were given up.", of("dead"));
+    this.#gauge("consumer_paused", "1 while the consumer is paused.", of("isPaused"));
   }
 
   #addHistory(bus: Bus, figures: LogFigures): void {
-    this.#gauge("queue_depth", "Publishes waiting for their commit.", () => [[{}, figures.queueDepth]]);
-    this.#gauge("history_events", "Events in the history.", () => [[{}, bus.head - bus.floor + 1]]);
-    this.#gauge("database_used_bytes", "Bytes of the database that are in use.", () => [[{}, bus.size().usedBytes]]);
-    this.#gauge("database_bytes", "Bytes of the database on disk, including its write-ahead log.", () => [
-      [{}, bus.size().fileBytes],
-    ]);
-    this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => [[{}, figures.walBytes]]);
-    this.#gauge("ready", "1 when the history is intact and accepts publishes.", () => [
-      [{}, bus.health().state === "ok" ? 1 : 0],
-    ]);
+    this.#gauge("queue_depth", "Publishes waiting for their commit.", () => figures.queueDepth);
+    this.#gauge("history_events", "Events in the history.", () => bus.head - bus.floor + 1);
+    this.#gauge("database_used_bytes", "Bytes of the database that are in use.", () => bus.size().usedBytes);
+    this.#gauge(
+      "database_bytes",
+      "Bytes of the database on disk, including its write-ahead log.",
+      () => bus.size().fileBytes,
+    );
+    this.#gauge("wal_bytes", "Bytes of the write-ahead log.", () => figures.walBytes);
+    this.#gauge("ready", "1 when the history is intact and accepts publishes.", () =>
+      bus.health().state === "ok" ? 1 : 0,
+    );
   }
 
   /** Without a cluster, these have no values. */
@@ -222,34 +198,34 @@ export class Metrics {
     this.#gauge(
       "cluster_connected",
       "1 while a node of a cluster is connected to NATS.",
-      read(({ connected }) => Number(connected)),
+      read((stats) => Number(stats.connected)),
     );
     this.#gauge(
       "cluster_place",
       "The last entry of the stream that this node has adopted.",
-      read(({ place }) => place),
+      read((stats) => stats.place),
     );
     this.#gauge(
       "cluster_behind_entries",
       "Entries of the stream that this node has not adopted yet, as far as it knows.",
-      read(({ behind }) => behind),
+      read((stats) => stats.behind),
     );
     this.#gauge(
       "cluster_nodes",
       "Nodes of the cluster heard from in the last few seconds, this one included.",
-      read(({ nodes }) => nodes.length),
+      read((stats) => stats.nodes.length),
     );
     this.#counter(
       "cluster_reconnects",
       "Connections to NATS that were lost and re-established.",
-      read(({ reconnects }) => reconnects),
+      read((stats) => stats.reconnects),
     );
     this.#histogram("cluster_ack_duration_seconds", "Time until the stream has accepted an entry of this node.", () =>
       cluster === undefined ? [] : [[{}, cluster.ackSeconds]],
     );
   }
 
-  #counter(name: string, help: string, read: () => readonly Sample[]): void {
+  #counter(name: string, help: string, read: Read): void {
     const counter: Counter<string> = new Counter({
       name: `eventbus_${name}_total`,
       help,
@@ -257,12 +233,12 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         counter.reset();
-        for (const [labels, value] of read()) counter.inc(labels, value);
+        for (const [labels, value] of samplesOf(read())) counter.inc(labels, value);
       },
     });
   }
 
-  #gauge(name: string, help: string, read: () => readonly Sample[]): void {
+  #gauge(name: string, help: string, read: Read): void {
     const gauge: Gauge<string> = new Gauge({
       name: `eventbus_${name}`,
       help,
@@ -270,7 +246,7 @@ export class Metrics {
       registers: [this.#registry],
       collect: () => {
         gauge.reset();
-        for (const [labels, value] of read()) gauge.set(labels, value);
+        for (const [labels, value] of samplesOf(read())) gauge.set(labels, value);
       },
     });
   }
@@ -315,6 +291,10 @@ function valuesOf(name: string, labels: Labels, { bounds, counts, sum }: Plain) 
     { metricName: `${name}_sum`, labels, value: sum },
     { metricName: `${name}_count`, labels, value: count },
   ];
+}
+
+function samplesOf(read: ReturnType<Read>): readonly Sample[] {
+  return typeof read === "number" ? [[{}, read]] : read;
 }
 
 function samples(label: string, values: Readonly<Record<string, number>>): readonly Sample[] {

@@ -8,7 +8,16 @@ import type {
   Settled,
 } from "../../protocol/consumer.ts";
 import { orderEvent, toLines } from "./examples.ts";
-import { type Content, content, contentOfMany, type Parameters, type Responses, schemaRef } from "./openapi.ts";
+import {
+  content,
+  contentOfMany,
+  inPath,
+  jsonAnswer,
+  nextPage,
+  type Parameters,
+  type Responses,
+  schemaRef,
+} from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
 export const billingSettings: ConsumerSettings & { since: string } = {
@@ -48,20 +57,12 @@ export const billing: ConsumerInfo = {
 
 /** The name in the path. */
 const consumerName: Parameters = [
-  {
-    name: "name",
-    in: "path",
-    required: true,
-    description: "The name of the consumer.",
-    schema: { type: "string", minLength: 1, maxLength: 64 },
-    example: "billing",
-  },
+  inPath("name", "The name of the consumer.", { type: "string", minLength: 1, maxLength: 64 }, "billing"),
 ];
 
-const theConsumer = {
-  description: "The consumer.",
-  content: content("application/json", schemaRef("Consumer"), billing),
-};
+/** What the operations on one consumer share. */
+const ofConsumer = { tag: "Consume", parameters: consumerName } as const;
+const theConsumer = jsonAnswer("The consumer.", "Consumer", billing);
 const newConsumer = {
   description: "The consumer.",
   content: contentOfMany("application/json", schemaRef("ConsumerWithSecret"), {
@@ -77,17 +78,14 @@ export const listConsumersDocs: RouteDocs = {
   summary: "List the consumers",
   description: "Their settings and state, sorted by name.",
   answers: {
-    200: {
-      description: "The consumers; an empty array when there are none.",
-      content: content("application/json", schemaRef("ConsumerList"), [billing]),
-    },
+    200: jsonAnswer("The consumers; an empty array when there are none.", "ConsumerList", [billing]),
   },
   errors: ["parameter_unknown", "unavailable"],
 };
 
 export const setConsumerDocs: RouteDocs = {
   operationId: "setConsumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Create a consumer, or change its settings",
   description: `\
 A consumer is a name under which the server keeps a place. Each matching event goes to one of the clients that take from it,
@@ -104,7 +102,6 @@ may have \`Retry-After\`. Addresses that are not public are refused unless \`--p
 \`\`\`sh
 curl -X PUT http://127.0.0.1:9800/api/consumers/billing -d '{"pattern":["orders.*"]}'
 \`\`\``,
-  parameters: consumerName,
   body: content("application/json", schemaRef("ConsumerSettings"), billingSettings),
   answers: { 200: { ...newConsumer, description: "Changed." }, 201: { ...newConsumer, description: "Created." } },
   errors: [
@@ -119,55 +116,47 @@ curl -X PUT http://127.0.0.1:9800/api/consumers/billing -d '{"pattern":["orders.
 
 export const consumerDocs: RouteDocs = {
   operationId: "consumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Get a consumer",
   description: "Its settings and state.",
-  parameters: consumerName,
   answers: { 200: theConsumer },
   errors: ["parameter_unknown", "not_found", "unavailable"],
 };
 
 export const deleteConsumerDocs: RouteDocs = {
   operationId: "deleteConsumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Delete a consumer",
   description: "Deletes its place, and what it has given up. The events stay in the history.",
-  parameters: consumerName,
   answers: { 204: { description: "Deleted." } },
   errors: CHANGE_ERRORS,
 };
 
 export const pauseConsumerDocs: RouteDocs = {
   operationId: "pauseConsumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Pause a consumer",
   description: "It hands out nothing until it is resumed. What is out can still be acknowledged.",
-  parameters: consumerName,
   answers: { 200: theConsumer },
   errors: CHANGE_ERRORS,
 };
 
 export const resumeConsumerDocs: RouteDocs = {
   operationId: "resumeConsumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Resume a paused consumer",
   description: "It continues at its place.",
-  parameters: consumerName,
   answers: { 200: theConsumer },
   errors: CHANGE_ERRORS,
 };
 
 export const rotateSecretDocs: RouteDocs = {
   operationId: "rotateSecret",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Sign with a new secret",
   description: "The response contains it, and nothing else does. The one before signs too for another 24 hours.",
-  parameters: consumerName,
   answers: {
-    200: {
-      description: "The consumer, with its new secret.",
-      content: content("application/json", schemaRef("ConsumerWithSecret"), { ...billing, push, secret }),
-    },
+    200: jsonAnswer("The consumer, with its new secret.", "ConsumerWithSecret", { ...billing, push, secret }),
   },
   errors: ["parameter_invalid", ...CHANGE_ERRORS],
 };
@@ -183,27 +172,22 @@ const attempt: PushAttempt = {
 
 export const attemptsDocs: RouteDocs = {
   operationId: "attempts",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "List the newest attempts to push",
   description: "The newest 100 since the server started, the newest first.",
-  parameters: consumerName,
   answers: {
-    200: {
-      description: "The attempts; an empty array when there are none.",
-      content: content("application/json", schemaRef("AttemptList"), [attempt]),
-    },
+    200: jsonAnswer("The attempts; an empty array when there are none.", "AttemptList", [attempt]),
   },
   errors: ["parameter_unknown", "not_found"],
 };
 
 export const seekConsumerDocs: RouteDocs = {
   operationId: "seekConsumer",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Move a consumer to another place",
   description: `\
 It continues where a subscriber with this \`since\` would start, backwards or forwards. What is out or waits for another
 attempt is taken back. What was given up stays given up.`,
-  parameters: consumerName,
   body: content("application/json", schemaRef("Seek"), { since: "10m" }),
   answers: { 200: theConsumer },
   errors: ["json_invalid", "parameter_invalid", "payload_too_large", "media_type_unsupported", ...CHANGE_ERRORS],
@@ -231,7 +215,7 @@ const BODY_ERRORS = [
 
 export const takeDocs: RouteDocs = {
   operationId: "take",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Take deliveries",
   description: `\
 Returns deliveries, oldest event first, and waits for the first one if \`wait\` is given. Each is yours until you
@@ -243,7 +227,6 @@ What retention has removed comes like an event, in its place, as a \`gap\`. Ackn
 \`\`\`sh
 curl -X POST 'http://127.0.0.1:9800/api/consumers/billing/take?max=10&wait=30s'
 \`\`\``,
-  parameters: consumerName,
   answers: {
     200: {
       description: "The deliveries; an empty array if none came in time.",
@@ -265,37 +248,33 @@ curl -X POST 'http://127.0.0.1:9800/api/consumers/billing/take?max=10&wait=30s'
 };
 
 const settled: Responses = {
-  200: {
-    description: "How many were done. A delivery that was settled already, or was taken back, is unknown.",
-    content: content("application/json", schemaRef("Settled"), settledExample),
-  },
+  200: jsonAnswer(
+    "How many were done. A delivery that was settled already, or was taken back, is unknown.",
+    "Settled",
+    settledExample,
+  ),
 };
-
-function deliveries(example: object = {}): Content {
-  return content("application/json", schemaRef("Deliveries"), { deliveries: ["k3x9q2-1a"], ...example });
-}
+const deliveries = content("application/json", schemaRef("Deliveries"), { deliveries: ["k3x9q2-1a"] });
 
 export const ackDocs: RouteDocs = {
   operationId: "ack",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Acknowledge deliveries",
   description: `\
 The work is done, and they do not come again. That is saved with the next publish, or within 200 milliseconds: a crash of
 the server before then delivers them again.`,
-  parameters: consumerName,
-  body: deliveries(),
+  body: deliveries,
   answers: settled,
   errors: BODY_ERRORS,
 };
 
 export const nackDocs: RouteDocs = {
   operationId: "nack",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Report that the work failed",
   description: `\
 The next attempt follows after \`delay\`, or by the consumer's schedule \`retry\`. After \`max_attempts\` the event is given
 up: see \`GET /api/consumers/{name}/dead\`.`,
-  parameters: consumerName,
   body: content("application/json", schemaRef("Nack"), {
     deliveries: ["k3x9q2-1a"],
     delay: "10s",
@@ -307,49 +286,38 @@ up: see \`GET /api/consumers/{name}/dead\`.`,
 
 export const extendDocs: RouteDocs = {
   operationId: "extend",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Keep deliveries for longer",
   description: "Each may be out for another `ack_timeout` from now.",
-  parameters: consumerName,
-  body: deliveries(),
+  body: deliveries,
   answers: settled,
   errors: BODY_ERRORS,
 };
 
 export const deadDocs: RouteDocs = {
   operationId: "dead",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "List the events that were given up",
   description: `\
 Sorted by id, with the number of attempts and why the last one failed. The header \`Link\` has the address of the next page,
 when there is one.`,
-  parameters: consumerName,
   answers: {
     200: {
-      description: "The events; an empty array when there are none.",
-      headers: {
-        Link: {
-          description: "The address of the next page, when there is one; relative to the address of the request.",
-          schema: { type: "string", example: '<dead?limit=100&after=42>; rel="next"' },
-        },
-      },
-      content: content("application/json", schemaRef("DeadList"), [deadOrder]),
+      ...jsonAnswer("The events; an empty array when there are none.", "DeadList", [deadOrder]),
+      headers: nextPage('<dead?limit=100&after=42>; rel="next"'),
     },
   },
   errors: ["parameter_invalid", "parameter_unknown", "not_found", "unavailable"],
 };
 
-const done = {
-  200: { description: "How many.", content: content("application/json", schemaRef("Done"), { done: 1 }) },
-} satisfies Responses;
+const done: Responses = { 200: jsonAnswer("How many.", "Done", { done: 1 }) };
 const someIds = content("application/json", schemaRef("Ids"), { ids: [42] });
 
 export const retryDeadDocs: RouteDocs = {
   operationId: "retryDead",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Try again what was given up",
   description: "With all attempts: the events with these ids, or all of them when `ids` is omitted.",
-  parameters: consumerName,
   body: someIds,
   answers: done,
   errors: [...BODY_ERRORS, "unavailable", "storage_full"],
@@ -357,10 +325,9 @@ export const retryDeadDocs: RouteDocs = {
 
 export const deleteDeadDocs: RouteDocs = {
   operationId: "deleteDead",
-  tag: "Consume",
+  ...ofConsumer,
   summary: "Forget what was given up",
   description: "The events with these ids, or all of them when `ids` is omitted. They stay in the history.",
-  parameters: consumerName,
   body: someIds,
   answers: done,
   errors: [...BODY_ERRORS, "unavailable", "storage_full"],

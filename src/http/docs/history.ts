@@ -1,5 +1,5 @@
 import { orderEvent, pushEvent, toLines, topicSummaries } from "./examples.ts";
-import { content, schemaRef } from "./openapi.ts";
+import { content, inPath, jsonAnswer, nextPage, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
 export const historyDocs: RouteDocs = {
@@ -23,10 +23,7 @@ curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'
     200: {
       description: "The matching events; an empty array when there are none.",
       headers: {
-        Link: {
-          description: "The address of the next page, when there is one; relative to the address of the request.",
-          schema: { type: "string", example: '<history?last=2&before=41>; rel="next"' },
-        },
+        ...nextPage('<history?last=2&before=41>; rel="next"'),
         "Eventbus-Damaged": {
           description: "Ids of events in this range that are damaged on disk and were omitted, at most 100.",
           schema: { type: "string", example: "17,18" },
@@ -52,17 +49,15 @@ export const eventDocs: RouteDocs = {
   description:
     "Returns 404 for an event that never existed, and 410 with the id of the oldest event kept for one that retention has removed.",
   parameters: [
-    {
-      name: "id",
-      in: "path",
-      required: true,
-      description: "The event's id.",
-      schema: { type: "integer", format: "int64", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
-      example: 1,
-    },
+    inPath(
+      "id",
+      "The event's id.",
+      { type: "integer", format: "int64", minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+      1,
+    ),
   ],
   answers: {
-    200: { description: "The event.", content: content("application/json", schemaRef("Event"), orderEvent) },
+    200: jsonAnswer("The event.", "Event", orderEvent),
   },
   errors: ["parameter_unknown", "not_found", "cursor_expired"],
 };
@@ -82,14 +77,8 @@ curl 'http://127.0.0.1:9800/api/topics?pattern=orders.*&limit=100'
 \`\`\``,
   answers: {
     200: {
-      description: "The matching topics; an empty array when there are none.",
-      headers: {
-        Link: {
-          description: "The address of the next page, when there is one; relative to the address of the request.",
-          schema: { type: "string", example: '<topics?limit=2&after=orders.created>; rel="next"' },
-        },
-      },
-      content: content("application/json", schemaRef("TopicList"), topicSummaries),
+      ...jsonAnswer("The matching topics; an empty array when there are none.", "TopicList", topicSummaries),
+      headers: nextPage('<topics?limit=2&after=orders.created>; rel="next"'),
     },
   },
   errors: ["pattern_invalid", "parameter_invalid", "parameter_unknown", "unavailable"],

@@ -25,10 +25,30 @@ export function content(mediaType: string, schema: Schema, example: unknown): Co
   return { [mediaType]: { schema, example } };
 }
 
+/** A response of JSON, which has this schema of the document. */
+export function jsonAnswer(description: string, schema: string, example: unknown): Answer {
+  return { description, content: content("application/json", schemaRef(schema), example) };
+}
+
 /** Content of one media type, with an example for each situation, named after it. */
 export function contentOfMany(mediaType: string, schema: Schema, examples: Readonly<Record<string, unknown>>): Content {
   const named = Object.entries(examples).map(([summary, value]) => [summary, { summary, value }]);
   return { [mediaType]: { schema, examples: Object.fromEntries(named) } };
+}
+
+/** A parameter in the path. */
+export function inPath(name: string, description: string, schema: Schema, example: unknown): Parameters[number] {
+  return { name, in: "path", required: true, description, schema, example };
+}
+
+/** The header with the address of the next page. */
+export function nextPage(example: string): Headers {
+  return {
+    Link: {
+      description: "The address of the next page, when there is one; relative to the address of the request.",
+      schema: { type: "string", example },
+    },
+  };
 }
 
 /** An object that has all of these members. */

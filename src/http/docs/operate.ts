@@ -1,5 +1,5 @@
 import { stats, subscriber } from "./examples.ts";
-import { content, type Schema, schemaRef } from "./openapi.ts";
+import { content, jsonAnswer, type Schema } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
 export const pruneDocs: RouteDocs = {
@@ -10,7 +10,7 @@ export const pruneDocs: RouteDocs = {
 Removes the events that \`--max-history\`, \`--max-age\` and \`--max-bytes\` no longer keep. The server also does this by
 itself, every \`--prune-interval\`. Ids are never reused.`,
   answers: {
-    200: { description: "Pruned.", content: content("application/json", schemaRef("Pruned"), { pruned: 3 }) },
+    200: jsonAnswer("Pruned.", "Pruned", { pruned: 3 }),
   },
   errors: ["parameter_unknown"],
 };
@@ -49,7 +49,7 @@ export const statsDocs: RouteDocs = {
   summary: "Get the state of the service",
   description: "Counts, rates, retention, storage size, subscribers, uptime and version.",
   answers: {
-    200: { description: "The current figures.", content: content("application/json", schemaRef("Stats"), stats) },
+    200: jsonAnswer("The current figures.", "Stats", stats),
   },
   errors: ["parameter_unknown"],
 };
@@ -62,10 +62,7 @@ export const subscribersDocs: RouteDocs = {
 Returns who is connected, how far behind, and why; the subscriber furthest behind comes first. \`/api/stats\` has how many
 there are. Clients that take from consumers over a WebSocket are among them, as they may subscribe to patterns, too.`,
   answers: {
-    200: {
-      description: "The subscribers; an empty array when there are none.",
-      content: content("application/json", schemaRef("SubscriberList"), [subscriber]),
-    },
+    200: jsonAnswer("The subscribers; an empty array when there are none.", "SubscriberList", [subscriber]),
   },
   errors: ["parameter_invalid", "parameter_unknown", "unavailable"],
 };

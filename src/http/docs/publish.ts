@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../protocol/problem.ts";
 import { order, orderEnvelope, orderEvent, pushEnvelope, pushEvent, toLines } from "./examples.ts";
-import { type Answer, content, contentOfMany, type Parameters, schemaRef } from "./openapi.ts";
+import { content, contentOfMany, type Headers, inPath, jsonAnswer, type Parameters, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
 const IDEMPOTENCY = `
@@ -15,7 +15,7 @@ const idempotencyKey: Parameters[number] = {
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
-const replayed: NonNullable<Answer["headers"]> = {
+const replayed: Headers = {
   "Idempotency-Replayed": {
     description: "Sent only when the key was used before: the events are those of the first call.",
     schema: { type: "string", enum: ["true"] },
@@ -97,14 +97,12 @@ date | curl http://127.0.0.1:9800/api/events/publish/backup.finished -H 'Content
 \`\`\`
 ${IDEMPOTENCY}`,
   parameters: [
-    {
-      name: "topic",
-      in: "path",
-      required: true,
-      description: "The topic, percent-encoded where a path requires it.",
-      schema: { type: "string", minLength: 1, maxLength: 255 },
-      example: "orders.created",
-    },
+    inPath(
+      "topic",
+      "The topic, percent-encoded where a path requires it.",
+      { type: "string", minLength: 1, maxLength: 255 },
+      "orders.created",
+    ),
     idempotencyKey,
   ],
   body: {
@@ -112,11 +110,7 @@ ${IDEMPOTENCY}`,
     ...content("text/plain", { type: "string", description: "A text in UTF-8." }, "backup finished after 12 s"),
   },
   answers: {
-    200: {
-      description: "Published.",
-      headers: replayed,
-      content: content("application/json", schemaRef("Event"), orderEvent),
-    },
+    200: { ...jsonAnswer("Published.", "Event", orderEvent), headers: replayed },
   },
   errors: publishErrors,
 };

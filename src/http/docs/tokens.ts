@@ -1,5 +1,5 @@
 import type { NewToken, TokenInfo } from "../../protocol/token.ts";
-import { content, schemaRef } from "./openapi.ts";
+import { content, inPath, jsonAnswer, schemaRef } from "./openapi.ts";
 import type { RouteDocs } from "./route.ts";
 
 export const shopToken: TokenInfo = {
@@ -29,10 +29,7 @@ export const listTokensDocs: RouteDocs = {
   summary: "List the named tokens",
   description: "Sorted by name, including expired ones. The secrets cannot be retrieved: only their hashes are stored.",
   answers: {
-    200: {
-      description: "The tokens; an empty array when there are none.",
-      content: content("application/json", schemaRef("TokenList"), [adminToken, shopToken]),
-    },
+    200: jsonAnswer("The tokens; an empty array when there are none.", "TokenList", [adminToken, shopToken]),
   },
   errors: ["parameter_unknown", "unavailable"],
 };
@@ -51,7 +48,7 @@ curl http://127.0.0.1:9800/api/tokens -H "Authorization: Bearer $EVENTBUS_TOKEN"
 \`\`\``,
   body: content("application/json", schemaRef("TokenSpec"), shopToken),
   answers: {
-    201: { description: "Made.", content: content("application/json", schemaRef("NewToken"), newToken) },
+    201: jsonAnswer("Made.", "NewToken", newToken),
   },
   errors: [
     "json_invalid",
@@ -72,16 +69,7 @@ export const revokeTokenDocs: RouteDocs = {
   description: `\
 The token is invalid at once; its WebSockets are closed with 1008 and its streams end. The last valid admin token cannot
 be revoked, because no other could be created after that.`,
-  parameters: [
-    {
-      name: "name",
-      in: "path",
-      required: true,
-      description: "The name of the token.",
-      schema: { type: "string", minLength: 1, maxLength: 64 },
-      example: "shop",
-    },
-  ],
+  parameters: [inPath("name", "The name of the token.", { type: "string", minLength: 1, maxLength: 64 }, "shop")],
   answers: { 204: { description: "Revoked." } },
   errors: ["parameter_invalid", "parameter_unknown", "not_found", "unavailable", "storage_full"],
 };
