@@ -1,22 +1,16 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright-core";
+import { expect, test } from "bun:test";
+import type { Page } from "playwright-core";
 import type { DeliveryMessage } from "../../src/protocol/consumer.ts";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium, violations } from "../helpers/browser.ts";
+import { violations } from "../helpers/browser.ts";
 import { openDashboard } from "../helpers/dashboard.ts";
 import { expectOk, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
 
-describeWith("chromium", "the view of consumers", (chromium) => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium(chromium);
-  });
-  afterAll(() => browser?.close());
-
+describeWith("chromium", "the view of consumers", () => {
   test("makes one for workers, and shows what waits, what was given up and why, and retries it", async () => {
     await using server = await ServerProcess.start();
-    await using dashboard = await openDashboard(browser, server.url, "#/consumers");
+    await using dashboard = await openDashboard(server.url, "#/consumers");
     const { page, record } = dashboard;
     await page.getByRole("heading", { name: "There are no consumers" }).waitFor();
     await make(page, "bad", "[");
@@ -50,7 +44,7 @@ describeWith("chromium", "the view of consumers", (chromium) => {
     await using server = await ServerProcess.start();
     const statuses = [500, 204];
     using endpoint = Bun.serve({ port: 0, fetch: () => new Response(null, { status: statuses.shift() ?? 204 }) });
-    await using dashboard = await openDashboard(browser, server.url, "#/consumers");
+    await using dashboard = await openDashboard(server.url, "#/consumers");
     const { page } = dashboard;
     const form = page.getByRole("form", { name: "Make a consumer" });
     await form.getByLabel("Delivered to").selectOption("webhook");
@@ -94,7 +88,7 @@ describeWith("chromium", "the view of consumers", (chromium) => {
     for (const name of ["billing", "mail"]) await put(server.url, name);
     await expectOk(await fetch(`${server.url}/api/consumers/mail/pause`, { method: "POST" }));
     await publish(server.url, "a");
-    await using dashboard = await openDashboard(browser, server.url, "#/consumers");
+    await using dashboard = await openDashboard(server.url, "#/consumers");
     const { page } = dashboard;
     await page.getByRole("row", { name: /^billing workers behind a topic 1 / }).waitFor();
     await page.getByRole("row", { name: /^mail workers paused a topic 1 / }).waitFor();

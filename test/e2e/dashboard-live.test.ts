@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright-core";
+import { expect, test } from "bun:test";
+import type { Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -10,17 +9,11 @@ const range = (first: number, last: number) => Array.from({ length: last - first
 const untilShown = (page: Page, id: number) => page.locator(`#row-${id}`).waitFor();
 const untilRows = (page: Page, words: string) => page.getByText(words, { exact: true }).waitFor();
 
-describeWith("chromium", "the live view", (chromium) => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium(chromium);
-  });
-  afterAll(() => browser?.close());
-
+describeWith("chromium", "the live view", () => {
   test("says that the server is gone, and shows what it missed when the server is back", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 3);
     await server.stop();
@@ -38,7 +31,7 @@ describeWith("chromium", "the live view", (chromium) => {
   test("loses nothing while it is paused", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 5);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 5);
     await page.getByRole("button", { name: "Pause" }).click();
@@ -55,7 +48,7 @@ describeWith("chromium", "the live view", (chromium) => {
 
   test("keeps 100,000 rows, of which only those that can be seen are in the document", async () => {
     await using server = await ServerProcess.start();
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page, record } = dashboard;
     await page.getByRole("heading", { name: "Nothing yet" }).waitFor();
     for (let batch = 0; batch < 10; batch++) await publishNumbers(server.url, 10_000);
@@ -77,7 +70,7 @@ describeWith("chromium", "the live view", (chromium) => {
   test("stays where the user reads while events arrive, and goes to the newest on request", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 200);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 200);
     await page.locator(".rows").press("Home");
@@ -92,7 +85,7 @@ describeWith("chromium", "the live view", (chromium) => {
   test("holds still while an event is open; the address names it, and Back and a reload keep to it", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 300);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 300);
     await page.locator("#row-295").click();
@@ -119,7 +112,7 @@ describeWith("chromium", "the live view", (chromium) => {
     await using server = await ServerProcess.start();
     await publish(server.url, "a.x", 1);
     await publish(server.url, "b.x", 2);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 2);
     await page.getByLabel("Pattern").fill("a.*");
@@ -136,7 +129,7 @@ describeWith("chromium", "the live view", (chromium) => {
 
   test("filters by pattern and source, and the address says so", async () => {
     await using server = await ServerProcess.start();
-    await using dashboard = await openDashboard(browser, server.url, "#/live?pattern=a.*&source=shop");
+    await using dashboard = await openDashboard(server.url, "#/live?pattern=a.*&source=shop");
     const { page } = dashboard;
     await page.getByText("Waiting for events that match").waitFor();
     await publish(server.url, "b.x", 1, "shop");
@@ -162,7 +155,7 @@ describeWith("chromium", "the live view", (chromium) => {
   test("shows in its place what retention has removed meanwhile", async () => {
     await using server = await ServerProcess.start(["--max-history", "10"]);
     await publishNumbers(server.url, 5);
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 5);
     await page.getByRole("button", { name: "Pause" }).click();

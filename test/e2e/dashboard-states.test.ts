@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard, publishNumbers, shownIds, untilInTime } from "../helpers/dashboard.ts";
 import { expectOk, publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
@@ -13,17 +12,11 @@ const untilLastKnown = (page: Page) =>
 const untilDisconnected = (page: Page) => page.getByRole("status").getByText("Disconnected").waitFor();
 const untilConnected = (page: Page) => page.getByRole("status").getByText("Connected", { exact: true }).waitFor();
 
-describeWith("chromium", "the views without a server", (chromium) => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium(chromium);
-  });
-  afterAll(() => browser?.close());
-
+describeWith("chromium", "the views without a server", () => {
   test("history says that the server does not respond, and shows everything when it is back", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3);
-    await using dashboard = await openDashboard(browser, server.url, "#/history");
+    await using dashboard = await openDashboard(server.url, "#/history");
     const { page } = dashboard;
     await page.getByText("3 events", { exact: true }).waitFor();
     // Before the stop: once the restarted server has answered, the page does not ask again.
@@ -43,7 +36,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
   test("topics say that the server does not respond and show what was known, then everything", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 3, "before");
-    await using dashboard = await openDashboard(browser, server.url, "#/topics", { hasClock: true });
+    await using dashboard = await openDashboard(server.url, "#/topics", { hasClock: true });
     const { page } = dashboard;
     await page.getByRole("row", { name: /^before/ }).waitFor();
     await server.stop();
@@ -61,7 +54,7 @@ describeWith("chromium", "the views without a server", (chromium) => {
 
   test("topics and health do not call a bus empty when it does not respond", async () => {
     await using server = await ServerProcess.start();
-    await using dashboard = await openDashboard(browser, server.url, "#/topics", { hasClock: true });
+    await using dashboard = await openDashboard(server.url, "#/topics", { hasClock: true });
     const { page } = dashboard;
     await page.getByRole("heading", { name: "No topics yet" }).waitFor();
     await server.stop();
@@ -73,34 +66,27 @@ describeWith("chromium", "the views without a server", (chromium) => {
   });
 });
 
-describeWith("chromium", "a page of history of which the next events were removed", (chromium) => {
+describeWith("chromium", "a page of history of which the next events were removed", () => {
   test("says so, and continues with the oldest ones that are kept", async () => {
     await using server = await ServerProcess.start(["--max-history", "2"]);
     await publishNumbers(server.url, 5);
     await expectOk(await fetch(`${server.url}/api/events/prune`, { method: "POST" }));
-    const browser = await launchChromium(chromium);
-    await using dashboard = await openDashboard(browser, server.url, "#/history?topic=n&after=1");
+    await using dashboard = await openDashboard(server.url, "#/history?topic=n&after=1");
     const { page } = dashboard;
     await page.getByRole("heading", { name: "Retention has removed the next events" }).waitFor();
     await page.getByRole("link", { name: "Continue from there" }).click();
     await page.getByText("2 events", { exact: true }).waitFor();
     expect(await shownIds(page)).toEqual([4, 5]);
     expect(new URL(page.url()).hash).toBe("#/history?topic=n&after=3");
-    await browser.close();
   });
 });
 
-describeWith("chromium", "the views without an event", (chromium) => {
-  let browser: Browser;
+describeWith("chromium", "the views without an event", () => {
   let server: ServerProcess;
   beforeAll(async () => {
-    browser = await launchChromium(chromium);
     server = await ServerProcess.start();
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
 
   describe.each([
     ["#/live", "Nothing yet", "Waiting for events that match *. Publish one:"],
@@ -112,7 +98,7 @@ describeWith("chromium", "the views without an event", (chromium) => {
     ["#/publish", "Sent from this tab", "Nothing yet. What you publish is listed here until the tab is closed."],
   ])("%s", (hash, heading, words) => {
     test("says so, and what to do", async () => {
-      await using dashboard = await openDashboard(browser, server.url, hash);
+      await using dashboard = await openDashboard(server.url, hash);
       const view = dashboard.page.getByRole("main");
       await view.getByRole("heading", { name: heading, exact: true }).waitFor();
       expect((await view.textContent())?.replaceAll(/\s+/g, " ")).toContain(words);
@@ -121,7 +107,7 @@ describeWith("chromium", "the views without an event", (chromium) => {
   });
 
   test("health shows zeros", async () => {
-    await using dashboard = await openDashboard(browser, server.url, "#/health");
+    await using dashboard = await openDashboard(server.url, "#/health");
     const { page } = dashboard;
     await page.locator("dl.figures").waitFor();
     const facts = await page.locator("dl.figures > div").allTextContents();
@@ -131,7 +117,7 @@ describeWith("chromium", "the views without an event", (chromium) => {
   });
 
   test("an empty history leads to the form that publishes", async () => {
-    await using dashboard = await openDashboard(browser, server.url, "#/history");
+    await using dashboard = await openDashboard(server.url, "#/history");
     const { page } = dashboard;
     await page.getByRole("link", { name: "Publish one" }).click();
     await page.getByRole("form", { name: "Publish an event" }).waitFor();

@@ -1,28 +1,23 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { ServerProcess } from "../client/server-process.ts";
-import { launchChromium, violations } from "../helpers/browser.ts";
+import { violations } from "../helpers/browser.ts";
 import { openDashboard, shownIds } from "../helpers/dashboard.ts";
 import { publish } from "../helpers/http.ts";
 import { describeWith } from "../helpers/requires.ts";
 
-describeWith("chromium", "the dashboard of a server with tokens", (chromium) => {
-  let browser: Browser;
+describeWith("chromium", "the dashboard of a server with tokens", () => {
   let server: ServerProcess;
   let admin = "";
   let reader = "";
   beforeAll(async () => {
-    browser = await launchChromium(chromium);
     server = await ServerProcess.start();
     await publish(server.url, "secret.plan", 1);
     await publish(server.url, "orders.created", 2);
     admin = await createToken({ name: "root", admin: true });
     reader = await createToken({ name: "reader", subscribe: ["orders.*"], publish: [] });
   });
-  afterAll(async () => {
-    await browser?.close();
-    await server?.[Symbol.asyncDispose]();
-  });
+  afterAll(() => server?.[Symbol.asyncDispose]());
 
   /** Creates the token, and returns its secret. */
   async function createToken(token: object): Promise<string> {
@@ -36,7 +31,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
     page.evaluate((name) => JSON.stringify({ ...globalThis[name] }), which);
 
   test("asks for a token, keeps it in the tab alone, and forgets it", async () => {
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page, record } = dashboard;
     const dialog = page.getByRole("dialog");
     await dialog.getByRole("heading", { name: "Enter a token" }).waitFor();
@@ -59,7 +54,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
 
   test("continues where it was, when another token is given in place of one that was revoked", async () => {
     const first = await createToken({ name: "first", subscribe: ["*"], publish: [] });
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await enter(page, first);
     await page.locator("#row-2").waitFor();
@@ -73,7 +68,7 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
   });
 
   test("shows what a token may see, and says kindly what it may not", async () => {
-    await using dashboard = await openDashboard(browser, server.url, "#/topics");
+    await using dashboard = await openDashboard(server.url, "#/topics");
     const { page } = dashboard;
     await enter(page, reader);
     await page.getByRole("heading", { name: "Topics require a monitor token" }).waitFor();
@@ -95,39 +90,32 @@ describeWith("chromium", "the dashboard of a server with tokens", (chromium) => 
   });
 });
 
-describeWith("chromium", "the view of tokens", (chromium) => {
+describeWith("chromium", "the view of tokens", () => {
   test("makes the first one and uses it, makes others, shows each secret once, and revokes", async () => {
     await using server = await ServerProcess.start();
-    const browser = await launchChromium(chromium);
-    try {
-      await using dashboard = await openDashboard(browser, server.url, "#/tokens");
-      const { page, record } = dashboard;
-      await page.getByRole("heading", { name: "There are no tokens" }).waitFor();
-      await make(page, "root");
-      const root = await secretOf(page, "root");
-      await page.getByRole("row", { name: "root everything never" }).waitFor();
-      await make(page, "shop", "orders.* prices.*");
-      const shop = await secretOf(page, "shop");
-      await page.getByRole("row", { name: "shop publish orders.* prices.* never" }).waitFor();
-      expect(await violations(page)).toEqual([]);
-      expect((await fetch(`${server.url}/api/stats`, { headers: { Authorization: `Bearer ${root}` } })).status).toBe(
-        200,
-      );
-      await make(page, "bad", "[");
-      await page.getByText("must be closed by a ]").waitFor();
-      await page.reload();
-      await page.getByRole("row", { name: "shop" }).waitFor();
-      expect(await page.content()).not.toContain(shop);
-      await page.getByRole("button", { name: "Revoke shop" }).click();
-      await page.getByRole("button", { name: "Revoke now shop" }).click();
-      await page.getByRole("row", { name: "shop" }).waitFor({ state: "detached" });
-      await page.getByRole("button", { name: "Revoke root" }).click();
-      await page.getByRole("button", { name: "Revoke now root" }).click();
-      await page.getByText("This is the last valid admin token").waitFor();
-      expect(record.requests.filter((address) => address.includes(root) || address.includes(shop))).toEqual([]);
-    } finally {
-      await browser.close();
-    }
+    await using dashboard = await openDashboard(server.url, "#/tokens");
+    const { page, record } = dashboard;
+    await page.getByRole("heading", { name: "There are no tokens" }).waitFor();
+    await make(page, "root");
+    const root = await secretOf(page, "root");
+    await page.getByRole("row", { name: "root everything never" }).waitFor();
+    await make(page, "shop", "orders.* prices.*");
+    const shop = await secretOf(page, "shop");
+    await page.getByRole("row", { name: "shop publish orders.* prices.* never" }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    expect((await fetch(`${server.url}/api/stats`, { headers: { Authorization: `Bearer ${root}` } })).status).toBe(200);
+    await make(page, "bad", "[");
+    await page.getByText("must be closed by a ]").waitFor();
+    await page.reload();
+    await page.getByRole("row", { name: "shop" }).waitFor();
+    expect(await page.content()).not.toContain(shop);
+    await page.getByRole("button", { name: "Revoke shop" }).click();
+    await page.getByRole("button", { name: "Revoke now shop" }).click();
+    await page.getByRole("row", { name: "shop" }).waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Revoke root" }).click();
+    await page.getByRole("button", { name: "Revoke now root" }).click();
+    await page.getByText("This is the last valid admin token").waitFor();
+    expect(record.requests.filter((address) => address.includes(root) || address.includes(shop))).toEqual([]);
   });
 });
 

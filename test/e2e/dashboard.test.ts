@@ -1,7 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import type { Browser } from "playwright-core";
 import { Binary } from "../helpers/binary.ts";
-import { launchChromium } from "../helpers/browser.ts";
 import { openDashboard } from "../helpers/dashboard.ts";
 import { describeWith } from "../helpers/requires.ts";
 
@@ -62,15 +60,9 @@ describe("the page of the compiled program", () => {
   });
 });
 
-describeWith("chromium", "the dashboard of the compiled program", (chromium) => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await launchChromium(chromium);
-  });
-  afterAll(() => browser?.close());
-
+describeWith("chromium", "the dashboard of the compiled program", () => {
   test("shows what curl publishes, and sends requests only to the server", async () => {
-    await using dashboard = await openDashboard(browser, server.url);
+    await using dashboard = await openDashboard(server.url);
     const { page, record } = dashboard;
     await page.getByRole("heading", { name: "Nothing yet" }).waitFor();
     const body = '{"topic":"orders.created","data":{"total":1.10,"big":12345678901234567890}}';

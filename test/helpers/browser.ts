@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { AxeResults } from "axe-core";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { programPath } from "./requires.ts";
 
 const AXE = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
@@ -24,6 +25,14 @@ const ARGUMENTS = [
  */
 export function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], headless: true });
+}
+
+let shared: Browser | undefined;
+
+/** The Chromium of all tests that need no flags of their own: it starts for the first one, and ends with this process. */
+export async function sharedChromium(): Promise<Browser> {
+  if (shared?.isConnected() !== true) shared = await launchChromium(programPath("chromium") ?? "chromium");
+  return shared;
 }
 
 /** What a page did since it was watched. */

@@ -1,5 +1,5 @@
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { type PageRecord, watch } from "./browser.ts";
+import type { BrowserContextOptions, Page } from "playwright-core";
+import { type PageRecord, sharedChromium, watch } from "./browser.ts";
 import { DEADLINE_MS } from "./deadline.ts";
 import { until } from "./inbox.ts";
 
@@ -15,11 +15,11 @@ export interface Dashboard extends AsyncDisposable {
  * The dashboard in a browser context of its own: nothing is stored from before. `hasClock`: its time can be set forward.
  */
 export async function openDashboard(
-  browser: Browser,
   url: string,
   hash = "",
   { hasClock = false, ...options }: BrowserContextOptions & { readonly hasClock?: boolean } = {},
 ): Promise<Dashboard> {
+  const browser = await sharedChromium();
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   context.setDefaultTimeout(DEADLINE_MS);
   if (hasClock) await context.clock.install();
