@@ -48,13 +48,18 @@ export class Cursor {
   }
 
   /**
-   * The next items of a page that was read without a filter, from here or from before, and has no damaged events.
-   * `matching` are those of its events that are wanted.
+   * The next items of a part of the log that was read without a filter, from here or from before, up to `end`, and has
+   * no damaged events. `matching` are those of its events that are wanted.
    */
-  takeOf({ end, done }: Page, matching: readonly Event[]): Taken {
+  takeOf(end: number, matching: readonly Event[]): Taken {
     const gap = this.#passGap();
     const from = this.#position;
-    return this.#pass(gap, { events: matching.filter(({ id }) => id > from), damaged: [], end, done });
+    return this.#pass(gap, {
+      events: matching.filter(({ id }) => id > from),
+      damaged: [],
+      end,
+      done: end >= this.#log.head,
+    });
   }
 
   #pass(gap: readonly Item[], { events, damaged, end, done }: Page): Taken {

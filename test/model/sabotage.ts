@@ -106,9 +106,9 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
   "who shares a slice is served again from the same place": replaced(
     Cursor.prototype,
     "takeOf",
-    (takeOf, cursor) => (page, matching) => {
+    (takeOf, cursor) => (end, matching) => {
       const { position } = cursor;
-      const taken = takeOf(page, matching);
+      const taken = takeOf(end, matching);
       cursor.moveTo(position);
       return taken;
     },
@@ -116,15 +116,15 @@ export const codeSabotages: Readonly<Record<string, () => () => void>> = {
   "who shares a slice joins it an event too late": replaced(
     Cursor.prototype,
     "takeOf",
-    (takeOf, cursor) => (page, matching) => {
+    (takeOf, cursor) => (end, matching) => {
       cursor.moveTo(cursor.position + 1);
-      return takeOf(page, matching);
+      return takeOf(end, matching);
     },
   ),
   "who shares a slice gets what came before its place, too": replaced(
     Cursor.prototype,
     "takeOf",
-    (takeOf) => (page, matching) => ({ ...takeOf(page, matching), items: matching }),
+    (takeOf) => (end, matching) => ({ ...takeOf(end, matching), items: matching }),
   ),
   "a gap begins before the place where its member stood": replaced(
     Cohort.prototype,

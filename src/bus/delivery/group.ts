@@ -9,8 +9,10 @@ import type { Tuning } from "../tuning.ts";
 import type { BehindAt } from "./behind.ts";
 import type { Cohort, Member, Seat } from "./cohort.ts";
 import { CohortLine, unite } from "./cohort-line.ts";
-import { type Arrivals, type Distance, type Replays, STEP_DELIVERIES } from "./replays.ts";
-import { Finds, type Place, type Sharer, type Slice, type Sweep } from "./sweep.ts";
+import { Finds } from "./finds.ts";
+import { type Arrivals, type Distance, type Replays, STEP_DELIVERIES, type Work } from "./replays.ts";
+import type { Place, Sharer, Slice } from "./shared-read.ts";
+import type { Sweep } from "./sweep.ts";
 
 /** Cost of moving a member to another cohort, in deliveries: Bun subscribes and unsubscribes in three microseconds. */
 const MOVE_DELIVERIES = 16;
@@ -67,7 +69,7 @@ export interface Wish {
  */
 export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   readonly topics: KeyedMatcher;
-  readonly finds = new Finds();
+  readonly finds: Finds;
   readonly #log: EventLog;
   readonly #openCohort: GroupOptions<M>["openCohort"];
   readonly #interests: GroupOptions<M>["interests"];
@@ -94,6 +96,7 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
     this.#interests = options.interests;
     this.#replays = options.replays;
     this.#sweep = options.sweep;
+    this.finds = new Finds(options.sweep.finds);
     this.#tuning = options.tuning;
     this.#meter = options.meter;
     this.topics = topics;
@@ -184,7 +187,7 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
   }
 
   /** Moves the cohort furthest behind one page ahead, or shares a slice with other groups. */
-  step(distance: Distance): readonly Sharer[] {
+  step(distance: Distance): readonly Work[] {
     const served = this.#sweep.step(this, distance);
     if (served.length > 0) return served;
     const cohort = this.#takeFurthestBehind(distance);
@@ -201,13 +204,13 @@ export class Group<M extends Member> implements Interest, Sharer, Arrivals {
     return cohort && { position: cohort.position, members: cohort.size };
   }
 
-  share(distance: Distance, { start, page }: Slice, matching: readonly Event[]): void {
+  share(distance: Distance, { start, end }: Slice, matching: readonly Event[]): void {
     const position = this.#furthestBehind(distance)?.position;
     const from = Math.max(position ?? 0, this.#log.floor - 1);
     // A member that joined meanwhile may be further behind.
-    if (position === undefined || from < start || from >= page.end) return;
+    if (position === undefined || from < start || from >= end) return;
     const cohort = this.#takeFurthestBehind(distance);
-    if (cohort) this.#advance(cohort, position, cohort.cursor.takeOf(page, matching));
+    if (cohort) this.#advance(cohort, position, cohort.cursor.takeOf(end, matching));
   }
 
   /** Takes out the cohort furthest behind. If that has no room now, it stalls, and is not returned. */

@@ -1,16 +1,22 @@
-import type { Event } from "../event.ts";
-import { type Interest, InterestTable } from "../interest/interest.ts";
-import type { EventLog, Page, TopicMatcher } from "../ports.ts";
-import { type Distance, STEP_DELIVERIES, type Work } from "./replays.ts";
+import { InterestTable } from "../interest/interest.ts";
+import type { EventLog } from "../ports.ts";
+import { AllFinds } from "./finds.ts";
+import { DISTANCES, type Distance, STEP_DELIVERIES, type Work } from "./replays.ts";
+import { type Guest, type Place, Seat, SharedRead, type Sharer } from "./shared-read.ts";
 
-/** A slice is as long as this many pages of one group: a few milliseconds of work. */
+/** The shortest slice has as many events as this many pages of one group: a few milliseconds of work. */
 const SLICE_PAGES = 4;
 /**
- * Groups share slices if together they want an event at least this often on average. If each event is wanted by one
- * group, finding it directly costs as much as reading all of them in a row and passing each to its group.
+ * A slice has at least this many events for each group that shares it: they cost several times as much to read as it
+ * costs to move the group.
  */
-const LEAST_WANTED = 1.5;
-/** Groups in a slice are waited for only if together they want most of its events; others are faster alone. */
+const EVENTS_PER_GUEST = 16;
+/**
+ * Groups share slices if together they want an event at least this often on average. Reading the next event costs less
+ * than finding one by its chain, and groups that share need not find their series first.
+ */
+const LEAST_WANTED = 0.5;
+/** Groups in a slice are waited for only if together they want this much of its events; others are faster alone. */
 const LEAST_WAITED_FOR = LEAST_WANTED / 2;
 /**
  * A group waits for those that are behind it by at most this many slices: some tens of milliseconds. Every second time
@@ -23,50 +29,8 @@ const NEIGHBOUR_SLICES = 1;
  * that read alone do not examine one another all the time.
  */
 const EXAMINED_PER_STEP = 100;
-/** Cost of passing an event to a group, in deliveries to members. */
-const PASS_DELIVERIES = 8;
-
-/** Where a group continues. */
-export interface Place {
-  /** The last id that its members have passed. */
-  readonly position: number;
-  readonly members: number;
-}
-
-/** A part of the log that was read for several groups, without a filter. Nothing in it is damaged. */
-export interface Slice {
-  /** It follows this id. */
-  readonly start: number;
-  readonly page: Page;
-}
-
-/** A group with members that are behind. */
-export interface Sharer extends Work {
-  readonly topics: TopicMatcher;
-  /** What it has found recently. */
-  readonly finds: Finds;
-  /** The place of its members furthest behind at this distance; undefined if there are none. */
-  placeAt(distance: Distance): Place | undefined;
-  /** Continues with the matching events of the slice, if the slice is where its members furthest behind are. */
-  share(distance: Distance, slice: Slice, matching: readonly Event[]): void;
-}
-
-/** How common the events that a group wants are, from what it has found recently. */
-export class Finds {
-  #found = 0;
-  #passed = 0;
-
-  /** The part of all events that it most likely wants, from 0 to 1; undefined before its first page. */
-  get share(): number | undefined {
-    return this.#passed === 0 ? undefined : this.#found / this.#passed;
-  }
-
-  /** It has found this many events in a range of ids. */
-  add(found: number, passed: number): void {
-    this.#found = this.#found / 2 + found;
-    this.#passed = this.#passed / 2 + passed;
-  }
-}
+/** Events that may be on their way to groups, one for several groups counted for each: a few megabytes of lists. */
+const MAX_PASSED = 8 * STEP_DELIVERIES;
 
 export interface SweepOptions {
   readonly log: EventLog;
@@ -85,72 +49,123 @@ export interface SweepOptions {
  * ```
  *
  * Otherwise subscribers with overlapping patterns, or with different tokens, would each read the same events after a
- * restart. Groups that want little of what is between them find it faster by themselves.
+ * restart, and a thousand with a pattern each would find a place in each of a hundred thousand chains. Groups that want
+ * little of what is between them find it faster by themselves.
  */
 export class Sweep {
-  readonly #log: EventLog;
-  readonly #sliceEvents: number;
-  readonly #table = new InterestTable();
-  readonly #seats = new Map<Sharer, Seat>();
-  /** How many of the next steps examine no groups, as an earlier one found none to share with. */
-  #stepsToSkip = 0;
+  /** What groups have found recently. */
+  readonly finds: AllFinds;
+  readonly #at: Readonly<Record<Distance, SweepAt>>;
 
-  constructor({ log, pageEvents }: SweepOptions) {
-    this.#log = log;
-    this.#sliceEvents = SLICE_PAGES * pageEvents;
+  constructor(options: SweepOptions) {
+    this.finds = new AllFinds(SLICE_PAGES * options.pageEvents);
+    this.#at = { near: new SweepAt("near", options), far: new SweepAt("far", options) };
   }
 
   /** Adds a group that has fallen behind. */
   add(sharer: Sharer): void {
-    if (!this.#seats.has(sharer)) this.#seats.set(sharer, new Seat(sharer));
+    for (const distance of DISTANCES) this.#at[distance].add(sharer);
   }
 
   /** Removes a group that is not behind any more. */
+  remove(sharer: Sharer): void {
+    for (const distance of DISTANCES) this.#at[distance].remove(sharer);
+  }
+
+  /**
+   * Does a step of the slice that is being shared, or lets groups near the one whose turn it is share the next one.
+   * Returns the groups that moved, or the one whose turn it was. Returns none, and does nothing, if the group must
+   * continue by itself: because that costs less, or because damage may not concern all of them.
+   */
+  step(sharer: Sharer, distance: Distance): readonly Work[] {
+    return this.#at[distance].step(sharer);
+  }
+}
+
+/** The groups at one distance. */
+class SweepAt {
+  readonly #distance: Distance;
+  readonly #log: EventLog;
+  readonly #sliceEvents: number;
+  readonly #table = new InterestTable();
+  readonly #seats = new Map<Sharer, Seat>();
+  /** The slice that is being shared. */
+  #read: SharedRead | undefined;
+  /** How many of the next steps examine no groups, as an earlier one found none to share with. */
+  #stepsToSkip = 0;
+
+  constructor(distance: Distance, { log, pageEvents }: SweepOptions) {
+    this.#distance = distance;
+    this.#log = log;
+    this.#sliceEvents = SLICE_PAGES * pageEvents;
+  }
+
+  add(sharer: Sharer): void {
+    if (!this.#seats.has(sharer)) this.#seats.set(sharer, new Seat(sharer));
+  }
+
   remove(sharer: Sharer): void {
     const seat = this.#seats.get(sharer);
     if (seat === undefined) return;
     this.#seats.delete(sharer);
     this.#table.remove(seat);
+    this.#read?.leave(seat);
+    if (this.#read?.isOver) this.#read = undefined;
   }
 
-  /**
-   * Lets groups near the one whose turn it is share a slice; returns these groups. Returns none, and does nothing, if
-   * the group must continue by itself: because that costs less, or because damage may not concern all of them.
-   */
-  step(sharer: Sharer, distance: Distance): readonly Sharer[] {
-    if (--this.#stepsToSkip >= 0) return [];
-    const guests = this.#guestsNear(sharer, distance);
-    if (guests.length === 0) {
-      this.#stepsToSkip = Math.floor(this.#seats.size / EXAMINED_PER_STEP);
-      return [];
+  step(sharer: Sharer): readonly Work[] {
+    if (this.#read === undefined) {
+      if (--this.#stepsToSkip >= 0) return [];
+      const guests = this.#guestsNear(sharer);
+      if (guests.length === 0) {
+        this.#stepsToSkip = Math.floor(this.#seats.size / EXAMINED_PER_STEP);
+        return [];
+      }
+      this.#read = this.#open(guests);
     }
+    const moved = this.#read.step();
+    if (this.#read.isOver) {
+      this.#read = undefined;
+      return moved;
+    }
+    return moved.length > 0 ? moved : [sharer];
+  }
+
+  #open(guests: readonly Guest[]): SharedRead {
     const start = guests.reduce((least, guest) => Math.min(least, guest.start), Number.POSITIVE_INFINITY);
-    const page = this.#log.read({}, start, this.#eventsFor(guests, start));
-    if (page.damaged.length > 0) return [];
-    const sharing = guests.filter((guest) => guest.start < page.end).map(({ seat }) => seat);
-    for (const seat of sharing) {
-      seat.begin();
-      this.#table.add(seat);
+    const wanted = guests.reduce((sum, { share }) => sum + share, 0);
+    const events = Math.min(this.#eventsFor(guests), MAX_PASSED / wanted);
+    const until = start + Math.max(1, Math.floor(events));
+    return new SharedRead({
+      log: this.#log,
+      distance: this.#distance,
+      table: this.#table,
+      guests: guests.filter((guest) => guest.start < until),
+      start,
+      until,
+      pageEvents: Math.max(1, Math.floor(Math.min(this.#sliceEvents, STEP_DELIVERIES / wanted))),
+    });
+  }
+
+  /** How long the slice may be for each group to take what it wants of it in a step, with room in its members. */
+  #eventsFor(guests: readonly Guest[]): number {
+    let events = Math.max(this.#sliceEvents, EVENTS_PER_GUEST * guests.length);
+    for (const { share, members } of guests) {
+      events = Math.min(events, this.#sliceEvents / share, STEP_DELIVERIES / (share * members));
     }
-    this.#table.deliver(page.events);
-    for (const seat of sharing) {
-      const matching = seat.end();
-      seat.sharer.finds.add(matching.length, page.end - start);
-      seat.sharer.share(distance, { start, page }, matching);
-    }
-    return sharing.map((seat) => seat.sharer);
+    return events;
   }
 
   /** The groups near this one, from the furthest behind that is waited for; none if sharing costs more. */
-  #guestsNear(sharer: Sharer, distance: Distance): readonly Guest[] {
-    const place = this.#seats.size > 1 ? sharer.placeAt(distance) : undefined;
+  #guestsNear(sharer: Sharer): readonly Guest[] {
+    const place = this.#seats.size > 1 ? sharer.placeAt(this.#distance) : undefined;
     if (place === undefined) return [];
-    const waitSlices = this.#seats.get(sharer)?.nextWait() ?? 0;
+    const waitSlices = this.#seats.get(sharer)?.nextWait() ? WAIT_SLICES : NEIGHBOUR_SLICES;
     const first = this.#startOf(place) - waitSlices * this.#sliceEvents;
     const wanted = new Array<number>(waitSlices + 1).fill(0);
     const guests: Guest[] = [];
     for (const seat of this.#seats.values()) {
-      const guest = this.#guestOf(seat, distance);
+      const guest = this.#guestOf(seat);
       const slice = guest === undefined ? -1 : Math.floor((guest.start - first) / this.#sliceEvents);
       if (guest === undefined || slice < 0 || slice > waitSlices) continue;
       wanted[slice] = (wanted[slice] ?? 0) + guest.share;
@@ -161,74 +176,18 @@ export class Sweep {
     return slice < 0 ? [] : guests.filter(({ start }) => start >= first + slice * this.#sliceEvents);
   }
 
-  /**
-   * Undefined if it is not at this distance, has not read a page yet, which would show what it wants, or has enough
-   * members to fill a step by themselves.
-   */
-  #guestOf(seat: Seat, distance: Distance): Guest | undefined {
-    const place = seat.sharer.placeAt(distance);
+  /** Undefined if it is not at this distance, or has enough members to fill a step by themselves. */
+  #guestOf(seat: Seat): Guest | undefined {
+    const place = seat.sharer.placeAt(this.#distance);
+    if (place === undefined) return undefined;
     const { share } = seat.sharer.finds;
-    if (place === undefined || share === undefined) return undefined;
-    if (share * place.members * this.#sliceEvents > STEP_DELIVERIES) return undefined;
-    return { seat, start: this.#startOf(place), share, deliveries: share * (place.members + PASS_DELIVERIES) };
+    const { members } = place;
+    if (share * members * this.#sliceEvents > STEP_DELIVERIES) return undefined;
+    return { seat, start: this.#startOf(place), share, members };
   }
 
   /** Where the log continues for a group at this place. */
   #startOf({ position }: Place): number {
     return Math.max(position, this.#log.floor - 1);
-  }
-
-  /** How many events can be passed in a step to the groups that share the slice. */
-  #eventsFor(guests: readonly Guest[], start: number): number {
-    let deliveries = 0;
-    for (const guest of guests) if (guest.start < start + this.#sliceEvents) deliveries += guest.deliveries;
-    return Math.max(1, Math.min(this.#sliceEvents, Math.floor(STEP_DELIVERIES / deliveries)));
-  }
-}
-
-/** A group that may share a slice. */
-interface Guest {
-  readonly seat: Seat;
-  /** It continues after this id. */
-  readonly start: number;
-  /** The part of all events that it most likely wants. */
-  readonly share: number;
-  /** What an event of the log costs for it on average, in deliveries. */
-  readonly deliveries: number;
-}
-
-/** A group in the table of those that share slices. */
-class Seat implements Interest {
-  readonly sharer: Sharer;
-  readonly topics: TopicMatcher;
-  /** What it wants of the current slice; undefined if it takes no part. */
-  #matching: Event[] | undefined;
-  #hasWaited = false;
-
-  constructor(sharer: Sharer) {
-    this.sharer = sharer;
-    this.topics = sharer.topics;
-  }
-
-  /** How many slices behind it a group may be for it to wait this time. */
-  nextWait(): number {
-    this.#hasWaited = !this.#hasWaited;
-    return this.#hasWaited ? WAIT_SLICES : NEIGHBOUR_SLICES;
-  }
-
-  /** From now on, collects what is delivered. */
-  begin(): void {
-    this.#matching = [];
-  }
-
-  deliver(event: Event): void {
-    this.#matching?.push(event);
-  }
-
-  /** Returns what was delivered since `begin`. */
-  end(): readonly Event[] {
-    const matching = this.#matching ?? [];
-    this.#matching = undefined;
-    return matching;
   }
 }

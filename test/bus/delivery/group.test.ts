@@ -85,14 +85,14 @@ describe("subscribers with the same request", () => {
 
   test("with different requests that each want little take turns", async () => {
     const delivery = new Delivery({ tuning: { pageEvents: 10 } });
-    const topics = ["a", "b", "c", "d"];
-    for (const _ of range(1, 100)) await Promise.all(topics.map((topic) => delivery.publish(1, topic)));
+    const topics = Array.from("abcdefghij");
+    for (const _ of range(1, 40)) await Promise.all(topics.map((topic) => delivery.publish(1, topic)));
     const members = topics.slice(0, 3).map((topic) => delivery.follow(ALL, { patterns: [topic] }).member);
     delivery.run();
     const late = topics.slice(0, 3).map((topic) => delivery.follow(ALL, { patterns: [topic] }).member);
     for (const _ of range(1, 6)) delivery.replays.step("near");
     expect(late.map(({ events }) => events.length)).toEqual([20, 20, 20]);
-    expect(members.map(({ events }) => events.length)).toEqual([100, 100, 100]);
+    expect(members.map(({ events }) => events.length)).toEqual([40, 40, 40]);
   });
 
   test("are not all served in one step when they are many", async () => {

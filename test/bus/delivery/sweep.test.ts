@@ -25,6 +25,18 @@ function deliveryOf(log: EventLog): Delivery {
 /** Three different requests for the same events. */
 const SAME = [["*"], ["a"], ["[a]"]];
 
+/** As many topics as together want every event, one of which is theirs in turn. */
+const HERD = range(1, 40).map((index) => `herd.${index}`);
+
+async function publishHerd(delivery: Delivery): Promise<void> {
+  for (const _ of range(1, 10)) for (const topic of HERD) await delivery.publish(1, topic);
+}
+
+/** The ids of the events of one topic of the herd, from one id to another. */
+function herdIds(index: number, from: number, to: number): number[] {
+  return range(from, to).filter((id) => (id - 1) % HERD.length === index);
+}
+
 describe("groups with different requests that are behind", () => {
   test("read the events that they all want once, and each gets those after its own place", async () => {
     const log = new NotingLog(() => 0);
@@ -71,6 +83,33 @@ describe("groups with different requests that are behind", () => {
     for (const topic of ["x", "y"]) delivery.follow(after(0), { patterns: [topic] });
     delivery.run();
     expect(log.readIds.filter((id) => id <= 300)).toEqual([]);
+  });
+
+  test("read each event once when they are many, though each wants events of its own", async () => {
+    const log = new NotingLog(() => 0);
+    const delivery = deliveryOf(log);
+    await publishHerd(delivery);
+    const members = HERD.map((topic) => delivery.follow(after(0), { patterns: [topic] }).member);
+    delivery.run();
+    expect(log.readIds).toEqual(range(1, 400));
+    expect(members.map(({ sent }) => sent)).toEqual(HERD.map((_, index) => [...herdIds(index, 1, 400), caughtUp(400)]));
+  });
+
+  test("may leave, and be overtaken by commits and retention, while a slice is on its way", async () => {
+    const delivery = deliveryOf(new MemoryEventLog(() => 0));
+    await publishHerd(delivery);
+    const followers = HERD.map((topic) => delivery.follow(after(0), { patterns: [topic] }));
+    for (const _ of range(1, 3)) delivery.replays.step("near");
+    expect(delivery.deliveries).toEqual([]);
+    followers[0]?.follower.close();
+    await publishHerd(delivery);
+    await delivery.bus.prune();
+    delivery.run();
+    const gap = { type: "gap", after: 0, next: 741 } as const;
+    expect(followers.map(({ member }) => member.sent)).toEqual([
+      [],
+      ...HERD.slice(1).map((_, index) => [gap, ...herdIds(index + 1, 741, 800), caughtUp(800)]),
+    ]);
   });
 
   test("each get a gap that retention has left, and continue together after it", async () => {
