@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { createWriteStream, existsSync, statSync } from "node:fs";
+import { createWriteStream, statSync } from "node:fs";
 import { Command } from "commander";
 import { BusError } from "../bus/errors.ts";
 import { outboundFetch } from "../proxy.ts";
-import { copyFile, WholeFile } from "../store/copy/whole-file.ts";
+import { copyFile, requireReplaceable, WholeFile } from "../store/copy/whole-file.ts";
 import { FileInUse, writeError } from "../store/file/open-error.ts";
 import { isGiven, serverOf, withServer } from "./connection.ts";
 import { databaseOption, keptWords } from "./history-file.ts";
@@ -29,14 +29,8 @@ export function backupCommand(): Command {
 }
 
 async function backUp(file: string, options: Options, prefersFile: boolean): Promise<void> {
-  const refuseExisting = () => {
-    if (statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new BusError("parameter_invalid", `${file} is a folder: name a file in it`);
-    }
-    if (options.force || !existsSync(file)) return;
-    throw new BusError("unavailable", `${file} already exists: name another file, or replace it with --force`);
-  };
-  refuseExisting();
+  const requirePlace = () => requirePlaceFor(file, options);
+  requirePlace();
   const progress = new ProgressLine();
   try {
     using copy = new WholeFile(file);
@@ -47,7 +41,7 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
     if (prefersFile) await firstThat(fromFile, fromServer, (error) => error instanceof FileInUse);
     else await firstThat(fromServer, fromFile, (error) => error instanceof NobodyThere);
     const report = await copy.check(reports);
-    refuseExisting();
+    requirePlace();
     copy.appear();
     progress.clear();
     process.stdout.write(`${file} is a sound copy: ${keptWords(report)}\n`);
@@ -56,6 +50,18 @@ async function backUp(file: string, options: Options, prefersFile: boolean): Pro
   } finally {
     progress.clear();
   }
+}
+
+/** Throws unless the copy can get this name: called before the copy is made, and again at the end. */
+function requirePlaceFor(file: string, { force, db }: Options): void {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  if (there.isDirectory()) throw new BusError("parameter_invalid", `${file} is a folder: name a file in it`);
+  if (!there.isFile()) throw new BusError("parameter_invalid", `${file} is not a regular file: name another one`);
+  if (!force) {
+    throw new BusError("unavailable", `${file} already exists: name another file, or replace it with --force`);
+  }
+  requireReplaceable(file, db);
 }
 
 /** Falls back to the second action when the first one fails in this way; if both fail, both errors are reported. */

@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { checkFile } from "../../src/store/check/check.ts";
 import { Binary, runBinary } from "../helpers/binary.ts";
@@ -58,6 +58,30 @@ describe("eventbus backup", () => {
     expect(readFileSync(copy, "utf8")).toBe("precious");
     expect(await runBinary(["backup", copy, "--url", server.url, "--force"])).toMatchObject({ exitCode: 0 });
     expect(await soundEvents(copy)).toBe(0);
+  });
+
+  test("never replaces a history by its copy, nor what is not a regular file, even with --force", async () => {
+    await using server = await Binary.start();
+    const event = await publish(server.url, "a");
+    const copyTo = async (file: string, ...args: string[]) => {
+      const all = ["backup", file, "--url", server.url, "--force", ...args];
+      const { exitCode, stderr } = await runBinary(all, { folder: server.folder });
+      return [exitCode === 0, stderr];
+    };
+    symlinkSync("eventbus.db", join(server.folder, "link.db"));
+    for (const file of ["eventbus.db", "./eventbus.db", "link.db"]) {
+      expect(await copyTo(file)).toEqual([false, expect.stringContaining(`${file} is the history itself`)]);
+      expect(await copyTo(file, "--db", "other.db")).toEqual([false, expect.stringContaining("history of a server")]);
+    }
+    expect(Bun.spawnSync(["mkfifo", join(server.folder, "pipe")]).exitCode).toBe(0);
+    expect(await copyTo("pipe")).toEqual([false, expect.stringContaining("pipe is not a regular file")]);
+    expect(await history(server.url)).toEqual([event]);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+    await server.kill();
+    const killed = await runBinary(["backup", "eventbus.db", "--force"], { folder: server.folder });
+    expect([killed.exitCode, killed.stderr]).toEqual([1, expect.stringContaining("is the history itself")]);
+    await using again = await Binary.start({ folder: server.folder });
+    expect(await history(again.url)).toEqual([event]);
   });
 
   test("says why there is no copy, and leaves nothing behind", async () => {

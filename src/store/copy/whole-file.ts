@@ -6,7 +6,7 @@ import { Damage } from "../file/damage.ts";
 import { inspectFile, realPath } from "../file/file-inspection.ts";
 import { readMeta } from "../file/meta.ts";
 import { FileError } from "../file/open-error.ts";
-import { openSnapshot } from "../file/snapshot.ts";
+import { isInUseElsewhere, openSnapshot } from "../file/snapshot.ts";
 import { SCHEMA_VERSION, schemaVersionOf } from "../file/sqlite.ts";
 import { copyHistory } from "./history-copy.ts";
 
@@ -89,6 +89,20 @@ export async function copyFile(name: string, target: string, { onProgress, onWar
     await copyHistory(source, bounds, target, { onProgress: (done) => onProgress("copying", done) });
   } finally {
     source.close(true);
+  }
+}
+
+/**
+ * Throws `unavailable` if a copy must not replace the file at `target`: it is the history at `history`, or another one
+ * that is open, or that has commits in a write-ahead log beside it.
+ */
+export function requireReplaceable(target: string, history: string): void {
+  const path = realPath(target);
+  if (path === realPath(history)) {
+    throw new FileError(`${target} is the history itself: name another file for the copy`);
+  }
+  if (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size || isInUseElsewhere(path)) {
+    throw new FileError(`${target} is the history of a server: name another file for the copy`);
   }
 }
 
