@@ -328,10 +328,11 @@ function retentionOf({ maxHistory, maxAge, maxBytes }: Config) {
 
 function refuseOpenBind({ host, allowAnonymous, db }: Config, isOpen: boolean): void {
   if (!isOpen || allowAnonymous || isLoopbackName(host)) return;
+  const token = db === ":memory:" ? "" : `create a token first (eventbus token create NAME --admin --db ${db}), `;
   throw new BusError(
     "unavailable",
-    `${host} can be reached from other machines, and nothing restricts who may use the bus: create a token first ` +
-      `(eventbus token create NAME --admin --db ${db}), give a key for JSON Web Tokens (--jwt-secret, --jwt-public-key ` +
+    `${host} can be reached from other machines, and nothing restricts who may use the bus: ` +
+      `${token}give a key for JSON Web Tokens (--jwt-secret, --jwt-public-key ` +
       "or --jwks-url), start with --allow-anonymous to allow everyone, or listen on 127.0.0.1",
   );
 }

@@ -107,6 +107,9 @@ async function reasonOf(error: unknown, url: string): Promise<{ what: string; re
     const remedy = "add its certificate authority to NODE_EXTRA_CA_CERTS";
     return { what: `untrusted certificate (${code}) at ${url}`, remedy };
   }
+  if (code === "UnsupportedProxyProtocol" && proxy) {
+    return { what: `the proxy ${proxy.address} is none for HTTP`, remedy: remedyFor(proxy, url) };
+  }
   return (await otherSchemeOf(url)) ?? { what: BROKEN };
 }
 

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { type Restored, restoreFile } from "../store/copy/restore.ts";
-import { databaseOption, keptWords } from "./history-file.ts";
+import { databaseOption, keptWords, requireFile } from "./history-file.ts";
 import { ProgressLine } from "./terminal/progress-line.ts";
 
 /** The command that puts a checked copy in the place of the history. */
@@ -13,7 +13,11 @@ export function restoreCommand(): Command {
     .action(async (file: string | undefined, options: { from?: string; db: string }, command: Command) => {
       const from = file ?? options.from;
       if (from === undefined) return command.error("error: a copy is missing: eventbus restore FILE");
+      if (file !== undefined && options.from !== undefined) {
+        return command.error("error: the copy is given twice: as FILE, and with --from");
+      }
       const { db } = options;
+      requireFile(db);
       const progress = new ProgressLine();
       const onProgress = (what: string, done: number) => progress.show(`${from}: ${what} ${Math.floor(done * 100)} %`);
       const aside = `${db}.replaced-${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, "")}`;

@@ -9,7 +9,7 @@ import type { NewToken, TokenInfo } from "../protocol/token.ts";
 import { SqliteEventLog } from "../store/event-log.ts";
 import { isInUse } from "../store/file/sqlite-error.ts";
 import { adviceOn, connectTo, isGiven, isServerAt, serverOf, withServer } from "./connection.ts";
-import { databaseOption } from "./history-file.ts";
+import { databaseOption, requireFile } from "./history-file.ts";
 import { Table } from "./terminal/table.ts";
 
 /** Time limit of a call to the server, in milliseconds. */
@@ -167,6 +167,7 @@ function serverPlace(options: PlaceOptions): TokenPlace {
 }
 
 function filePlace(path: string, mayMake: boolean): TokenPlace {
+  requireFile(path);
   if (!mayMake && !existsSync(path)) {
     throw new BusError("unavailable", `no server responds, and there is no file ${path}: name one with --url or --db`);
   }

@@ -161,7 +161,38 @@ describe("eventbus backup", () => {
   });
 });
 
+describe("the commands that open a history file", () => {
+  const nowhere = ["--url", "http://127.0.0.1:1"];
+  const commands = [
+    ["check"],
+    ["backup", "copy.db", ...nowhere],
+    ["restore", "copy.db"],
+    ["token", "list", ...nowhere],
+  ];
+  test.each(commands)("take an empty EVENTBUS_DB as unset, and reject an empty --db: %s", async (...command) => {
+    using folder = new TempFolder();
+    const unset = await runBinary(command, { folder: folder.path });
+    expect(await runBinary(command, { folder: folder.path, env: { EVENTBUS_DB: "" } })).toEqual(unset);
+    const { exitCode, stderr } = await runBinary([...command, "--db", ""], { folder: folder.path });
+    expect([exitCode, stderr]).toEqual([2, "eventbus: --db must not be empty\n"]);
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test.each([
+    ["restore", "copy.db"],
+    ["token", "create", "ops", "--admin", ...nowhere],
+  ])("reject a history in memory, which keeps nothing: %s", async (...command) => {
+    const { exitCode, stdout, stderr } = await runBinary([...command, "--db", ":memory:"]);
+    expect([exitCode, stdout, stderr]).toEqual([2, "", expect.stringContaining(":memory: is no file")]);
+  });
+});
+
 describe("eventbus restore", () => {
+  test("rejects two names for the copy", async () => {
+    const { exitCode, stderr } = await runBinary(["restore", "a.db", "--from", "b.db"]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("given twice")]);
+  });
+
   test("puts the copy in the place of the history, keeps what was there, and says which ids come again", async () => {
     await using server = await Binary.start();
     await publish(server.url, "kept");

@@ -168,6 +168,10 @@ describe("a server is asked", () => {
       "eventbus: connection refused by the proxy http://127.0.0.1:1: it is set by HTTP_PROXY; " +
         "to reach the server directly, add bus.example to NO_PROXY\n",
     ]);
+    const socks = await publish(["a.b", "1"], { env: { ...env, HTTP_PROXY: "socks5://127.0.0.1:1" } });
+    expect(socks.stderr).toStartWith(
+      "eventbus: the proxy socks5://127.0.0.1:1 is none for HTTP: it is set by HTTP_PROXY;",
+    );
   });
 });
 

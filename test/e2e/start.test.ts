@@ -136,6 +136,12 @@ describe("the binary does not start, and says why, when", () => {
     }
   });
 
+  test("the same for a history in memory, which can have no token", async () => {
+    const args = ["--port", "0", "--host", "0.0.0.0", "--db", ":memory:"];
+    const { exitCode, stderr } = await runBinary(args);
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining("who may use the bus: give a key")]);
+  });
+
   test("its address is not one of this machine, or is not an address", async () => {
     for (const [host, words] of [
       ["192.0.2.1", "cannot listen on 192.0.2.1:0: it is not an address of this machine; name one with --host"],
