@@ -104,9 +104,19 @@ function wasReplaced(path: string, { lowPage }: WalReport): boolean {
   return !readAt(path, (number - 1) * bytes.length, bytes.length).equals(bytes);
 }
 
-/** The file that a link leads to: SQLite keeps the write-ahead log beside that file. */
+/**
+ * The file that a link leads to: SQLite keeps the write-ahead log beside that file. Throws `unavailable` if it is a pipe
+ * or a device, which cannot be inspected: to open a pipe would wait for a writer.
+ */
 export function realPath(path: string): string {
-  return sizeOf(path) === undefined ? path : realpathSync(path);
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return path;
+    if (stats.isFile() || stats.isDirectory()) return realpathSync(path);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+  throw new FileError(`${path} is not a regular file: use another file`);
 }
 
 /**
@@ -217,6 +227,7 @@ function bytesAt(file: number, position: number, length: number): Buffer {
 }
 
 function refuseMissingFolder(path: string): void {
+  if (path.endsWith("/")) throw new FileError(`${path} is the name of a folder, not of a file`);
   const folder = dirname(path);
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
   throw new FileError(`${path} cannot be created: there is no folder ${folder}`);
@@ -225,6 +236,8 @@ function refuseMissingFolder(path: string): void {
 function fileError(path: string, error: unknown): FileError {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === "EISDIR") return new FileError(`${path} is a folder, not a file`);
+  if (code === "ELOOP") return new FileError(`${path} cannot be opened: its links lead back to it`);
+  if (code === "ENAMETOOLONG") return new FileError(`${path} cannot be opened: its name is too long`);
   if (code === "EACCES") return new FileError(`${path} cannot be opened: permission denied`);
   return new FileError(`${path} cannot be opened: ${message}`, error);
 }

@@ -226,6 +226,27 @@ describe("opening rejects, and leaves untouched,", () => {
     expect(message).toEndWith("is a folder, not a file");
   });
 
+  test("a name that ends as that of a folder", () => {
+    expect(refusalOf(`${folder.file()}/`)).toEndWith("/ is the name of a folder, not of a file");
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
+  test("a pipe, a device, and a link to one, without waiting for them", () => {
+    const pipe = folder.file("pipe");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    symlinkSync("/dev/null", folder.file("link"));
+    for (const name of [pipe, folder.file("link"), "/dev/zero"]) {
+      expect(busErrorOf(() => new SqliteEventLog(name)).message).toEndWith("is not a regular file: use another file");
+    }
+  });
+
+  test("a link that leads back to itself, and a name that is too long", () => {
+    symlinkSync("loop", folder.file("loop"));
+    const rejected = (name: string) => busErrorOf(() => new SqliteEventLog(folder.file(name))).message;
+    expect(rejected("loop")).toEndWith("loop cannot be opened: its links lead back to it");
+    expect(rejected("a".repeat(300))).toEndWith("cannot be opened: its name is too long");
+  });
+
   test("a file in a folder that does not exist", () => {
     const path = join(folder.path, "nowhere", "history.db");
     expect(refusalOf(path)).toEndWith(`cannot be created: there is no folder ${folder.file("nowhere")}`);
