@@ -1,5 +1,7 @@
 import { EventBusError, isOfServer, isTemporary } from "./errors.ts";
-import type { Http, HttpRequest } from "./http.ts";
+import type { Http, HttpRequest, Parameters } from "./http.ts";
+import { nextQuery } from "./paging.ts";
+import { parseJson } from "./received-event.ts";
 import { delayAfter } from "./reconnect.ts";
 import { pause, within } from "./waiting.ts";
 
@@ -29,6 +31,24 @@ export class Calls {
   /** The body of the response; otherwise as `answer`. */
   async send(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<string> {
     return (await this.answer(request, signal)).body;
+  }
+
+  /** The body as JSON, which the server promises to be a `T`; otherwise as `answer`. */
+  async json<T>(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<T> {
+    return parseJson(await this.send(request, signal)) as T;
+  }
+
+  /** The pages of a list, each a JSON array: requests the next one on demand. */
+  async *pages<T>(
+    path: string,
+    first: Parameters,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T[], void, undefined> {
+    for (let query: Parameters | undefined = first; query !== undefined; ) {
+      const { body, headers } = await this.answer({ path, query }, signal);
+      yield parseJson(body) as T[];
+      query = nextQuery(headers.get("link"));
+    }
   }
 
   /**

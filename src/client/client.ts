@@ -5,7 +5,7 @@ import { Calls } from "./calls.ts";
 import { ConsumerCalls } from "./consumers/consumers.ts";
 import { type ConsumeOptions, Consumption } from "./consumers/consumption.ts";
 import { EventBusError } from "./errors.ts";
-import { type Addresses, Http, type Parameters } from "./http.ts";
+import { type Addresses, Http } from "./http.ts";
 import type {
   CallOptions,
   ConnectOptions,
@@ -18,7 +18,6 @@ import type {
   SubscribersOptions,
   TopicPagesOptions,
 } from "./options.ts";
-import { nextQuery } from "./paging.ts";
 import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
 import type { Stats } from "./stats.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
@@ -151,34 +150,29 @@ export class EventBusClient {
     patterns: string | readonly string[] = [],
     { signal, after, limit }: TopicPagesOptions = {},
   ): AsyncGenerator<TopicSummary[], void, undefined> {
-    let query: Parameters | undefined = { pattern: [patterns].flat(), after, limit };
-    while (query !== undefined) {
-      const { body, headers } = await this.#calls.answer({ path: TOPICS_PATH, query }, signal);
-      yield parseJson(body) as TopicSummary[];
-      query = nextQuery(headers.get("link"));
-    }
+    yield* this.#calls.pages<TopicSummary>(TOPICS_PATH, { pattern: [patterns].flat(), after, limit }, signal);
   }
 
   /** Applies the retention rules now; resolves with the number of events removed. */
   async prune({ signal }: CallOptions = {}): Promise<number> {
-    const answer = parseJson(await this.#calls.send({ method: "POST", path: "/api/events/prune" }, signal));
-    return (answer as { pruned: number }).pruned;
+    const request = { method: "POST", path: "/api/events/prune" } as const;
+    return (await this.#calls.json<{ pruned: number }>(request, signal)).pruned;
   }
 
   /** Returns the state of the server. */
   async stats({ signal }: CallOptions = {}): Promise<Stats> {
-    return parseJson(await this.#calls.send({ path: "/api/stats" }, signal)) as Stats;
+    return this.#calls.json<Stats>({ path: "/api/stats" }, signal);
   }
 
   /** The connected subscribers, at most `limit` (1 to 500, default 100): the one furthest behind first. */
   async subscribers({ signal, limit }: SubscribersOptions = {}): Promise<SubscriberInfo[]> {
     const query = { limit };
-    return parseJson(await this.#calls.send({ path: "/api/subscribers", query }, signal)) as SubscriberInfo[];
+    return this.#calls.json<SubscriberInfo[]>({ path: "/api/subscribers", query }, signal);
   }
 
   /** Every named token, by name. Requires an admin token, as do the next two. */
   async tokens({ signal }: CallOptions = {}): Promise<TokenInfo[]> {
-    return parseJson(await this.#calls.send({ path: TOKENS_PATH }, signal)) as TokenInfo[];
+    return this.#calls.json<TokenInfo[]>({ path: TOKENS_PATH }, signal);
   }
 
   /**

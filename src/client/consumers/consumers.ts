@@ -7,10 +7,7 @@ import type {
   PushSettings,
 } from "../../protocol/consumer.ts";
 import type { Calls } from "../calls.ts";
-import type { Parameters } from "../http.ts";
 import type { CallOptions } from "../options.ts";
-import { nextQuery } from "../paging.ts";
-import { parseJson } from "../received-event.ts";
 
 const PATH = "/api/consumers";
 
@@ -56,17 +53,17 @@ export class ConsumerCalls {
     options: CallOptions = {},
   ): Promise<ConsumerWithSecret> {
     const body = { ...settings, ...(since === undefined ? {} : { since: String(since) }) };
-    return (await this.#ask("PUT", name, "", body, options)) as ConsumerWithSecret;
+    return this.#ask<ConsumerWithSecret>("PUT", name, "", body, options);
   }
 
   /** Every consumer, by name. */
   async list({ signal }: CallOptions = {}): Promise<ConsumerInfo[]> {
-    return parseJson(await this.#calls.send({ path: PATH }, signal)) as ConsumerInfo[];
+    return this.#calls.json<ConsumerInfo[]>({ path: PATH }, signal);
   }
 
   /** Settings and state. Rejects with `not_found`. */
   async get(name: string, { signal }: CallOptions = {}): Promise<ConsumerInfo> {
-    return parseJson(await this.#calls.send({ path: pathOf(name) }, signal)) as ConsumerInfo;
+    return this.#calls.json<ConsumerInfo>({ path: pathOf(name) }, signal);
   }
 
   /** Deletes its place, and what it has given up. */
@@ -76,65 +73,60 @@ export class ConsumerCalls {
 
   /** It hands out nothing until it is resumed. */
   async pause(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
-    return (await this.#ask("POST", name, "/pause", undefined, options)) as ConsumerInfo;
+    return this.#ask<ConsumerInfo>("POST", name, "/pause", undefined, options);
   }
 
   async resume(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
-    return (await this.#ask("POST", name, "/resume", undefined, options)) as ConsumerInfo;
+    return this.#ask<ConsumerInfo>("POST", name, "/resume", undefined, options);
   }
 
   /** Continues where a subscriber with this `since` would start. */
   async seek(name: string, since: string | number | Date, options: CallOptions = {}): Promise<ConsumerInfo> {
     const text = since instanceof Date ? since.toISOString() : String(since);
-    return (await this.#ask("POST", name, "/seek", { since: text }, options)) as ConsumerInfo;
+    return this.#ask<ConsumerInfo>("POST", name, "/seek", { since: text }, options);
   }
 
   /** Signs what is pushed with a new secret, which is returned only here; the one before signs for another 24 hours. */
   async rotateSecret(name: string, options: CallOptions = {}): Promise<ConsumerWithSecret> {
-    return (await this.#ask("POST", name, "/rotate-secret", undefined, options)) as ConsumerWithSecret;
+    return this.#ask<ConsumerWithSecret>("POST", name, "/rotate-secret", undefined, options);
   }
 
   /** The latest attempts to push, newest first. */
   async attempts(name: string, { signal }: CallOptions = {}): Promise<PushAttempt[]> {
-    return parseJson(await this.#calls.send({ path: pathOf(name, "/attempts") }, signal)) as PushAttempt[];
+    return this.#calls.json<PushAttempt[]>({ path: pathOf(name, "/attempts") }, signal);
   }
 
   /** At most `limit` (1 to 1,000) of what was given up, by id, after the id `after`. */
   async deadPage(name: string, { after, limit, signal }: DeadPageOptions = {}): Promise<DeadEvent[]> {
     const query = { after, limit };
-    return parseJson(await this.#calls.send({ path: pathOf(name, "/dead"), query }, signal)) as DeadEvent[];
+    return this.#calls.json<DeadEvent[]>({ path: pathOf(name, "/dead"), query }, signal);
   }
 
   /** What was given up, by id; requests one page after another on demand. */
   async *dead(name: string, { signal }: CallOptions = {}): AsyncGenerator<DeadEvent, void, undefined> {
-    let query: Parameters | undefined = {};
-    while (query !== undefined) {
-      const { body, headers } = await this.#calls.answer({ path: pathOf(name, "/dead"), query }, signal);
-      yield* parseJson(body) as DeadEvent[];
-      query = nextQuery(headers.get("link"));
-    }
+    for await (const page of this.#calls.pages<DeadEvent>(pathOf(name, "/dead"), {}, signal)) yield* page;
   }
 
   /** Retries what was given up, with all attempts; resolves with how many. */
   async retryDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
-    return ((await this.#ask("POST", name, "/dead/retry", { ids }, { signal })) as { done: number }).done;
+    return (await this.#ask<{ done: number }>("POST", name, "/dead/retry", { ids }, { signal })).done;
   }
 
   /** Forgets what was given up; resolves with how many. */
   async deleteDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
-    return ((await this.#ask("DELETE", name, "/dead", { ids }, { signal })) as { done: number }).done;
+    return (await this.#ask<{ done: number }>("DELETE", name, "/dead", { ids }, { signal })).done;
   }
 
-  async #ask(
+  #ask<T>(
     method: "PUT" | "POST" | "DELETE",
     name: string,
     suffix: string,
     body: object | undefined,
     { signal }: CallOptions,
-  ): Promise<unknown> {
+  ): Promise<T> {
     const request = { method, path: pathOf(name, suffix), headers: { "content-type": "application/json" } } as const;
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    return parseJson(await this.#calls.send({ ...request, ...content }, signal));
+    return this.#calls.json<T>({ ...request, ...content }, signal);
   }
 }
 
