@@ -1,10 +1,10 @@
 import { useEffect, useState } from "preact/hooks";
 import { ConnectionLight } from "./parts/connection-light.tsx";
-import { ThemeButton } from "./parts/theme-button.tsx";
 import { TokenButton, TokenDialog } from "./parts/token.tsx";
 import { type Parts, startParts } from "./state/parts.ts";
 import { type Route, routeTo, useRoute, type View, views } from "./state/route.ts";
 import { useStores } from "./state/store.ts";
+import { chooseTheme, chosenTheme, themes } from "./state/theme.ts";
 import { ConsumersView } from "./views/consumers.tsx";
 import { HealthView } from "./views/health.tsx";
 import { HistoryView } from "./views/history.tsx";
@@ -23,6 +23,9 @@ const NAMES = {
   tokens: "Tokens",
   health: "Health",
 } as const;
+
+const THEME_SIGNS = { auto: "◐", light: "○", dark: "●" } as const;
+const THEME_WORDS = { auto: "as the device", light: "light", dark: "dark" } as const;
 
 /** The page: a bar with the views, the state of the connection, and the view that the address names. */
 export function App() {
@@ -99,6 +102,22 @@ function ViewLink({ view, isCurrent, tail }: ViewLinkProps) {
 function skipToView(click: Event): void {
   click.preventDefault();
   document.getElementById("view")?.focus();
+}
+
+/** Cycles through the device's theme, light, and dark. */
+function ThemeButton() {
+  const [theme, setTheme] = useState(chosenTheme);
+  const next = themes[(themes.indexOf(theme) + 1) % themes.length] ?? "auto";
+  const change = () => {
+    chooseTheme(next);
+    setTheme(next);
+  };
+  return (
+    <button type="button" class="quiet icon" onClick={change} title={`Colours: ${THEME_WORDS[theme]}`}>
+      <span aria-hidden="true">{THEME_SIGNS[theme]}</span>
+      <span class="offscreen">{`Colours: ${THEME_WORDS[theme]}. Change to ${THEME_WORDS[next]}`}</span>
+    </button>
+  );
 }
 
 function Mark() {

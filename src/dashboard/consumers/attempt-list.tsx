@@ -1,6 +1,7 @@
 import type { PushAttempt } from "../../client/index.ts";
 import { PageLink } from "../parts/page-link.tsx";
 import { Notice } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { routeToConsumer } from "../state/route.ts";
 import { count, counted, zone } from "../text/format.ts";
@@ -63,15 +64,7 @@ function AttemptTable({ attempts, selected, name, query }: TableProps) {
   return (
     <div class="deliveries">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">Event</th>
-            <th scope="col">Answer</th>
-            <th scope="col">Attempt</th>
-            <th scope="col">Took</th>
-            <th scope="col">When, {zone}</th>
-          </tr>
-        </thead>
+        <TableHead names={["Event", "Answer", "Attempt", "Took", `When, ${zone}`]} />
         <tbody>
           {attempts.map((one) => (
             <tr

@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { DeadEvent } from "../../client/index.ts";
 import { PageLink } from "../parts/page-link.tsx";
 import { Failure, Loading, Notice, sentence } from "../parts/states.tsx";
+import { TableHead } from "../parts/table-head.tsx";
 import { TopicName } from "../parts/topic-name.tsx";
 import { useAnswer } from "../state/answer.ts";
 import type { WatchedConsumer } from "../state/consumer-watch.ts";
@@ -130,15 +131,7 @@ function DeadTable({ page, selected, name, query }: TableProps) {
   return (
     <div class="deliveries dead">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">Event</th>
-            <th scope="col">Topic</th>
-            <th scope="col">Last error</th>
-            <th scope="col">Attempts</th>
-            <th scope="col">Given up, {zone}</th>
-          </tr>
-        </thead>
+        <TableHead names={["Event", "Topic", "Last error", "Attempts", `Given up, ${zone}`]} />
         <tbody>
           {page.map(({ id, attempts, reason, dead_at, event }) => (
             <tr key={id} class={id === selected ? "chosen" : undefined}>

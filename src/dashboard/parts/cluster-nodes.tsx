@@ -1,5 +1,6 @@
 import type { FullStats } from "../state/monitor.ts";
 import { count } from "../text/format.ts";
+import { TableHead } from "./table-head.tsx";
 
 /** The nodes of the cluster, as known to the one that the page is connected to. */
 export function ClusterNodes({ cluster }: { readonly cluster: NonNullable<FullStats["cluster"]> }) {
@@ -12,13 +13,7 @@ export function ClusterNodes({ cluster }: { readonly cluster: NonNullable<FullSt
         {`; ${count(acknowledged)} entries of this node stored, ${count(reconnects)} reconnects.`}
       </p>
       <table>
-        <thead>
-          <tr>
-            <th scope="col">Node</th>
-            <th scope="col">Last entry</th>
-            <th scope="col">Behind</th>
-          </tr>
-        </thead>
+        <TableHead names={["Node", "Last entry", "Behind"]} />
         <tbody>
           {nodes.map(({ node, place, behind }) => (
             <tr key={node}>

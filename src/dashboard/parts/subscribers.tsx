@@ -5,6 +5,7 @@ import { routeTo } from "../state/route.ts";
 import type { Session } from "../state/session.ts";
 import { bytes, count, counted, dateAndClock, duration } from "../text/format.ts";
 import { sentence } from "./states.tsx";
+import { TableHead } from "./table-head.tsx";
 
 /** As many as are shown: the ones furthest behind. */
 const MAX_SHOWN = 100;
@@ -63,15 +64,7 @@ function List({ subscribers }: { readonly subscribers: readonly SubscriberInfo[]
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable with the keyboard.
     <section class="sideways" tabIndex={0} aria-label="List of subscribers">
       <table>
-        <thead>
-          <tr>
-            {["Who", "State", "Behind", "Waiting", "Connected", "Patterns"].map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <TableHead names={["Who", "State", "Behind", "Waiting", "Connected", "Patterns"]} />
         <tbody>
           {subscribers.map((one) => (
             <Line key={`${one.connected_at} ${one.address} ${one.patterns.join()}`} subscriber={one} />
