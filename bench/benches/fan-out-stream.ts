@@ -1,7 +1,7 @@
-import { type Bench, type Context, type Row, Skipped } from "../lib/bench.ts";
+import type { Bench, Context, Row } from "../lib/bench.ts";
 import { deliveryNote, measureFanOut } from "../lib/fan-out.ts";
 import { perSecond } from "../lib/load.ts";
-import { busyNote, takeTurns, using } from "../lib/rounds.ts";
+import { busyNote, takeTurns } from "../lib/rounds.ts";
 import { Server } from "../lib/server.ts";
 
 const STREAM_PATH = "/api/events/stream";
@@ -17,7 +17,6 @@ export const fanOutStream: Bench = {
 };
 
 async function run(context: Context): Promise<readonly Row[]> {
-  await requireStreams(context);
   const { websocket, stream } = await takeTurns(context, {
     websocket: () =>
       measureFanOut(context, Server.eventbus(context), {
@@ -38,12 +37,4 @@ async function run(context: Context): Promise<readonly Row[]> {
       notes: [deliveryNote(stream), busyNote("ours", stream), busyNote("control", websocket)],
     },
   ];
-}
-
-function requireStreams(context: Context): Promise<void> {
-  return using(Server.eventbus(context), async (server) => {
-    const answer = await fetch(server.url + STREAM_PATH, { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
-    if (answer?.status === 404) throw new Skipped("the program has no streams yet");
-    await answer?.body?.cancel();
-  });
 }
