@@ -19,12 +19,12 @@ const ARGUMENTS = [
 
 /**
  * Starts a Chromium without a window, which the caller closes. Playwright talks to it by a pipe, as it does by default;
- * that works under Bun's test runner.
+ * that works under Bun's test runner. A signal ends the test run, and with the pipe also the browser.
  *
  * @param more flags of Chromium's own.
  */
 export function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
-  return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], headless: true });
+  return chromium.launch({ executablePath, args: [...ARGUMENTS, ...more], headless: true, handleSIGTERM: false });
 }
 
 let shared: Browser | undefined;
