@@ -17,7 +17,7 @@ const PRELOADED = resolve(import.meta.dir, "cheats.ts");
  * - `greedy`: a turn of the event loop begins every request that has arrived
  * - `jumping`: ages are measured by the clock, which can be set
  * - `forgetful`: the conversion of an older history loses events
- * - `stale`: a copy of the history lacks its newest events
+ * - `stale`: a copy of the history lacks the newer half of its events
  */
 export const CHEATS = [
   "late",
