@@ -12,7 +12,19 @@ const PUBLISH_MS = 45_000;
 const ROOM_BYTES = 15e6;
 
 describeWith("nats-server", "while NATS fails, a cluster", () => {
-  test("rejects publishes in time on a minority, where reading goes on, and has one history afterwards", async () => {
+  test("lets a frozen node catch up", async () => {
+    await using cluster = await Cluster.start({ nodes: 2, args: ["--max-history", "off"] });
+    const [frozen, other] = [cluster.node(0), cluster.node(1)];
+    frozen.signal("SIGSTOP");
+    const lines = range(1, 2000).map((data) => ({ topic: "a", data }));
+    for (let batch = 0; batch < 20; batch++) await publishMany(other.url, lines);
+    frozen.signal("SIGCONT");
+    expect(await cluster.agreed()).toBe(40_000);
+    expect(hashOf(await historyOf(frozen))).toBe(hashOf(await historyOf(other)));
+  });
+
+  // Mostly waits, as those do that run at the same time.
+  test.concurrent("rejects publishes in time on a minority, where reading goes on, and has one history afterwards", async () => {
     await using cluster = await Cluster.start({ nodes: 2, servers: 3 });
     const minority = await cluster.serverOf(cluster.node(1));
     const cut = await cluster.addNode({ servers: [minority] });
@@ -33,7 +45,7 @@ describeWith("nats-server", "while NATS fails, a cluster", () => {
     expect(await historyOf(cut)).toEqual(await historyOf(cluster.node(0)));
   });
 
-  test("continues by itself after all of NATS was away", async () => {
+  test.concurrent("continues by itself after all of NATS was away", async () => {
     await using cluster = await Cluster.start({ nodes: 2 });
     const [server] = cluster.servers;
     using subscriber = await TestSocket.open(cluster.node(1).url, "pattern=*");
@@ -45,29 +57,10 @@ describeWith("nats-server", "while NATS fails, a cluster", () => {
     expect(await subscriber.nextJson()).toMatchObject({ id: 1, data: 1 });
     expect(await cluster.agreed()).toBe(1);
   });
-
-  test("lets a frozen node catch up", async () => {
-    await using cluster = await Cluster.start({ nodes: 2, args: ["--max-history", "off"] });
-    const [frozen, other] = [cluster.node(0), cluster.node(1)];
-    frozen.signal("SIGSTOP");
-    const lines = range(1, 2000).map((data) => ({ topic: "a", data }));
-    for (let batch = 0; batch < 20; batch++) await publishMany(other.url, lines);
-    frozen.signal("SIGCONT");
-    expect(await cluster.agreed()).toBe(40_000);
-    expect(hashOf(await historyOf(frozen))).toBe(hashOf(await historyOf(other)));
-  });
 });
 
 describeWith("nats-server", "a cluster takes", () => {
-  test("10,000 lines near the greatest message of NATS, whole", async () => {
-    await using cluster = await Cluster.start({ nodes: 2, args: ["--max-body", "2MiB"] });
-    const line = { topic: "a", data: "x".repeat(ROOM_BYTES / 10_000 - 20) };
-    const lines = range(1, 10_000).map(() => line);
-    expect(await publishMany(cluster.node(0).url, lines)).toMatchObject({ count: 10_000, first_id: 1 });
-    expect(await cluster.agreed()).toBe(10_000);
-  });
-
-  test("nothing more once NATS is full, and says so", async () => {
+  test.concurrent("nothing more once NATS is full, and says so", async () => {
     await using cluster = await Cluster.start({ nodes: 1, nats: { maxStore: "8MB" } });
     const node = cluster.node(0);
     let accepted = 0;
@@ -80,7 +73,7 @@ describeWith("nats-server", "a cluster takes", () => {
     expect(await historyOf(node)).toHaveLength(accepted);
   });
 
-  test("no more than a message of NATS, and says how much that is", async () => {
+  test.concurrent("no more than a message of NATS, and says how much that is", async () => {
     await using cluster = await Cluster.start({ nodes: 1, nats: { maxPayload: "1MB" } });
     const node = cluster.node(0);
     const body = (bytes: number) => `${JSON.stringify({ topic: "a", data: "x".repeat(1000) })}\n`.repeat(bytes / 1000);
@@ -94,6 +87,14 @@ describeWith("nats-server", "a cluster takes", () => {
     expect(await rejected.json()).toMatchObject({ code: "payload_too_large", limit: 2 ** 20 - 1024 });
     expect((await post(node.url, body(500_000), { type: "application/x-ndjson" })).status).toBe(200);
     expect(await cluster.agreed()).toBe(500);
+  });
+
+  test("10,000 lines near the greatest message of NATS, whole", async () => {
+    await using cluster = await Cluster.start({ nodes: 2, args: ["--max-body", "2MiB"] });
+    const line = { topic: "a", data: "x".repeat(ROOM_BYTES / 10_000 - 20) };
+    const lines = range(1, 10_000).map(() => line);
+    expect(await publishMany(cluster.node(0).url, lines)).toMatchObject({ count: 10_000, first_id: 1 });
+    expect(await cluster.agreed()).toBe(10_000);
   });
 });
 
