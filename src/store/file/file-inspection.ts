@@ -98,8 +98,9 @@ function findingsOf(path: string, wal: WalReport): Pick<Inspection, "damage" | "
  * Whether the file was written after its log, other than by a checkpoint. Only this reveals an older copy with the same
  * stamp, made while the same server ran.
  */
-function wasReplaced(path: string, { lowPage }: WalReport): boolean {
+function wasReplaced(path: string, { lowPage, firstPage, isFirstPageChanged }: WalReport): boolean {
   if (lowPage === undefined || statSync(path).mtimeMs <= statSync(`${path}-wal`).mtimeMs) return false;
+  if (isFirstPageChanged && firstPage && readAt(path, 0, firstPage.length).equals(firstPage)) return false;
   const { number, bytes } = lowPage;
   return !readAt(path, (number - 1) * bytes.length, bytes.length).equals(bytes);
 }

@@ -16,9 +16,11 @@ export interface WalReport {
   readonly lostCommits: number;
   /** The beginning of the first page of the database, if one of the commits wrote it. */
   readonly firstPage: Buffer | undefined;
+  /** It is not the one with which the log began. A file that has it was being written by a checkpoint, or later. */
+  readonly isFirstPageChanged: boolean;
   /** The stamps of the commits that wrote the first page: see `wal-tie.ts`. */
   readonly stamps: ReadonlySet<number>;
-  /** The content that the commits give to the lowest page after the first: the page that a checkpoint writes first. */
+  /** The content that the commits give to the lowest page after the first: the page that a checkpoint writes next. */
   readonly lowPage: Page | undefined;
 }
 
@@ -87,6 +89,7 @@ class Walk {
   #commits = 0;
   #lostCommits = 0;
   #firstPage: Buffer | undefined;
+  #isFirstPageChanged = false;
   #uncommittedFirstPage: Buffer | undefined;
   readonly #stamps = new Set<number>();
   #lowPage: Page | undefined;
@@ -118,6 +121,7 @@ class Walk {
       brokenFrame: this.#brokenFrame,
       lostCommits: this.#lostCommits,
       firstPage: this.#firstPage,
+      isFirstPageChanged: this.#isFirstPageChanged,
       stamps: this.#stamps,
       lowPage: this.#lowPage,
     };
@@ -146,6 +150,7 @@ class Walk {
     this.#commits++;
     this.#lowPage = this.#uncommittedLowPage;
     if (this.#uncommittedFirstPage === undefined) return;
+    if (this.#firstPage?.equals(this.#uncommittedFirstPage) === false) this.#isFirstPageChanged = true;
     this.#firstPage = this.#uncommittedFirstPage;
     this.#stamps.add(stampIn(this.#firstPage.readUInt32BE(USER_VERSION_OFFSET)));
     this.#uncommittedFirstPage = undefined;
