@@ -112,6 +112,7 @@ export class AppendQueue {
 
   /** How many of the appends, from the first one on, share the next transaction; at least one. */
   #groupSize(): number {
+    if (this.#pending.length === 1) return 1;
     let events = 0;
     let characters = 0;
     let count = 0;

@@ -191,7 +191,7 @@ export class EventTable {
     const first = ids[0] ?? 0;
     const last = ids.at(-1) ?? 0;
     if (ids.length < 2 || Math.abs(last - first) !== ids.length - 1) return undefined;
-    if (this.#recent.get(first) && this.#recent.get(last)) return undefined;
+    if (this.#recent.has(first) && this.#recent.has(last)) return undefined;
     return new Run(first < last ? this.#up.iterate(first, last) : this.#down.iterate(last, first));
   }
 }

@@ -44,6 +44,8 @@ export class SeriesEnds {
   readonly #meta: Meta;
   readonly #interval: number;
   readonly #rows = new Map<number, EndsRow>();
+  /** The row that was looked up last: consecutive look-ups are often of one series. */
+  #lastRow: EndsRow | undefined;
   /** First ids of the rows that have changed since the last set became due. */
   #changed = new Set<number>();
   /** First ids of the due rows that are not written yet, and the head up to which they are then exact. */
@@ -148,7 +150,9 @@ export class SeriesEnds {
   /** Keeps nothing for series that were removed. */
   #dropIfEmpty(firstId: number): void {
     const row = this.#rows.get(firstId);
-    if (row && isEmpty(row.ends) && !this.#changed.has(firstId)) this.#rows.delete(firstId);
+    if (row === undefined || !isEmpty(row.ends) || this.#changed.has(firstId)) return;
+    this.#rows.delete(firstId);
+    this.#lastRow = undefined;
   }
 
   /** The number of rows that the next transaction writes, so that all are written within half an interval. */
@@ -158,10 +162,11 @@ export class SeriesEnds {
 
   #row(seriesId: number): EndsRow {
     const firstId = endsRowOf(seriesId);
+    if (this.#lastRow?.firstId === firstId) return this.#lastRow;
     const known = this.#rows.get(firstId);
-    if (known) return known;
-    const row = this.#read(firstId);
-    this.#rows.set(firstId, row);
+    const row = known ?? this.#read(firstId);
+    if (known === undefined) this.#rows.set(firstId, row);
+    this.#lastRow = row;
     return row;
   }
 
