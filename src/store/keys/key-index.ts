@@ -1,6 +1,8 @@
 /** The load at which the table grows: with linear probing, a search up to then takes two or three steps. */
 const MAX_LOAD = 0.6;
 const FIRST_CAPACITY = 1024;
+/** What nearly every search finds, as nearly every key is new. */
+const NONE: readonly number[] = [];
 
 /**
  * Finds rows by the hash of a text. Row numbers are consecutive, and the oldest rows are dropped first.
@@ -69,14 +71,15 @@ export class KeyIndex {
   }
 
   /** The rows with this hash, newest first. */
-  find(hash: number): number[] {
-    // A number that was dropped and assigned again can be in two places.
-    const found = new Set<number>();
+  find(hash: number): readonly number[] {
+    let found: number[] | undefined;
     const mask = this.#slots.length - 1;
     for (let place = hash & mask; ; place = (place + 1) & mask) {
       const row = this.#slots[place] ?? 0;
-      if (row === 0) return [...found].sort((a, b) => b - a);
-      if (this.#holds(row) && this.#hashes[row % this.#hashes.length] === hash) found.add(row);
+      if (row === 0) return found === undefined ? NONE : newestFirst(found);
+      if (!this.#holds(row) || this.#hashes[row % this.#hashes.length] !== hash) continue;
+      found ??= [];
+      found.push(row);
     }
   }
 
@@ -110,4 +113,9 @@ export class KeyIndex {
       this.#place(this.#next, hash);
     }
   }
+}
+
+/** A number that was dropped and assigned again can be in two places. */
+function newestFirst(rows: readonly number[]): number[] {
+  return [...new Set(rows)].sort((a, b) => b - a);
 }
