@@ -2,6 +2,7 @@ import type { Database, Statement } from "bun:sqlite";
 import type { Bounds } from "../events/bounds.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { makeHistory } from "../file/sqlite.ts";
+import { FrozenTable } from "./frozen-table.ts";
 
 /**
  * Target duration of a slice, in milliseconds. An append waits for several turns of the loop, each with a slice in it.
@@ -11,11 +12,10 @@ const SLICE_MS = 2;
 const CHUNK_ROWS = 64;
 const CHUNK_CHARACTERS = 256 * 1024;
 
-/**
- * Tables of a few rows, copied at once, as they are at one moment. The places of consumers are copied before the events
- * that they name, so those are in the copy.
- */
-const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer", "consumer_delivery", "consumer_lease"];
+/** Tables of a few rows, copied at once, as they are at one moment. */
+const SMALL_TABLES = ["meta", "token", "entry_writer", "consumer_lease"];
+/** Tables that may have many rows, and change: they are copied in slices, as they were at that moment. */
+const FROZEN_TABLES = ["consumer", "consumer_delivery"];
 
 export interface CopyOptions {
   /** Called now and then with how much of the events is done: 0 to 1. */
@@ -97,6 +97,7 @@ class Copy {
         endsTo.value,
         endsTo.checksum,
       ]);
+    await this.#copyFrozen();
     await this.#copyRows("event", {
       after: floor - 1,
       upTo: head,
@@ -113,6 +114,18 @@ class Copy {
     this.#target.run(`delete from ${table}`);
     using insert = this.#insertInto(table, columns);
     for (const row of this.#source.query(`select ${columns} from ${table}`).values()) insert.run(...(row as never[]));
+  }
+
+  async #copyFrozen(): Promise<void> {
+    using parts = new DisposableStack();
+    const tables = FROZEN_TABLES.map((name) => ({ name, rows: parts.use(new FrozenTable(this.#source, name)) }));
+    for (const { name, rows } of tables) {
+      using insert = this.#insertInto(name, this.#columnsOf(name), "or ignore");
+      for (const page of rows.pages(CHUNK_ROWS)) {
+        for (const row of page) insert.run(...row);
+        await this.#yield(() => {});
+      }
+    }
   }
 
   async #copyRows(table: string, selection: Selection = {}): Promise<void> {
@@ -139,9 +152,9 @@ class Copy {
     return this.#target.query("select name from pragma_table_info(?)").values(table).flat().map(String);
   }
 
-  #insertInto(table: string, columns: readonly string[]): Statement {
+  #insertInto(table: string, columns: readonly string[], onConflict = ""): Statement {
     const values = columns.map(() => "?");
-    return this.#target.prepare(`insert into ${table} (${columns}) values (${values})`);
+    return this.#target.prepare(`insert ${onConflict} into ${table} (${columns}) values (${values})`);
   }
 
   /** At the end of a slice, writes its pages and yields to the loop. */

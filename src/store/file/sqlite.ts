@@ -231,6 +231,8 @@ function configure(database: Database, { durability, isNew, isInMemory }: Config
   database.run(`pragma journal_size_limit = ${WAL_SIZE_LIMIT}`);
   database.run(`pragma cache_size = ${CACHE_KIB}`);
   database.run("pragma foreign_keys = off");
+  // A temporary file may have no place to be, and then a commit would fail.
+  database.run("pragma temp_store = memory");
   // The first statement that needs the lock takes it: take it now.
   database.run("begin immediate");
   database.run("commit");

@@ -1,5 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import type { ChangeSource, ConsumerChange } from "../../../src/bus/consumers/ports.ts";
 import { checkFile } from "../../../src/store/check/check.ts";
 import { copyHistory } from "../../../src/store/copy/history-copy.ts";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
@@ -31,6 +32,36 @@ async function backUp(log: SqliteEventLog, signal = never): Promise<string> {
 /** What the check says of a copy; everything that is damaged fails the test. */
 function check(path: string) {
   return checkFile(path, { onDamage: (detail) => expect(detail).toBe("") });
+}
+
+/** Two consumers that change with every save: each row names the save; some rows go, some come, and one consumer goes. */
+class ChangingConsumers implements ChangeSource {
+  readonly rows = 500;
+  saves = 0;
+
+  changes(): readonly ConsumerChange[] {
+    const save = ++this.saves;
+    const lastError = `save ${save}`;
+    const state = { settings: "{}", place: 50, isPaused: false, lastError, gaps: 0, secrets: "[]" };
+    const task = {
+      id: 30,
+      gap: undefined,
+      lane: "",
+      laneFrom: 0,
+      isDead: false,
+      attempts: 1,
+      atMs: 1,
+      reason: lastError,
+    };
+    const put = range(1, this.rows).map((n) => ({ ...task, row: save + n }));
+    const other = { name: "other", put: [], removed: [] };
+    return [
+      { name: "c", state: { ...state, name: "c" }, put, removed: [save] },
+      { ...other, state: save % 2 === 0 ? undefined : { ...state, name: "other" } },
+    ];
+  }
+
+  saved(): void {}
 }
 
 describe("a copy of a history", () => {
@@ -90,6 +121,37 @@ describe("a copy of a history", () => {
     }
     isDone = true;
     await publishing;
+    await log.close();
+  });
+
+  test("has the consumers as of one moment, and in slices, whatever is saved between any two of these", async () => {
+    const { promise: opened, resolve: connected } = Promise.withResolvers<Database>();
+    const connect = (database: Database) => {
+      connected(database);
+      return database;
+    };
+    const log = new SqliteEventLog(folder.file(), { durability: "os" }, { connect });
+    await log.append(drafts(100));
+    const source = new ChangingConsumers();
+    log.consumers.attach(source);
+    log.consumers.save();
+    let isDone = false;
+    const first = source.saves;
+    const saving = (async () => {
+      while (!isDone) {
+        log.consumers.save();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    await copyHistory(await opened, log, folder.file("copy.db"), { sliceMs: 0 });
+    isDone = true;
+    await saving;
+    expect((await check(folder.file("copy.db"))).isSound).toBe(true);
+    using copy = new Database(folder.file("copy.db"));
+    const saves = copy.query("select last_error from consumer union select reason from consumer_delivery").values();
+    expect(saves).toHaveLength(1);
+    expect(source.saves - first).toBeGreaterThan(source.rows / 64);
+    expect((await opened).query("select count(*) from sqlite_temp_schema").values()).toEqual([[0]]);
     await log.close();
   });
 
