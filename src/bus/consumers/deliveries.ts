@@ -89,7 +89,7 @@ export class Deliveries {
   }
 
   get retrying(): number {
-    return this.#open.retrying(this.#ending);
+    return this.#open.retrying;
   }
 
   /** Matching events that are neither settled nor given up. At least this many until `isLagExact`. */
@@ -188,11 +188,9 @@ export class Deliveries {
   /** What could not be tried comes again after `delayMs`; no attempt is counted. */
   putBack(deliveries: readonly string[], reason: string, delayMs: number): Settled {
     return this.#out.each(deliveries, (task) => {
-      task.delivery = "";
-      task.atMs = this.#nowMs + delayMs;
       task.reason = reason;
       this.lastReason = reason;
-      this.#waiting.push(task);
+      this.#wait(task, delayMs);
     });
   }
 
@@ -338,6 +336,7 @@ export class Deliveries {
 
   #handOut(task: Task): Delivery {
     const delivery = this.#out.add(task, this.#nowMs);
+    this.#open.handedOut(task);
     this.counts.handedOut++;
     task.settledBefore = this.#settled;
     const attempt = task.attempts + 1;
@@ -358,18 +357,22 @@ export class Deliveries {
     task.attempts++;
     this.counts.failed++;
     task.reason = shortened(reason);
-    task.delivery = "";
     this.lastReason = task.reason;
     this.#isDirty = true;
     this.#rows.put(task);
     if (task.attempts >= this.#settings.maxAttempts) this.#giveUp(task);
-    else {
-      task.atMs = this.#nowMs + (delayMs ?? retryDelayMs(this.#settings, task.attempts));
-      this.#waiting.push(task);
-    }
+    else this.#wait(task, delayMs ?? retryDelayMs(this.#settings, task.attempts));
+  }
+
+  #wait(task: Task, delayMs: number): void {
+    task.delivery = "";
+    task.atMs = this.#nowMs + delayMs;
+    this.#open.waits(task);
+    this.#waiting.push(task);
   }
 
   #giveUp(task: Task): void {
+    task.delivery = "";
     const dead = { ...task, deadAtMs: this.#clocks.wall() };
     this.#rows.put(dead);
     this.dead.add(dead);

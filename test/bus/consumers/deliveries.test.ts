@@ -269,3 +269,24 @@ test("only what has failed, or could not be tried, counts as retrying", async ()
   ack(bench, take(bench));
   expect(consumer.figures).toMatchObject({ retrying: 0, lag: 1 });
 });
+
+test("what is retried is counted through every way in and out of it", async () => {
+  await using bench = new ConsumerBench();
+  await bench.consumers.set("c", { pattern: ["*"], order: "topic", max_attempts: 2, retry: ["1s"] }, undefined);
+  await bench.publish("a", "a", "b", "c");
+  const retrying = () => bench.consumers.get("c").figures.retrying;
+  nack(bench, take(bench));
+  expect(retrying()).toBe(3);
+  await bench.reopen();
+  expect(retrying()).toBe(3);
+  bench.clock.advance(1000);
+  nack(bench, take(bench));
+  expect([retrying(), bench.consumers.get("c").figures.dead]).toEqual([0, 3]);
+  await bench.consumers.retryDead("c", undefined);
+  expect(retrying()).toBe(3);
+  ack(bench, take(bench));
+  expect(retrying()).toBe(1);
+  nack(bench, take(bench));
+  await bench.consumers.seek("c", "now");
+  expect(retrying()).toBe(0);
+});
