@@ -4,7 +4,7 @@ import { InFlight } from "../../../src/bus/consumers/in-flight.ts";
 import { Lanes } from "../../../src/bus/consumers/lanes.ts";
 import { EndpointHealth } from "../../../src/http/push/endpoint-health.ts";
 import { Consuming } from "../../../src/http/websocket/consuming.ts";
-import { runCase } from "./run.ts";
+import { type CaseOptions, runCase } from "./run.ts";
 
 /** `EVENTBUS_TEST_SEED` names the case; without it, every run has others. */
 const named = process.env["EVENTBUS_TEST_SEED"];
@@ -28,8 +28,10 @@ test(
   24 * 3600 * 1000,
 );
 
-/** Each puts a fault in, and says what the model must see. */
-const sabotages: Readonly<Record<string, readonly [() => { mockRestore(): void }, RegExp]>> = {
+type Sabotage = readonly [fault: () => { mockRestore(): void }, expected: RegExp, options?: CaseOptions];
+
+/** Each puts a fault in, and says what the model must see, and in which cases it is seen soonest. */
+const sabotages: Readonly<Record<string, Sabotage>> = {
   "what has failed is forgotten": [
     () =>
       spyOn(Deliveries.prototype, "nack").mockImplementation(function (this: Deliveries, names) {
@@ -49,6 +51,7 @@ const sabotages: Readonly<Record<string, readonly [() => { mockRestore(): void }
       };
     },
     /does not end/,
+    { crashes: 10 },
   ],
   "an event does not wait for those before it": [
     () => spyOn(Lanes.prototype, "has").mockReturnValue(false),
@@ -92,19 +95,20 @@ const sabotages: Readonly<Record<string, readonly [() => { mockRestore(): void }
         return { restMs: 0, counts: true };
       }),
     /does not end/,
+    { crashes: 0 },
   ],
 };
 
 describe("the model of consumers sees it when", () => {
   test.each(Object.entries(sabotages))(
     "%s",
-    async (_, [sabotage, expected]) => {
+    async (_, [sabotage, expected, options]) => {
       const fault = sabotage();
       try {
         let breach = "";
         // Another breach may come first, as one fault has several effects.
         for (let one = 1; one <= MAX_CASES && !expected.test(breach); one++) {
-          breach = (await runCase(one, { patienceMs: PATIENCE_MS })) ?? "";
+          breach = (await runCase(one, { ...options, patienceMs: PATIENCE_MS })) ?? "";
         }
         expect(breach).toMatch(expected);
       } finally {

@@ -10,10 +10,14 @@ import { byCommand, bySdk, overHttp, overWebSocket, POISON, type Work, type Work
 const WORKERS: readonly Worker[] = [overHttp, overWebSocket, overWebSocket, bySdk];
 const TOPICS = ["a", "b", "c", POISON];
 const STEPS = 12;
+/** Seldom, as each costs the time after which a delivery is taken back. */
+const CRASHES = 0.3;
 
 export interface CaseOptions {
   /** Whether the command works, too; it takes a second to start. */
   readonly withCommand?: boolean;
+  /** How likely workers crash, as in `Work`. */
+  readonly crashes?: number;
   /** Work that has not ended after this time is taken for stuck. */
   readonly patienceMs?: number;
 }
@@ -126,6 +130,7 @@ class World implements AsyncDisposable {
       ledger: this.#shared,
       random: this.#random,
       signal,
+      crashes: this.#options.crashes ?? CRASHES,
       names: this.#names,
     };
     const workers = this.#options.withCommand ? [...WORKERS, byCommand] : WORKERS;

@@ -16,6 +16,8 @@ export interface Work {
   readonly ledger: Ledger;
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** How likely a worker crashes with an event, beside 43 for everything else. */
+  readonly crashes: number;
   /** The last names of deliveries, of all workers. */
   readonly names: string[];
 }
@@ -25,9 +27,9 @@ export type Worker = (work: Work) => Promise<void>;
 /** Events of this topic are never done. */
 export const POISON = "poison";
 
-function choose({ random }: Work, { topic }: WorkEvent): Choice {
+function choose({ random, crashes }: Work, { topic }: WorkEvent): Choice {
   if (topic === POISON) return "nack";
-  return random.weighted({ ack: 30, slow: 6, late: 0.15, twice: 2, nack: 4, crash: 0.3 });
+  return random.weighted({ ack: 30, slow: 6, late: 0.15, twice: 2, nack: 4, crash: crashes });
 }
 
 /** Takes and settles by calls. */
