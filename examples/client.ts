@@ -1,5 +1,5 @@
 // The client of a server that runs somewhere else. Start one with `eventbus`, then run this with
-// `bun examples/client.ts`. In a project of your own the import is "eventbus/client".
+// `bun examples/client.ts`. In a project of your own the import is "@eventbus/client".
 import { connect, EventBusError } from "../src/client/index.ts";
 
 const bus = connect(process.env["EVENTBUS_URL"] ?? "http://127.0.0.1:9800", {

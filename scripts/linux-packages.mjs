@@ -5,10 +5,11 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { MAINTAINER } from "./names.mjs";
 import { build, program, root, say } from "./toolchain.mjs";
 
 const [given, arch = "amd64"] = process.argv.slice(2);
-if (given === undefined) await build();
+await build();
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const folder = join(root, "dist", "linux");
 rmSync(folder, { recursive: true, force: true });
@@ -21,7 +22,7 @@ const env = {
   ...process.env,
   NFPM_ARCH: arch,
   NFPM_VERSION: version,
-  NFPM_MAINTAINER: process.env.NFPM_MAINTAINER ?? "The maintainers of eventbus <maintainers@eventbus.invalid>",
+  NFPM_MAINTAINER: process.env.NFPM_MAINTAINER ?? MAINTAINER,
   NFPM_PROGRAM: given ?? program,
   NFPM_FOLDER: folder,
 };
@@ -56,6 +57,7 @@ function manual() {
   return `.TH EVENTBUS 1 "" "eventbus ${version}"\n.SH NAME\neventbus \\- an event bus in one binary\n.SH SYNOPSIS\n.nf\n${help()}.fi\n${sections.join("")}`;
 }
 
+/** What the program of this machine says: the one in the package may be for another. */
 function ask(...args) {
-  return execFileSync(given ?? program, args, { encoding: "utf8" });
+  return execFileSync(program, args, { encoding: "utf8" });
 }

@@ -5,11 +5,10 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildClient } from "./build-client.mjs";
+import { NPM_SCOPE } from "./names.mjs";
 import { build, program, root, say } from "./toolchain.mjs";
 
-/** The scope of every package. */
-const SCOPE = "@eventbus";
-const CLI = `${SCOPE}/cli`;
+const CLI = `${NPM_SCOPE}/cli`;
 
 /** What npm calls a platform, and what is compiled for it: for x64 the build that needs no AVX2. */
 const platforms = [
@@ -24,7 +23,7 @@ const platforms = [
 ];
 
 const { version, license, description } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-const common = { version, license, type: "module" };
+const common = { version, license, type: "module", ...repository() };
 const isLocal = process.argv.includes("--local");
 const folder = join(root, "dist", "packages");
 
@@ -33,9 +32,16 @@ if (isLocal) await build();
 const made = [client(), launcher(), ...(isLocal ? [localProgram()] : platforms.map(programOf))];
 for (const name of made) pack(name);
 
+/** npm accepts a package with a provenance only if the package names the repository that the provenance names. */
+function repository() {
+  const { GITHUB_SERVER_URL, GITHUB_REPOSITORY } = process.env;
+  if (!GITHUB_REPOSITORY) return {};
+  return { repository: { type: "git", url: `git+${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}.git` } };
+}
+
 function client() {
   const target = start("client", {
-    name: `${SCOPE}/client`,
+    name: `${NPM_SCOPE}/client`,
     ...common,
     description: "The client of eventbus, for browsers, Node, Bun and Deno.",
     sideEffects: false,

@@ -1,6 +1,7 @@
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Browser } from "playwright-core";
+import { NPM_SCOPE } from "../../scripts/names.mjs";
 import { BINARY, Binary } from "../helpers/binary.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { until } from "../helpers/inbox.ts";
@@ -68,8 +69,10 @@ export class Stage implements AsyncDisposable {
     if (Bun.which("websocat") === null) chmodSync(join(bin, "websocat"), 0o755);
     // On a terminal, curl shows no progress beside its output.
     writeFileSync(this.path(".curlrc"), "no-progress-meter\n");
-    // What `npm install` of a folder makes.
-    mkdirSync(this.path("node_modules"));
+    // What `npm install` makes: of the folder, and of the SDK.
+    const client = this.path(`node_modules/${NPM_SCOPE}/client`);
+    mkdirSync(client, { recursive: true });
+    symlinkSync(join(ROOT, "src/client/index.ts"), join(client, "index.ts"));
     symlinkSync(ROOT, this.path("node_modules/eventbus"));
   }
 

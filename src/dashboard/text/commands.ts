@@ -29,7 +29,7 @@ export function toTypeScript(url: string, draft: Draft, hasToken: boolean): stri
   const argument = isLiteral ? data : JSON.stringify(data);
   const last = source === "" ? "" : `, { source: ${JSON.stringify(source)} }`;
   return (
-    `import { connect } from "eventbus/client";\n\n` +
+    `import { connect } from "@eventbus/client";\n\n` +
     `const bus = connect(${JSON.stringify(url)}${options});\n` +
     `const event = await bus.${call}(${JSON.stringify(topic)}, ${argument}${last});\n` +
     `console.log(event.id);\n`
