@@ -1,4 +1,5 @@
-# The program on a base with nothing but glibc and certificates: no shell, not root.
+# The program on a base with nothing but glibc and certificates: no shell, not root. The first stage runs on the machine that
+# builds, and compiles for the platform of the image, so another platform needs no emulator.
 #
 #   docker build --tag eventbus .
 #   docker run --publish 9800:9800 --volume eventbus:/data eventbus --allow-anonymous
@@ -8,7 +9,7 @@
 #
 #   docker run --rm --volume eventbus:/data eventbus token create admin --admin
 
-FROM node:20-bookworm-slim AS build
+FROM --platform=$BUILDPLATFORM node:20-bookworm-slim AS build
 WORKDIR /eventbus
 # The packages change rarely: a layer of their own.
 COPY package.json package-lock.json .npmrc tsconfig.json ./
@@ -16,7 +17,8 @@ COPY scripts scripts
 RUN node --eval "import('./scripts/toolchain.mjs').then(({ install }) => install())"
 COPY src src
 ARG COMMIT=
-RUN BUILD_COMMIT=$COMMIT npm run build && mkdir /data
+ARG TARGETARCH
+RUN BUILD_COMMIT=$COMMIT npm run build -- $TARGETARCH && mkdir /data
 
 FROM gcr.io/distroless/base-debian12:nonroot
 ARG COMMIT=
