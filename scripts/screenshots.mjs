@@ -1,5 +1,6 @@
 // Takes the pictures of the dashboard in docs/screenshots/ from a server that GitHub's own webhook examples are
-// published to. With a folder as the argument, every view goes there: light and dark, wide and narrow. Needs Chromium.
+// published to. With a folder as the argument, every view goes there, light and dark and at every width, to be looked
+// at; with names of views after it, only those. Needs Chromium.
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -10,8 +11,21 @@ import { build, program, root, say } from "./toolchain.mjs";
 
 const PORT = Number(process.env.PORT ?? 9871);
 const URL = `http://127.0.0.1:${PORT}`;
+/** Of the pictures in the documentation. */
 const WIDE = { width: 1440, height: 900 };
 const NARROW = { width: 360, height: 760 };
+/** The widths at which a folder gets every view: telephones, a tablet, a laptop, a large screen. */
+const SIZES = [
+  [320, 640],
+  [390, 844],
+  [768, 1024],
+  [1280, 800],
+  [1920, 1080],
+].map(([width, height]) => ({ width, height }));
+/** From here on, an event opens beside the list, not over it. */
+const MIN_WIDTH_OF_TWO = 1024;
+/** For whatever the page does, on a machine that is busy with other things. */
+const DEADLINE_MS = 120_000;
 /** How long events are published before the first picture, so that curves have something to show. */
 const WARM_UP_MS = Number(process.env.WARM_UP_MS ?? 90_000);
 
@@ -23,6 +37,7 @@ const views = {
   consumers: { hash: "#/consumers" },
   consumer: { hash: "#/consumers/accounting-hook", prepare: openAttempt },
   publish: { hash: "#/publish", prepare: sendOne },
+  tokens: { hash: "#/tokens" },
   health: { hash: "#/health" },
 };
 const kept = [
@@ -33,7 +48,7 @@ const kept = [
   ["consumer", "light", WIDE],
 ];
 
-const [folder] = process.argv.slice(2);
+const [folder, ...only] = process.argv.slice(2);
 const target = folder ?? join(root, "docs", "screenshots");
 mkdirSync(target, { recursive: true });
 await build();
@@ -54,7 +69,8 @@ try {
   for (const theme of ["light", "dark"]) pages.set(theme, await openPage(theme));
   say(`publishing for ${WARM_UP_MS / 1000} seconds …`);
   await new Promise((resolve) => setTimeout(resolve, WARM_UP_MS));
-  const wanted = folder === undefined ? kept : Object.keys(views).flatMap(allOf);
+  const names = only.length > 0 ? only : Object.keys(views);
+  const wanted = folder === undefined ? kept : names.flatMap(allOf);
   for (const [view, theme, size] of wanted) await take(pages.get(theme), view, theme, size);
   publishing.stop();
   endpoint.close();
@@ -65,11 +81,17 @@ try {
 }
 
 function allOf(view) {
-  return ["light", "dark"].flatMap((theme) => [WIDE, NARROW].map((size) => [view, theme, size]));
+  return ["light", "dark"].flatMap((theme) => SIZES.map((size) => [view, theme, size]));
+}
+
+function nameOf(size) {
+  if (size === WIDE) return "wide";
+  return size === NARROW ? "narrow" : size.width;
 }
 
 async function openPage(theme) {
   const page = await browser.newPage({ viewport: WIDE, colorScheme: theme });
+  page.setDefaultTimeout(DEADLINE_MS);
   await page.goto(URL);
   await page.evaluate(() => {
     location.hash = "#/topics";
@@ -86,18 +108,18 @@ async function take(page, view, theme, size) {
   await page.waitForTimeout(1200);
   await prepare?.(page, size);
   await page.waitForTimeout(400);
-  const name = `${view}-${theme}-${size === WIDE ? "wide" : "narrow"}.png`;
+  const name = `${view}-${theme}-${nameOf(size)}.png`;
   writeFileSync(join(target, name), await page.screenshot());
   say(name);
 }
 
 async function openRow(page, size) {
   await page.keyboard.press("Escape");
-  if (size === WIDE) await page.locator(".row").nth(-6).click();
+  if (size.width >= MIN_WIDTH_OF_TWO) await page.locator(".row").nth(-6).click();
 }
 
 async function openAttempt(page, size) {
-  if (size === WIDE) await page.locator(".deliveries tr:has(.bad) a").first().click();
+  if (size.width >= MIN_WIDTH_OF_TWO) await page.locator(".deliveries tr:has(.bad) a").first().click();
 }
 
 /** One that nothing takes from, and one that posts to an endpoint that fails now and then. */

@@ -28,6 +28,19 @@ describeWith("chromium", "the live view", () => {
     expect(await log.textContent()).toMatch(/Reconnected, continuing after event 3.*Disconnected.*Connected\./s);
   });
 
+  test("never lacks its newest row, however many come at once", async () => {
+    await using server = await ServerProcess.start();
+    await publishNumbers(server.url, 100);
+    await using dashboard = await openDashboard(server.url);
+    const { page } = dashboard;
+    await untilShown(page, 100);
+    const changes = page.evaluate(CHANGES_UNTIL, 400);
+    await publishNumbers(server.url, 300);
+    const seen = await changes;
+    expect(seen.length).toBeGreaterThan(0);
+    expect(seen.filter(({ newest, length }) => newest !== length)).toEqual([]);
+  });
+
   test("loses nothing while it is paused", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 5);
@@ -167,3 +180,17 @@ describeWith("chromium", "the live view", () => {
     expect(await shownIds(page)).toEqual([...range(1, 5), ...range(96, 105)]);
   });
 });
+
+/** What the list has in the document after each change, until it has this many rows: its newest row, and its length. */
+const CHANGES_UNTIL = (length: number): Promise<{ newest: number; length: number }[]> =>
+  new Promise((resolve) => {
+    const seen: { newest: number; length: number }[] = [];
+    new MutationObserver((_, observer) => {
+      const rows = [...document.querySelectorAll(".row")];
+      const places = rows.map((row) => Number(row.getAttribute("aria-posinset")));
+      seen.push({ newest: Math.max(...places), length: Number(rows[0]?.getAttribute("aria-setsize")) });
+      if (seen.at(-1)?.length !== length) return;
+      observer.disconnect();
+      resolve(seen);
+    }).observe(document.body, { subtree: true, childList: true, attributes: true });
+  });

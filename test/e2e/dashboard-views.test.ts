@@ -3,38 +3,12 @@ import type { Page } from "playwright-core";
 import type { Stats } from "../../src/client/index.ts";
 import { ServerProcess } from "../client/server-process.ts";
 import { violations } from "../helpers/browser.ts";
-import { openDashboard, publishNumbers, shownIds } from "../helpers/dashboard.ts";
+import { openDashboard, publishNumbers, ready, shownIds } from "../helpers/dashboard.ts";
 import { expectOk, post, publish } from "../helpers/http.ts";
 import { RawSubscriber } from "../helpers/raw-web-socket.ts";
 import { describeWith } from "../helpers/requires.ts";
 
 const HTML = '<img src=x onerror="document.title=1"><script>document.title=2</script>';
-
-/** A phone, a laptop, a large screen. */
-const WIDTHS = [360, 1440, 2560];
-
-const views = [
-  "#/live",
-  "#/history",
-  "#/event/1",
-  "#/event/999",
-  "#/topics",
-  "#/topics?find=orders.*&after=a",
-  "#/publish",
-  "#/health",
-];
-
-/** Resolves when the view shows what it is to show. */
-const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
-  "#/live": (page) => page.locator(".row").first().waitFor(),
-  "#/history": (page) => page.locator(".row").first().waitFor(),
-  "#/event/1": (page) => page.getByRole("article").waitFor(),
-  "#/event/999": (page) => page.getByRole("heading", { name: "There is no event 999" }).waitFor(),
-  "#/topics": (page) => page.getByRole("table").waitFor(),
-  "#/topics?find=orders.*&after=a": (page) => page.getByRole("navigation", { name: "Pages" }).waitFor(),
-  "#/publish": (page) => page.getByRole("button", { name: "Publish" }).waitFor(),
-  "#/health": (page) => page.locator("canvas").first().waitFor(),
-};
 
 describeWith("chromium", "the views", () => {
   let server: ServerProcess;
@@ -47,25 +21,6 @@ describeWith("chromium", "the views", () => {
     await publish(url, "<b>bold&amp;<b>", null);
   });
   afterAll(() => server?.[Symbol.asyncDispose]());
-
-  describe.each(views)("%s", (hash) => {
-    test.each(["light", "dark"] as const)("is accessible and fits at every width, %s", async (colorScheme) => {
-      await using dashboard = await openDashboard(url, hash, { colorScheme });
-      const { page, record } = dashboard;
-      await ready[hash]?.(page);
-      if (hash === "#/live" || hash === "#/history") {
-        await page.locator(".row").first().click();
-        await page.getByRole("article").waitFor();
-      }
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 800 });
-        expect(await overflowOf(page)).toBeLessThanOrEqual(0);
-        expect([width, ...(await violations(page))]).toEqual([width]);
-      }
-      const complaints = record.complaints.filter((words) => !(hash === "#/event/999" && words.includes("404")));
-      expect(complaints).toEqual([]);
-    });
-  });
 
   test("show what looks like HTML as text", async () => {
     await using dashboard = await openDashboard(url, "#/event/1");
@@ -367,11 +322,6 @@ const TIME = /"created_at":"[^"]*"/;
 
 async function textOf(address: string): Promise<string> {
   return (await fetch(address)).text();
-}
-
-/** How much wider the page is than its window. */
-function overflowOf(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }
 
 /** Presses Tab until the element has the focus. */

@@ -60,8 +60,8 @@ export function watch(page: Page): PageRecord {
 export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run(): Promise<AxeResults> } };
-    const found = (await axe.run()).violations;
+    const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<AxeResults> } };
+    const found = (await axe.run({ resultTypes: ["violations"] })).violations;
     return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, target }) => `${target} ${html.slice(0, 150)}`)}`);
   });
 }

@@ -11,6 +11,21 @@ export interface Dashboard extends AsyncDisposable {
   readonly record: PageRecord;
 }
 
+/** By a view's address: resolves when it shows what it is to show. */
+export const ready: Readonly<Record<string, (page: Page) => Promise<unknown>>> = {
+  "#/live": (page) => page.locator(".row").first().waitFor(),
+  "#/history": (page) => page.locator(".row").first().waitFor(),
+  "#/event/1": (page) => page.getByRole("article").waitFor(),
+  "#/event/999": (page) => page.getByRole("heading", { name: "There is no event 999" }).waitFor(),
+  "#/topics": (page) => page.getByRole("table").waitFor(),
+  "#/topics?find=orders.*&after=a": (page) => page.getByRole("navigation", { name: "Pages" }).waitFor(),
+  "#/consumers": (page) => page.getByRole("link", { name: "billing" }).waitFor(),
+  "#/consumers/billing": (page) => page.getByRole("heading", { name: "billing" }).waitFor(),
+  "#/publish": (page) => page.getByRole("button", { name: "Publish" }).waitFor(),
+  "#/tokens": (page) => page.getByRole("heading", { name: "There are no tokens" }).waitFor(),
+  "#/health": (page) => page.locator("canvas").first().waitFor(),
+};
+
 /**
  * The dashboard in a browser context of its own: nothing is stored from before. `hasClock`: its time can be set forward.
  */

@@ -140,7 +140,9 @@ function useScrolling(list: { readonly current: HTMLDivElement | null }, rows: R
     setIsAtEnd(true);
     list.current.focus();
   };
-  return { size, scrollTop, rowPx, isAtEnd, follow, jumpToEnd };
+  // Its scroll event comes only after the next frame: until then, rows added at the end would be missing.
+  const end = Math.max(0, rows.length * rowPx - size.height);
+  return { size, scrollTop: isTail && isAtEnd ? end : scrollTop, rowPx, isAtEnd, follow, jumpToEnd };
 }
 
 interface RowLineProps {

@@ -1,13 +1,25 @@
-const HUES = 360;
+import { Fragment } from "preact";
 
-/** A topic, with a tick in the colour of all topics that begin with the same two segments. */
+const HUES = 360;
+/** The parts between which a topic may be broken. */
+const PARTS = /\.?[^._]+_*|[._]/g;
+
+/**
+ * A topic, with a tick in the colour of all topics that begin with the same two segments. Where it does not fit a line, it is
+ * broken before a dot or behind an underscore.
+ */
 export function TopicName({ topic }: { readonly topic: string }) {
   const end = topic.indexOf(".");
   const [first, rest] = end === -1 ? [topic, ""] : [topic.slice(0, end), topic.slice(end)];
   return (
     <span class="topic" style={{ "--hue": hueOf(topic) }} title={topic}>
       <span class="first">{first}</span>
-      {rest}
+      {[...rest.matchAll(PARTS)].map(({ 0: part, index }) => (
+        <Fragment key={index}>
+          <wbr />
+          {part}
+        </Fragment>
+      ))}
     </span>
   );
 }

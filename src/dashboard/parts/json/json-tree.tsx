@@ -169,7 +169,9 @@ function Name({ name, find }: Pick<ValueProps, "name" | "find">) {
 
 /** The beginning of a branch that is closed. */
 function previewOf(node: Node, text: string): string {
-  return textOf(node, text).slice(0, PREVIEW_LENGTH).replace(/\s+/g, " ");
+  const whole = textOf(node, text);
+  const shown = whole.slice(0, PREVIEW_LENGTH).replace(/\s+/g, " ");
+  return shown.length < whole.length ? `${shown}…` : shown;
 }
 
 function textOf({ offset, length }: Node, text: string): string {
