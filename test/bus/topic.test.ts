@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { parseSource, parseTopic } from "../../src/bus/topic.ts";
-import { busErrorOf } from "../contract/bus-error-code.ts";
+import { busErrorOf } from "../helpers/bus-error.ts";
 
 const valid = [
   ["one character", "a"],

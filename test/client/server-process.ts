@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { freePort } from "../helpers/port.ts";
 import { TempFolder } from "../helpers/temp.ts";
 
 const MAIN = resolve(import.meta.dir, "../../src/main.ts");
@@ -46,6 +47,12 @@ export class ServerProcess implements AsyncDisposable {
     throw new Error(`the server did not start: ${words}`);
   }
 
+  /** Resident memory of the process, in MiB. */
+  rssMiB(): number {
+    const { stdout } = Bun.spawnSync(["ps", "-o", "rss=", "-p", String(this.#process?.pid)]);
+    return Number(stdout.toString()) / 1024;
+  }
+
   /** Kills it at once, so that it can close nothing. */
   async kill(): Promise<void> {
     this.#process?.kill("SIGKILL");
@@ -62,9 +69,4 @@ export class ServerProcess implements AsyncDisposable {
     await this.kill();
     this.#folder[Symbol.dispose]();
   }
-}
-
-function freePort(): number {
-  using listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  return listener.port;
 }

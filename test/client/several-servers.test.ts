@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { connect } from "../../src/client/index.ts";
-import { freePort } from "../helpers/nats-server.ts";
+import { freePort } from "../helpers/port.ts";
 import { TcpProxy } from "../helpers/proxy.ts";
 import { sharedService } from "../helpers/service.ts";
 import { take } from "./take.ts";

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "bun:test";
-import { busErrorCodeOf } from "../contract/bus-error-code.ts";
 import { draft, drafts, idsOf, range, readAll } from "../contract/log-driver.ts";
+import { busErrorCodeOf } from "../helpers/bus-error.ts";
 import { ClusterNode } from "../helpers/cluster-node.ts";
 import { NatsServer } from "../helpers/nats-server.ts";
 import { describeWith } from "../helpers/requires.ts";

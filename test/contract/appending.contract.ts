@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { busErrorCodeOf } from "../helpers/bus-error.ts";
 import { type Bench, MINUTE_MS } from "./bench.ts";
-import { busErrorCodeOf } from "./bus-error-code.ts";
 import { appendEach, draft, drafts, idsOf, range, rawDraft, readAll } from "./log-driver.ts";
 
 /** What the port promises of `append`, held against one implementer of it. */

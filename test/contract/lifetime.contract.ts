@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { busErrorCodeOf } from "../helpers/bus-error.ts";
 import { type Bench, MINUTE_MS } from "./bench.ts";
-import { busErrorCodeOf } from "./bus-error-code.ts";
 import { draft, drafts, idsOf, range, readAll } from "./log-driver.ts";
 
 /** What the port promises of pruning, and of the end. */

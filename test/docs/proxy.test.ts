@@ -8,6 +8,7 @@ import { makeCertificate } from "../helpers/certificates.ts";
 import { publish } from "../helpers/http.ts";
 import { until } from "../helpers/inbox.ts";
 import { blocksOf } from "../helpers/markdown.ts";
+import { freePort } from "../helpers/port.ts";
 import { describeWith, type Program, programPath, testWith } from "../helpers/requires.ts";
 import { TestSocket } from "../helpers/socket.ts";
 import { TempFolder } from "../helpers/temp.ts";
@@ -195,10 +196,4 @@ async function certify(folder: string): Promise<NonNullable<Place["tls"]>> {
   const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem"), both: join(folder, "both.pem") };
   for (const name of ["cert", "key", "both"] as const) writeFileSync(files[name], texts[name], { mode: 0o600 });
   return files;
-}
-
-function freePort(): number {
-  const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => {} } });
-  server.stop(true);
-  return server.port;
 }

@@ -5,7 +5,7 @@ import { NPM_SCOPE } from "../../scripts/names.mjs";
 import { BINARY, Binary } from "../helpers/binary.ts";
 import { launchChromium } from "../helpers/browser.ts";
 import { until } from "../helpers/inbox.ts";
-import { freePort } from "../helpers/nats-server.ts";
+import { freePort } from "../helpers/port.ts";
 import { programPath } from "../helpers/requires.ts";
 import { TempFolder } from "../helpers/temp.ts";
 

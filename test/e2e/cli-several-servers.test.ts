@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Binary, runBinary } from "../helpers/binary.ts";
-import { freePort } from "../helpers/nats-server.ts";
+import { freePort } from "../helpers/port.ts";
 
 const nowhere = `http://127.0.0.1:${freePort()}`;
 

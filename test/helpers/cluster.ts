@@ -1,7 +1,8 @@
 import { BINARY, Binary, type BinaryOptions } from "./binary.ts";
 import { DEADLINE_MS } from "./deadline.ts";
 import { NatsCluster } from "./nats-cluster.ts";
-import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
+import { type NatsOptions, NatsServer } from "./nats-server.ts";
+import { freePort } from "./port.ts";
 import { TcpProxy } from "./proxy.ts";
 import { TempFolder } from "./temp.ts";
 

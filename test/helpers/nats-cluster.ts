@@ -1,6 +1,7 @@
 import { DEADLINE_MS } from "./deadline.ts";
 import { until } from "./inbox.ts";
-import { freePort, type NatsOptions, NatsServer } from "./nats-server.ts";
+import { type NatsOptions, NatsServer } from "./nats-server.ts";
+import { freePort } from "./port.ts";
 import { TcpProxy } from "./proxy.ts";
 
 const SIZE = 3;

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { rmSync, writeFileSync } from "node:fs";
 import { type LogInternals, SqliteEventLog } from "../../src/store/event-log.ts";
-import { busErrorCodeOf, busRejectionOf } from "../contract/bus-error-code.ts";
 import { appendEach, draft, drafts, idsOf, range, readAll, topicsOf } from "../contract/log-driver.ts";
+import { busErrorCodeOf, busRejectionOf } from "../helpers/bus-error.ts";
 import { FakeClock } from "../helpers/clock.ts";
 import { FaultyConnection } from "../helpers/fault.ts";
 import { testOnSmallDisk } from "../helpers/small-disk.ts";

@@ -5,7 +5,7 @@ import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
 import { parsePatternGrammar } from "../../../src/bus/patterns/pattern-grammar.ts";
 import { expandBraces, regExpOf } from "../../../src/bus/patterns/pattern-regexp.ts";
 import { walkMatches } from "../../../src/bus/patterns/pattern-walk.ts";
-import { busErrorOf } from "../../contract/bus-error-code.ts";
+import { busErrorOf } from "../../helpers/bus-error.ts";
 
 type Answer = "yes" | "no" | "bad";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { TURN_REQUESTS } from "../../../src/http/limits/turns.ts";
-import { ChildServer } from "../../helpers/child-server.ts";
+import { ServerProcess } from "../../client/server-process.ts";
 import { Flood } from "../../helpers/flood.ts";
 import { exchange, expectRawProblem, publish, RawConnection, requestText } from "../../helpers/http.ts";
 import { sharedService } from "../../helpers/service.ts";
@@ -20,7 +20,7 @@ const floods = [
 describe("new connections without end", () => {
   for (const [what, request] of floods) {
     test(`${what} do not keep a publish waiting`, async () => {
-      await using server = await ChildServer.start();
+      await using server = await ServerProcess.start();
       using flood = new Flood(server.url, 50, request);
       await flood.more(100);
       for (let count = 0; count < 3; count++) {

@@ -3,7 +3,7 @@ import type { ServerWebSocket } from "bun";
 import { PatternSet } from "../../../src/bus/patterns/pattern-set.ts";
 import type { Connection } from "../../../src/http/websocket/connection.ts";
 import { serveSubscribe } from "../../../src/index.ts";
-import { ChildServer } from "../../helpers/child-server.ts";
+import { ServerProcess } from "../../client/server-process.ts";
 import { type Edge, openEdge } from "../../helpers/edge.ts";
 import { publishMany } from "../../helpers/http.ts";
 import { until } from "../../helpers/inbox.ts";
@@ -220,7 +220,7 @@ describe("the memory of the server", () => {
   };
 
   test.each(Object.entries(transports))("for one that does not read is under 2 MiB: %s", async (_, open) => {
-    await using server = await ChildServer.start("--durability", "os");
+    await using server = await ServerProcess.start(["--durability", "os"]);
     // Twice, so that the heap is as large as it gets by the events themselves.
     for (const _ of range(1, 2)) await flood(server.url);
     const quietMiB = server.rssMiB();

@@ -12,8 +12,8 @@ import { endsChecksumOf, seriesChecksumOf } from "../../../src/store/events/seri
 import { SeriesTable } from "../../../src/store/events/series-table.ts";
 import { Damage } from "../../../src/store/file/damage.ts";
 import { readMeta } from "../../../src/store/file/meta.ts";
-import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, range } from "../../contract/log-driver.ts";
+import { busErrorCodeOf } from "../../helpers/bus-error.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 import { eventbus, holdInAnotherProcess } from "../other-process.ts";

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
+import { busErrorCodeOf } from "../../helpers/bus-error.ts";
 import { FaultyConnection } from "../../helpers/fault.ts";
 import { type SmallDisk, testOnSmallDisk } from "../../helpers/small-disk.ts";
 import { TempFolder } from "../../helpers/temp.ts";

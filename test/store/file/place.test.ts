@@ -10,8 +10,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { busErrorCodeOf, busRejectionOf } from "../../contract/bus-error-code.ts";
 import { drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
+import { busErrorCodeOf, busRejectionOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 
 let folder: TempFolder;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { SqliteEventLog, type SqliteEventLogOptions } from "../../../src/store/event-log.ts";
-import { busErrorCodeOf } from "../../contract/bus-error-code.ts";
 import { draft, drafts, idsOf, range } from "../../contract/log-driver.ts";
+import { busErrorCodeOf } from "../../helpers/bus-error.ts";
 import { FakeClock } from "../../helpers/clock.ts";
 import { FaultyConnection } from "../../helpers/fault.ts";
 import { TempFolder } from "../../helpers/temp.ts";
