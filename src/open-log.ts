@@ -135,7 +135,7 @@ function openCluster(
     onState: (following) => {
       if (following.state === "failed")
         logger.error({ reason: following.error.message }, "the cluster cannot be followed");
-      else logger.info({ state: following.state }, "cluster");
+      else logger.info(following, "cluster");
     },
   });
 }

@@ -66,9 +66,10 @@ export interface EntryStreamOptions {
   readonly onState?: (state: Following) => void;
 }
 
-/** How a node follows the stream. `failed`: it cannot go on without help. */
+/** How a node follows the stream. `failed`: it cannot go on without help. `reason`: of the last attempt, if it is known. */
 export type Following =
-  | { readonly state: "following" | "disconnected" }
+  | { readonly state: "following" }
+  | { readonly state: "disconnected"; readonly reason?: string }
   | { readonly state: "failed"; readonly error: BusError };
 
 /**
@@ -123,7 +124,8 @@ export class EntryStream {
   }
 
   get following(): Following {
-    return this.#isConnected ? this.#following : { state: "disconnected" };
+    if (this.#isConnected || this.#following.state === "disconnected") return this.#following;
+    return { state: "disconnected" };
   }
 
   /** Entries of the stream that were not taken yet, as far as is known. */
@@ -171,7 +173,9 @@ export class EntryStream {
         await this.#session(connection, sink);
         pauseMs = RETRY_MS;
       } catch (error) {
-        this.#set(error instanceof BusError ? { state: "failed", error } : { state: "disconnected" });
+        this.#set(
+          error instanceof BusError ? { state: "failed", error } : { state: "disconnected", reason: `${error}` },
+        );
         pauseMs = Math.min(2 * pauseMs, MAX_RETRY_MS);
         if (this.following.state === "disconnected") await this.#tryAnotherServer(connection);
       }
@@ -259,24 +263,23 @@ export class EntryStream {
   /** After a reconnect, the stream may be another one. */
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const { type } of connection.status()) {
-      if (type === "disconnect") {
-        this.#isConnected = false;
-        this.#following = { state: "disconnected" };
-      }
-      if (type === "reconnect") this.#isConnected = true;
-      if (type === "disconnect" || type === "reconnect") {
-        this.#endSession();
-        this.#onState?.(this.following);
-      }
+      if (type !== "disconnect" && type !== "reconnect") continue;
+      this.#isConnected = type === "reconnect";
+      if (this.#following.state !== "disconnected") this.#set({ state: "disconnected" });
+      this.#endSession();
     }
   }
 
   #set(following: Following): void {
     const before = this.#following;
     this.#following = following;
-    const isSame = "error" in following && "error" in before && following.error.message === before.error.message;
-    if (following.state !== before.state || !isSame) this.#onState?.(this.following);
+    if (following.state !== before.state || reasonOf(following) !== reasonOf(before)) this.#onState?.(this.following);
   }
+}
+
+function reasonOf(following: Following): string | undefined {
+  if (following.state === "failed") return following.error.message;
+  return following.state === "disconnected" ? following.reason : undefined;
 }
 
 /** Reports of a consumer after which its place is not certain. */

@@ -38,6 +38,7 @@ describeWith("nats-server", "while NATS fails, a cluster", () => {
     expect(await rejected.json()).toMatchObject({ code: "unavailable" });
     expect(await historyOf(cut)).toHaveLength(1);
     await until("the node on the minority was ready", async () => (await cut.ask("/readyz")).status === 503);
+    await until("it does not say why", async () => /state=disconnected reason=\S/.test(cut.said));
     // This node knows the other servers too.
     await publishSurely(cluster.node(1).url, "a", 2);
     cluster.nats?.rejoin(minority);
