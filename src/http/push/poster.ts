@@ -44,7 +44,7 @@ export class Poster {
     this.#url = new URL(push.url);
     this.#isNamed = isIP(this.#url.hostname.replace(/^\[|\]$/g, "")) === 0;
     this.#timeoutMs = push.timeoutMs;
-    this.#headers = { ...push.headers, "Content-Type": "application/json; charset=utf-8", Host: this.#url.host };
+    this.#headers = headersOf(push, this.#url);
     this.#rules = rules;
     this.#resolve = resolve;
     this.#init = {
@@ -94,6 +94,15 @@ export class Poster {
     if (!this.#isNamed) this.#target = target.href;
     return target.href;
   }
+}
+
+/** Without a name of its own, a request would name Bun and its version. */
+function headersOf({ headers }: PushSettings, { host }: URL): Record<string, string> {
+  const all = new Headers({ "User-Agent": "eventbus" });
+  for (const [name, value] of Object.entries(headers)) all.set(name, value);
+  all.set("Content-Type", "application/json; charset=utf-8");
+  all.set("Host", host);
+  return Object.fromEntries(all);
 }
 
 /** Bun would use the proxies of the environment, which resolve the name again; its types do not know this option. */

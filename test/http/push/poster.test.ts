@@ -15,8 +15,8 @@ function resolver() {
   return { asked, resolve };
 }
 
-function posterTo(url: string, { timeoutMs = 60_000, resolve = resolver().resolve } = {}): Poster {
-  return new Poster({ push: { url, headers: {}, timeoutMs, concurrency: 8 }, rules, resolve });
+function posterTo(url: string, { timeoutMs = 60_000, resolve = resolver().resolve, headers = {} } = {}): Poster {
+  return new Poster({ push: { url, headers, timeoutMs, concurrency: 8 }, rules, resolve });
 }
 
 describe("a poster", () => {
@@ -42,6 +42,13 @@ describe("a poster", () => {
     for (const poster of [named, plain, named, plain]) await poster.post({}, "x");
     expect(asked).toEqual(["hook.invalid", "hook.invalid"]);
     expect(endpoint.received).toHaveLength(4);
+  });
+
+  test("says that it is eventbus, unless the consumer says otherwise", async () => {
+    using endpoint = new Endpoint();
+    await posterTo(endpoint.url).post({}, "x");
+    await posterTo(endpoint.url, { headers: { "user-agent": "Shop/1" } }).post({}, "x");
+    expect(endpoint.received.map(({ headers }) => headers["user-agent"])).toEqual(["eventbus", "Shop/1"]);
   });
 
   test("gives each request all of its time, also after one that took too long", async () => {
