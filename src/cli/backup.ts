@@ -5,7 +5,7 @@ import { BusError } from "../bus/errors.ts";
 import { outboundFetch } from "../proxy.ts";
 import { copyFile, requireReplaceable, WholeFile } from "../store/copy/whole-file.ts";
 import { FileInUse, writeError } from "../store/file/open-error.ts";
-import { isGiven, serverOf, withServer } from "./connection.ts";
+import { isGiven, otherSchemeOf, serverOf, withServer } from "./connection.ts";
 import { databaseOption, keptWords } from "./history-file.ts";
 import { ProgressLine } from "./terminal/progress-line.ts";
 
@@ -131,7 +131,10 @@ async function ask(url: string, token: string | undefined): Promise<Response> {
     // Bun gives up after five minutes by itself; a copy of a large history may take longer.
     response = await outboundFetch(url, { headers, timeout: false } as RequestInit);
   } catch (error) {
-    throw new NobodyThere("unavailable", `no server responds at ${new URL(url).origin}`, { cause: error });
+    const { origin } = new URL(url);
+    const other = await otherSchemeOf(origin);
+    if (other) throw new BusError("unavailable", `${other.what}: ${other.remedy}`, { cause: error });
+    throw new NobodyThere("unavailable", `no server responds at ${origin}`, { cause: error });
   }
   if (response.ok) return response;
   const problem: unknown = await response.json().catch(() => undefined);

@@ -117,8 +117,8 @@ function remedyFor({ variable }: NamedProxy, url: string): string {
   return `it is set by ${variable}; to reach the server directly, add ${new URL(url).hostname} to NO_PROXY`;
 }
 
-/** A server that speaks HTTP although HTTPS was requested, or the reverse. */
-async function otherSchemeOf(url: string): Promise<{ what: string; remedy: string } | undefined> {
+/** A server that speaks HTTP although HTTPS was requested, or the reverse; undefined if there is none. */
+export async function otherSchemeOf(url: string): Promise<{ what: string; remedy: string } | undefined> {
   const isTls = url.startsWith("https:");
   const other = url.replace(/^https?/, isTls ? "http" : "https");
   if (!(await speaks(other))) return undefined;

@@ -1,7 +1,7 @@
 import { EventBusError, isOfServer, isTemporary } from "./errors.ts";
 import type { Http, HttpRequest, Parameters } from "./http.ts";
 import { nextQuery } from "./paging.ts";
-import { parseJson } from "./received-event.ts";
+import { parseList, parseObject } from "./received-event.ts";
 import { delayAfter } from "./reconnect.ts";
 import { pause, within } from "./waiting.ts";
 
@@ -33,20 +33,34 @@ export class Calls {
     return (await this.answer(request, signal)).body;
   }
 
-  /** The body as JSON, which the server promises to be a `T`; otherwise as `answer`. */
-  async json<T>(request: Omit<HttpRequest, "signal">, signal: AbortSignal | undefined): Promise<T> {
-    return parseJson(await this.send(request, signal)) as T;
+  /** The object in the body, which must have this member; otherwise as `answer`. */
+  async object<T>(
+    request: Omit<HttpRequest, "signal">,
+    member: keyof T & string,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    return parseObject<T>(await this.send(request, signal), member);
   }
 
-  /** The pages of a list, each a JSON array: requests the next one on demand. */
+  /** The array in the body, of objects which must have this member; otherwise as `answer`. */
+  async list<T>(
+    request: Omit<HttpRequest, "signal">,
+    member: keyof T & string,
+    signal: AbortSignal | undefined,
+  ): Promise<T[]> {
+    return parseList<T>(await this.send(request, signal), member);
+  }
+
+  /** The pages of such an array: requests the next one on demand. */
   async *pages<T>(
-    path: string,
-    first: Parameters,
+    request: { readonly path: string; readonly query: Parameters },
+    member: keyof T & string,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<T[], void, undefined> {
-    for (let query: Parameters | undefined = first; query !== undefined; ) {
+    const { path } = request;
+    for (let query: Parameters | undefined = request.query; query !== undefined; ) {
       const { body, headers } = await this.answer({ path, query }, signal);
-      yield parseJson(body) as T[];
+      yield parseList<T>(body, member);
       query = nextQuery(headers.get("link"));
     }
   }

@@ -18,7 +18,7 @@ import type {
   SubscribersOptions,
   TopicPagesOptions,
 } from "./options.ts";
-import { parseEvent, parseJson, type ReceivedEvent } from "./received-event.ts";
+import { parseEvent, parseObject, type ReceivedEvent } from "./received-event.ts";
 import type { Stats } from "./stats.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 
@@ -101,7 +101,7 @@ export class EventBusClient {
    * number in `problem.line`, from 1.
    */
   async publishLines(ndjson: string, options: PublishOptions = {}): Promise<PublishedRange> {
-    return parseJson(await this.#post(LINES_TYPE, ndjson, options)) as PublishedRange;
+    return parseObject<PublishedRange>(await this.#post(LINES_TYPE, ndjson, options), "last_id");
   }
 
   /**
@@ -150,29 +150,30 @@ export class EventBusClient {
     patterns: string | readonly string[] = [],
     { signal, after, limit }: TopicPagesOptions = {},
   ): AsyncGenerator<TopicSummary[], void, undefined> {
-    yield* this.#calls.pages<TopicSummary>(TOPICS_PATH, { pattern: [patterns].flat(), after, limit }, signal);
+    const query = { pattern: [patterns].flat(), after, limit };
+    yield* this.#calls.pages<TopicSummary>({ path: TOPICS_PATH, query }, "topic", signal);
   }
 
   /** Applies the retention rules now; resolves with the number of events removed. */
   async prune({ signal }: CallOptions = {}): Promise<number> {
     const request = { method: "POST", path: "/api/events/prune" } as const;
-    return (await this.#calls.json<{ pruned: number }>(request, signal)).pruned;
+    return (await this.#calls.object<{ pruned: number }>(request, "pruned", signal)).pruned;
   }
 
   /** Returns the state of the server. */
   async stats({ signal }: CallOptions = {}): Promise<Stats> {
-    return this.#calls.json<Stats>({ path: "/api/stats" }, signal);
+    return this.#calls.object<Stats>({ path: "/api/stats" }, "version", signal);
   }
 
   /** The connected subscribers, at most `limit` (1 to 500, default 100): the one furthest behind first. */
   async subscribers({ signal, limit }: SubscribersOptions = {}): Promise<SubscriberInfo[]> {
     const query = { limit };
-    return this.#calls.json<SubscriberInfo[]>({ path: "/api/subscribers", query }, signal);
+    return this.#calls.list<SubscriberInfo>({ path: "/api/subscribers", query }, "transport", signal);
   }
 
   /** Every named token, by name. Requires an admin token, as do the next two. */
   async tokens({ signal }: CallOptions = {}): Promise<TokenInfo[]> {
-    return this.#calls.json<TokenInfo[]>({ path: TOKENS_PATH }, signal);
+    return this.#calls.list<TokenInfo>({ path: TOKENS_PATH }, "name", signal);
   }
 
   /**
@@ -192,7 +193,7 @@ export class EventBusClient {
     });
     const headers = { "content-type": JSON_TYPE };
     const request = { method: "POST", path: TOKENS_PATH, headers, body } as const;
-    return parseJson(await this.#calls.sendOnce(request, signal)) as NewToken;
+    return parseObject<NewToken>(await this.#calls.sendOnce(request, signal), "secret");
   }
 
   /** Revokes a token at once. Rejects with `not_found` if there is no token with this name. */

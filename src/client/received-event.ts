@@ -37,6 +37,27 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** Parses an object that has this member. Throws `protocol` if it is not one, so that it is not from an eventbus. */
+export function parseObject<T>(json: string, member: keyof T & string): T {
+  return checked<T>(parseJson(json), member);
+}
+
+/** Parses an array of objects that have this member. Throws `protocol` if it is not one. */
+export function parseList<T>(json: string, member: keyof T & string): T[] {
+  const list = parseJson(json);
+  if (!Array.isArray(list)) throw foreign();
+  return list.map((one: unknown) => checked<T>(one, member));
+}
+
+function checked<T>(value: unknown, member: keyof T & string): T {
+  if (value instanceof Object && member in value) return value as T;
+  throw foreign();
+}
+
+function foreign(): EventBusError {
+  return new EventBusError("protocol", "the server sent something that is not from an eventbus");
+}
+
 /**
  * The data's text in an event's JSON text. The members stand in a fixed order: id, topic, data, source, created_at. A
  * topic has no comma, and inside a string every quote has a backslash before it: so the first `,"data":` and the last

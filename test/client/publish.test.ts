@@ -133,6 +133,17 @@ test("a signal ends the pause between two attempts", async () => {
   expect(error.code).toBe("aborted");
 });
 
+test("an answer of something else than an eventbus is a typed error, whatever was asked", async () => {
+  for (const body of ["{}", "[1]", "[{}]", '"x"', "null"]) {
+    using server = scriptedServer(() => new Response(body, { headers: { "Content-Type": "application/json" } }));
+    const bus = connect(server.url);
+    for (const call of [bus.publishMany([{ topic: "a" }]), bus.topics(), bus.prune(), bus.stats(), bus.tokens()])
+      expect((await failureOf(call)).code).toBe("protocol");
+    expect((await failureOf(bus.consumers.list())).code).toBe("protocol");
+    expect((await failureOf(bus.consumers.get("a"))).code).toBe("protocol");
+  }
+});
+
 test("an answer that is not an event is a typed error", async () => {
   using server = scriptedServer(() => new Response("<h1>Welcome</h1>"));
   expect((await failureOf(connect(server.url).publish("a"))).code).toBe("protocol");

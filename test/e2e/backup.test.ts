@@ -105,6 +105,13 @@ describe("eventbus backup", () => {
     expect(made.stderr).toContain("eventbus: none/copy.db cannot be written: there is no folder ");
   });
 
+  test("says that the server speaks HTTP when it is asked by HTTPS", async () => {
+    await using server = await Binary.start();
+    const url = server.url.replace("http:", "https:");
+    const { exitCode, stderr } = await runBinary(["backup", "copy.db", "--url", url], { folder: server.folder });
+    expect([exitCode, stderr]).toEqual([1, expect.stringContaining(`speaks HTTP, not HTTPS: use --url ${server.url}`)]);
+  });
+
   test("shows bytes and per cent on a terminal", async () => {
     await using server = await Binary.start();
     await publishMany(server.url, BATCH);

@@ -8,6 +8,7 @@ import type {
 } from "../../protocol/consumer.ts";
 import type { Calls } from "../calls.ts";
 import type { CallOptions } from "../options.ts";
+import { parseObject } from "../received-event.ts";
 
 const PATH = "/api/consumers";
 
@@ -53,17 +54,17 @@ export class ConsumerCalls {
     options: CallOptions = {},
   ): Promise<ConsumerWithSecret> {
     const body = { ...settings, ...(since === undefined ? {} : { since: String(since) }) };
-    return this.#ask<ConsumerWithSecret>("PUT", name, "", body, options);
+    return parseObject<ConsumerWithSecret>(await this.#ask("PUT", name, "", body, options), "name");
   }
 
   /** Every consumer, by name. */
   async list({ signal }: CallOptions = {}): Promise<ConsumerInfo[]> {
-    return this.#calls.json<ConsumerInfo[]>({ path: PATH }, signal);
+    return this.#calls.list<ConsumerInfo>({ path: PATH }, "name", signal);
   }
 
   /** Settings and state. Rejects with `not_found`. */
   async get(name: string, { signal }: CallOptions = {}): Promise<ConsumerInfo> {
-    return this.#calls.json<ConsumerInfo>({ path: pathOf(name) }, signal);
+    return this.#calls.object<ConsumerInfo>({ path: pathOf(name) }, "name", signal);
   }
 
   /** Deletes its place, and what it has given up. */
@@ -73,60 +74,62 @@ export class ConsumerCalls {
 
   /** It hands out nothing until it is resumed. */
   async pause(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
-    return this.#ask<ConsumerInfo>("POST", name, "/pause", undefined, options);
+    return parseObject<ConsumerInfo>(await this.#ask("POST", name, "/pause", undefined, options), "name");
   }
 
   async resume(name: string, options: CallOptions = {}): Promise<ConsumerInfo> {
-    return this.#ask<ConsumerInfo>("POST", name, "/resume", undefined, options);
+    return parseObject<ConsumerInfo>(await this.#ask("POST", name, "/resume", undefined, options), "name");
   }
 
   /** Continues where a subscriber with this `since` would start. */
   async seek(name: string, since: string | number | Date, options: CallOptions = {}): Promise<ConsumerInfo> {
     const text = since instanceof Date ? since.toISOString() : String(since);
-    return this.#ask<ConsumerInfo>("POST", name, "/seek", { since: text }, options);
+    return parseObject<ConsumerInfo>(await this.#ask("POST", name, "/seek", { since: text }, options), "name");
   }
 
   /** Signs what is pushed with a new secret, which is returned only here; the one before signs for another 24 hours. */
   async rotateSecret(name: string, options: CallOptions = {}): Promise<ConsumerWithSecret> {
-    return this.#ask<ConsumerWithSecret>("POST", name, "/rotate-secret", undefined, options);
+    return parseObject<ConsumerWithSecret>(await this.#ask("POST", name, "/rotate-secret", undefined, options), "name");
   }
 
   /** The latest attempts to push, newest first. */
   async attempts(name: string, { signal }: CallOptions = {}): Promise<PushAttempt[]> {
-    return this.#calls.json<PushAttempt[]>({ path: pathOf(name, "/attempts") }, signal);
+    return this.#calls.list<PushAttempt>({ path: pathOf(name, "/attempts") }, "event_id", signal);
   }
 
   /** At most `limit` (1 to 1,000) of what was given up, by id, after the id `after`. */
   async deadPage(name: string, { after, limit, signal }: DeadPageOptions = {}): Promise<DeadEvent[]> {
     const query = { after, limit };
-    return this.#calls.json<DeadEvent[]>({ path: pathOf(name, "/dead"), query }, signal);
+    return this.#calls.list<DeadEvent>({ path: pathOf(name, "/dead"), query }, "id", signal);
   }
 
   /** What was given up, by id; requests one page after another on demand. */
   async *dead(name: string, { signal }: CallOptions = {}): AsyncGenerator<DeadEvent, void, undefined> {
-    for await (const page of this.#calls.pages<DeadEvent>(pathOf(name, "/dead"), {}, signal)) yield* page;
+    const request = { path: pathOf(name, "/dead"), query: {} };
+    for await (const page of this.#calls.pages<DeadEvent>(request, "id", signal)) yield* page;
   }
 
   /** Retries what was given up, with all attempts; resolves with how many. */
   async retryDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
-    return (await this.#ask<{ done: number }>("POST", name, "/dead/retry", { ids }, { signal })).done;
+    return parseObject<{ done: number }>(await this.#ask("POST", name, "/dead/retry", { ids }, { signal }), "done")
+      .done;
   }
 
   /** Forgets what was given up; resolves with how many. */
   async deleteDead(name: string, { ids, signal }: DeadOptions = {}): Promise<number> {
-    return (await this.#ask<{ done: number }>("DELETE", name, "/dead", { ids }, { signal })).done;
+    return parseObject<{ done: number }>(await this.#ask("DELETE", name, "/dead", { ids }, { signal }), "done").done;
   }
 
-  #ask<T>(
+  #ask(
     method: "PUT" | "POST" | "DELETE",
     name: string,
     suffix: string,
     body: object | undefined,
     { signal }: CallOptions,
-  ): Promise<T> {
+  ): Promise<string> {
     const request = { method, path: pathOf(name, suffix), headers: { "content-type": "application/json" } } as const;
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    return this.#calls.json<T>({ ...request, ...content }, signal);
+    return this.#calls.send({ ...request, ...content }, signal);
   }
 }
 

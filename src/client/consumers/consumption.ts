@@ -1,7 +1,7 @@
 import type { DeliveredGap, Settled } from "../../protocol/consumer.ts";
 import type { Calls } from "../calls.ts";
 import { EventBusError } from "../errors.ts";
-import { parseEvent, parseJson, type ReceivedEvent } from "../received-event.ts";
+import { parseEvent, parseJson, parseObject, type ReceivedEvent } from "../received-event.ts";
 import { pathOf } from "./consumers.ts";
 
 /** How long the server waits for the next event: less than half of the time that a call may take by default. */
@@ -185,7 +185,7 @@ export class Consumption implements AsyncIterableIterator<Delivery, undefined> {
   async #send(verb: Verb, body: object): Promise<Settled> {
     const headers = { "content-type": "application/json" };
     const request = { method: "POST", path: pathOf(this.#name, `/${verb}`), headers } as const;
-    return parseJson(await this.#calls.send({ ...request, body: JSON.stringify(body) }, undefined)) as Settled;
+    return parseObject<Settled>(await this.#calls.send({ ...request, body: JSON.stringify(body) }, undefined), "done");
   }
 }
 

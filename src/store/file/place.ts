@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { USER_VERSION_OFFSET } from "./wal.ts";
 import { stampIn } from "./wal-tie.ts";
 
@@ -11,6 +12,8 @@ const HEADER_BYTES = USER_VERSION_OFFSET + 4;
  */
 export class Place {
   readonly #name: string;
+  /** Absolute, like `#path`: a restart does not follow the folder of this process to where it is moved. */
+  readonly #place: string;
   readonly #path: string;
   readonly #file: string;
   readonly #wal: string | undefined;
@@ -23,7 +26,8 @@ export class Place {
   /** `name` is what a restart will be given, `path` the file that it leads to. The history MUST be open and stamped. */
   constructor(name: string, path: string) {
     this.#name = name;
-    this.#path = path;
+    this.#place = resolve(name);
+    this.#path = resolve(path);
     this.#descriptor = openSync(path, "r");
     const { dev, ino } = fstatSync(this.#descriptor);
     this.#file = `${dev}:${ino}`;
@@ -34,7 +38,7 @@ export class Place {
   /** Why a restart would not find the history; undefined if it would. */
   get loss(): string | undefined {
     if (!this.isIntact) return `${this.#name} was overwritten while it was open: stop the server, and restore a backup`;
-    if (identityOf(this.#name) !== this.#file) return this.#displacement;
+    if (identityOf(this.#place) !== this.#file) return this.#displacement;
     if (this.#wal === undefined || identityOf(`${this.#path}-wal`) === this.#wal) return undefined;
     return `${this.#path}-wal was removed or replaced while it was open: stop the server, which saves what was in it`;
   }

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -57,6 +58,20 @@ describe("a history whose file", () => {
     await using backup = await log.backup(new AbortController().signal);
     expect(backup.size).toBeGreaterThan(0);
     expect(log.close()).rejects.toThrow("was removed while it was open");
+  });
+
+  test("was moved with the folder that this process is in refuses to store, though its name was relative", async () => {
+    await log.close();
+    const [here, home] = [process.cwd(), folder.file("home")];
+    mkdirSync(home);
+    process.chdir(home);
+    try {
+      log = await open("relative.db");
+      renameSync(home, folder.file("moved"));
+      await expectRefusal("relative.db was moved while it was open");
+    } finally {
+      process.chdir(here);
+    }
   });
 
   test("was moved continues when it is back", async () => {
