@@ -21,14 +21,14 @@ export class SeriesNames {
     return ofTopic instanceof Map ? ofTopic.get(source) : findListed(ofTopic, source);
   }
 
-  /** The topic's text as a series here has it, or a copy: a slice would keep the whole text that it was cut from. */
+  /** The topic's text as a series here has it; the given one if there is none. */
   sharedTopic(topic: Topic): Topic {
     const ofTopic = this.#byTopic.get(topic);
     const known = ofTopic instanceof Map ? ofTopic.values().next().value : ofTopic;
-    return known?.topic ?? structuredClone(topic);
+    return known?.topic ?? topic;
   }
 
-  /** The same for a source. */
+  /** The source's text as other series have it, or a copy: a slice would keep the whole text that it was cut from. */
   sharedSource(source: string): string {
     const known = this.#sources.get(source);
     if (known !== undefined) return known;
@@ -38,33 +38,37 @@ export class SeriesNames {
     return copy;
   }
 
+  /** Takes the place of one with the same name, if there is one. */
   add(series: Series): void {
+    const known = this.find(series.topic, series.source);
+    if (known) this.remove(known);
     const ofTopic = this.#byTopic.get(series.topic);
-    if (ofTopic instanceof Map) {
-      ofTopic.set(series.source, series);
-      return;
-    }
-    const listed = allListed(ofTopic).filter(({ source }) => source !== series.source);
-    this.#put([...listed, series]);
+    if (ofTopic instanceof Map) ofTopic.set(series.source, series);
+    else if (allListed(ofTopic).length < MAX_LISTED) {
+      series.nextOfTopic = ofTopic;
+      this.#byTopic.set(series.topic, series);
+    } else this.#byTopic.set(series.topic, mapOf([...allListed(ofTopic), series]));
   }
 
   remove(series: Series): void {
-    const ofTopic = this.#byTopic.get(series.topic);
-    if (this.find(series.topic, series.source) !== series) return;
-    if (ofTopic instanceof Map) ofTopic.delete(series.source);
-    const left = ofTopic instanceof Map ? ofTopic.size : this.#put(allListed(ofTopic).filter((one) => one !== series));
-    if (left === 0) this.#byTopic.delete(series.topic);
+    const { topic, source, nextOfTopic } = series;
+    if (this.find(topic, source) !== series) return;
+    series.nextOfTopic = undefined;
+    const ofTopic = this.#byTopic.get(topic);
+    if (ofTopic instanceof Map) {
+      ofTopic.delete(source);
+      if (ofTopic.size === 0) this.#byTopic.delete(topic);
+    } else if (ofTopic !== series) {
+      const before = allListed(ofTopic).find((one) => one.nextOfTopic === series);
+      if (before) before.nextOfTopic = nextOfTopic;
+    } else if (nextOfTopic) this.#byTopic.set(topic, nextOfTopic);
+    else this.#byTopic.delete(topic);
   }
+}
 
-  /** Makes these the series of their topic; returns how many there are. */
-  #put(listed: readonly Series[]): number {
-    for (const [index, series] of listed.entries()) series.nextOfTopic = listed[index + 1];
-    const [first] = listed;
-    if (first === undefined) return 0;
-    const isLong = listed.length > MAX_LISTED;
-    this.#byTopic.set(first.topic, isLong ? new Map(listed.map((series) => [series.source, series])) : first);
-    return listed.length;
-  }
+function mapOf(listed: readonly Series[]): Map<string, Series> {
+  for (const series of listed) series.nextOfTopic = undefined;
+  return new Map(listed.map((series) => [series.source, series]));
 }
 
 function findListed(first: Series | undefined, source: string): Series | undefined {

@@ -190,7 +190,8 @@ export class SeriesTable {
 
   /** Creates a series, in memory and in the open transaction. After a rollback, call `forget`. */
   create(topic: Topic, source: string): Series {
-    const series = this.#named(this.#nextId, topic, source);
+    // A slice would keep the whole text that it was cut from.
+    const series = this.#named(this.#nextId, structuredClone(topic), source);
     this.#insert.run(series.id, topic, source, seriesChecksumOf(series));
     this.#nextId = this.#idAfter(series.id);
     this.#cache.add(series);
