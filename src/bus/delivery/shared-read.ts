@@ -6,8 +6,8 @@ import { type Distance, STEP_DELIVERIES, type Work } from "./replays.ts";
 
 /** Characters of JSON that one slice may hold until it is passed on: some ten thousand small events. */
 const MAX_CHARACTERS = 4 * 1024 * 1024;
-/** Cost of passing an event to a group, in deliveries to members. */
-const PASS_DELIVERIES = 8;
+/** Cost of passing an event to a group, in deliveries to members: a publish of its own, some microseconds. */
+const PASS_DELIVERIES = 24;
 /** Cost of moving a group to the end of a slice, in deliveries to members: some microseconds. */
 const MOVE_DELIVERIES = 32;
 
