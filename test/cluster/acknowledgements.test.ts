@@ -16,7 +16,8 @@ describeWith("nats-server", "an event is stored once, and all nodes agree, when"
     await expectSame(cluster, 2);
   });
 
-  test("the leader of the stream is killed under load", async () => {
+  // It mostly waits, as the next one does.
+  test.concurrent("the leader of the stream is killed under load", async () => {
     await using cluster = await Cluster.start({ nodes: 2, servers: 3 });
     const leader = await cluster.nats?.untilLeader("eventbus");
     const answers = range(1, 100).map((n) => publishSurely(cluster.node(n % 2).url, "a", n));
@@ -27,7 +28,7 @@ describeWith("nats-server", "an event is stored once, and all nodes agree, when"
     await expectSame(cluster, 200);
   });
 
-  test("NATS was frozen for longer than one attempt, so the entry is under way twice", async () => {
+  test.concurrent("NATS was frozen for longer than one attempt, so the entry is under way twice", async () => {
     await using cluster = await Cluster.start({ nodes: 2 });
     const [server] = cluster.servers;
     server?.freeze();
