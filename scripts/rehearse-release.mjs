@@ -65,7 +65,7 @@ function fail(name) {
 
 /** docker without a daemon builds nothing. */
 function canRun(name) {
-  return Bun.which(name) !== null && (name !== "docker" || spawnSync("docker", ["info"]).status === 0);
+  return Bun.which(name) !== null && (name !== "docker" || spawnSync("docker", ["ps"]).status === 0);
 }
 
 function command(...words) {
