@@ -40,6 +40,32 @@ describeWith("chromium", "the view of consumers", () => {
     expect(record.complaints.filter((complaint) => !complaint.includes("400"))).toEqual([]);
   });
 
+  test("changes the settings, keeps the place, and asks again for the values of headers", async () => {
+    await using server = await ServerProcess.start();
+    const url = "http://127.0.0.1:1/hook";
+    const push = { url, headers: { Authorization: "Bearer 1" } };
+    const path = `${server.url}/api/consumers/hook`;
+    await fetch(path, { method: "PUT", body: JSON.stringify({ pattern: ["a.*"], max_attempts: 7, push }) });
+    await using dashboard = await openDashboard(server.url, "#/consumers/hook?tab=settings");
+    const { page } = dashboard;
+    await page.getByRole("link", { name: "Change …" }).click();
+    const form = page.getByRole("form", { name: "Change hook" });
+    await form.getByLabel("Events of these topics").fill("b.* c.*");
+    await form.getByLabel("One after another").selectOption("none");
+    await form.getByRole("button", { name: "Save" }).click();
+    await form.getByText("push.headers must have values").waitFor();
+    await form.getByLabel("Headers").fill("Authorization: Bearer 2");
+    expect(await violations(page)).toEqual([]);
+    await form.getByRole("button", { name: "Save" }).click();
+    await page.getByText("nothing: everything in parallel").waitFor();
+    const kept = { max_attempts: 7, place: 0, push: { url, headers: { Authorization: "…" } } };
+    expect(await expectOk<object>(await fetch(path))).toMatchObject({
+      pattern: ["b.*", "c.*"],
+      order: "none",
+      ...kept,
+    });
+  });
+
   test("shows the attempts of a webhook, its secret once, and pauses, resumes, moves and deletes it", async () => {
     await using server = await ServerProcess.start();
     const statuses = [500, 204];

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import {
+  type ConsumerInfo,
   type ConsumerOptions,
   type ConsumerWithSecret,
   type EventBusClient,
@@ -20,21 +21,23 @@ export interface ConsumerFormProps {
   readonly name: string;
   /** Names of existing consumers: making one of these again would change it. */
   readonly taken: readonly string[];
+  /** The consumer to change, as it was when the form was opened. Default: makes one. */
+  readonly edited?: ConsumerInfo;
   /** Where to go without making one; undefined: there is nothing else to show. */
   readonly cancel: string | undefined;
   readonly onMade: (consumer: ConsumerWithSecret) => void;
 }
 
-/** Makes a consumer. Mistakes are reported below its fields. */
-export function ConsumerForm({ client, name: first, taken, cancel, onMade }: ConsumerFormProps) {
+/** Makes a consumer, or changes one. Mistakes are reported below its fields. */
+export function ConsumerForm({ client, name: first, taken, edited, cancel, onMade }: ConsumerFormProps) {
   const [mistake, setMistake] = useState<Mistake>();
-  const [goal, setGoal] = useState("workers");
+  const [goal, setGoal] = useState(edited?.push ? "webhook" : "workers");
   const [since, setSince] = useState("now");
   const submit = async (event: SubmitEvent) => {
     event.preventDefault();
     if (!(event.currentTarget instanceof HTMLFormElement)) return;
     const form = new FormData(event.currentTarget);
-    const name = String(form.get("name")).trim();
+    const name = edited?.name ?? String(form.get("name")).trim();
     if (taken.includes(name)) {
       setMistake({ field: "name", words: `There is a consumer ${name} already.` });
       return;
@@ -50,40 +53,45 @@ export function ConsumerForm({ client, name: first, taken, cancel, onMade }: Con
     "aria-describedby": "consumer-mistake",
   });
   return (
-    <form class="compose" onSubmit={submit} aria-label="Make a consumer">
-      <h2>Make a consumer</h2>
-      <label>
-        Name
-        <input
-          name="name"
-          required
-          maxLength={64}
-          defaultValue={first}
-          placeholder="billing"
-          {...wrong("name")}
-          {...PLAIN}
-        />
-      </label>
+    <form class="compose" onSubmit={submit} aria-label={edited ? `Change ${edited.name}` : "Make a consumer"}>
+      <h2>{edited ? "Change its settings" : "Make a consumer"}</h2>
+      {edited === undefined && (
+        <label>
+          Name
+          <input
+            name="name"
+            required
+            maxLength={64}
+            defaultValue={first}
+            placeholder="billing"
+            {...wrong("name")}
+            {...PLAIN}
+          />
+        </label>
+      )}
       <label>
         Events of these topics
         <input
           class="mono"
           name="pattern"
           required
+          defaultValue={edited?.pattern.join(" ")}
           placeholder="orders.* users.created"
           {...wrong("pattern")}
           {...PLAIN}
         />
         <span class="hint">patterns, with spaces between them</span>
       </label>
-      <label>
-        Beginning with
-        <select name="start" value={since} onChange={({ currentTarget }) => setSince(currentTarget.value)}>
-          <option value="now">the next event</option>
-          <option value="all">the oldest event that is kept</option>
-          <option value="other">another place …</option>
-        </select>
-      </label>
+      {edited === undefined && (
+        <label>
+          Beginning with
+          <select name="start" value={since} onChange={({ currentTarget }) => setSince(currentTarget.value)}>
+            <option value="now">the next event</option>
+            <option value="all">the oldest event that is kept</option>
+            <option value="other">another place …</option>
+          </select>
+        </label>
+      )}
       {since === "other" && (
         <label>
           Place
@@ -93,7 +101,7 @@ export function ConsumerForm({ client, name: first, taken, cancel, onMade }: Con
       )}
       <label>
         One after another
-        <select name="order">
+        <select name="order" defaultValue={edited?.order}>
           <option value="topic">the events of a topic; topics in parallel</option>
           <option value="all">all events</option>
           <option value="none">nothing: everything in parallel</option>
@@ -106,27 +114,46 @@ export function ConsumerForm({ client, name: first, taken, cancel, onMade }: Con
           <option value="webhook">a webhook</option>
         </select>
       </label>
-      {goal === "webhook" && <WebhookFields {...wrong("push")} />}
-      <details>
+      {goal === "webhook" && <WebhookFields push={edited?.push ?? undefined} {...wrong("push")} />}
+      <details open={edited !== undefined}>
         <summary>Retries and limits</summary>
         <Setting
           words="Attempts before an event is given up"
           name="max_attempts"
           placeholder="10"
+          defaultValue={edited?.max_attempts}
           {...wrong("max_attempts")}
         />
-        <Setting words="Delays between them" name="retry" placeholder="1s 10s 1m 10m" {...wrong("retry")}>
+        <Setting
+          words="Delays between them"
+          name="retry"
+          placeholder="1s 10s 1m 10m"
+          defaultValue={edited?.retry.join(" ")}
+          {...wrong("retry")}
+        >
           the last one is repeated
         </Setting>
-        <Setting words="Time to acknowledge" name="ack_timeout" placeholder="30s" {...wrong("ack_timeout")} />
-        <Setting words="Deliveries out at a time" name="max_in_flight" placeholder="1000" {...wrong("max_in_flight")} />
+        <Setting
+          words="Time to acknowledge"
+          name="ack_timeout"
+          placeholder="30s"
+          defaultValue={edited?.ack_timeout}
+          {...wrong("ack_timeout")}
+        />
+        <Setting
+          words="Deliveries out at a time"
+          name="max_in_flight"
+          placeholder="1000"
+          defaultValue={edited?.max_in_flight}
+          {...wrong("max_in_flight")}
+        />
       </details>
       <p id="consumer-mistake" class="wrong" role="status">
         {mistake?.words}
       </p>
       <div class="buttons">
         <button type="submit" class="primary">
-          Make
+          {edited ? "Save" : "Make"}
         </button>
         {cancel !== undefined && (
           <a class="button" href={cancel}>
@@ -145,7 +172,8 @@ interface Checked {
   readonly "aria-describedby": string;
 }
 
-function WebhookFields(checked: Checked) {
+function WebhookFields({ push, ...checked }: Checked & { readonly push: ConsumerInfo["push"] | undefined }) {
+  const headers = Object.keys(push?.headers ?? {});
   return (
     <>
       <label>
@@ -155,6 +183,7 @@ function WebhookFields(checked: Checked) {
           name="url"
           type="url"
           required
+          defaultValue={push?.url}
           placeholder="https://example.com/hooks/orders"
           {...checked}
           {...PLAIN}
@@ -163,12 +192,24 @@ function WebhookFields(checked: Checked) {
       </label>
       <label>
         Headers
-        <textarea class="mono" name="headers" rows={2} placeholder="Authorization: Bearer …" {...checked} {...PLAIN} />
-        <span class="hint">a line for each; their values are not shown later</span>
+        <textarea
+          class="mono"
+          name="headers"
+          rows={2}
+          placeholder="Authorization: Bearer …"
+          defaultValue={headers.map((name) => `${name}: …`).join("\n")}
+          {...checked}
+          {...PLAIN}
+        />
+        <span class="hint">
+          {headers.length === 0
+            ? "a line for each; their values are not shown later"
+            : "their values are not shown: write each in place of its …"}
+        </span>
       </label>
       <div class="pair">
-        <Setting words="Answer within" name="timeout" placeholder="15s" {...checked} />
-        <Setting words="At a time" name="concurrency" placeholder="8" {...checked} />
+        <Setting words="Answer within" name="timeout" placeholder="15s" defaultValue={push?.timeout} {...checked} />
+        <Setting words="At a time" name="concurrency" placeholder="8" defaultValue={push?.concurrency} {...checked} />
       </div>
     </>
   );
@@ -178,6 +219,7 @@ interface SettingProps extends Checked {
   readonly words: string;
   readonly name: string;
   readonly placeholder: string;
+  readonly defaultValue: string | number | undefined;
   readonly children?: ComponentChildren;
 }
 

@@ -1,6 +1,6 @@
 import type { ConsumerOptions } from "../../client/index.ts";
 
-/** The settings in the form; what is empty takes its default. Numbers and durations are checked by the server. */
+/** The settings in the form; what is empty, or not in it, takes its default. Numbers and durations are checked by the server. */
 export function optionsOf(form: FormData): ConsumerOptions {
   const text = (name: string) => String(form.get(name) ?? "").trim();
   const start = text("start");
@@ -8,7 +8,7 @@ export function optionsOf(form: FormData): ConsumerOptions {
   const retry = wordsOf(text("retry"));
   return {
     pattern: wordsOf(text("pattern")),
-    since: start === "other" ? text("since") : start,
+    ...given("since", start === "other" ? text("since") : start),
     ...(isOrder(order) && { order }),
     ...given("ack_timeout", text("ack_timeout")),
     ...given("max_attempts", numberOf(text("max_attempts"))),

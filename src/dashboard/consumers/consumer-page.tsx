@@ -152,7 +152,7 @@ function Tabs(props: PageProps & { readonly consumer: WatchedConsumer }) {
       </nav>
       {current === "attempts" && <AttemptList {...props} />}
       {current === "dead" && <DeadList {...props} />}
-      {current === "settings" && <ConsumerSettings consumer={consumer} />}
+      {current === "settings" && <ConsumerSettings {...props} />}
     </>
   );
 }

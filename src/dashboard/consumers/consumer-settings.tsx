@@ -1,6 +1,9 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import type { ConsumerInfo } from "../../client/index.ts";
-import { routeTo } from "../state/route.ts";
+import { go, routeTo, routeToConsumer } from "../state/route.ts";
+import { ConsumerForm } from "./consumer-form.tsx";
+import type { PageProps } from "./page-props.ts";
 
 const ORDERS = {
   none: "nothing: everything in parallel",
@@ -8,8 +11,33 @@ const ORDERS = {
   all: "all events",
 } as const;
 
-/** What was set, and the command that changes it. */
-export function ConsumerSettings({ consumer }: { readonly consumer: ConsumerInfo }) {
+type SettingsProps = PageProps & { readonly consumer: ConsumerInfo };
+
+/** What was set, and a form that changes it. */
+export function ConsumerSettings(props: SettingsProps) {
+  return props.query["do"] === "change" ? <Change {...props} /> : <Settings {...props} />;
+}
+
+function Change({ session, consumers: watch, name, query, consumer, onSecret }: SettingsProps) {
+  const [edited] = useState(consumer);
+  const back = routeToConsumer(name, { ...query, do: undefined });
+  return (
+    <ConsumerForm
+      client={session.client}
+      name={name}
+      taken={[]}
+      edited={edited}
+      cancel={back}
+      onMade={(changed) => {
+        if (changed.secret !== undefined) onSecret(changed);
+        watch.again();
+        go(back);
+      }}
+    />
+  );
+}
+
+function Settings({ query, consumer }: SettingsProps) {
   const { name, pattern, order, ack_timeout, max_attempts, retry, max_in_flight, push } = consumer;
   return (
     <div class="settings">
@@ -40,8 +68,13 @@ export function ConsumerSettings({ consumer }: { readonly consumer: ConsumerInfo
           </>
         )}
       </dl>
+      <div class="buttons">
+        <a class="button" href={routeToConsumer(name, { ...query, do: "change" })}>
+          Change …
+        </a>
+      </div>
       <p class="hint">
-        <code>eventbus consumer set {name} …</code> changes them; it keeps its place.
+        <code>eventbus consumer set {name} …</code> changes them, too; it keeps its place.
       </p>
     </div>
   );
