@@ -42,7 +42,7 @@ try {
 
 function perform(step, cwd) {
   const title = step.name ?? step.run ?? step.uses;
-  const missing = NEEDED.find((name) => new RegExp(`\\b${name} `).test(step.run ?? "") && !canRun(name));
+  const missing = NEEDED.find((name) => new RegExp(`\\b${name}\\b`).test(step.run ?? "") && !canRun(name));
   if (step.run === undefined || missing !== undefined) {
     say(`skipped: ${title}${missing === undefined ? "" : ` (needs ${missing})`}`);
     return;
@@ -65,7 +65,7 @@ function fail(name) {
 
 /** docker without a daemon builds nothing. */
 function canRun(name) {
-  return Bun.which(name) !== null && (name !== "docker" || spawnSync("docker", ["ps"]).status === 0);
+  return Bun.which(name) !== null && (name !== "docker" || spawnSync("docker", ["info"]).status === 0);
 }
 
 function command(...words) {
