@@ -22,18 +22,20 @@ function Change({ session, consumers: watch, name, query, consumer, onSecret }: 
   const [edited] = useState(consumer);
   const back = routeToConsumer(name, { ...query, do: undefined });
   return (
-    <ConsumerForm
-      client={session.client}
-      name={name}
-      taken={[]}
-      edited={edited}
-      cancel={back}
-      onMade={(changed) => {
-        if (changed.secret !== undefined) onSecret(changed);
-        watch.again();
-        go(back);
-      }}
-    />
+    <div class="settings">
+      <ConsumerForm
+        client={session.client}
+        name={name}
+        taken={[]}
+        edited={edited}
+        cancel={back}
+        onMade={(changed) => {
+          if (changed.secret !== undefined) onSecret(changed);
+          watch.again();
+          go(back);
+        }}
+      />
+    </div>
   );
 }
 
