@@ -69,7 +69,10 @@ function unread(bytes: string): Kind {
 
 const kinds = {
   "no other clients": { hostile: none, honest: none },
-  "connections that send nothing": { hostile: { count: CONNECTIONS, bytes: "", manner: "ignore" }, honest: none },
+  "connections that send nothing": {
+    hostile: { count: CONNECTIONS, bytes: "", manner: "ignore" },
+    honest: { count: CONNECTIONS, bytes: requestText("GET /healthz"), manner: "read" },
+  },
   "heads that never end": { hostile: { count: CROWD, bytes: "GET / HTTP/1.1\r\nA: ", manner: "ignore" }, honest: none },
   "bodies that never end": { hostile: { count: CROWD, bytes: endless, manner: "ignore" }, honest: none },
   "a connection for each request": {
