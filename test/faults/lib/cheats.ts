@@ -4,7 +4,6 @@ import { openSync } from "node:fs";
 import { Bus } from "../../../src/bus/bus.ts";
 import { Cohort } from "../../../src/bus/delivery/cohort.ts";
 import type { Interest } from "../../../src/bus/interest/interest.ts";
-import { Turns } from "../../../src/http/limits/turns.ts";
 import { Members } from "../../../src/http/request/members.ts";
 import { type Parameters, Query } from "../../../src/http/request/query.ts";
 import { CHEATS, type Cheat } from "./server.ts";
@@ -15,6 +14,9 @@ const LEAKED_BYTES = 512 * 1024;
 const COMMITS_A_LEAK = 10;
 /** Processor time far beyond what any input takes, in microseconds, on a machine of any speed. */
 const SLOW_US = 50_000;
+const BACKTRACKING_US = 2_000_000;
+/** In the query of one request: more than patterns of people have. */
+const MANY_STARS = 500;
 
 const cheats: Readonly<Record<Cheat, () => void>> = {
   late: () => {
@@ -78,13 +80,17 @@ const cheats: Readonly<Record<Cheat, () => void>> = {
     let slowest: string | undefined;
     onWrongInputs((error) => {
       slowest ??= String(error);
-      if (String(error) === slowest) work();
+      if (String(error) === slowest) work(SLOW_US);
       throw new RangeError("an input that was not expected");
     });
   },
 
-  greedy: () => {
-    Turns.prototype.run = (work) => work();
+  backtracking: () => {
+    const { read } = Query.prototype;
+    Query.prototype.read = function (this: Query<Parameters>, url) {
+      if (url.split("*").length > MANY_STARS) work(BACKTRACKING_US);
+      return read.call(this, url);
+    };
   },
 
   jumping: () => {
@@ -111,9 +117,10 @@ const cheats: Readonly<Record<Cheat, () => void>> = {
   },
 };
 
-function work(): void {
+/** Keeps the processor busy for this many microseconds. */
+function work(forUs: number): void {
   const before = process.cpuUsage();
-  while (process.cpuUsage(before).user < SLOW_US);
+  while (process.cpuUsage(before).user < forUs);
 }
 
 /** Does this with the error of a wrong input. */

@@ -14,7 +14,7 @@ const PRELOADED = resolve(import.meta.dir, "cheats.ts");
  * - `leak`: memory and descriptors are never given back
  * - `brittle`: an unknown member of a message, or a wrong parameter, is an internal error; one kind of them blocks the
  *   event loop
- * - `greedy`: a turn of the event loop begins every request that has arrived
+ * - `backtracking`: patterns with many stars take seconds
  * - `jumping`: ages are measured by the clock, which can be set
  * - `forgetful`: the conversion of an older history loses events
  * - `stale`: a copy of the history lacks the newer half of its events
@@ -26,7 +26,7 @@ export const CHEATS = [
   "sweep",
   "leak",
   "brittle",
-  "greedy",
+  "backtracking",
   "jumping",
   "forgetful",
   "stale",
