@@ -87,10 +87,10 @@ async function main(): Promise<boolean> {
   for (const bench of chosen) {
     measured.push(await measure(bench, context));
     // After each one, so that a run that is ended early has figures too.
-    await writeJson(outcome);
+    await write(outcome);
   }
   progress.end();
-  await publish(outcome);
+  print(outcome);
   return isGood(outcome);
 }
 
@@ -144,15 +144,15 @@ function command(): string {
   return ["npm run bench", ...(rest.length === 0 ? [] : ["--", ...rest])].join(" ");
 }
 
-async function publish(outcome: Outcome): Promise<void> {
+function print(outcome: Outcome): void {
   console.log(textTable(outcome));
   for (const { bench, failed, othersCores } of outcome.measured) {
     if (failed) console.error(`${bench.name} failed: ${failed}`);
     if (othersCores > NOISY_CORES) console.error(`${bench.name}: others used ${othersCores} cores meanwhile`);
   }
-  if (options.report !== undefined) await writeReport(outcome, options.report);
 }
 
-async function writeJson(outcome: Outcome): Promise<void> {
+async function write(outcome: Outcome): Promise<void> {
   if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(toJson(outcome), null, 2)}\n`);
+  if (options.report !== undefined) await writeReport(outcome, options.report);
 }
