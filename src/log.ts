@@ -1,4 +1,5 @@
 import pino, { type Logger } from "pino";
+import { hasControls, replaceControls } from "./text/controls.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 export type { Logger };
@@ -24,16 +25,18 @@ function write(line: string): void {
 /** The log has no reader any more; the service continues without it. */
 function ignore(): void {}
 
-/** Whatever a client sent, a line stays one line, and a terminal shows control characters as escapes. */
+/** Whatever a client sent, a line stays one line in one direction, and a terminal shows control characters as escapes. */
 function quoted(value: unknown): string {
-  return JSON.stringify(value).replace(/\p{Cc}/gu, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+  return replaceControls(JSON.stringify(value), (character) => {
+    return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  });
 }
 
 /** `14:30:00.123 info  listening url=http://127.0.0.1:9800` */
 function forPeople(line: string): string {
   const { level, time, msg, err, ...rest } = JSON.parse(line);
   const fields = Object.entries(rest).map(
-    ([name, value]) => ` ${name}=${typeof value === "string" && !/\p{Cc}/u.test(value) ? value : quoted(value)}`,
+    ([name, value]) => ` ${name}=${typeof value === "string" && !hasControls(value) ? value : quoted(value)}`,
   );
   const error = err === undefined ? "" : ` ${err.code === undefined ? "" : `${err.code}: `}${err.message}`;
   return `${String(time).slice(11, 23)} ${(LABELS[level] ?? "").padEnd(5)} ${msg}${fields.join("")}${error}\n`;

@@ -176,7 +176,7 @@ describe("the log of the binary", () => {
       await socket.ask({ type: "subscribe", pattern: "orders.>" });
     }
     const leave = new AbortController();
-    const query = "pattern=a.b,c.d&pattern=x%0Afaked%1b31m";
+    const query = "pattern=a.b,c.d&pattern=x%0Afaked%1b31m%e2%80%ae";
     const stream = await fetch(`${binary.url}/api/events/stream?${query}`, { signal: leave.signal });
     expect(stream.status).toBe(200);
     leave.abort();
@@ -188,7 +188,7 @@ describe("the log of the binary", () => {
       "no topic can match a/b: the segments of a topic are separated by dots: a.b",
       "orders.> matches only a topic that ends in >: for every topic below, write orders.*",
       "no topic can match a.b,c.d: write {a,b} for either of two, or give several patterns",
-      '"no topic can match x\\nfaked\\u001b31m: a topic has no white space"',
+      '"no topic can match x\\nfaked\\u001b31m\\u202e: a topic has no white space"',
     ]);
   });
 

@@ -119,7 +119,7 @@ describe("subscribe", () => {
 
 describe("subscribe --output", () => {
   const print = async (form: string) => {
-    await publish(server.url, "form", { a: "\u001b[31m", n: 1.5 }, "me\u001b[0m");
+    await publish(server.url, "form", { a: "\u001b[31m", n: 1.5 }, "me\u001b[0m\u202e");
     return (await subscribe(["form", "--last", "1", "--count", "1", "--output", form])).stdout;
   };
 
@@ -132,7 +132,9 @@ describe("subscribe --output", () => {
   });
 
   test("pretty is for people, and what others wrote cannot control the terminal", async () => {
-    expect(await print("pretty")).toMatch(/^\d+ {2}\S+Z {2}form {2}me\ufffd\[0m {2}\{"a":"\\u001b\[31m","n":1\.5\}\n$/);
+    expect(await print("pretty")).toMatch(
+      /^\d+ {2}\S+Z {2}form {2}me\ufffd\[0m\ufffd {2}\{"a":"\\u001b\[31m","n":1\.5\}\n$/,
+    );
   });
 });
 

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { constants, fstatSync, openSync } from "node:fs";
 import { styleText } from "node:util";
 import { BusError } from "../../bus/errors.ts";
+import { replaceControls } from "../../text/controls.ts";
 
 /** The reader of standard output is gone, as after `| head`. This ends the command, and is not a failure. */
 export class OutputClosedError extends Error {}
@@ -71,8 +72,7 @@ export function coloured(colour: "cyan" | "gray" | "green" | "yellow", text: str
   return styleText(colour, text, { stream: process.stdout, validateStream: true });
 }
 
-/** An untrusted text, without the control characters that could control a terminal. */
+/** An untrusted text, without the characters that could control a terminal, or turn the direction of a line. */
 export function harmless(text: string): string {
-  return text.replaceAll(CONTROLS, "\u{fffd}");
+  return replaceControls(text, () => "\u{fffd}");
 }
-const CONTROLS = /\p{Cc}/gu;
