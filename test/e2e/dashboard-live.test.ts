@@ -41,6 +41,24 @@ describeWith("chromium", "the live view", () => {
     expect(seen.filter(({ newest, length }) => newest !== length)).toEqual([]);
   });
 
+  test("keeps a long topic on one line of its row", async () => {
+    await using server = await ServerProcess.start();
+    await publish(server.url, `github.${"branch_protection_rule.".repeat(8)}edited`);
+    await using dashboard = await openDashboard(server.url);
+    const { page } = dashboard;
+    await untilShown(page, 1);
+    for (const width of [390, 1280]) {
+      await page.setViewportSize({ width, height: 800 });
+      const [row, topic] = [page.locator("#row-1"), page.locator("#row-1 .topic")];
+      await row.waitFor();
+      const { line, text } = await topic.evaluate((element) => ({
+        line: Number.parseFloat(getComputedStyle(element).lineHeight),
+        text: element.scrollHeight,
+      }));
+      expect(text).toBeLessThan(2 * line);
+    }
+  });
+
   test("loses nothing while it is paused", async () => {
     await using server = await ServerProcess.start();
     await publishNumbers(server.url, 5);
