@@ -179,7 +179,7 @@ function RowLine({ row, isNarrow, top, place, isSelected, onSelect }: RowLinePro
       <time dateTime={row.createdAt} title={row.createdAt}>
         {isNarrow ? clock(row.createdAt) : dateAndClock(row.createdAt)}
       </time>
-      <TopicName topic={row.topic} />
+      <TopicName topic={row.topic} isOneLine />
       <span class="source">{row.source}</span>
       <span class="data">{rawDataOf(row.json).slice(0, PREVIEW_LENGTH)}</span>
     </div>
