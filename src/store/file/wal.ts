@@ -45,7 +45,7 @@ export function lossOf(path: string, { brokenFrame, lostCommits }: WalReport): W
   if (lostCommits === 0) return undefined;
   const where = `${path}: ${brokenFrame === 0 ? "its header" : `its frame ${brokenFrame}`}`;
   if (lostCommits === 1) {
-    const detail = `${where} is torn or damaged, and its last commit is omitted: nothing is lost if the power failed before it was acknowledged`;
+    const detail = `${where} is torn or damaged, and its last commit is omitted: nothing is lost if the process or the power failed before it was acknowledged`;
     return { detail, isOrdinary: true };
   }
   return {
