@@ -34,9 +34,9 @@ describeWith("chromium", "the live view", () => {
     await using dashboard = await openDashboard(server.url);
     const { page } = dashboard;
     await untilShown(page, 100);
-    const changes = page.evaluate(CHANGES_UNTIL, 400);
+    await page.evaluate(OBSERVE_UNTIL, 400);
     await publishNumbers(server.url, 300);
-    const seen = await changes;
+    const seen = await page.evaluate<Change[]>("changes");
     expect(seen.length).toBeGreaterThan(0);
     expect(seen.filter(({ newest, length }) => newest !== length)).toEqual([]);
   });
@@ -199,10 +199,16 @@ describeWith("chromium", "the live view", () => {
   });
 });
 
-/** What the list has in the document after each change, until it has this many rows: its newest row, and its length. */
-const CHANGES_UNTIL = (length: number): Promise<{ newest: number; length: number }[]> =>
-  new Promise((resolve) => {
-    const seen: { newest: number; length: number }[] = [];
+/** What the list has in the document after a change: its newest row, and its length. */
+interface Change {
+  readonly newest: number;
+  readonly length: number;
+}
+
+/** From now on, collects the changes until the list has this many rows: the global `changes` resolves with them. */
+const OBSERVE_UNTIL = (length: number): void => {
+  const changes = new Promise<Change[]>((resolve) => {
+    const seen: Change[] = [];
     new MutationObserver((_, observer) => {
       const rows = [...document.querySelectorAll(".row")];
       const places = rows.map((row) => Number(row.getAttribute("aria-posinset")));
@@ -212,3 +218,5 @@ const CHANGES_UNTIL = (length: number): Promise<{ newest: number; length: number
       resolve(seen);
     }).observe(document.body, { subtree: true, childList: true, attributes: true });
   });
+  Object.assign(globalThis, { changes });
+};
