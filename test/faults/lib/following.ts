@@ -74,12 +74,12 @@ export class Following {
   }
 
   async *#frames(url: string): AsyncGenerator<Message> {
-    using subscriber = await RawSubscriber.open(url, `since=${this.#since}`);
+    using subscriber = await RawSubscriber.open(url, `since=${this.position}`);
     for (;;) yield JSON.parse(await subscriber.next());
   }
 
   async *#lines(url: string, accept: string): AsyncGenerator<Message> {
-    const address = `${url}/api/events/stream?since=${this.#since}`;
+    const address = `${url}/api/events/stream?since=${this.position}`;
     const response = await fetch(address, { headers: { accept } });
     const decoder = new TextDecoder();
     let text = "";
@@ -91,9 +91,5 @@ export class Following {
         if (json.startsWith("{")) yield JSON.parse(json);
       }
     }
-  }
-
-  get #since(): string {
-    return this.position === 0 ? "all" : `${this.position}`;
   }
 }
