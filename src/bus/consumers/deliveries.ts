@@ -272,10 +272,7 @@ export class Deliveries {
     const task = makeTask({ ...rest, lane, atMs });
     this.#rows.loaded(record);
     if (record.id > this.#feed.passedTo) this.#known.add(record.id);
-    if (isDead) {
-      this.dead.add({ ...task, deadAtMs: record.atMs });
-      return;
-    }
+    if (isDead) return void this.dead.add({ ...task, deadAtMs: record.atMs });
     const isBusy = lane !== "" && this.#lanes.has(lane);
     if (isBusy && task.laneFrom > 0) {
       // The head of its lane comes before it, and leads to it.

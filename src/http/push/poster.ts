@@ -37,7 +37,7 @@ export class Poster {
   readonly #idle: AbortController[] = [];
   /** Whether the host is a name, not an address. */
   readonly #isNamed: boolean;
-  /** Where an endpoint is whose host is an address, once that was checked. */
+  /** For an endpoint given by an IP address: that address, once it was checked. */
   #target: string | undefined;
 
   constructor({ push, rules, resolve }: PosterOptions) {

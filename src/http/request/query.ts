@@ -153,7 +153,7 @@ export function text<T>(
   return { parse, description, schema: { type: "string", ...schema } };
 }
 
-/** Patterns of which the topic must match at least one; repeatable, at most `maxValues` times if that is given. */
+/** The topic must match at least one of these patterns; repeatable, at most `maxValues` times if that is given. */
 export function patternParameter(
   maxValues?: number,
   description = "A pattern that the topic must match.",
