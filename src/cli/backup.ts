@@ -16,6 +16,10 @@ interface Options {
   readonly force?: true;
 }
 
+/** `-` means standard output elsewhere, but a copy gets its name only once it has been verified. */
+const NO_STREAM =
+  "error: the copy is verified in a file: name one, or stream one that is not verified from /api/backup";
+
 /** The command that copies the history, of a running server or of a file that no server uses. */
 export function backupCommand(): Command {
   const command = new Command("backup")
@@ -24,6 +28,7 @@ export function backupCommand(): Command {
     .addOption(databaseOption("history file, opened directly when no server uses it"))
     .option("--force", "replace an existing file");
   return withServer(command).action(async (file: string, options: Options) => {
+    if (file === "-") command.error(NO_STREAM);
     await backUp(file, options, isGiven(command, "db") && !isGiven(command, "url"));
   });
 }

@@ -49,6 +49,17 @@ describe("eventbus backup", () => {
     expect(await soundEvents(join(server.folder, "copy.db"))).toBe(1);
   });
 
+  test("does not take - for a file", async () => {
+    using folder = new TempFolder();
+    const refused = await runBinary(["backup", "-"], { folder: folder.path });
+    expect(refused).toEqual({
+      exitCode: 2,
+      stdout: "",
+      stderr: expect.stringContaining("verified in a file: name one"),
+    });
+    expect(readdirSync(folder.path)).toEqual([]);
+  });
+
   test("leaves an existing file alone, unless --force is given", async () => {
     await using server = await Binary.start();
     const copy = join(server.folder, "copy.db");
