@@ -7,8 +7,9 @@
  */
 import { parseArgs } from "node:util";
 import { scanJson } from "../src/bus/json-scanner.ts";
-import { decodeUtf8, parseEnvelope } from "../src/http/request/envelope.ts";
+import { parseEnvelope } from "../src/http/request/envelope.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "../src/http/request/ndjson.ts";
+import { decodeUtf8 } from "../src/http/request/utf8.ts";
 
 const ENVELOPES = MAX_NDJSON_LINES;
 const WARM_UP_ROUNDS = 20;

@@ -63,6 +63,16 @@ export async function* batches(input: AsyncIterable<Uint8Array>, options: BatchO
   yield* batch.take();
 }
 
+/** The batch in parts of at most this many lines. A part is never blank. */
+export function* partsOf(batch: LineBatch, maxLines: number): Generator<LineBatch> {
+  const lines = batch.text.split("\n");
+  for (let start = 0; start < lines.length; start += maxLines) {
+    const part = lines.slice(start, start + maxLines);
+    const [text, firstLine] = [part.join("\n"), batch.firstLine + start];
+    if (text.trim() !== "") yield { text, firstLine, lastLine: firstLine + part.length - 1 };
+  }
+}
+
 function read(bytes: Uint8Array, line: number, toEnvelope: BatchOptions["toEnvelope"]): string | LineError {
   try {
     if (bytes.length > MAX_LINE_BYTES) return new LineError(line, `it is longer than ${MAX_LINE_BYTES} bytes`);

@@ -13,7 +13,7 @@ import {
   wholeNumber,
   withConnection,
 } from "./connection.ts";
-import { batches, type LineBatch, LineError } from "./lines.ts";
+import { batches, type LineBatch, LineError, partsOf } from "./lines.ts";
 import { print, say } from "./terminal/output.ts";
 import { ProgressLine } from "./terminal/progress-line.ts";
 
@@ -35,12 +35,13 @@ something is piped in, and is null otherwise. The published event is printed.
 
 With --ndjson, standard input, or the file given by --file, has one event per
 line: {"topic":"a.b","data":1,"source":"s"}; with a TOPIC, each line is the
-data. Lines are sent in batches of up to 10,000, each published whole or not at
-all. When the connection or the server fails, a batch is retried with the same
-Idempotency-Key for up to 9 minutes: no line is published twice. If the command
-ends early, it reports how many lines are published and how to continue.
-Continuing with the same --key within 10 minutes of the end publishes nothing
-twice; later than that, the last batch may be published twice.
+data. Lines are sent in batches of up to 10,000 (fewer if the server has a
+--rate-limit), each published whole or not at all. When the connection or the
+server fails, a batch is retried with the same Idempotency-Key for up to 9
+minutes: no line is published twice. If the command ends early, it reports how
+many lines are published and how to continue. Continuing with the same --key
+within 10 minutes of the end publishes nothing twice; later than that, the last
+batch may be published twice.
 
 Examples:
   $ eventbus publish orders.created '{"total":1.10}' --source shop
@@ -214,6 +215,8 @@ class LineRun {
   #line: number;
   #events = 0;
   #bytes = 0;
+  /** Lines that the server accepts at once: with `--rate-limit` as many as it allows per second. */
+  #maxLines = Number.POSITIVE_INFINITY;
 
   constructor(bus: EventBusClient, { key: given, skip }: PublishFlags, stop: AbortSignal) {
     this.#bus = bus;
@@ -223,14 +226,25 @@ class LineRun {
   }
 
   /** Also rejects when it is interrupted: it is then unknown whether the batch arrived. */
-  async publish({ text, firstLine, lastLine }: LineBatch): Promise<void> {
+  async publish(batch: LineBatch): Promise<void> {
+    for (const part of partsOf(batch, this.#maxLines)) await this.#publishPart(part);
+    this.#line = batch.lastLine;
+  }
+
+  async #publishPart(part: LineBatch): Promise<void> {
+    const { text, firstLine, lastLine } = part;
     try {
       const signal = this.#stop;
       const range = await this.#bus.publishLines(text, { idempotencyKey: `${this.#key}-${firstLine}`, signal });
       this.#events += range.count;
     } catch (error) {
       const problem = error instanceof EventBusError ? error.problem : undefined;
-      if (problem?.line === undefined) throw error;
+      if (problem?.line === undefined) {
+        const maxLines = problem?.code === "payload_too_large" ? (problem.limit ?? 0) : 0;
+        if (maxLines < 1 || maxLines > lastLine - firstLine) throw error;
+        this.#maxLines = maxLines;
+        return this.publish(part);
+      }
       throw new LineError(firstLine + problem.line - 1, withoutLine(problem));
     }
     this.#line = lastLine;

@@ -260,9 +260,10 @@ export class HttpServer {
     return problemResponse(asBusError(error));
   }
 
-  #publishMeter({ limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf"> {
+  #publishMeter({ limits: { rates } }: ServerOptions): Pick<PublishLimits, "meterOf" | "maxAtOnce"> {
     if (rates === undefined) return {};
     return {
+      maxAtOnce: rates.perSecond,
       meterOf: (request, caller) => {
         const key = rateKey(caller, this.addressOf(request));
         return (count) => rates.take(key, count);

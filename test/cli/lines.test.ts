@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { batches, type LineBatch, LineError } from "../../src/cli/lines.ts";
+import { batches, type LineBatch, LineError, partsOf } from "../../src/cli/lines.ts";
 
 async function* streamOf(chunks: readonly (string | Uint8Array)[]): AsyncGenerator<Uint8Array> {
   for (const chunk of chunks) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
@@ -23,6 +23,15 @@ async function cut(
 function lines(count: number, length = 1): string {
   return `${"x".repeat(length)}\n`.repeat(count);
 }
+
+test("a batch is divided into parts of so many lines, none of them blank", () => {
+  const batch = { text: "a\nb\n\n \nc\n", firstLine: 11, lastLine: 16 };
+  expect([...partsOf(batch, 2)]).toEqual([
+    { text: "a\nb", firstLine: 11, lastLine: 12 },
+    { text: "c\n", firstLine: 15, lastLine: 16 },
+  ]);
+  expect([...partsOf(batch, Number.POSITIVE_INFINITY)]).toEqual([batch]);
+});
 
 describe("lines are divided into batches", () => {
   test("of up to 10,000 lines", async () => {

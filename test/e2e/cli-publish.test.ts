@@ -218,6 +218,14 @@ describe("publish --ndjson", () => {
     expect(await history(server.url, "topic=lines.b&source=s")).toMatchObject([{ data: [2] }, { data: 1 }]);
   });
 
+  test("sends no more lines at once than the server's --rate-limit allows", async () => {
+    await using limited = await Binary.start({ args: ["--rate-limit", "3"] });
+    const flags = ["slow", "--ndjson", "--url", limited.url];
+    const { exitCode, stdout } = await publish(flags, { stdin: "1\n2\n\n3\n4\n5\n" });
+    expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '{"count":5,"lines":6}\n' });
+    expect(await dataOf("slow", limited.url)).toEqual(numbers(5));
+  });
+
   test("accepts empty input", async () => {
     expect(await publish(["--ndjson"])).toMatchObject({ exitCode: 0, stdout: '{"count":0,"lines":0}\n' });
   });

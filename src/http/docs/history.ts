@@ -14,7 +14,9 @@ When there are more, the header \`Link\` has the address of the next page. With 
 events are sent as lines, read from disk only as fast as the client reads them, and without a \`Link\`.
 
 With an \`after\` of 1 or more, 410 reports that retention has removed the events that come next: continue from
-\`oldest\`, with \`after\` one less. When that happens while lines are being sent, the connection is closed.
+\`oldest\`, with \`after\` one less. When that happens while lines are being sent, the connection is closed. An \`after\`
+above the newest id returns 400, as the history is then not the one that the id came from; on a node of a cluster, which may
+not have received that event yet, an empty array.
 
 \`\`\`sh
 curl 'http://127.0.0.1:9800/api/events/history?last=10&topic=orders.*'

@@ -11,7 +11,8 @@ is that of the first call, with the header \`Idempotency-Replayed: true\`. The s
 const idempotencyKey: Parameters[number] = {
   name: "Idempotency-Key",
   in: "header",
-  description: "Any text of 1 to 255 bytes that identifies this publish, such as a UUID.",
+  description:
+    "Any text of 1 to 255 bytes that identifies this publish, such as a UUID, without a comma followed by a space.",
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 
@@ -46,8 +47,8 @@ The response arrives when the event is on disk. It is the event with its \`id\` 
 curl http://127.0.0.1:9800/api/events/publish -d '{"topic":"orders.created","data":{"total":25}}'
 \`\`\`
 
-With \`Content-Type: application/x-ndjson\` the body contains one envelope per line, at most 10,000. Either all of them
-are published, with consecutive ids, or none.
+With \`Content-Type: application/x-ndjson\` the body contains one envelope per line, at most 10,000, and with
+\`--rate-limit\` at most as many as it allows per second. Either all of them are published, with consecutive ids, or none.
 
 A body of \`text/json\` or \`application/*+json\`, without a \`Content-Type\`, or with the one that \`curl -d\` sends by default,
 is read as JSON. It may be up to 1 MiB, or ten times as much for NDJSON, unless the server was started with another

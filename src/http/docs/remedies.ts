@@ -63,7 +63,8 @@ export const remedies: Readonly<Record<ErrorCode, { readonly meaning: string; re
       "Continue from `oldest`, with `after` one less. Older events can no longer be read. To keep more, use `--max-history`, `--max-age` or `--max-bytes`.",
   },
   payload_too_large: {
-    meaning: "The body, or one of its lines, is larger than `limit` bytes, or the body has more than `limit` lines.",
+    meaning:
+      "The body, or one of its lines, is larger than `limit` bytes, or the body has more than `limit` lines, which with `--rate-limit` is what may be published per second.",
     remedy:
       "Send less at a time, or start the server with a larger `--max-body`. Store large objects elsewhere, and publish their location.",
   },

@@ -21,12 +21,13 @@ interface Bucket {
  * are kept, and no timer is needed: the map is in the order of the last use.
  */
 export class PublishRates {
-  readonly #perSecond: number;
+  /** Events that a publisher may publish per second, and also at once. */
+  readonly perSecond: number;
   readonly #nowMs: () => number;
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(perSecond: number, nowMs: () => number = () => performance.now()) {
-    this.#perSecond = perSecond;
+    this.perSecond = perSecond;
     this.#nowMs = nowMs;
   }
 
@@ -35,22 +36,22 @@ export class PublishRates {
     return this.#buckets.size;
   }
 
-  /** Counts events of a publisher. Throws `rate_limited`, and counts nothing, if they are too many. */
+  /** Counts events of a publisher, at most `perSecond` of them. Throws `rate_limited`, and counts nothing, if they are too many. */
   take(publisher: string, count: number): void {
     const nowMs = this.#nowMs();
     this.#forget(nowMs);
     const tokens = this.#tokensOf(publisher, nowMs);
     const isPassed = tokens >= count;
     this.#buckets.set(publisher, { tokens: isPassed ? tokens - count : tokens, atMs: nowMs });
-    if (!isPassed) throw this.#refusal(count);
+    if (!isPassed) throw this.#refusal();
   }
 
   /** Returns the content of the bucket, and removes it from the map: when set again, it is the newest. */
   #tokensOf(publisher: string, nowMs: number): number {
     const bucket = this.#buckets.get(publisher);
-    if (bucket === undefined) return this.#perSecond;
+    if (bucket === undefined) return this.perSecond;
     this.#buckets.delete(publisher);
-    return Math.min(this.#perSecond, bucket.tokens + ((nowMs - bucket.atMs) * this.#perSecond) / FULL_AFTER_MS);
+    return Math.min(this.perSecond, bucket.tokens + ((nowMs - bucket.atMs) * this.perSecond) / FULL_AFTER_MS);
   }
 
   #forget(nowMs: number): void {
@@ -60,12 +61,9 @@ export class PublishRates {
     }
   }
 
-  #refusal(count: number): BusError {
-    const limit = this.#perSecond;
-    const detail =
-      count > limit
-        ? `at most ${limit} events per second may be published, so one body may not contain more: send fewer in each`
-        : `at most ${limit} events per second may be published: try again in a second`;
+  #refusal(): BusError {
+    const limit = this.perSecond;
+    const detail = `at most ${limit} events per second may be published: try again in a second`;
     return new BusError("rate_limited", detail, { members: { limit } });
   }
 }

@@ -1,8 +1,8 @@
 import type { WrittenSettings } from "../../bus/consumers/settings.ts";
 import { BusError } from "../../bus/errors.ts";
 import { mediaTypeOf, readBody } from "./body.ts";
-import { decodeUtf8 } from "./envelope.ts";
 import { type Members, sliceMembers } from "./members.ts";
+import { decodeUtf8 } from "./utf8.ts";
 
 /** Deliveries that one call may name. */
 const MAX_DELIVERIES = 10_000;

@@ -39,30 +39,6 @@ export function readDraft(members: Members): Draft {
 }
 const NULL = "null" as RawJson;
 
-/**
- * Decodes the bytes of a JSON body. A leading byte order mark is dropped.
- *
- * @throws BusError `json_invalid` if the bytes are not UTF-8; nothing is ever replaced by U+FFFD.
- */
-export function decodeUtf8(bytes: Uint8Array): string {
-  return decode(jsonDecoder, bytes);
-}
-const jsonDecoder = new TextDecoder("utf-8", { fatal: true });
-
-/** As `decodeUtf8`, but the byte order mark stays: a text is kept as it was sent. */
-export function decodeText(bytes: Uint8Array): string {
-  return decode(textDecoder, bytes);
-}
-const textDecoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-function decode(decoder: TextDecoder, bytes: Uint8Array): string {
-  try {
-    return decoder.decode(bytes);
-  } catch (cause) {
-    throw new BusError("json_invalid", "the body is not valid UTF-8", { cause });
-  }
-}
-
 /** A name in a path. What is not percent-encoded correctly names nothing. */
 export function decodedSegment(segment: string): string {
   try {

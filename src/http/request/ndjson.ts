@@ -8,7 +8,7 @@ import { parseEnvelope } from "./envelope.ts";
 export const MAX_NDJSON_LINES = 10_000;
 
 interface NdjsonLimits {
-  /** Envelopes in the body; blank lines do not count. */
+  /** Envelopes in the body; blank lines do not count. Less than `MAX_NDJSON_LINES` if the rate allows no more. */
   readonly maxLines: number;
   /** UTF-8 bytes of one line. */
   readonly maxLineBytes: number;
@@ -67,7 +67,9 @@ function atLine(error: BusError, line: number, text: string): BusError {
 }
 
 function tooManyLines(limit: number): BusError {
-  return new BusError("payload_too_large", `a body may contain at most ${limit} envelopes`, { members: { limit } });
+  const reason = limit < MAX_NDJSON_LINES ? ", as many as may be published per second" : "";
+  const detail = `a body may contain at most ${limit} envelopes${reason}`;
+  return new BusError("payload_too_large", detail, { members: { limit } });
 }
 
 function lineTooLong(line: number, limit: number): BusError {

@@ -11,6 +11,7 @@ import { eventDocs, historyDocs } from "../docs/history.ts";
 import { tooManyPatterns } from "../limits/subscriber-limits.ts";
 import type { Waiting } from "../limits/waiting.ts";
 import { prefersLines } from "../request/accept.ts";
+import { requireAssigned } from "../request/assigned-id.ts";
 import {
   integer,
   MAX_ID,
@@ -34,7 +35,11 @@ const historyQuery = new Query({
   to: moment("Latest `created_at`, inclusive."),
   source: text(parseSource, "Only events with exactly this source.", { maxLength: 255 }),
   before: integer(0, MAX_ID, "Only events with a smaller id."),
-  after: integer(0, MAX_ID, "Only events with a greater id; the oldest of them come first."),
+  after: integer(
+    0,
+    MAX_ID,
+    "Only events with a greater id; the oldest of them come first. An id above the newest one is rejected.",
+  ),
 });
 
 /** Maximum number of damaged events that a header names; more would add nothing. */
@@ -50,8 +55,10 @@ export function historyRoutes(bus: Bus, waiting: Waiting): Route[] {
       access: "subscribe",
       query: historyQuery,
       docs: historyDocs,
-      handle: ({ request, caller, query }) =>
-        history(answers, request, pinned(toHistoryQuery(query, caller.subscribe, bus.nowMs), bus.head)),
+      handle: ({ request, caller, query }) => {
+        requireAssigned("after", query.after[0] ?? 0, bus.highestId);
+        return history(answers, request, pinned(toHistoryQuery(query, caller.subscribe, bus.nowMs), bus.head));
+      },
     }),
     route({
       method: "GET",

@@ -8,9 +8,10 @@ import type { Callers } from "../access/gate.ts";
 import { publishDocs, publishToDocs } from "../docs/publish.ts";
 import type { OnLimit } from "../limits/limits.ts";
 import { mediaTypeOf, readBody } from "../request/body.ts";
-import { decodeText, decodeUtf8, parseEnvelope } from "../request/envelope.ts";
+import { parseEnvelope } from "../request/envelope.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "../request/ndjson.ts";
 import { Query, text } from "../request/query.ts";
+import { decodeText, decodeUtf8, decodeUtf8Lines } from "../request/utf8.ts";
 import { jsonText } from "../response/answer.ts";
 import { type Call, type Route, route } from "./route.ts";
 
@@ -21,6 +22,8 @@ export interface PublishLimits {
   readonly maxNdjsonBytes: number;
   /** Counts the events that a request publishes, and throws `rate_limited`. Default: none. */
   readonly meterOf?: (request: Request, caller: Principal) => (count: number) => void;
+  /** Events that `meterOf` lets one publisher publish at once: a body with more could never pass. Default: any number. */
+  readonly maxAtOnce?: number;
   readonly onLimit?: OnLimit | undefined;
   /**
    * Requests that have ended so far, with or without a response: while it stays the same, no client has left. Default:
@@ -32,7 +35,7 @@ export interface PublishLimits {
 const PUBLISH_PATH = "/api/events/publish";
 const ENVELOPE_TYPES = ["json", "ndjson"] as const;
 const DATA_TYPES = ["json", "text"] as const;
-/** Bytes of an `Idempotency-Key`. */
+/** Bytes of an `Idempotency-Key`; the text of a header has one character for each. */
 const MAX_KEY_BYTES = 255;
 
 /** A webhook sends parameters of its own, which its receiver cannot change; they are ignored. */
@@ -77,7 +80,7 @@ class Publisher {
 
   /** The body is an envelope, or lines of them. */
   async publish(call: Call<unknown>): Promise<Response> {
-    const { maxBodyBytes, maxNdjsonBytes, meterOf } = this.#limits;
+    const { maxBodyBytes, maxNdjsonBytes, meterOf, maxAtOnce = MAX_NDJSON_LINES } = this.#limits;
     const { maxAppendBytes } = this.#bus;
     const { request, caller } = call;
     const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
@@ -85,10 +88,12 @@ class Publisher {
     const count = meterOf?.(request, caller);
     count?.(1);
     const bytes = await readBody(request, Math.min(isMany ? maxNdjsonBytes : maxBodyBytes, maxAppendBytes));
-    const body = decodeUtf8(bytes);
     const drafts = isMany
-      ? parseEnvelopes(body, { maxLines: MAX_NDJSON_LINES, maxLineBytes: maxBodyBytes })
-      : [parseEnvelope(body)];
+      ? parseEnvelopes(decodeUtf8Lines(bytes), {
+          maxLines: Math.min(MAX_NDJSON_LINES, maxAtOnce),
+          maxLineBytes: maxBodyBytes,
+        })
+      : [parseEnvelope(decodeUtf8(bytes))];
     if (drafts.length > 1) count?.(drafts.length - 1);
     const appended = await this.#append(call, drafts);
     return isMany ? answerMany(appended) : answerOne(appended);
@@ -120,12 +125,7 @@ class Publisher {
     const isAbandoned = () =>
       (ended === undefined || ended !== this.#limits.endedRequests?.()) && request.signal.aborted;
     if (key === null) return this.#bus.append(drafts, { isAbandoned });
-    // The text of a header has one character for each byte that was sent.
-    if (key === "" || key.length > MAX_KEY_BYTES) {
-      throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
-        members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
-      });
-    }
+    requireKey(key);
     return this.#bus.append(drafts, { idempotencyKey: keyOf(caller, key), isAbandoned });
   }
 }
@@ -149,6 +149,18 @@ function topicOf(segment: string): Topic {
     throw new BusError("topic_invalid", "the topic in the path is not percent-encoded UTF-8", { cause: error });
   }
   return parseTopic(topic);
+}
+
+/** Throws `parameter_invalid` if the header is empty, too long, or was sent twice, which HTTP joins by a comma. */
+function requireKey(key: string): void {
+  if (key.includes(", ")) {
+    const detail = "there must be one Idempotency-Key header, and no comma followed by a space in it";
+    throw new BusError("parameter_invalid", detail, { members: { parameter: "Idempotency-Key" } });
+  }
+  if (key !== "" && key.length <= MAX_KEY_BYTES) return;
+  throw new BusError("parameter_invalid", `the Idempotency-Key header must have 1 to ${MAX_KEY_BYTES} bytes`, {
+    members: { parameter: "Idempotency-Key", limit: MAX_KEY_BYTES },
+  });
 }
 
 /** Each caller has its own keys; otherwise a key would reveal what others published. No header contains a line feed. */

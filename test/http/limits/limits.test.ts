@@ -92,9 +92,20 @@ describe("the rate of publishing", () => {
     const { edge } = openLimited({ rateLimit: 3 });
     await using _ = edge;
     await publishMany(edge.url, Array(3).fill({ topic: "a" }));
-    const lines = '{"topic":"a"}\n'.repeat(4);
+    const lines = '{"topic":"a"}\n'.repeat(3);
     await expectProblem(await post(edge.url, lines, { type: "application/x-ndjson" }), "rate_limited");
     expect(edge.bus.head).toBe(3);
+  });
+
+  test.each([1, 3])("rejects a body that could never pass, and asks for no repeat: over %d", async (rateLimit) => {
+    const { edge } = openLimited({ rateLimit });
+    await using _ = edge;
+    const lines = '{"topic":"a"}\n'.repeat(rateLimit + 1);
+    const answer = await post(edge.url, lines, { type: "application/x-ndjson" });
+    expect(answer.headers.get("retry-after")).toBeNull();
+    const problem = await expectProblem(answer, "payload_too_large");
+    expect(problem).toMatchObject({ limit: rateLimit, detail: expect.stringContaining("published per second") });
+    expect(edge.bus.head).toBe(0);
   });
 
   test("counts data with the topic in the path", async () => {

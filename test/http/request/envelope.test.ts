@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { decodeUtf8, parseEnvelope } from "../../../src/http/request/envelope.ts";
+import { parseEnvelope } from "../../../src/http/request/envelope.ts";
 import { busErrorOf } from "../../helpers/bus-error.ts";
 
 describe("an envelope", () => {
@@ -134,36 +134,5 @@ describe("an envelope", () => {
       expect(JSON.parse(data)).toEqual(JSON.parse(text));
     };
     fc.assert(fc.property(spaced, holds), { numRuns: 2000 });
-  });
-});
-
-describe("bytes of a body", () => {
-  const bytesOf = (...bytes: number[]) => new Uint8Array(bytes);
-
-  test("are read as UTF-8, all of it", () => {
-    const text = "a\u0000\u007fé日😀\u2028\uFFFD";
-    expect(decodeUtf8(new TextEncoder().encode(text))).toBe(text);
-    expect(decodeUtf8(bytesOf())).toBe("");
-  });
-
-  test("lose one byte order mark, at the start only", () => {
-    expect(decodeUtf8(bytesOf(0xef, 0xbb, 0xbf, 0x31))).toBe("1");
-    expect(decodeUtf8(bytesOf(0x31, 0xef, 0xbb, 0xbf))).toBe("1\uFEFF");
-    expect(decodeUtf8(bytesOf(0xef, 0xbb, 0xbf, 0xef, 0xbb, 0xbf))).toBe("\uFEFF");
-  });
-
-  const broken: [situation: string, bytes: Uint8Array][] = [
-    ["a byte that never occurs", bytesOf(0x31, 0xff)],
-    ["a continuation without a start", bytesOf(0x80)],
-    ["a character cut off", bytesOf(0xe2, 0x82)],
-    ["an overlong form", bytesOf(0xc0, 0x80)],
-    ["a surrogate", bytesOf(0xed, 0xa0, 0x80)],
-    ["a code point past the last", bytesOf(0xf4, 0x90, 0x80, 0x80)],
-    ["UTF-16", bytesOf(0xff, 0xfe, 0x31, 0x00)],
-  ];
-
-  test.each(broken)("with %s are rejected, and the next ones are read", (_, bytes) => {
-    expect(busErrorOf(() => decodeUtf8(bytes)).code).toBe("json_invalid");
-    expect(decodeUtf8(bytesOf(0x31))).toBe("1");
   });
 });

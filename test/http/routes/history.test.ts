@@ -238,11 +238,23 @@ describe("history after an event that is followed by a gap", () => {
     ["after=7", [8, 9, 10, 11, 12]],
     ["after=8&last=1", [9]],
     ["after=12", []],
-    ["after=99", []],
     ["before=3", []],
   ])("is answered where there is none: %s", async (query, ids) => {
     await using one = await pruned();
     expect((await history(one.url, query)).map(({ id }) => id)).toEqual(ids);
+  });
+
+  test.each([
+    ["after=13", "restored from an older backup: start again with after=0"],
+    ["after=99&before=3&topic=none", "restored from an older backup"],
+    ["after=1796022000", "if it is a time, write from=2026-11-30T07:00:00Z"],
+  ])("is refused for an id that was never assigned: %s", async (query, words) => {
+    await using one = await pruned();
+    const address = `${one.url}/api/events/history?${query}`;
+    for (const init of [{}, accept]) {
+      const problem = await expectProblem(await fetch(address, init), "parameter_invalid");
+      expect(problem).toMatchObject({ parameter: "after", detail: expect.stringContaining(words) });
+    }
   });
 
   test("is rejected when all is pruned, except after the newest", async () => {
