@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { SqliteEventLog } from "../../../src/store/event-log.ts";
-import { drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
+import { Place } from "../../../src/store/file/place.ts";
+import { draft, drafts, idsOf, range, readAll } from "../../contract/log-driver.ts";
 import { busErrorCodeOf, busRejectionOf } from "../../helpers/bus-error.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 
@@ -142,4 +143,61 @@ test("a history that is closed leaves the write-ahead log of another one under i
   expect(existsSync(`${path}-wal`)).toBe(true);
   await other.append(drafts(1));
   await other.close();
+});
+
+/** What can be done to the files of an open history. */
+const harms: Readonly<Record<string, () => void>> = {
+  removed: () => rmSync(path),
+  moved: () => renameSync(path, folder.file("elsewhere.db")),
+  replaced: () => renameSync(folder.file("other.db"), path),
+  overwritten: () => copyFileSync(folder.file("other.db"), path),
+  emptied: () => truncateSync(path),
+  "left without its write-ahead log": () => rmSync(`${path}-wal`),
+};
+
+/** How many events the history accepts after the harm, and the next pruning, that a restart would not find. */
+async function lostAfter(harm: () => void): Promise<number> {
+  await (await open(folder.file("other.db"))).close();
+  await fill();
+  harm();
+  await prune().catch(() => {});
+  const { events } = await log.append(drafts(1)).catch(() => ({ events: [] }));
+  const found = await idsAfterRestart();
+  return events.filter(({ id }) => !found.includes(id)).length;
+}
+
+/** Fills the file itself, so that its write-ahead log alone is not the whole history. */
+async function fill(): Promise<void> {
+  await log.append(Array.from({ length: 200 }, () => draft("a", "x".repeat(1000))));
+  await log.close();
+  log = await open(path);
+}
+
+async function idsAfterRestart(): Promise<number[]> {
+  try {
+    const restarted = new SqliteEventLog(folder.copyDatabase(path, "restarted.db"));
+    const ids = idsOf(readAll(restarted));
+    await restarted.close();
+    return ids;
+  } catch {
+    return [];
+  }
+}
+
+/** Makes histories that do not notice what happens to their files. */
+function blind(): Disposable {
+  const { loss } = Object.getOwnPropertyDescriptors(Place.prototype);
+  Object.defineProperty(Place.prototype, "loss", { ...loss, get: () => undefined });
+  return { [Symbol.dispose]: () => Object.defineProperty(Place.prototype, "loss", loss) };
+}
+
+describe.each(Object.entries(harms))("a history whose file was %s", (_, harm) => {
+  test("accepts nothing that a restart would not find", async () => {
+    expect(await lostAfter(harm)).toBe(0);
+  });
+
+  test("is detected if it does not notice", async () => {
+    using _ = blind();
+    expect(await lostAfter(harm)).toBe(1);
+  });
 });
