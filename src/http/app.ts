@@ -129,7 +129,7 @@ export function appRoutes(options: AppOptions, relay?: Relay): readonly Route[] 
 }
 
 function noSuchAddress(): BusError {
-  return new BusError("not_found", "there is no such address: see /swagger");
+  return new BusError("not_found", "this address does not exist: see /swagger for those that do");
 }
 
 /** What was not found may exist for another method: `GET /api/events/publish` looks for an event of that name. */

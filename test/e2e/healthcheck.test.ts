@@ -33,7 +33,7 @@ describe("eventbus healthcheck", () => {
     await gone.stop();
     const failed = await check(["--port", String(gone.port)]);
     expect(failed).toMatchObject({ exitCode: 1, stdout: "" });
-    expect(failed.stderr).toBe(`eventbus: no answer from http://127.0.0.1:${gone.port}/healthz\n`);
+    expect(failed.stderr).toBe(`eventbus: no response from http://127.0.0.1:${gone.port}/healthz\n`);
     expect(await check(["--port", "0"])).toMatchObject({ exitCode: 2 });
   });
 });

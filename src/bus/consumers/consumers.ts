@@ -121,7 +121,7 @@ export class Consumers implements ChangeSource {
   get(name: string): Consumer {
     const consumer = this.#byName.get(name);
     if (consumer) return consumer;
-    throw new BusError("not_found", "there is no consumer with this name: create it with PUT /api/consumers/{name}");
+    throw noSuchConsumer();
   }
 
   /** Settings and state of a consumer. */
@@ -378,4 +378,9 @@ export class Consumers implements ChangeSource {
     this.#tell(name);
     this.#onChange({ kind, name, by, ...(reason === undefined ? {} : { reason }) });
   }
+}
+
+export function noSuchConsumer(): BusError {
+  const ways = "eventbus consumer set, or PUT /api/consumers/{name}";
+  return new BusError("not_found", `there is no consumer with this name: create it with ${ways}`);
 }

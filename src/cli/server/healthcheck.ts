@@ -36,7 +36,7 @@ async function requireAlive(address: string): Promise<void> {
   try {
     response = await outboundFetch(address, init as RequestInit);
   } catch (error) {
-    throw new BusError("unavailable", `no answer from ${address}`, { cause: error });
+    throw new BusError("unavailable", `no response from ${address}`, { cause: error });
   }
   if (!response.ok) throw new BusError("unavailable", `${address} answered ${response.status}`);
 }

@@ -58,7 +58,7 @@ export class Relay {
   /** Makes a call of this node itself. Rejects with `unavailable`, or the signal's reason. */
   call(call: RelayedCall, signal: AbortSignal): Promise<Response> {
     const route = this.#table.find(call.method, call.path);
-    if (route === undefined) throw new BusError("not_found", "there is no such address");
+    if (route === undefined) throw new BusError("not_found", "this address does not exist");
     return this.#pass(route, call, signal);
   }
 

@@ -1,4 +1,5 @@
 import type { Workplace } from "../../bus/consumers/consumer.ts";
+import { noSuchConsumer } from "../../bus/consumers/consumers.ts";
 import type { ConsumerHost } from "../../bus/consumers/ports.ts";
 import { BusError } from "../../bus/errors.ts";
 import type { Event } from "../../bus/event.ts";
@@ -32,9 +33,7 @@ export class Workplaces {
   /** Throws `not_found`. */
   get(name: string): Workplace {
     const eventOf = (id: number) => eventIn(this.#events, id);
-    if (!this.#host.names().has(name)) {
-      throw new BusError("not_found", "there is no consumer with this name: create it with PUT /api/consumers/{name}");
-    }
+    if (!this.#host.names().has(name)) throw noSuchConsumer();
     for (const [known, work] of this.#byName) if (work.isIdle && known !== name) this.#byName.delete(known);
     const work = this.#byName.get(name) ?? new SharedWork({ name, eventOf, ask: askOf(this.#relay, name) });
     this.#byName.set(name, work);

@@ -52,7 +52,7 @@ export async function checkFile(name: string, options: CheckOptions): Promise<Ch
   const path = realPath(name);
   refuseOpenHere(path);
   const { isNew, damage: lost, warnings } = inspectFile(path, SCHEMA_VERSION);
-  if (isNew) throw new FileError(`${path} is missing or empty: there is nothing to check`);
+  if (isNew) throw new FileError(`${path} is missing or empty: it contains no history`);
   const database = openSnapshot(path);
   try {
     const damage = new Damage(options.onDamage);

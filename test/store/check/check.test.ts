@@ -297,7 +297,7 @@ describe("eventbus check", () => {
   });
 
   test.each([
-    ["there is no such file", "missing.db", "is missing or empty: there is nothing to check"],
+    ["there is no such file", "missing.db", "is missing or empty: it contains no history"],
     ["the file is not a history", "text.db", "is not a SQLite database"],
   ])("ends with 1 when %s", async (_, name, expected) => {
     writeFileSync(folder.file("text.db"), "hello ".repeat(50));
