@@ -36,6 +36,12 @@ const views = {
   topics: { hash: "#/topics" },
   consumers: { hash: "#/consumers" },
   consumer: { hash: "#/consumers/accounting-hook", prepare: openAttempt },
+  behind: { hash: "#/consumers/review-bot" },
+  paused: { hash: "#/consumers/nightly-export" },
+  failing: { hash: "#/consumers/old-crm" },
+  dead: { hash: "#/consumers/old-crm?tab=dead" },
+  settings: { hash: "#/consumers/old-crm?tab=settings" },
+  unused: { hash: "#/consumers/audit" },
   publish: { hash: "#/publish", prepare: sendOne },
   tokens: { hash: "#/tokens" },
   health: { hash: "#/health" },
@@ -122,20 +128,28 @@ async function openAttempt(page, size) {
   if (size.width >= MIN_WIDTH_OF_TWO) await page.locator(".deliveries tr:has(.bad) a").first().click();
 }
 
-/** One that nothing takes from, and one that posts to an endpoint that fails now and then. */
+/**
+ * One for each state: one that posts to an endpoint that fails now and then, one whose endpoint always fails, one that no
+ * worker takes from, one that is paused, and one without events.
+ */
 async function makeConsumers() {
   let requests = 0;
   const endpoint = createServer((request, response) => {
     request.resume().on("end", () => {
-      response.statusCode = requests++ % 9 === 4 ? 503 : 204;
+      const fails = request.url === "/crm" || requests++ % 9 === 4;
+      response.statusCode = fails ? 503 : 204;
       setTimeout(() => response.end(), 10 + ((requests * 37) % 80));
     });
   });
   await new Promise((resolve) => endpoint.listen(0, "127.0.0.1", resolve));
-  const push = { url: `http://127.0.0.1:${endpoint.address().port}/github` };
+  const address = `http://127.0.0.1:${endpoint.address().port}`;
+  const push = { url: `${address}/github` };
   const consumers = {
     "accounting-hook": { pattern: ["github.pull_request.*"], order: "none", retry: ["1s"], push },
     "review-bot": { pattern: ["github.issues.*", "github.issue_comment.*"] },
+    "old-crm": { pattern: ["github.push"], max_attempts: 2, retry: ["1s"], push: { url: `${address}/crm` } },
+    "nightly-export": { pattern: ["github.*"] },
+    audit: { pattern: ["audit.*"], push },
   };
   for (const [name, settings] of Object.entries(consumers)) {
     const headers = { "Content-Type": "application/json" };
@@ -143,6 +157,7 @@ async function makeConsumers() {
     const response = await fetch(`${URL}/api/consumers/${name}`, { method: "PUT", headers, body });
     if (!response.ok) throw new Error(await response.text());
   }
+  await fetch(`${URL}/api/consumers/nightly-export/pause`, { method: "POST" });
   return endpoint;
 }
 

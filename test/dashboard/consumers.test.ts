@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { optionsOf } from "../../src/dashboard/consumers/consumer-options.ts";
-import { goalOf, lagOf, stateOf } from "../../src/dashboard/consumers/consumer-state.ts";
+import { goalOf, isProbed, lagOf, stateOf } from "../../src/dashboard/consumers/consumer-state.ts";
 import type { WatchedConsumer } from "../../src/dashboard/state/consumer-watch.ts";
 import { billing } from "../../src/http/docs/consumers.ts";
 
@@ -20,7 +20,8 @@ describe("the state of a consumer", () => {
     ["behind", { lag: 1, rates: [1, 0] }],
     ["behind", { lag: 1101, in_flight: 100 }],
     ["working", { lag: 1 }],
-    ["working", { lag: 1, rates: [] }],
+    ["behind", { lag: 1, rates: [], acknowledged: 0 }],
+    ["working", { lag: 1, rates: [], acknowledged: 1 }],
     ["working", { lag: 3, in_flight: 2, rates: [0] }],
     ["caught up", {}],
   ] as const)("is %s for %p", (state, figures) => {
@@ -32,6 +33,47 @@ describe("the state of a consumer", () => {
     expect(lagOf(consumer({ lag: 1234, lag_is_exact: false }))).toBe("1,234+");
     const push = { url: "https://example.com:8443/hooks", headers: {}, timeout: "15s", concurrency: 8 };
     expect([goalOf(consumer({})), goalOf(consumer({ push }))]).toEqual(["workers", "example.com:8443"]);
+  });
+});
+
+describe("an endpoint counts as down", () => {
+  const attempts = (...names: [eventId: number, attempt: number][]) =>
+    names.map(([event_id, attempt]) => ({ event_id, attempt, at: "", status: 503, duration_ms: 1, error: "no" }));
+
+  test.each([
+    [
+      "when an attempt is listed again, between others",
+      [
+        [7, 2],
+        [9, 1],
+        [7, 2],
+      ],
+      true,
+    ],
+    [
+      "not for attempts that count",
+      [
+        [7, 3],
+        [9, 1],
+        [7, 2],
+        [7, 1],
+      ],
+      false,
+    ],
+    [
+      "not for what was long ago",
+      [
+        [9, 1],
+        [10, 1],
+        [11, 1],
+        [12, 1],
+        [7, 1],
+        [7, 1],
+      ],
+      false,
+    ],
+  ] as const)("%s", (_, names, isDown) => {
+    expect(isProbed(attempts(...names.map(([id, attempt]): [number, number] => [id, attempt])))).toBe(isDown);
   });
 });
 

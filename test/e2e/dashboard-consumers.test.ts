@@ -82,6 +82,7 @@ describeWith("chromium", "the view of consumers", () => {
     await publish(server.url, "a", { n: 1 });
     await page.getByRole("row", { name: /^#1 500 1 / }).waitFor();
     await page.getByRole("row", { name: /^#1 204 2 / }).waitFor();
+    expect(await fitsNarrow(page, "#1234567")).toBe(true);
     await page.getByRole("link", { name: "Failed" }).click();
     await page.getByRole("row", { name: /^#1 204 2 / }).waitFor({ state: "detached" });
     await page.getByRole("link", { name: "#1" }).click();
@@ -135,6 +136,24 @@ describeWith("chromium", "the view of consumers", () => {
     await page.getByText("eventbus token create NAME --consume mail").waitFor();
   });
 });
+
+/** Whether an id stays on one line, and the list of attempts within its place, in the narrowest window. */
+async function fitsNarrow(page: Page, id: string): Promise<boolean> {
+  const usual = page.viewportSize() ?? { width: 1280, height: 800 };
+  await page.setViewportSize({ width: 320, height: 700 });
+  const fits = await page
+    .getByRole("link", { name: "#1" })
+    .first()
+    .evaluate((link, words) => {
+      const [shown, list] = [link.textContent, link.closest(".deliveries")];
+      link.textContent = words;
+      const holds = link.getClientRects().length === 1 && list !== null && list.scrollWidth <= list.clientWidth;
+      link.textContent = shown;
+      return holds;
+    }, id);
+  await page.setViewportSize(usual);
+  return fits;
+}
 
 async function make(page: Page, name: string, patterns: string): Promise<void> {
   const form = page.getByRole("form", { name: "Make a consumer" });

@@ -31,8 +31,12 @@ export function AttemptList(props: ListProps) {
         </span>
         {all.length > 0 && <span class="span">the newest first; the last 100 are kept</span>}
         <span class="fill" />
-        <PageLink words="All" to={isFiltered ? routeToConsumer(name, {}) : undefined} />
-        <PageLink words="Failed" to={isFiltered ? undefined : routeToConsumer(name, { only: "failed" })} />
+        {all.length > 0 && (
+          <>
+            <PageLink words="All" to={isFiltered ? routeToConsumer(name, {}) : undefined} />
+            <PageLink words="Failed" to={isFiltered ? undefined : routeToConsumer(name, { only: "failed" })} />
+          </>
+        )}
       </nav>
       <div class={`split ${selected > 0 ? "open" : ""}`}>
         {attempts.length === 0 ? (
@@ -64,7 +68,7 @@ function AttemptTable({ attempts, selected, name, query }: TableProps) {
   return (
     <div class="deliveries">
       <table>
-        <TableHead names={["Event", "Answer", "Attempt", "Took", `When, ${zone}`]} />
+        <TableHead names={["Event", "Answer", "Attempt", "Took", `When, ${zone}`]} classes={{ Took: "took" }} />
         <tbody>
           {attempts.map((one) => (
             <tr
@@ -78,7 +82,7 @@ function AttemptTable({ attempts, selected, name, query }: TableProps) {
                 <AnswerBadge attempt={one} />
               </td>
               <td>{one.attempt}</td>
-              <td>{count(one.duration_ms)} ms</td>
+              <td class="took">{count(one.duration_ms)} ms</td>
               <td>
                 <Moment at={one.at} />
               </td>

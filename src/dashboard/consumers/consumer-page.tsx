@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { PushAttempt } from "../../client/index.ts";
 import { Sparkline } from "../parts/sparkline.tsx";
 import { Loading, StaleBanner } from "../parts/states.tsx";
 import type { WatchedConsumer } from "../state/consumer-watch.ts";
@@ -8,7 +9,7 @@ import { count, counted, duration } from "../text/format.ts";
 import { AttemptList } from "./attempt-list.tsx";
 import { ConsumerActions } from "./consumer-actions.tsx";
 import { ConsumerSettings } from "./consumer-settings.tsx";
-import { lagOf, stateOf, waitingOf } from "./consumer-state.ts";
+import { isProbed, lagOf, stateOf, waitingOf } from "./consumer-state.ts";
 import { rateOf } from "./consumer-table.tsx";
 import { DeadList } from "./dead-list.tsx";
 import { MissingConsumer } from "./notices.tsx";
@@ -41,7 +42,7 @@ export function ConsumerPage(props: PageProps & { readonly children?: ComponentC
       {error && !isGone && consumer && <StaleBanner error={error} />}
       {consumer && !isGone && (
         <>
-          <Explanation consumer={consumer} />
+          <Explanation consumer={consumer} attempts={answer?.attempts ?? []} />
           <Figures consumer={consumer} />
           <Tabs {...props} consumer={consumer} />
         </>
@@ -50,8 +51,13 @@ export function ConsumerPage(props: PageProps & { readonly children?: ComponentC
   );
 }
 
+interface ExplanationProps {
+  readonly consumer: WatchedConsumer;
+  readonly attempts: readonly PushAttempt[];
+}
+
 /** Why it is in this state, if that needs an explanation. */
-function Explanation({ consumer }: { readonly consumer: WatchedConsumer }) {
+function Explanation({ consumer, attempts }: ExplanationProps) {
   const { name, last_error, push } = consumer;
   const state = stateOf(consumer);
   const waiting = waitingOf(consumer);
@@ -63,7 +69,14 @@ function Explanation({ consumer }: { readonly consumer: WatchedConsumer }) {
       </p>
     );
   }
-  if (state === "failing") return <p class="explanation bad">The last failure: {last_error ?? "unknown"}.</p>;
+  if (state === "failing") {
+    const probes = isProbed(attempts) ? " An endpoint that is down is probed, which counts as no attempt." : "";
+    return (
+      <p class="explanation bad">
+        The last failure: {last_error ?? "unknown"}.{probes}
+      </p>
+    );
+  }
   if (state !== "behind") return null;
   return (
     <p class="explanation wait">

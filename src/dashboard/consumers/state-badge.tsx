@@ -2,7 +2,7 @@ import type { WatchedConsumer } from "../state/consumer-watch.ts";
 import { stateOf } from "./consumer-state.ts";
 
 const MOODS = {
-  paused: "wait",
+  paused: "",
   failing: "bad",
   behind: "wait",
   working: "good",
