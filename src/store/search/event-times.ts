@@ -5,6 +5,8 @@ import type { EventTable } from "../events/event-table.ts";
 const KEPT_EVERY = 512;
 /** Times that are kept: those of 33 million events, in 3 MB. */
 const MAX_KEPT = 65_536;
+/** Results that are kept for the next page of a search: those of more searches than are under way at a time. */
+const MAX_RESULTS = 1024;
 
 /**
  * The times of the events. They rise with the ids, so a time is found by halving ids; no index on time is needed.
@@ -16,6 +18,8 @@ export class EventTimes {
   readonly #bounds: Bounds;
   readonly #events: EventTable;
   readonly #kept = new Map<number, number>();
+  /** By time: the newest event before it. Only those that have an event after them, so that they stay true. */
+  readonly #results = new Map<number, number>();
 
   constructor(bounds: Bounds, events: EventTable) {
     this.#bounds = bounds;
@@ -38,6 +42,13 @@ export class EventTimes {
 
   /** The newest event that may be before this time, damaged ones included. */
   lastBefore(timeMs: number): number {
+    const { floor, head } = this.#bounds;
+    const result = this.#results.get(timeMs) ?? this.#findLastBefore(timeMs);
+    if (result < head) remember(this.#results, timeMs, result, MAX_RESULTS);
+    return Math.max(result, floor - 1);
+  }
+
+  #findLastBefore(timeMs: number): number {
     let low = this.#bounds.floor - 1;
     let high = this.#bounds.head;
     while (low < high) {
@@ -52,11 +63,15 @@ export class EventTimes {
     if (id % KEPT_EVERY !== 0) return this.at(id);
     const known = this.#kept.get(id);
     if (known !== undefined) return known;
-    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
     const timeMs = this.at(id);
-    this.#kept.set(id, timeMs);
+    remember(this.#kept, id, timeMs, MAX_KEPT);
     return timeMs;
   }
+}
+
+function remember(memory: Map<number, number>, key: number, value: number, maxSize: number): void {
+  if (memory.size >= maxSize && !memory.has(key)) memory.clear();
+  memory.set(key, value);
 }
 
 /** The multiple of the largest power of two that is above `low` and at most `high`. */
