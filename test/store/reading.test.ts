@@ -112,6 +112,18 @@ describe("a page", () => {
     }
   });
 
+  test("returns what it has found when the search for it has spent most of the time", async () => {
+    await reopenEmpty({ recentEvents: 1, searchClock: jumpingClock(0.02) });
+    await log.append(range(1, 6000).map((id) => draft(id % 10 === 0 ? `wanted.${(id / 10) % 100}` : "other")));
+    const filter = { topics: startingWith("wanted") };
+    const pages = [...walk((from) => log.readBack(filter, from, 50), 3000)].slice(0, 10);
+    expect(pages.flatMap(({ events }) => events).length).toBeGreaterThan(100);
+    expectToFind(
+      filter,
+      range(1, 600).map((index) => 10 * index),
+    );
+  });
+
   test("of topics ends when its time is spent, too", async () => {
     await reopenEmpty({ recentEvents: 1, searchClock: jumpingClock(100) });
     await log.append(range(1, 300).map((id) => draft(`t.${id % 20}`, id, `s${id % 30}`)));

@@ -121,7 +121,7 @@ export class EventTable {
   seriesBetween(first: number, last: number): Float64Array {
     const found = new Float64Array(Math.max(0, last - first + 1));
     const split = Math.max(first, Math.min(last + 1, this.#recent.first));
-    if (split > first) for (const [id, seriesId] of this.#rowsBetween(first, split - 1)) found[id - first] = seriesId;
+    if (split > first) for (const row of this.#rowsBetween(first, split - 1)) found[row[0] - first] = row[1];
     for (let id = split; id <= last; id++) found[id - first] = this.#recent.get(id)?.seriesId ?? 0;
     return found;
   }

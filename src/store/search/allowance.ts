@@ -32,6 +32,9 @@ export class Allowance {
   /** The search must end. */
   readonly isSpent: IsSpent = () => this.#nowMs() - this.#startMs >= STEP_MS;
 
-  /** The first part of a search must end, as half of the time is for the second part. */
+  /** The search for series must end, as half of the time is for their events. */
   readonly isHalfSpent: IsSpent = () => this.#nowMs() - this.#startMs >= STEP_MS / 2;
+
+  /** The search for events must end: what is not loaded in the rest of the time would have to be found again. */
+  readonly isMostlySpent: IsSpent = () => this.#nowMs() - this.#startMs >= (STEP_MS * 3) / 4;
 }

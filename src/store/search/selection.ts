@@ -65,14 +65,22 @@ export class Selection {
     this.#start();
   }
 
-  /** Every matching series, once `advance` has returned true. */
+  /** Every matching series, once `isDone` is true. */
   get ids(): ReadonlySet<number> {
     return this.#ids;
   }
 
+  /** Whether `ids` is complete. */
+  get isDone(): boolean {
+    const isAtNames = this.#text !== undefined || this.#range < this.#ranges.length || this.#names.length > 0;
+    const isOnTheWay = this.#cached !== undefined || isAtNames;
+    // A damaged index may have hidden some.
+    return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
+  }
+
   /** Whether the series matches. */
   wants(seriesId: number): boolean {
-    if (this.#isDone) return this.#ids.has(seriesId);
+    if (this.isDone) return this.#ids.has(seriesId);
     const series = this.#table.get(seriesId);
     return series !== undefined && !series.isDamaged && this.#matches(series);
   }
@@ -84,7 +92,7 @@ export class Selection {
   advance(isSpent: IsSpent): boolean {
     this.#followRemovals();
     do {
-      if (this.#isTooMany || this.#isDone) break;
+      if (this.#isTooMany || this.isDone) break;
       if (this.#cached) this.#advanceCached(this.#cached);
       else if (this.#names.length > 0) this.#examineNames();
       else if (this.#text) this.#readText(this.#text, isSpent);
@@ -93,14 +101,7 @@ export class Selection {
       else break;
       if (this.#ids.size > MAX_SELECTED) this.#giveUp();
     } while (!isSpent());
-    return this.#isDone;
-  }
-
-  get #isDone(): boolean {
-    const isAtNames = this.#text !== undefined || this.#range < this.#ranges.length || this.#names.length > 0;
-    const isOnTheWay = this.#cached !== undefined || isAtNames;
-    // A damaged index may have hidden some.
-    return this.#table.isTrusted && !this.#isTooMany && !isOnTheWay && this.#nextId === this.#table.nextId;
+    return this.isDone;
   }
 
   #start(): void {

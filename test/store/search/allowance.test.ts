@@ -14,8 +14,9 @@ describe("the time of a search", () => {
     return nowMs - startMs;
   }
 
-  test("ends, and half of it earlier", () => {
+  test("ends, and its parts earlier", () => {
     expect(search(allowance.isHalfSpent)).toBeLessThan(0.6 * search());
+    expect(search(allowance.isMostlySpent)).toBeLessThan(0.8 * search());
   });
 
   test("is the same for each search", () => {
