@@ -1,18 +1,20 @@
 /** What was found counts less by this factor with each page that follows. */
 const KEPT = 0.5;
-/** The same for what all groups have found. */
-const KEPT_OF_ALL = 0.95;
+/** Slices that all groups together have passed, of which half is then forgotten. */
+const REMEMBERED_SLICES = 16;
 
 /** How common the events that any group wants are, from what all groups have found recently. */
 export class AllFinds {
   /** What a group is taken to have passed before its first page, with what groups find on average. */
   readonly priorEvents: number;
+  readonly #rememberedEvents: number;
   #found = 1;
   #passed: number;
 
   /** At first, a group is taken to want one event in a slice: a thousand groups share one, a few do not. */
   constructor(sliceEvents: number) {
     this.priorEvents = sliceEvents / 2;
+    this.#rememberedEvents = REMEMBERED_SLICES * sliceEvents;
     this.#passed = sliceEvents;
   }
 
@@ -23,8 +25,11 @@ export class AllFinds {
 
   /** A group has found this many events in a range of ids. */
   add(found: number, passed: number): void {
-    this.#found = this.#found * KEPT_OF_ALL + found;
-    this.#passed = this.#passed * KEPT_OF_ALL + passed;
+    this.#found += found;
+    this.#passed += passed;
+    if (this.#passed <= this.#rememberedEvents) return;
+    this.#found /= 2;
+    this.#passed /= 2;
   }
 }
 

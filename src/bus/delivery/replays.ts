@@ -11,6 +11,11 @@ export const DISTANCES: readonly Distance[] = ["near", "far"];
  */
 export const STEP_DELIVERIES = 32_768;
 
+/** With at least this many members in one wait, more are on their way: they wait once more for one another. */
+const CROWD_MEMBERS = 8;
+/** A crowd waits at most this many times, so that members begin however long others come. */
+const MAX_WAITS = 20;
+
 /** Work in bounded steps: for some subscribers that are behind, or for one that searches for its start. */
 export interface Work {
   /** Whether a step would do anything. */
@@ -46,6 +51,8 @@ export class Replays {
   readonly #gather: (done: () => void) => void;
   readonly #arrivals = new Set<Arrivals>();
   #isGathering = false;
+  /** Members that have joined in this wait. */
+  #came = 0;
 
   constructor({ onWork, gather = (done) => done() }: ReplaysOptions) {
     this.#onWork = onWork;
@@ -53,11 +60,12 @@ export class Replays {
   }
 
   /**
-   * A member has joined. The first one begins at once; members that join soon after it wait a moment for one another.
-   * Otherwise a thousand members that join one by one would each be served alone.
+   * A member has joined. The first one begins at once; members that join soon after it wait a moment for one another,
+   * and a crowd until it has come. Otherwise a thousand members that join one by one would each be served alone.
    */
   arrive(at: Arrivals): void {
     this.#arrivals.add(at);
+    this.#came++;
     if (!this.#isGathering) this.#admit();
   }
 
@@ -66,7 +74,16 @@ export class Replays {
     this.#isGathering = true;
     for (const at of this.#arrivals) at.admit();
     this.#arrivals.clear();
+    this.#wait(MAX_WAITS);
+  }
+
+  #wait(waitsLeft: number): void {
+    this.#came = 0;
     this.#gather(() => {
+      if (this.#came >= CROWD_MEMBERS && waitsLeft > 1) {
+        this.#wait(waitsLeft - 1);
+        return;
+      }
       this.#isGathering = false;
       this.#admit();
     });

@@ -10,7 +10,7 @@ const MOST = 2;
 /** The share is multiplied by this in each interval in which less would have been enough. */
 const FALL = 0.8;
 /** The share is multiplied by this in each interval in which it was too small. */
-const RISE = 2;
+const RISE = 4;
 /**
  * Target duration of a replay, in milliseconds: in each interval the lag must fall by the fraction of it that has
  * elapsed, or the share is too small.

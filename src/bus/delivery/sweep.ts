@@ -16,8 +16,14 @@ const EVENTS_PER_GUEST = 16;
  * than finding one by its chain, and groups that share need not find their series first.
  */
 const LEAST_WANTED = 0.5;
-/** Groups in a slice are waited for only if together they want this much of its events; others are faster alone. */
-const LEAST_WAITED_FOR = LEAST_WANTED / 2;
+/**
+ * The same where they are many: each of them by itself would find a place in each of its chains first, or walk along all
+ * of these events.
+ */
+const MANY_GROUPS = 16;
+const LEAST_WANTED_BY_MANY = 0.2;
+/** Groups in a slice are waited for only if together they want this part of what is the least to share. */
+const LEAST_WAITED_FOR = 0.5;
 /**
  * A group waits for those that are behind it by at most this many slices: some tens of milliseconds. Every second time
  * it waits only for its nearest neighbours, so it moves on however many are behind it.
@@ -171,8 +177,9 @@ class SweepAt {
       wanted[slice] = (wanted[slice] ?? 0) + guest.share;
       guests.push(guest);
     }
-    if (wanted.reduce((sum, each) => sum + each) < LEAST_WANTED) return [];
-    const slice = wanted.findIndex((each) => each >= LEAST_WAITED_FOR);
+    const least = guests.length < MANY_GROUPS ? LEAST_WANTED : LEAST_WANTED_BY_MANY;
+    if (wanted.reduce((sum, each) => sum + each) < least) return [];
+    const slice = wanted.findIndex((each) => each >= least * LEAST_WAITED_FOR);
     return slice < 0 ? [] : guests.filter(({ start }) => start >= first + slice * this.#sliceEvents);
   }
 

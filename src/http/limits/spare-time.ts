@@ -23,7 +23,7 @@ const IDLE_MS = 0.05;
 const QUIET_MS = 0.3;
 
 /** How long members that begin soon after one another wait for more, in milliseconds: after a restart, dozens come. */
-const GATHER_MS = 20;
+const GATHER_MS = 50;
 
 export interface SpareTimeOptions {
   /** Returns the newest id. */

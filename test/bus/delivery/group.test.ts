@@ -132,6 +132,30 @@ describe("subscribers that arrive soon after another one", () => {
     expect(next.follower.isLive).toBe(true);
   });
 
+  test("begin when the last of a crowd has come, or when others have come for long enough", async () => {
+    const windows: (() => void)[] = [];
+    const delivery = new Delivery({ gather: (done) => void windows.push(done) });
+    await delivery.publish(10);
+    delivery.follow(ALL);
+    delivery.run();
+    const crowd = () => range(1, 10).map(() => delivery.follow(ALL));
+    const early = crowd();
+    windows.shift()?.();
+    expect(delivery.run()).toBe(0);
+    windows.shift()?.();
+    delivery.run();
+    expect(early.map(({ follower }) => follower.isLive)).toEqual(early.map(() => true));
+    const [waiting] = crowd();
+    let waits = 0;
+    for (; waiting?.follower.isLive === false && waits < 1000; waits++) {
+      crowd();
+      windows.shift()?.();
+      delivery.run();
+    }
+    expect(waits).toBeGreaterThan(1);
+    expect(waits).toBeLessThan(1000);
+  });
+
   test("are live at once when they are not behind", async () => {
     const delivery = new Delivery({ gather: () => {} });
     await delivery.publish(10);

@@ -95,6 +95,16 @@ describe("groups with different requests that are behind", () => {
     expect(members.map(({ sent }) => sent)).toEqual(HERD.map((_, index) => [...herdIds(index, 1, 400), caughtUp(400)]));
   });
 
+  test("read each event once when they are many, though together they want less than half of them", async () => {
+    const log = new NotingLog(() => 0);
+    const delivery = deliveryOf(log);
+    await publishHerd(delivery);
+    const members = HERD.slice(0, 16).map((topic) => delivery.follow(after(0), { patterns: [topic] }).member);
+    delivery.run();
+    expect(log.readIds).toEqual(range(1, 400));
+    expect(members.map(({ events }) => events)).toEqual(range(0, 15).map((index) => herdIds(index, 1, 400)));
+  });
+
   test("may leave, and be overtaken by commits and retention, while a slice is on its way", async () => {
     const delivery = deliveryOf(new MemoryEventLog(() => 0));
     await publishHerd(delivery);
