@@ -37,6 +37,12 @@ export class RawWebSocket extends RawClient {
     this.connection.write(frameOf(OPCODE.text, Buffer.from(text)));
   }
 
+  /** Sends this many pings. */
+  ping(payload: string, count: number): void {
+    const frame = frameOf(OPCODE.ping, Buffer.from(payload));
+    this.connection.write(Buffer.concat(Array.from({ length: count }, () => frame)));
+  }
+
   #receive(bytes: Buffer, handler: RawWebSocketHandler): void {
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
     for (let frame = takeFrame(this.#bytes); frame !== undefined; frame = takeFrame(this.#bytes)) {
@@ -128,5 +134,9 @@ export class RawSubscriber extends RawClient {
 
   send(frame: string | object): void {
     this.connection.send(frame);
+  }
+
+  ping(payload: string, count: number): void {
+    this.connection.ping(payload, count);
   }
 }

@@ -27,6 +27,14 @@ const EXPEL_MS = 1000;
  */
 const MEMORY_PER_BYTE = 4;
 
+/**
+ * Pongs that may be waiting in a socket, in bytes: five hundred of the largest. A peer that is slow to read, and pings
+ * once per second, has fewer.
+ */
+const MAX_WAITING_PONG_BYTES = 64 * 1024;
+/** Size of a pong without its payload. */
+const PONG_HEAD_BYTES = 2;
+
 export interface ConnectionOptions {
   readonly groups: Groups<Connection>;
   readonly principal: Principal;
@@ -76,6 +84,8 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket, S
   #sentCharacters = 0;
   #enteredAtCharacters = 0;
   #stalledSinceMs: number | undefined;
+  /** How much of what is waiting may be pongs, at most. */
+  #pongBytes = 0;
 
   constructor(options: ConnectionOptions) {
     const { groups, principal, address, patterns, start, tuning, waiting, heartbeat, time, countPublish } = options;
@@ -159,6 +169,16 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket, S
   /** The peer has sent something. */
   heard(): void {
     this.#heartbeat.heard(this.#time.nowMs, this.#sentInAll);
+  }
+
+  /**
+   * The peer has sent a ping of this many bytes, to which Bun responds by itself, whatever is waiting. Returns false if
+   * too many of the responses are waiting.
+   */
+  pinged(payloadBytes: number): boolean {
+    this.heard();
+    this.#pongBytes = Math.min(this.#pongBytes + PONG_HEAD_BYTES + payloadBytes, this.bufferedBytes);
+    return this.#pongBytes <= MAX_WAITING_PONG_BYTES;
   }
 
   /**

@@ -44,7 +44,7 @@ const WEBSOCKET_VERSION = "13";
 const FRAME_TOO_BIG = "Received too big message";
 /**
  * Bytes waiting in one socket after which Bun silently drops messages. Never reached: what is waiting is bounded by
- * `Tuning` and the largest event, see `SocketChannel`.
+ * `Tuning`, the largest event, see `SocketChannel`, and the pongs that may be waiting.
  */
 const BACKPRESSURE_LIMIT_BYTES = 1024 ** 3;
 
@@ -194,7 +194,9 @@ export class Subscriptions {
       },
       message: (socket, message) => this.#receive(socket.data, message),
       drain: (socket) => socket.data.drained(),
-      ping: (socket) => socket.data.heard(),
+      ping: (socket, payload) => {
+        if (!socket.data.pinged(payload.length)) this.#cut(socket.data, "unanswered");
+      },
       pong: (socket) => socket.data.heard(),
       close: (socket, _, reason) => {
         if (reason === FRAME_TOO_BIG) this.#limits.onLimit?.("frame");
