@@ -1,5 +1,6 @@
 // Clients in a process of their own, so that they do not slow down the measuring one: crowd.ts '{"port":…,"count":…}'.
 import { connect, type Socket } from "node:net";
+import { constants, setPriority } from "node:os";
 
 /**
  * What clients do once they have sent their bytes: leave the answer in the kernel, read it, send the same again after
@@ -46,6 +47,8 @@ function repeat(socket: Socket, bytes: string): void {
 }
 
 if (import.meta.main) {
+  // Real ones have machines of their own: here, they may only use what the server and the measuring process leave.
+  setPriority(constants.priority.PRIORITY_LOW);
   const options: CrowdOptions = JSON.parse(process.argv[2] ?? "");
   for (let count = 0; count < options.count; count++) begin(options);
 }
