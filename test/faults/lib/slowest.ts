@@ -23,6 +23,11 @@ export class Slowest {
     this.#slowest = [...this.#slowest, { input, ms }].sort((a, b) => b.ms - a.ms).slice(0, CANDIDATES);
   }
 
+  /** The longest time that was noted, in milliseconds. Whatever else the machine did is a part of it. */
+  get longestMs(): number {
+    return this.#slowest[0]?.ms ?? 0;
+  }
+
   /** Sends the slowest ones again, alone; resolves with those that take much whenever they are sent. */
   async confirm(send: Send, control: string): Promise<{ slow: string[]; mostRatio: number }> {
     const controlMs = await least(send, control, 0);
