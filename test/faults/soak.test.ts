@@ -26,6 +26,8 @@ const TRANSPORTS = ["websocket", "events", "lines"] as const;
 const EVENTS_A_STAY = 5000;
 /** How much larger the end of a long run may be than its middle: what is flat varies by this. */
 const FLAT = 1.25;
+/** Time between two lines that show how far a long run is, in milliseconds. */
+const PROGRESS_MS = 30_000;
 const GROWTHS = ["mib", "descriptors", "walMib", "fileMib"] as const;
 const ARGS = ["--db", "a.db", "--max-history", "20000", "--prune-interval", "1s"];
 const PLOT = resolve(import.meta.dir, "../../docs/faults/soak.svg");
@@ -65,7 +67,9 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
   ];
   load.start(server.url, PUBLISHERS, pace);
   const sampler = new Sampler(server, seconds);
-  const samples = await sampler.run(() => {
+  const show = progressOf(seconds);
+  const samples = await sampler.run((sample) => {
+    if (IS_LONG) show(sample);
     // What was received is compared as it comes; keeping it would make this process grow.
     for (const one of [...staying, ...coming]) one.forget();
     load.forget();
@@ -84,6 +88,24 @@ async function soak(seconds: number, pace?: Pace, cheat?: Cheat): Promise<Run> {
       delivered: [...staying, ...coming].reduce((sum, { delivered }) => sum + delivered, 0),
       gaps: [...staying, ...coming].reduce((sum, { gaps }) => sum + gaps, 0),
     },
+  };
+}
+
+/** Prints a sample every half minute. */
+function progressOf(seconds: number): (sample: Sample) => void {
+  const startMs = performance.now();
+  let shownMs = startMs;
+  return ({ eventsPerSecond, mib, descriptors, walMib, fileMib, medianMs, longestMs }) => {
+    const nowMs = performance.now();
+    if (nowMs - shownMs < PROGRESS_MS) return;
+    shownMs = nowMs;
+    const files = `${fileMib.toFixed(1)} MiB of file, ${walMib.toFixed(1)} of log`;
+    const waits = `a publish takes ${medianMs.toFixed(1)} ms, at most ${longestMs.toFixed(0)}`;
+    const secondsDone = Math.round((nowMs - startMs) / 1000);
+    const rate = `${Math.round(eventsPerSecond)} events/s`;
+    console.log(
+      `${secondsDone} of ${seconds} s: ${rate}, ${mib} MiB resident, ${descriptors} descriptors, ${files}; ${waits}`,
+    );
   };
 }
 
@@ -124,12 +146,14 @@ test(
   `after ${SECONDS} seconds with everything on, nothing has grown, and every subscriber is complete`,
   async () => {
     const peak = PEAK ?? (await measurePeak());
+    if (IS_LONG) console.log(`peak: ${Math.round(peak)} events/s, of which ${Math.round(peak * SHARE_OF_PEAK)} follow`);
     const { samples, faults, problems, figures } = await soak(SECONDS, new Pace(peak * SHARE_OF_PEAK));
     const [middle, end] = lastQuarters(samples);
     const shown = (figure: keyof Sample) => `${most(middle, figure).toFixed(1)}→${most(end, figure).toFixed(1)}`;
     report(`soak of ${SECONDS} s`, {
       ...figures,
       "events/s of peak": Math.round(peak),
+      "events/s": Math.round((figures["acknowledged"] ?? 0) / SECONDS),
       "MiB resident": shown("mib"),
       descriptors: shown("descriptors"),
       "MiB of log": shown("walMib"),

@@ -40,8 +40,8 @@ export class Sampler {
     this.#seconds = seconds;
   }
 
-  /** Resolves with the samples after the seconds; calls `onSample` after each. */
-  async run(onSample: () => void): Promise<Sample[]> {
+  /** Resolves with the samples after the seconds; calls `onSample` with each. */
+  async run(onSample: (sample: Sample) => void): Promise<Sample[]> {
     const samples: Sample[] = [];
     const probing = this.#probe();
     const sampleMs = Math.max(MIN_SAMPLE_MS, (this.#seconds * 1000) / MAX_SAMPLES);
@@ -49,8 +49,9 @@ export class Sampler {
       const [startMs, firstId] = [performance.now(), this.#lastId];
       await Bun.sleep(sampleMs);
       await this.#read(samples.length % BACKUP_SAMPLES === 0);
-      samples.push(this.#sample(((this.#lastId - firstId) * 1000) / (performance.now() - startMs)));
-      onSample();
+      const sample = this.#sample(((this.#lastId - firstId) * 1000) / (performance.now() - startMs));
+      samples.push(sample);
+      onSample(sample);
     }
     this.#isOver = true;
     await probing;
