@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Webhook } from "standardwebhooks";
 import { EventBusError, verifyWebhook, type WebhookHeaders } from "../../src/client/index.ts";
-import { signedHeaders } from "../../src/http/push/signature.ts";
+import { Signer } from "../../src/http/push/signature.ts";
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER = "whsec_b3RoZXIgc2VjcmV0IG9mIHRoZSBzYW1lIGtpbmQ=";
@@ -11,7 +11,7 @@ const NOW_S = NOW.getTime() / 1000;
 const BODY =
   '{"id":42,"topic":"orders.created","data":{"total":1.10},"source":"","created_at":"2026-11-23T14:30:00.123Z"}';
 
-const signed = (body = BODY, atS = NOW_S, secrets = [SECRET]) => signedHeaders(secrets, "evt_42_x", atS, body);
+const signed = (body = BODY, atS = NOW_S, secrets = [SECRET]) => new Signer().headers(secrets, "evt_42_x", atS, body);
 
 function verify(headers: WebhookHeaders, body: string | Uint8Array<ArrayBuffer> = BODY, secret = SECRET) {
   return verifyWebhook(secret, headers, body, { now: NOW });

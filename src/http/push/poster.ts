@@ -27,12 +27,15 @@ const PATIENT = [429, 503];
 export class Poster {
   readonly #url: URL;
   readonly #timeoutMs: number;
-  readonly #headers: Readonly<Record<string, string>>;
+  /** Those of the endpoint, and those of the request that is begun: `fetch` copies them. */
+  readonly #headers: Headers;
   readonly #rules: AddressRules;
   readonly #resolve: Resolve;
   readonly #init: RequestInit;
-  /** Of the requests that are under way. */
-  readonly #active = new Set<AbortController>();
+  /** When each request that is under way began, in milliseconds of the monotonic clock; the first one first. */
+  readonly #active = new Map<AbortController, number>();
+  /** Fires when the time of the first one is over: a timer for each would take longer than signing. */
+  #limit: ReturnType<typeof setTimeout> | undefined;
   /** Of requests that have ended: a signal for each request would take a quarter of the time of posting it. */
   readonly #idle: AbortController[] = [];
   /** Whether the host is a name, not an address. */
@@ -58,24 +61,23 @@ export class Poster {
   }
 
   /**
-   * Posts once, to an address of the host that was checked, whatever the name resolves to later; `headers` are added to
-   * those of the endpoint. Never rejects.
+   * Posts once, to an address of the host that was checked, whatever the name resolves to later; `headers`, the same
+   * names for each request, are added to those of the endpoint. Never rejects.
    */
   async post(headers: Readonly<Record<string, string>>, body: string): Promise<Outcome> {
     const abort = this.#idle.pop() ?? new AbortController();
     const { signal } = abort;
-    const limit = setTimeout(() => abort.abort(), this.#timeoutMs);
-    this.#active.add(abort);
+    this.#active.set(abort, performance.now());
+    this.#limit ??= this.#startLimit(this.#timeoutMs);
     try {
       const target = this.#target ?? (await this.#findTarget(signal));
-      const request = { ...this.#init, headers: { ...this.#headers, ...headers }, body, signal };
-      const response = await fetch(target, request);
+      for (const [name, value] of Object.entries(headers)) this.#headers.set(name, value);
+      const response = await fetch(target, { ...this.#init, headers: this.#headers, body, signal });
       void response.body?.cancel().catch(() => {});
       return outcomeOf(response);
     } catch (error) {
       return { status: undefined, error: reasonOf(error, signal), retryAfterMs: 0 };
     } finally {
-      clearTimeout(limit);
       this.#active.delete(abort);
       if (!signal.aborted) this.#idle.push(abort);
     }
@@ -83,7 +85,25 @@ export class Poster {
 
   /** Abandons what is under way. */
   close(): void {
-    for (const abort of this.#active) abort.abort();
+    clearTimeout(this.#limit);
+    for (const abort of this.#active.keys()) abort.abort();
+  }
+
+  #startLimit(ms: number): ReturnType<typeof setTimeout> {
+    return setTimeout(() => this.#abandonLate(), ms);
+  }
+
+  #abandonLate(): void {
+    this.#limit = undefined;
+    const nowMs = performance.now();
+    for (const [abort, begunMs] of this.#active) {
+      const leftMs = begunMs + this.#timeoutMs - nowMs;
+      if (leftMs <= 0) abort.abort();
+      else {
+        this.#limit = this.#startLimit(Math.ceil(leftMs));
+        return;
+      }
+    }
   }
 
   /** The address is checked before each request, unless the URL names it: then it stays as it is. */
@@ -97,12 +117,12 @@ export class Poster {
 }
 
 /** Without a name of its own, a request would name Bun and its version. */
-function headersOf({ headers }: PushSettings, { host }: URL): Record<string, string> {
+function headersOf({ headers }: PushSettings, { host }: URL): Headers {
   const all = new Headers({ "User-Agent": "eventbus" });
   for (const [name, value] of Object.entries(headers)) all.set(name, value);
   all.set("Content-Type", "application/json; charset=utf-8");
   all.set("Host", host);
-  return Object.fromEntries(all);
+  return all;
 }
 
 /** Bun would use the proxies of the environment, which resolve the name again; its types do not know this option. */

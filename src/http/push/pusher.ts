@@ -6,7 +6,7 @@ import type { PushAttempt } from "../../protocol/consumer.ts";
 import type { AddressRules, Resolve } from "./addresses.ts";
 import { EndpointHealth } from "./endpoint-health.ts";
 import { type Outcome, Poster } from "./poster.ts";
-import { signedHeaders } from "./signature.ts";
+import { Signer } from "./signature.ts";
 
 /** Attempts that are kept for inspection. */
 const MAX_ATTEMPTS_KEPT = 100;
@@ -37,6 +37,9 @@ export class Pusher implements Taker {
   readonly #consumer: Consumer;
   readonly #concurrency: number;
   readonly #poster: Poster;
+  readonly #signer = new Signer();
+  /** Ends the id of each request: other consumers post the same events. */
+  readonly #idSuffix: string;
   readonly #onGone: (reason: string) => void;
   readonly #attempts: Attempt[] = [];
   readonly #health: EndpointHealth;
@@ -45,6 +48,7 @@ export class Pusher implements Taker {
 
   constructor({ consumer, push, rules, resolve, now, onGone }: PusherOptions) {
     this.#consumer = consumer;
+    this.#idSuffix = Bun.hash.crc32(consumer.name).toString(36);
     this.#concurrency = push.concurrency;
     this.#poster = new Poster({ push, rules, resolve });
     this.#health = new EndpointHealth(now);
@@ -83,8 +87,9 @@ export class Pusher implements Taker {
     this.#active++;
     const body = one.event?.json ?? JSON.stringify({ type: "gap", ...one.gap });
     const startMs = performance.now();
-    const id = `evt_${idOf(one)}_${Bun.hash.crc32(this.#consumer.name).toString(36)}`;
-    const headers = signedHeaders(this.#consumer.signingSecrets, id, Math.floor(Date.now() / 1000), body);
+    const id = `evt_${idOf(one)}_${this.#idSuffix}`;
+    const timestampS = Math.floor(Date.now() / 1000);
+    const headers = this.#signer.headers(this.#consumer.signingSecrets, id, timestampS, body);
     const outcome = await this.#poster.post(headers, body);
     this.#active--;
     if (this.#isClosed) this.#consumer.putBack([one.delivery], "", 0);

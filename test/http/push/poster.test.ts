@@ -66,6 +66,19 @@ describe("a poster", () => {
     expect(await poster.post({}, "x")).toMatchObject({ status: 200, error: undefined });
   });
 
+  test("gives a request all of its time while earlier ones run out of theirs", async () => {
+    using endpoint = new Endpoint();
+    endpoint.answer = () => new Promise<Response>(() => {});
+    const poster = posterTo(endpoint.url, { timeoutMs: 600 });
+    const first = poster.post({}, "x");
+    await Bun.sleep(300);
+    const begunMs = performance.now();
+    const second = poster.post({}, "x");
+    const late = { status: undefined, error: "the endpoint did not answer in time" };
+    expect(await Promise.all([first, second])).toMatchObject([late, late]);
+    expect(performance.now() - begunMs).toBeGreaterThanOrEqual(599);
+  });
+
   test("abandons what is under way when it is closed", async () => {
     using endpoint = new Endpoint();
     endpoint.answer = () => new Promise<Response>(() => {});
