@@ -6,6 +6,11 @@ import { patternHint } from "./text/pattern-hint.ts";
 
 /** A request over this long is worth a line, in milliseconds. */
 const SLOW_REQUEST_MS = 1000;
+/**
+ * Routes that respond when they are done or have something, however long that takes: pruning, whose slices have
+ * thresholds of their own, and workers that wait for events.
+ */
+const PATIENT_ROUTES: readonly string[] = ["/api/events/prune", "/api/consumers/:name/take"];
 /** Patterns that are remembered, so that a client that keeps reconnecting causes one warning. */
 const MAX_REMEMBERED = 1000;
 
@@ -22,8 +27,7 @@ export function requestLog(
   return (answered) => {
     const { method, route, status, durationMs } = answered;
     meter.request(method, route, status, durationMs);
-    // Pruning responds when it is done, and its slices have thresholds of their own.
-    const isSlow = durationMs > SLOW_REQUEST_MS && route !== "/api/events/prune";
+    const isSlow = durationMs > SLOW_REQUEST_MS && !PATIENT_ROUTES.includes(route);
     const isGone = status === CLIENT_GONE;
     const level = !isGone && (status >= 500 || isSlow) ? "warn" : "info";
     if (isEach) log[level](fieldsOf(answered, addressOf), "request");

@@ -7,6 +7,7 @@ const MOMENT = 5;
 const LONG = 1500;
 const PATH = "/api/events/history";
 const PRUNE = "/api/events/prune";
+const TAKE = "/api/consumers/:name/take";
 
 test.each<[status: number, route: string, durationMs: number, isEach: boolean, lines: string[]]>([
   [200, PATH, MOMENT, false, []],
@@ -21,6 +22,8 @@ test.each<[status: number, route: string, durationMs: number, isEach: boolean, l
   [200, PATH, LONG, false, ["warn slow request"]],
   [200, PATH, LONG, true, ["warn request"]],
   [200, PRUNE, LONG, false, []],
+  [200, TAKE, LONG, false, []],
+  [503, TAKE, LONG, false, ["warn refused"]],
 ])(
   "status %d at %s after %d ms, each request logged: %p, is logged as %p",
   (status, route, durationMs, isEach, lines) => {

@@ -57,6 +57,8 @@ test("a consumer that pushes prints its secret when it is made, and when that is
     push: { timeout: "5s", headers: { Authorization: "…", "X-Shop": "…" } },
     secret: expect.stringMatching(/^whsec_/),
   });
+  const lone = await run("consumer", "set", "push", "none", "--push-timeout", "5s");
+  expect(lone).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("need --push-url") });
   const wrong = await run("consumer", "set", "push", "none", "--push-url", "http://127.0.0.1:9/", "--push-header", "x");
   expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining("a name, a colon and a value")]);
   const rotated = JSON.parse((await run("consumer", "rotate-secret", "push")).stdout);
@@ -88,6 +90,8 @@ test("consume --exec acknowledges by the exit code, in parallel", async () => {
   expect(await infoOf("work")).toMatchObject({ lag: 0, dead: 1, last_error: "the command ended with 1" });
   const dead = JSON.parse((await run("consumer", "dead", "work")).stdout);
   expect(dead).toMatchObject({ attempts: 1, event: { data: 2 } });
+  const wrong = await run("consumer", "retry", "work", "1", "one");
+  expect(wrong).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("It must be a whole number") });
   expect((await run("consumer", "retry", "work", String(dead.id))).stdout).toBe('{"done":1}\n');
   expect((await run("consume", "work", "--max", "1")).stdout).toContain('"data":2');
 });

@@ -101,8 +101,11 @@ export function parseDelay(value: unknown): number {
 export function positionOf(log: EventLog, since: unknown, nowMs: number): number {
   const text = typeof since === "number" ? String(since) : since;
   const start = typeof text === "string" ? startOf(text) : undefined;
-  if (start === undefined || (start.kind === "after" && start.id > log.head)) {
+  if (start === undefined) {
     throw invalid("since", "since must be the id of an event, a time, a duration such as 10m, all, or now");
+  }
+  if (start.kind === "after" && start.id > log.head) {
+    throw invalid("since", "since is above the id of the newest event: give an id, a time, all or now");
   }
   return new StartSearch(log, { topics: EVERYTHING, start }, nowMs).position ?? log.head;
 }

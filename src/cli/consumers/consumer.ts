@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
+import { BusError } from "../../bus/errors.ts";
 import type { ConsumerInfo, ConsumerOptions, EventBusClient } from "../../client/index.ts";
 import { ORDERS, type Order } from "../../protocol/consumer.ts";
 import { type ConnectionOptions, connectTo, wholeNumber, withConnection } from "../connection.ts";
@@ -85,7 +86,7 @@ function optionsOf(pattern: readonly string[], flags: SetFlags): ConsumerOptions
   const { since, order, ackTimeout, maxAttempts, retry, maxInFlight } = flags;
   const { pushUrl, pushHeader, pushTimeout, pushConcurrency } = flags;
   if (pushUrl === undefined && (pushHeader ?? pushTimeout ?? pushConcurrency) !== undefined) {
-    throw new InvalidArgumentError("--push-header, --push-timeout and --push-concurrency need --push-url");
+    throw new BusError("parameter_invalid", "--push-header, --push-timeout and --push-concurrency need --push-url");
   }
   return {
     pattern,
@@ -144,14 +145,16 @@ function deadCommands(): Command[] {
   const retry = new Command("retry")
     .description("try again what was given up")
     .argument("<name>", "its name")
-    .argument("[ids...]", "ids of the events; default: all");
+    .argument("[ids...]", "ids of the events; default: all", (text, ids: readonly number[] = []) => [
+      ...ids,
+      wholeNumber(1)(text),
+    ]);
   return [
     named(dead, async (bus, name) => {
       for await (const one of bus.consumers.dead(name)) await print(`${JSON.stringify(one)}\n`);
     }),
-    withConnection(retry).action(async (name: string, ids: string[], flags: ConnectionOptions) => {
-      const parsed = ids.map((id) => wholeNumber(1)(id));
-      const some = parsed.length === 0 ? {} : { ids: parsed };
+    withConnection(retry).action(async (name: string, ids: readonly number[], flags: ConnectionOptions) => {
+      const some = ids.length === 0 ? {} : { ids };
       await print(`${JSON.stringify({ done: await connectTo(flags).consumers.retryDead(name, some) })}\n`);
     }),
   ];
