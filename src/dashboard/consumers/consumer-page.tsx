@@ -64,7 +64,7 @@ function Explanation({ consumer, attempts }: ExplanationProps) {
   if (state === "paused") {
     const why = last_error === null ? "" : ` The last error: ${last_error}.`;
     return (
-      <p class="explanation wait">
+      <p class={last_error === null ? "explanation" : "explanation wait"}>
         Paused: {counted(waiting, "event")} will wait until it is resumed.{why}
       </p>
     );
