@@ -15,7 +15,7 @@ export function durationOf(parameter: string, value: unknown, lowMs: number, hig
   if (ms >= lowMs && ms <= highMs) return ms;
   throw new BusError(
     "parameter_invalid",
-    `${parameter} must be a duration from ${formatDuration(lowMs)} to ${formatDuration(highMs)}, such as "30s" or "5m"`,
+    `${parameter} must be a duration from ${formatDuration(lowMs)} to ${formatDuration(highMs)}, such as "30s" or "1m"`,
     { members: { parameter } },
   );
 }
