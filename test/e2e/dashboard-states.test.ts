@@ -78,6 +78,11 @@ describeWith("chromium", "a page of history of which the next events were remove
     await page.getByText("2 events", { exact: true }).waitFor();
     expect(await shownIds(page)).toEqual([4, 5]);
     expect(new URL(page.url()).hash).toBe("#/history?topic=n&after=3");
+    await page.goto(`${server.url}/#/history?after=6`);
+    await page.getByRole("heading", { name: "This page is not in the history" }).waitFor();
+    await page.getByText("the history is a different one").waitFor();
+    await page.getByRole("link", { name: "Show all events" }).click();
+    await page.getByText("2 events", { exact: true }).waitFor();
   });
 });
 

@@ -58,7 +58,8 @@ export function HistoryView({ session, query }: ViewProps) {
       {page !== undefined && page.rows.length > 0 && <Pager page={page} query={filters} />}
       <div class={`split ${selection.id === undefined ? "" : "open"}`}>
         {answer.kind === "loading" && <Loading what="history" />}
-        {mistake && <Notice title="Correct the search" />}
+        {mistake?.field === "after" && <OtherHistory />}
+        {mistake && mistake.field !== "after" && <Notice title="Correct the search" />}
         {answer.kind === "failed" && !mistake && <Failed error={answer.error} query={filters} onRetry={again} />}
         {page?.rows.length === 0 && <NothingFound query={filters} />}
         {page !== undefined && page.rows.length > 0 && (
@@ -219,6 +220,17 @@ function Failed({ error, query, onRetry }: FailedProps) {
       <p>
         The oldest event kept is {count(oldest)}.{" "}
         <a href={routeTo("history", { ...query, after: oldest - 1 })}>Continue from there</a>
+      </p>
+    </Notice>
+  );
+}
+
+/** An address that was kept names an event that was never published here. */
+function OtherHistory() {
+  return (
+    <Notice title="This page is not in the history">
+      <p>
+        <a href={routeTo("history")}>Show all events</a>
       </p>
     </Notice>
   );
