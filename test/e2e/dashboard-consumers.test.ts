@@ -72,7 +72,7 @@ describeWith("chromium", "the view of consumers", () => {
     using endpoint = Bun.serve({ port: 0, fetch: () => new Response(null, { status: statuses.shift() ?? 204 }) });
     await using dashboard = await openDashboard(server.url, "#/consumers");
     const { page } = dashboard;
-    const form = page.getByRole("form", { name: "Make a consumer" });
+    const form = page.getByRole("form", { name: "Create a consumer" });
     await form.getByLabel("Delivered to").selectOption("webhook");
     await form.getByLabel("Address").fill(`http://127.0.0.1:${endpoint.port}/hook`);
     await make(page, "hook", "*");
@@ -156,10 +156,10 @@ async function fitsNarrow(page: Page, id: string): Promise<boolean> {
 }
 
 async function make(page: Page, name: string, patterns: string): Promise<void> {
-  const form = page.getByRole("form", { name: "Make a consumer" });
+  const form = page.getByRole("form", { name: "Create a consumer" });
   await form.getByLabel("Name").fill(name);
   await form.getByLabel("Events of these topics").fill(patterns);
-  await form.getByRole("button", { name: "Make" }).click();
+  await form.getByRole("button", { name: "Create" }).click();
 }
 
 async function put(url: string, name: string, settings: object = {}): Promise<void> {

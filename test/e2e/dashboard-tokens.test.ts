@@ -120,10 +120,10 @@ describeWith("chromium", "the view of tokens", () => {
 });
 
 async function make(page: Page, name: string, publish?: string): Promise<void> {
-  const form = page.getByRole("form", { name: "Make a token" });
+  const form = page.getByRole("form", { name: "Create a token" });
   await form.getByLabel("Name").fill(name);
   if (publish !== undefined) await form.getByLabel("Publish to").fill(publish);
-  await form.getByRole("button", { name: "Make" }).click();
+  await form.getByRole("button", { name: "Create" }).click();
 }
 
 async function secretOf(page: Page, name: string): Promise<string> {

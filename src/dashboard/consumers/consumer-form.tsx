@@ -53,8 +53,8 @@ export function ConsumerForm({ client, name: first, taken, edited, cancel, onMad
     "aria-describedby": "consumer-mistake",
   });
   return (
-    <form class="compose" onSubmit={submit} aria-label={edited ? `Change ${edited.name}` : "Make a consumer"}>
-      <h2>{edited ? "Change its settings" : "Make a consumer"}</h2>
+    <form class="compose" onSubmit={submit} aria-label={edited ? `Change ${edited.name}` : "Create a consumer"}>
+      <h2>{edited ? "Change its settings" : "Create a consumer"}</h2>
       {edited === undefined && (
         <label>
           Name
@@ -153,7 +153,7 @@ export function ConsumerForm({ client, name: first, taken, edited, cancel, onMad
       </p>
       <div class="buttons">
         <button type="submit" class="primary">
-          {edited ? "Save" : "Make"}
+          {edited ? "Save" : "Create"}
         </button>
         {cancel !== undefined && (
           <a class="button" href={cancel}>

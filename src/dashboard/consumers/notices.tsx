@@ -10,7 +10,7 @@ export function NoConsumers() {
         that take from it, or is posted to a webhook, and comes again until it is acknowledged.
       </p>
       <p>
-        Make one here, or with <code>eventbus consumer set billing 'orders.*'</code>.
+        Create one here, or with <code>eventbus consumer set billing 'orders.*'</code>.
       </p>
     </Notice>
   );
@@ -28,8 +28,8 @@ export function NotForThisToken() {
       <h1 class="offscreen">Consumers</h1>
       <Notice title="The list of consumers requires a monitor token">
         <p>
-          An admin creates one with <code>eventbus token create NAME --monitor</code>. To make and change consumers, it
-          takes <code>--admin</code>. With this token you can open a consumer that it may take from.
+          An admin creates one with <code>eventbus token create NAME --monitor</code>. To create and change consumers,
+          it takes <code>--admin</code>. With this token you can open a consumer that it may take from.
         </p>
         <form class="find" onSubmit={open}>
           <label class="find">
@@ -56,7 +56,7 @@ export function MissingConsumer({ name, error, onRetry }: MissingProps) {
       <Notice title={`There is no consumer ${name}`}>
         <p>
           It may have been deleted. <a href={routeTo("consumers")}>Show all consumers</a> or{" "}
-          <a href={routeTo("consumers", { make: name })}>make it</a>
+          <a href={routeTo("consumers", { create: name })}>create it</a>
         </p>
       </Notice>
     );

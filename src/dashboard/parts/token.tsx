@@ -23,7 +23,7 @@ export function TokenDialog({ session }: { readonly session: Session }) {
           <input name="token" type="password" required autocomplete="off" spellcheck={false} placeholder="ebt_…" />
         </label>
         <p class="hint">
-          <code>eventbus token create</code> makes one. It is kept in this tab until the tab is closed, and never put
+          <code>eventbus token create</code> creates one. It is kept in this tab until the tab is closed, and never put
           into the address.
         </p>
         <div class="buttons">

@@ -51,11 +51,11 @@ function ConsumerList(props: ListProps) {
 }
 
 function KnownConsumers({ known, query, session, onMade }: ListProps & { readonly known: readonly WatchedConsumer[] }) {
-  const { make } = query;
+  const { create } = query;
   const form = (cancel: string | undefined) => (
     <ConsumerForm
       client={session.client}
-      name={make === "new" ? "" : (make ?? "")}
+      name={create === "new" ? "" : (create ?? "")}
       taken={known.map(({ name }) => name)}
       cancel={cancel}
       onMade={onMade}
@@ -73,15 +73,15 @@ function KnownConsumers({ known, query, session, onMade }: ListProps & { readonl
     <>
       <div class="tools">
         <span class="fill">{counted(known.length, "consumer")}</span>
-        {make === undefined && (
-          <a class="button" href={routeTo("consumers", { make: "new" })}>
-            Make a consumer …
+        {create === undefined && (
+          <a class="button" href={routeTo("consumers", { create: "new" })}>
+            Create a consumer …
           </a>
         )}
       </div>
-      <div class={make === undefined ? "alone" : "columns"}>
+      <div class={create === undefined ? "alone" : "columns"}>
         <ConsumerTable consumers={known} />
-        {make !== undefined && form(routeTo("consumers"))}
+        {create !== undefined && form(routeTo("consumers"))}
       </div>
     </>
   );

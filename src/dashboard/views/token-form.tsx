@@ -40,8 +40,8 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
   };
   const isWrong = (field: string) => mistake?.field === field;
   return (
-    <form class="compose" onSubmit={submit} aria-label="Make a token">
-      <h2>Make a token</h2>
+    <form class="compose" onSubmit={submit} aria-label="Create a token">
+      <h2>Create a token</h2>
       <TextField
         words="Name"
         name="name"
@@ -85,7 +85,7 @@ export function TokenForm({ client, isFirst, onMade }: TokenFormProps) {
       </p>
       <div class="buttons">
         <button type="submit" class="primary">
-          Make
+          Create
         </button>
       </div>
     </form>
