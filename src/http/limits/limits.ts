@@ -16,7 +16,7 @@ import { BusError } from "../../bus/errors.ts";
  * * `stall`: a WebSocket read none of its waiting output, and was disconnected.
  * * `silence`: a WebSocket did not respond to pings, and was disconnected.
  * * `waiting`: a response was rejected, because the output waiting for clients that do not read has reached
- * `--max-waiting`.
+ * `--max-waiting`; or a body, because those that are arriving have reached their bound.
  */
 export type LimitName =
   | "connections"

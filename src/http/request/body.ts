@@ -1,4 +1,5 @@
 import { BusError } from "../../bus/errors.ts";
+import { type IncomingBodies, isSmallBody } from "./incoming-bodies.ts";
 
 export type MediaType = "json" | "ndjson" | "text";
 
@@ -50,15 +51,23 @@ function mediaTypeNamed(name: string): MediaType | undefined {
 
 /**
  * The bytes of a request's body. When there are more than `limit`, throws, or rejects with, `payload_too_large`,
- * without reading on.
+ * without reading on; with `unavailable` when all that is arriving leaves no room for it. Default: there is room.
  */
-export function readBody(request: Request, limit: number): Promise<Uint8Array> | Uint8Array {
+export function readBody(request: Request, limit: number, incoming?: IncomingBodies): Promise<Uint8Array> | Uint8Array {
   const announced = request.headers.get("content-length");
   if (announced !== null) {
-    if (Number(announced) > limit) throw tooLarge(limit);
-    return request.bytes();
+    const bytes = Number(announced);
+    if (bytes > limit) throw tooLarge(limit);
+    if (incoming === undefined || isSmallBody(bytes)) return request.bytes();
+    const room = incoming.reserve(bytes);
+    if (room !== undefined) return readWithin(room, request);
   }
-  return request.body === null ? new Uint8Array() : readStream(request.body, limit);
+  return request.body === null ? new Uint8Array() : readStream(request.body, limit, incoming);
+}
+
+async function readWithin(room: Disposable, request: Request): Promise<Uint8Array> {
+  using _ = room;
+  return await request.bytes();
 }
 
 /**
@@ -73,12 +82,18 @@ export async function discardBody({ headers, body, bodyUsed }: Request): Promise
   for await (const _ of body);
 }
 
-async function readStream(body: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
+async function readStream(
+  body: ReadableStream<Uint8Array>,
+  limit: number,
+  incoming: IncomingBodies | undefined,
+): Promise<Uint8Array> {
+  using arriving = incoming?.count();
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
     length += chunk.length;
     if (length > limit) throw tooLarge(limit);
+    arriving?.grow(length);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);

@@ -9,6 +9,7 @@ import { publishDocs, publishToDocs } from "../docs/publish.ts";
 import type { OnLimit } from "../limits/limits.ts";
 import { mediaTypeOf, readBody } from "../request/body.ts";
 import { parseEnvelope } from "../request/envelope.ts";
+import { IncomingBodies } from "../request/incoming-bodies.ts";
 import { MAX_NDJSON_LINES, parseEnvelopes } from "../request/ndjson.ts";
 import { Query, text } from "../request/query.ts";
 import { decodeText, decodeUtf8, decodeUtf8Lines } from "../request/utf8.ts";
@@ -71,6 +72,7 @@ class Publisher {
   readonly #bus: Bus;
   readonly #limits: PublishLimits;
   readonly #callers: Callers;
+  readonly #incoming = new IncomingBodies();
 
   constructor(bus: Bus, limits: PublishLimits, callers: Callers) {
     this.#bus = bus;
@@ -87,7 +89,8 @@ class Publisher {
     const isMany = mediaType === "ndjson";
     const count = meterOf?.(request, caller);
     count?.(1);
-    const bytes = await readBody(request, Math.min(isMany ? maxNdjsonBytes : maxBodyBytes, maxAppendBytes));
+    const maxBytes = Math.min(isMany ? maxNdjsonBytes : maxBodyBytes, maxAppendBytes);
+    const bytes = await readBody(request, maxBytes, this.#incoming);
     const drafts = isMany
       ? parseEnvelopes(decodeUtf8Lines(bytes), {
           maxLines: Math.min(MAX_NDJSON_LINES, maxAtOnce),
@@ -105,7 +108,8 @@ class Publisher {
     const mediaType = mediaTypeOf(request, DATA_TYPES);
     const topic = topicOf(segment);
     this.#limits.meterOf?.(request, caller)(1);
-    const body = await readBody(request, Math.min(this.#limits.maxBodyBytes, this.#bus.maxAppendBytes));
+    const maxBytes = Math.min(this.#limits.maxBodyBytes, this.#bus.maxAppendBytes);
+    const body = await readBody(request, maxBytes, this.#incoming);
     const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
     return answerOne(await this.#append(call, [{ topic, data, source }]));
   }
