@@ -31,7 +31,7 @@ if (import.meta.main) {
 /** The tree of all commands, from which help, completions and the reference are made. */
 export function createProgram(): Command {
   const program = new Command("eventbus")
-    .description("an event bus in one file: curl publishes, a WebSocket subscribes, SQLite keeps every event")
+    .description("an event bus in one binary: curl publishes, a WebSocket subscribes, SQLite keeps every event")
     .version(packageJson.version, "-V, --version")
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "eventbus: ")) })
     // So that the long flags of `serve` leave some room for the text beside them on 80 columns.

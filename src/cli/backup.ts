@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createWriteStream, statSync } from "node:fs";
 import { Command } from "commander";
 import { BusError } from "../bus/errors.ts";
+import { errorOf } from "../client/errors.ts";
 import { outboundFetch } from "../proxy.ts";
 import { copyFile, requireReplaceable, WholeFile } from "../store/copy/whole-file.ts";
 import { FileInUse, writeError } from "../store/file/open-error.ts";
@@ -142,7 +143,5 @@ async function ask(url: string, token: string | undefined): Promise<Response> {
     throw new NobodyThere("unavailable", `no server responds at ${origin}`, { cause: error });
   }
   if (response.ok) return response;
-  const problem: unknown = await response.json().catch(() => undefined);
-  const detail = problem instanceof Object && "detail" in problem ? String(problem.detail) : "";
-  throw new BusError("unavailable", `the server returned ${response.status}${detail === "" ? "" : `: ${detail}`}`);
+  throw await errorOf(response);
 }

@@ -143,9 +143,9 @@ export function adviceOn(error: EventBusError): string {
     case "network":
       return error instanceof ConnectFailure || isOurs(error) ? error.message : BROKEN;
     case "token_missing":
-      return `${error.message}: pass one with --token or EVENTBUS_TOKEN`;
+      return "the server requires a token: pass one with --token or EVENTBUS_TOKEN";
     case "token_invalid":
-      return `${error.message}: is --token, or EVENTBUS_TOKEN, the right one?`;
+      return `${error.message}; check --token or EVENTBUS_TOKEN`;
     case "protocol":
       return `${error.message}: is --url the address of an eventbus?`;
     default:
