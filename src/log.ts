@@ -17,6 +17,16 @@ export function createLogger(level: LogLevel, format: "text" | "json"): Logger {
   return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, format === "json" ? json : people);
 }
 
+/** Reports a reason only if it is not the one before: what is tried each second would fill the log with one line. */
+export function onChange(report: (reason: string) => void): (reason: string) => void {
+  let last: string | undefined;
+  return (reason) => {
+    if (reason === last) return;
+    last = reason;
+    report(reason);
+  };
+}
+
 /** Drops lines if the reader has stopped reading, as they would accumulate. */
 function write(line: string): void {
   if (process.stderr.writableLength < MAX_WAITING_BYTES) process.stderr.write(line);

@@ -7,7 +7,7 @@ import { type ClusterSettings, clusterSettingsOf } from "./cluster/settings.ts";
 import { type Config, NDJSON_FACTOR } from "./config.ts";
 import { isLoopbackName } from "./http/access/host.ts";
 import type { MakeCopy } from "./http/routes/backup.ts";
-import type { Logger } from "./log.ts";
+import { type Logger, onChange } from "./log.ts";
 import { outboundFetch } from "./proxy.ts";
 import { SqliteEventLog } from "./store/event-log.ts";
 
@@ -129,9 +129,11 @@ function openCluster(
       logger.warn({ from }, "restarting with the copy of another node");
       onCopy(copyPath);
     },
-    onNoCopy: (reason) => logger.warn({ reason }, "there is no copy of another node's history yet: trying again"),
+    onNoCopy: onChange((reason) =>
+      logger.warn({ reason }, "there is no copy of another node's history yet: trying again"),
+    ),
     mayBeOpen: allowAnonymous || isLoopbackName(host),
-    onUnreachable: (reason) => logger.warn({ reason }, "NATS cannot be reached: trying again"),
+    onUnreachable: onChange((reason) => logger.warn({ reason }, "NATS cannot be reached: trying until it can")),
     onState: (following) => {
       if (following.state === "failed")
         logger.error({ reason: following.error.message }, "the cluster cannot be followed");
