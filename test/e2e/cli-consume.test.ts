@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { ConsumerInfo } from "../../src/protocol/consumer.ts";
-import { Binary, type Finished, runBinary } from "../helpers/binary.ts";
+import { BINARY, Binary, type Finished, runBinary, spawnBinary } from "../helpers/binary.ts";
 import { publishMany } from "../helpers/http.ts";
+import { until } from "../helpers/inbox.ts";
+import { TempFolder } from "../helpers/temp.ts";
 
 let server: Binary;
 
@@ -102,4 +106,37 @@ test("a command that takes longer than ack_timeout keeps its event", async () =>
   const { stderr } = await run("consume", "slow", "--max", "1", "--exec", "sleep 2");
   expect(stderr).toBe("");
   expect(await infoOf("slow")).toMatchObject({ lag: 0, last_error: null });
+});
+
+/** A worker with a process group of its own, as a terminal gives it one. */
+function startWorker(folder: string, name: string, command: string) {
+  const args = ["consume", name, "--max", "1", "--exec", command];
+  return spawnBinary(args, folder, { EVENTBUS_URL: server.url }, undefined, undefined, ["setsid", BINARY]);
+}
+
+test("Ctrl-C lets a command that is running complete", async () => {
+  using folder = new TempFolder();
+  await run("consumer", "set", "interrupted", "i", "--max-attempts", "1");
+  await publishTo("i", 1);
+  const worker = startWorker(folder.path, "interrupted", "echo > begun; sleep 1; echo done");
+  await until(() => existsSync(join(folder.path, "begun")));
+  process.kill(-worker.pid, "SIGINT");
+  const texts = [new Response(worker.stdout).text(), new Response(worker.stderr).text()];
+  expect([await worker.exited, ...(await Promise.all(texts))]).toEqual([0, "done\n", ""]);
+  expect(await infoOf("interrupted")).toMatchObject({ lag: 0, dead: 0, acknowledged: 1 });
+});
+
+test("a second Ctrl-C terminates the command, and its event is delivered again", async () => {
+  using folder = new TempFolder();
+  await run("consumer", "set", "ended", "e", "--ack-timeout", "300ms", "--retry", "10ms");
+  await publishTo("e", 1);
+  const worker = startWorker(folder.path, "ended", "trap 'echo > ended; exit' TERM; echo > begun; sleep 600 & wait");
+  await until(() => existsSync(join(folder.path, "begun")));
+  const interrupting = setInterval(() => {
+    if (worker.exitCode === null) process.kill(-worker.pid, "SIGINT");
+  }, 100);
+  const exitCode = await worker.exited.finally(() => clearInterval(interrupting));
+  expect(exitCode).toBe(130);
+  await until(() => existsSync(join(folder.path, "ended")));
+  expect((await run("consume", "ended", "--max", "1")).stdout).toContain('"topic":"e"');
 });

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { Delivery, EventBusClient } from "../../client/index.ts";
 import { type ConnectionOptions, connectTo, interruption, wholeNumber, withConnection } from "../connection.ts";
-import { runCommand } from "../terminal/exec.ts";
+import { ShieldedCommands } from "../terminal/exec.ts";
 import { outputClosing, print, say } from "../terminal/output.ts";
 
 interface ConsumeFlags extends ConnectionOptions {
@@ -24,7 +24,7 @@ standard input, and EVENTBUS_ID, EVENTBUS_TOPIC and EVENTBUS_SOURCE in its
 environment. When it exits with 0, the event is acknowledged; otherwise it comes
 again by the schedule of the consumer. While it runs, the delivery is extended.
 A gap that retention has made is reported and acknowledged. With Ctrl-C, commands
-that are running are completed first.
+that are running are completed first; another Ctrl-C terminates them.
 
 Examples:
   $ eventbus consume billing
@@ -50,9 +50,10 @@ async function consume(name: string, flags: ConsumeFlags): Promise<void> {
   const extendMs = flags.exec === undefined ? undefined : await extendEveryMs(bus, name);
   let left = flags.max ?? Number.POSITIVE_INFINITY;
   const consumption = bus.consume(name, { credit: Math.min(flags.parallel, left), signal });
+  const commands = new ShieldedCommands();
   const running = new Set<Promise<void>>();
   for await (const delivery of consumption) {
-    const work = handle(delivery, flags, extendMs).finally(() => running.delete(work));
+    const work = handle(delivery, flags.exec, commands, extendMs).finally(() => running.delete(work));
     running.add(work);
     if (running.size >= flags.parallel) await Promise.race(running);
     if (--left === 0) break;
@@ -60,7 +61,12 @@ async function consume(name: string, flags: ConsumeFlags): Promise<void> {
   await Promise.all(running);
 }
 
-async function handle(delivery: Delivery, { exec }: ConsumeFlags, extendMs: number | undefined): Promise<void> {
+async function handle(
+  delivery: Delivery,
+  exec: string | undefined,
+  commands: ShieldedCommands,
+  extendMs: number | undefined,
+): Promise<void> {
   const { event, gap } = delivery;
   if (event === undefined) {
     say(`gap: the events between ${gap?.after} and ${gap?.next} are no longer kept`);
@@ -73,7 +79,7 @@ async function handle(delivery: Delivery, { exec }: ConsumeFlags, extendMs: numb
     return;
   }
   const extending = setInterval(() => void delivery.extend().catch(() => {}), extendMs);
-  const failure = await runCommand(exec, event);
+  const failure = await commands.run(exec, event);
   clearInterval(extending);
   if (failure === undefined) await settled(delivery.ack(), `event ${event.id}`);
   else {
