@@ -19,13 +19,22 @@ export class Event {
   readonly #dataCharacters: number;
   #bytes = 0;
 
-  constructor(id: number, series: SeriesName, createdAt: string, rawData: RawJson) {
+  /** `json` is the text that was made of the same values before; by default it is made now. */
+  constructor(id: number, series: SeriesName, createdAt: string, rawData: RawJson, json?: string) {
     this.id = id;
     this.topic = series.topic;
     this.source = series.source;
     this.created_at = createdAt;
-    this.json = `{"id":${id},"topic":"${series.topicText}","data":${rawData},"source":"${series.sourceText}","created_at":"${createdAt}"}`;
+    this.json =
+      json ??
+      `{"id":${id},"topic":"${series.topicText}","data":${rawData},"source":"${series.sourceText}","created_at":"${createdAt}"}`;
     this.#dataCharacters = rawData.length;
+  }
+
+  /** The event whose JSON text this is; `json`, `id`, `series` and `createdAt` MUST belong together. */
+  static fromJson(json: string, id: number, series: SeriesName, createdAt: string): Event {
+    const dataEnd = json.length - series.sourceText.length - createdAt.length - CHARACTERS_AFTER_DATA;
+    return new Event(id, series, createdAt, json.slice(dataStartOf(json), dataEnd) as RawJson, json);
   }
 
   /** The size of `json` in UTF-8. Measured once, when it is first needed. */
@@ -36,7 +45,7 @@ export class Event {
 
   /** The data as published, as JSON text on one line. Cut out of `json`, so an event holds nothing else in memory. */
   get rawData(): RawJson {
-    const start = this.json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
+    const start = dataStartOf(this.json);
     return this.json.slice(start, start + this.#dataCharacters) as RawJson;
   }
 
@@ -57,6 +66,12 @@ export class Event {
 
 /** Quotation marks in topics are escaped, so the first match is the member. */
 const DATA_MEMBER = ',"data":';
+/** Of `,"source":"","created_at":""}`, without the values. */
+const CHARACTERS_AFTER_DATA = ',"source":"","created_at":""}'.length;
+
+function dataStartOf(json: string): number {
+  return json.indexOf(DATA_MEMBER) + DATA_MEMBER.length;
+}
 
 /** The topic and source that many events share, with their JSON text made once. */
 export class SeriesName {

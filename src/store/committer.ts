@@ -203,7 +203,7 @@ export class Committer {
     return made;
   }
 
-  #accept({ lastAtMs, stored }: Batch, accept: () => void): void {
+  #accept({ lastAtMs, stored, series }: Batch, accept: () => void): void {
     this.#keys.committed();
     this.#consumers.committed();
     if (stored.length === 0) {
@@ -213,7 +213,10 @@ export class Committer {
     this.#health.recover();
     this.#bounds.extendTo(this.#bounds.head + stored.length, lastAtMs);
     this.#ends.committed(stored.length, this.#bounds.head);
-    for (const one of stored) this.#recent.add(one);
+    for (const [index, one] of series.entries()) {
+      const event = stored[index];
+      if (event) this.#recent.add(event, one);
+    }
     accept();
     this.#report(stored.map(({ event }) => event));
   }

@@ -109,7 +109,7 @@ export class EventTable {
 
   /** The head of the event; undefined if it is missing or damaged, which is then reported. */
   head(id: number): EventHead | undefined {
-    const recent = this.#recent.get(id);
+    const recent = this.#recent.head(id);
     if (recent) return recent;
     const [head] = this.#rowsBetween(id, id);
     if (head) return headOf(head);
@@ -122,7 +122,7 @@ export class EventTable {
     const found = new Float64Array(Math.max(0, last - first + 1));
     const split = Math.max(first, Math.min(last + 1, this.#recent.first));
     if (split > first) for (const row of this.#rowsBetween(first, split - 1)) found[row[0] - first] = row[1];
-    for (let id = split; id <= last; id++) found[id - first] = this.#recent.get(id)?.seriesId ?? 0;
+    for (let id = split; id <= last; id++) found[id - first] = this.#recent.head(id)?.seriesId ?? 0;
     return found;
   }
 

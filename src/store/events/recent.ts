@@ -1,4 +1,4 @@
-import type { Event } from "../../bus/event.ts";
+import { Event, formatTime, type SeriesName } from "../../bus/event.ts";
 import type { EventHead } from "./event-head.ts";
 
 /** An event with all columns of its row. */
@@ -6,36 +6,39 @@ export interface StoredEvent extends EventHead {
   readonly event: Event;
 }
 
-/** The limit for small events: each takes some 200 bytes besides its JSON. */
+/** The limit for small events. */
 const MAX_EVENTS = 65_536;
-/**
- * Characters of JSON, one byte each unless they are beyond Latin-1: the limit for events of more than 256. Events that
- * are dropped stay in memory until the next full garbage collection, which comes when the heap has about doubled. So
- * each MiB here takes up to four of the process.
- */
-const MAX_CHARACTERS = 16 * 1024 * 1024;
+/** Bytes of the JSON of all of them: the limit for events of more than 256 bytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Numbers of a head besides its id. */
-const HEAD_NUMBERS = 5;
+/** Numbers of an event besides its id: those of its head, then where its text begins, and how many bytes it has. */
+const NUMBERS = 7;
 
 /**
- * The newest events of the history, in memory, so that readers near the head need neither the disk nor new JSON.
+ * The newest events of the history, in memory, so that readers near the head need not wait for the disk.
  *
- * Their heads are plain numbers in one array: an object for each of so many events that live long is work for every
- * garbage collection.
+ * They are kept as bytes and numbers, in arrays that are made once, and become objects again when they are read. As
+ * objects, tens of thousands of events that live this long were work for every garbage collection, and most are never
+ * read.
  */
 export class RecentEvents {
   readonly #maxEvents: number;
+  readonly #maxBytes: number;
   /** The event with an id is at the id modulo `maxEvents`. */
-  readonly #ring: (Event | undefined)[] = [];
-  readonly #heads: Float64Array;
+  readonly #numbers: Float64Array;
+  readonly #series: (SeriesName | undefined)[] = [];
+  /** The texts, one behind another. The next one begins at the start again if there is no room for it at the end. */
+  readonly #texts: Buffer;
+  #textsEnd = 0;
   #first = 1;
   #next = 1;
-  #characters = 0;
 
-  constructor(maxEvents = MAX_EVENTS) {
+  /** Only tests change the limits. */
+  constructor(maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES) {
     this.#maxEvents = maxEvents;
-    this.#heads = new Float64Array(maxEvents * HEAD_NUMBERS);
+    this.#maxBytes = maxBytes;
+    this.#texts = Buffer.alloc(maxBytes);
+    this.#numbers = new Float64Array(maxEvents * NUMBERS);
   }
 
   /** The oldest id that is held; infinite if there is none. */
@@ -43,22 +46,32 @@ export class RecentEvents {
     return this.#first < this.#next ? this.#first : Number.POSITIVE_INFINITY;
   }
 
-  /** Adds the event that was committed next. Drops the oldest ones if there are too many. */
-  add({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent): void {
+  /**
+   * Adds the event that was committed next. Drops the oldest ones if there are too many; all of them, and the event
+   * itself, if it is larger than they may be together.
+   */
+  add({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent, series: SeriesName): void {
+    const { json, bytes } = event;
     if (id !== this.#next) this.#restartAt(id);
+    if (bytes > this.#maxBytes) {
+      this.#restartAt(id + 1);
+      return;
+    }
     if (this.#next - this.#first === this.#maxEvents) this.#dropFirst();
+    const start = this.#makeRoom(bytes);
+    this.#texts.write(json, start, bytes);
     const index = id % this.#maxEvents;
-    const heads = this.#heads;
-    const at = index * HEAD_NUMBERS;
-    heads[at] = seriesId;
-    heads[at + 1] = createdAtMs;
-    heads[at + 2] = previous;
-    heads[at + 3] = skip;
-    heads[at + 4] = depth;
-    this.#ring[index] = event;
+    const numbers = this.#numbers;
+    const at = index * NUMBERS;
+    numbers[at] = seriesId;
+    numbers[at + 1] = createdAtMs;
+    numbers[at + 2] = previous;
+    numbers[at + 3] = skip;
+    numbers[at + 4] = depth;
+    numbers[at + 5] = start;
+    numbers[at + 6] = bytes;
+    this.#series[index] = series;
     this.#next = id + 1;
-    this.#characters += event.json.length;
-    while (this.#characters > MAX_CHARACTERS && this.#next - this.#first > 1) this.#dropFirst();
   }
 
   /** Whether the event with this id is held. */
@@ -66,22 +79,57 @@ export class RecentEvents {
     return id >= this.#first && id < this.#next;
   }
 
-  /** The event with this id, if it is held. */
+  /** The event with this id, if it is held: a new object at each call. */
   get(id: number): StoredEvent | undefined {
+    const head = this.head(id);
+    const series = this.#series[id % this.#maxEvents];
+    if (head === undefined || series === undefined) return undefined;
+    const start = this.#startOf(id);
+    const json = this.#texts.toString("utf8", start, start + this.#bytesOf(id));
+    return { ...head, event: Event.fromJson(json, id, series, formatTime(head.createdAtMs)) };
+  }
+
+  /** The head of the event with this id, if it is held. */
+  head(id: number): EventHead | undefined {
     if (!this.has(id)) return undefined;
-    const index = id % this.#maxEvents;
-    const event = this.#ring[index];
-    if (event === undefined) return undefined;
-    const at = index * HEAD_NUMBERS;
+    const at = (id % this.#maxEvents) * NUMBERS;
     return {
       id,
-      seriesId: this.#heads[at] ?? 0,
-      createdAtMs: this.#heads[at + 1] ?? 0,
-      previous: this.#heads[at + 2] ?? 0,
-      skip: this.#heads[at + 3] ?? 0,
-      depth: this.#heads[at + 4] ?? 0,
-      event,
+      seriesId: this.#numbers[at] ?? 0,
+      createdAtMs: this.#numbers[at + 1] ?? 0,
+      previous: this.#numbers[at + 2] ?? 0,
+      skip: this.#numbers[at + 3] ?? 0,
+      depth: this.#numbers[at + 4] ?? 0,
     };
+  }
+
+  #startOf(id: number): number {
+    return this.#numbers[(id % this.#maxEvents) * NUMBERS + 5] ?? 0;
+  }
+
+  #bytesOf(id: number): number {
+    return this.#numbers[(id % this.#maxEvents) * NUMBERS + 6] ?? 0;
+  }
+
+  /** Drops the events whose texts are where the next text goes; returns where that is. */
+  #makeRoom(bytes: number): number {
+    if (this.#textsEnd + bytes > this.#maxBytes) {
+      this.#dropWithin(this.#textsEnd, this.#maxBytes);
+      this.#textsEnd = 0;
+    }
+    const start = this.#textsEnd;
+    this.#textsEnd += bytes;
+    this.#dropWithin(start, this.#textsEnd);
+    return start;
+  }
+
+  /** The oldest texts are the next ones behind the newest. */
+  #dropWithin(start: number, end: number): void {
+    while (this.#first < this.#next) {
+      const at = this.#startOf(this.#first);
+      if (at < start || at >= end) return;
+      this.#dropFirst();
+    }
   }
 
   #restartAt(id: number): void {
@@ -91,9 +139,7 @@ export class RecentEvents {
   }
 
   #dropFirst(): void {
-    const index = this.#first % this.#maxEvents;
-    this.#characters -= this.#ring[index]?.json.length ?? 0;
-    this.#ring[index] = undefined;
+    this.#series[this.#first % this.#maxEvents] = undefined;
     this.#first++;
   }
 }

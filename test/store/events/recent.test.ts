@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { Event, formatTime, SeriesName } from "../../../src/bus/event.ts";
 import { toRawJson } from "../../../src/bus/json.ts";
 import { parseTopic } from "../../../src/bus/topic.ts";
@@ -25,7 +26,7 @@ describe("the newest events", () => {
   test("are kept with every column of their rows", () => {
     const recent = new RecentEvents(4);
     const added = [1, 2, 3, 4, 5, 6].map((id) => stored(id));
-    for (const one of added) recent.add(one);
+    for (const one of added) recent.add(one, series);
     expect(added.map(({ id }) => recent.get(id))).toEqual([undefined, undefined, ...added.slice(2)]);
     expect([recent.first, recent.has(2), recent.has(3), recent.has(6), recent.has(7)]).toEqual([
       3,
@@ -38,17 +39,38 @@ describe("the newest events", () => {
 
   test("begin again with an event that does not follow the last one", () => {
     const recent = new RecentEvents(4);
-    for (const id of [1, 2, 3, 9, 10]) recent.add(stored(id));
+    for (const id of [1, 2, 3, 9, 10]) recent.add(stored(id), series);
     expect(idsIn(recent, 12)).toEqual([9, 10]);
     expect(recent.first).toBe(9);
   });
 
-  test("are fewer if they are large, but always one", () => {
+  test("are fewer if they are large, and none if the newest is larger than all may be", () => {
     const recent = new RecentEvents(100);
     const text = "x".repeat(6 * 1024 * 1024);
-    for (const id of [1, 2, 3, 4]) recent.add(stored(id, text));
+    for (const id of [1, 2, 3, 4]) recent.add(stored(id, text), series);
     expect(idsIn(recent, 4)).toEqual([3, 4]);
-    recent.add(stored(5, text.repeat(3)));
-    expect(idsIn(recent, 5)).toEqual([5]);
+    recent.add(stored(5, text.repeat(3)), series);
+    expect([idsIn(recent, 5), recent.first]).toEqual([[], Number.POSITIVE_INFINITY]);
+    recent.add(stored(6), series);
+    expect(idsIn(recent, 6)).toEqual([6]);
+  });
+
+  test("read as they were added, whatever their sizes and characters are", () => {
+    const text = fc.oneof(fc.string({ maxLength: 300 }), fc.string({ unit: "grapheme", maxLength: 150 }));
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 60 }), (texts) => {
+        const recent = new RecentEvents(16, 2000);
+        for (const [index, text] of texts.entries()) {
+          const added = stored(index + 1, text);
+          recent.add(added, series);
+          expect(recent.get(index + 1)).toEqual(added.event.bytes <= 2000 ? added : undefined);
+          for (let id = recent.first; id <= index + 1; id++) {
+            const { event } = stored(id, texts[id - 1]);
+            const read = recent.get(id)?.event;
+            expect([read?.json, read?.rawData, read?.bytes]).toEqual([event.json, event.rawData, event.bytes]);
+          }
+        }
+      }),
+    );
   });
 });
