@@ -22,6 +22,12 @@ const READABLE: Readonly<Record<MediaType, string>> = {
   text: "text/plain",
 };
 
+/**
+ * After a smaller chunk, the next one is asked for in a later turn. A body may come in chunks of a byte each, and to
+ * handle a read of them one by one takes seconds.
+ */
+const SMALL_CHUNK_BYTES = 4096;
+
 /** Twice the largest body that is accepted by default: larger ones are not sent by accident. */
 const MAX_DISCARDED_BYTES = 20 * 1024 * 1024;
 
@@ -82,6 +88,11 @@ export async function discardBody({ headers, body, bodyUsed }: Request): Promise
   for await (const _ of body);
 }
 
+/** Chunks that arrive while none is asked for are united. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 async function readStream(
   body: ReadableStream<Uint8Array>,
   limit: number,
@@ -95,6 +106,7 @@ async function readStream(
     if (length > limit) throw tooLarge(limit);
     arriving?.grow(length);
     chunks.push(chunk);
+    if (chunk.length < SMALL_CHUNK_BYTES) await nextTurn();
   }
   return Buffer.concat(chunks, length);
 }

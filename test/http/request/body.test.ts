@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
+import { readBody } from "../../../src/http/request/body.ts";
 import {
   exchange,
   expectOk,
@@ -205,4 +206,31 @@ test("a request of HTTP/1.0 is answered", async () => {
   );
   expect(answer?.status).toBe(200);
   expect((await history(service.url, "last=1"))[0]?.topic).toBe("old");
+});
+
+describe("a body whose chunks are all there", () => {
+  /** Whether a later turn of the loop comes before the end of the body. */
+  async function leavesTurns(chunk: Uint8Array, count: number): Promise<boolean> {
+    let left = count;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => (left-- > 0 ? controller.enqueue(chunk) : controller.close()),
+    });
+    let isRead = false;
+    const reading = Promise.resolve(readBody(new Request("http://a", { method: "POST", body }), 2 ** 30));
+    void reading.then(() => {
+      isRead = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    const leaves = !isRead;
+    expect((await reading).length).toBe(chunk.length * count);
+    return leaves;
+  }
+
+  test("leaves turns of the loop to others if they are small", async () => {
+    expect(await leavesTurns(new Uint8Array(1), 1000)).toBe(true);
+  });
+
+  test("is read at once if they are large", async () => {
+    expect(await leavesTurns(new Uint8Array(100_000), 10)).toBe(false);
+  });
 });
