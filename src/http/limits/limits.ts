@@ -11,8 +11,8 @@ import { BusError } from "../../bus/errors.ts";
  * * `frame`: a WebSocket frame is too large; the socket was closed with 1009.
  * * `rate`: a publish over `--rate-limit`.
  * * `request_time`: a body arrived too slowly; the connection was closed.
- * * `unanswered`: too many frames of one WebSocket were waiting for a response; it was closed with 1013. Or too many
- * pongs were waiting for it to read; it was disconnected.
+ * * `unanswered`: too many frames of one WebSocket were waiting for a response; it was closed with 1013. Or it sent
+ * too many pings, or too many pongs were waiting for it to read; it was disconnected.
  * * `stall`: a WebSocket read none of its waiting output, and was disconnected.
  * * `silence`: a WebSocket did not respond to pings, and was disconnected.
  * * `waiting`: a response was rejected, because the output waiting for clients that do not read has reached

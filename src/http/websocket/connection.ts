@@ -32,6 +32,11 @@ const MEMORY_PER_BYTE = 4;
  * once per second, has fewer.
  */
 const MAX_WAITING_PONG_BYTES = 64 * 1024;
+/**
+ * Pings of a peer between two looks at it, which are a second apart by default. Bun reads a hundred thousand at once,
+ * and each takes some of the loop.
+ */
+const MAX_PINGS = 1000;
 /** Size of a pong without its payload. */
 const PONG_HEAD_BYTES = 2;
 
@@ -86,6 +91,8 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket, S
   #stalledSinceMs: number | undefined;
   /** How much of what is waiting may be pongs, at most. */
   #pongBytes = 0;
+  /** Pings since the last look. */
+  #pings = 0;
 
   constructor(options: ConnectionOptions) {
     const { groups, principal, address, patterns, start, tuning, waiting, heartbeat, time, countPublish } = options;
@@ -173,18 +180,19 @@ export class Connection implements Member, ChannelSocket, Guest, TakingSocket, S
 
   /**
    * The peer has sent a ping of this many bytes, to which Bun responds by itself, whatever is waiting. Returns false if
-   * too many of the responses are waiting.
+   * there were too many, or too many of the responses are waiting.
    */
   pinged(payloadBytes: number): boolean {
     this.heard();
     this.#pongBytes = Math.min(this.#pongBytes + PONG_HEAD_BYTES + payloadBytes, this.bufferedBytes);
-    return this.#pongBytes <= MAX_WAITING_PONG_BYTES;
+    return ++this.#pings <= MAX_PINGS && this.#pongBytes <= MAX_WAITING_PONG_BYTES;
   }
 
   /**
    * Pings the peer when a ping is due; returns false if the peer is lost. While output is waiting, only a stall counts.
    */
   beat(nowMs: number): boolean {
+    this.#pings = 0;
     if (this.bufferedBytes > 0) return true;
     const next = this.#heartbeat.next(nowMs, this.#sentInAll);
     if (next === "ping") this.#socket?.ping();
