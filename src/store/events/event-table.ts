@@ -56,6 +56,7 @@ export class EventTable {
   readonly #row: Statement<EventRow, [number]>;
   readonly #up: Statement<EventRow, [number, number]>;
   readonly #down: Statement<EventRow, [number, number]>;
+  readonly #head: Statement;
   readonly #heads: Statement;
 
   constructor({ database, series, recent, onDamaged }: EventTableOptions) {
@@ -66,6 +67,7 @@ export class EventTable {
     this.#row = database.prepare(`select ${COLUMNS} from event where id = ?`);
     this.#up = database.prepare(`select ${COLUMNS} from event where id between ? and ? order by id`);
     this.#down = database.prepare(`select ${COLUMNS} from event where id between ? and ? order by id desc`);
+    this.#head = database.prepare(`select ${HEAD_COLUMNS} from event where id = ?`);
     this.#heads = database.prepare(`select ${HEAD_COLUMNS} from event where id between ? and ? order by id`);
   }
 
@@ -111,8 +113,8 @@ export class EventTable {
   head(id: number): EventHead | undefined {
     const recent = this.#recent.head(id);
     if (recent) return recent;
-    const [head] = this.#rowsBetween(id, id);
-    if (head) return headOf(head);
+    const head = this.#headRow(id);
+    if (head && isIntact(head)) return headOf(head);
     this.#onDamaged(id, NOT_INTACT);
     return undefined;
   }
@@ -147,6 +149,16 @@ export class EventTable {
       if (id - at > MAX_DAMAGED_RUN) throw new BusError("internal", `the times of the events before ${id} are damaged`);
     }
     return { id: floor - 1, createdAtMs: 0 };
+  }
+
+  /** Searching by one id takes less than a range of one. */
+  #headRow(id: number): HeadRow | undefined {
+    try {
+      return (this.#head.values(id) as HeadRow[])[0];
+    } catch (error) {
+      if (!isSqliteError(error)) throw error;
+      return undefined;
+    }
   }
 
   #rowsBetween(first: number, last: number): HeadRow[] {
