@@ -100,12 +100,13 @@ export class Chains {
     series.skip = 0;
     series.skipOfSkip = 0;
     series.thirdSkip = 0;
+    series.fourthSkip = 0;
   }
 
   /**
    * Appends an event to the chain of its series and returns its links. If the event is not committed, call `takeBack`.
    *
-   * The series keeps in memory its depth, the skip of its newest event, and up to two skips from there. The next skip
+   * The series keeps in memory its depth, the skip of its newest event, and up to three skips from there. The next skip
    * is one of these; when several trees are joined in a row they run out, and one head is read.
    */
   append(series: Series, id: number): Links {
@@ -115,8 +116,10 @@ export class Chains {
     if (spanOf(depth) > 1) {
       series.skip = this.#kept(this.#skipOfSkip(series));
       series.skipOfSkip = series.thirdSkip;
-      series.thirdSkip = UNKNOWN;
+      series.thirdSkip = series.fourthSkip;
+      series.fourthSkip = UNKNOWN;
     } else {
+      series.fourthSkip = series.thirdSkip;
       series.thirdSkip = series.skipOfSkip;
       series.skipOfSkip = series.skip;
       series.skip = depth === 0 ? 0 : this.#kept(previous);
@@ -210,6 +213,7 @@ export class Chains {
       series.skip = skip;
       series.skipOfSkip = UNKNOWN;
       series.thirdSkip = UNKNOWN;
+      series.fourthSkip = UNKNOWN;
     } catch (error) {
       // The new event starts a chain of its own. It still names the damaged event, so the break is found from there.
       if (!(error instanceof BrokenChain)) throw error;

@@ -9,7 +9,7 @@ export class Series extends SeriesName {
   readonly id: number;
   /** Damage has changed its name, so it is unknown which readers may get its events. */
   readonly isDamaged: boolean;
-  /** The depth of its newest event; -1 if there is none. `Chains` maintains this and the next three. */
+  /** The depth of its newest event; -1 if there is none. `Chains` maintains this and the next four. */
   depth = UNKNOWN;
   /** The `skip` of its newest event. */
   skip = 0;
@@ -17,6 +17,8 @@ export class Series extends SeriesName {
   skipOfSkip = UNKNOWN;
   /** The `skip` of that one. */
   thirdSkip = UNKNOWN;
+  /** The `skip` of that one. */
+  fourthSkip = UNKNOWN;
   /** The next series in memory with the same topic; `SeriesNames` maintains it. */
   nextOfTopic: Series | undefined = undefined;
   /** Used since the cache last examined it. */
