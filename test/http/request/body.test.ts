@@ -96,21 +96,11 @@ describe("a body", () => {
     expect(answer).toContain('"data":"\uFEFFkept"');
   });
 
-  const encodings = [
-    ["a stray byte", Buffer.from('{"topic":"a","data":"\xFF"}', "latin1"), 21],
-    ["Latin-1", Buffer.from('{"topic":"caf\xE9"}', "latin1"), 13],
-    ["a surrogate in UTF-8", Buffer.from('{"topic":"a","data":"\xED\xA0\x80"}', "latin1"), 21],
-    ["a NUL spelt with two bytes", Buffer.from('{"topic":"a","data":"\xC0\x80"}', "latin1"), 21],
-    ["a character that is cut off", Buffer.from('{"topic":"a","data":"\xE6\x97', "latin1"), 21],
-    ["UTF-16", Buffer.from("\uFEFF{}", "utf16le"), 0],
-  ] as const;
-  for (const [situation, bytes, position] of encodings) {
-    test(`that is not UTF-8 is rejected, not mended: ${situation}`, async () => {
-      const problem = await expectProblem(await post(service.url, bytes), "json_invalid");
-      expect(problem.detail).toContain("not valid UTF-8");
-      expect(problem.position).toBe(position);
-    });
-  }
+  test("that is not UTF-8 is rejected, not mended", async () => {
+    const bytes = Buffer.from('{"topic":"caf\xE9"}', "latin1");
+    const problem = await expectProblem(await post(service.url, bytes), "json_invalid");
+    expect(problem).toMatchObject({ position: 13, detail: expect.stringContaining("not valid UTF-8") });
+  });
 });
 
 describe("a body within the limit", () => {

@@ -28,6 +28,7 @@ describe("bytes that are not UTF-8 are reported with their position", () => {
     ["a character that is cut off", '{"a":"\xE6\x97', 6],
     ["a surrogate", '{"a":"\xED\xA0\x80"}', 6],
     ["an overlong form", "1\xC0\x80", 1],
+    ["UTF-16", "\xFF\xFE{\0}\0", 0],
     ["a code point past the last", "1\xF4\x90\x80\x80", 1],
     ["a stray byte behind a byte order mark, which does not count", "\xEF\xBB\xBF\xFF", 0],
   ])("%s", (_, text, position) => {
