@@ -1,12 +1,18 @@
 import { describe, expect, test } from "bun:test";
-import { FrameTurns, TURN_FRAMES } from "../../../src/http/limits/frame-turns.ts";
+import { FRAMES_TURN_MS, FrameTurns, TURN_FRAMES } from "../../../src/http/limits/frame-turns.ts";
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
-function setUp() {
+/** Each frame takes this long, by a clock that stands still otherwise. */
+function setUp(frameMs = 0) {
   const begun: [client: string, frame: number][] = [];
-  const turns = new FrameTurns<string, number>((client, frame) => begun.push([client, frame]));
+  let nowMs = 0;
+  const begin = (client: string, frame: number) => {
+    begun.push([client, frame]);
+    nowMs += frameMs;
+  };
+  const turns = new FrameTurns<string, number>(begin, () => nowMs);
   const of = (client: string) => begun.filter(([one]) => one === client).map(([, frame]) => frame);
   return { turns, begun, of };
 }
@@ -23,6 +29,27 @@ describe("frames", () => {
     const portions = counts.map((count, index) => count - (counts[index - 1] ?? 0));
     expect(Math.max(...portions)).toBe(TURN_FRAMES);
     expect(of("a")).toEqual(range(TURN_FRAMES * 3 + 1));
+  });
+
+  test("that take long begin in later turns, however few they are", async () => {
+    const { turns, begun, of } = setUp(FRAMES_TURN_MS);
+    for (const frame of range(5)) turns.receive("a", frame);
+    expect(begun.length).toBe(1);
+    turns.receive("b", 0);
+    while (begun.length < 6) {
+      const before = begun.length;
+      await nextTurn();
+      expect(begun.length - before).toBeLessThanOrEqual(1);
+    }
+    expect(of("a")).toEqual(range(5));
+    expect(begun.findIndex(([client]) => client === "b")).toBeLessThan(4);
+  });
+
+  test("of all clients have their turns where each turn ends with the portion of one", async () => {
+    const { turns, of } = setUp(FRAMES_TURN_MS / 20);
+    for (const client of ["a", "b", "c"]) for (const frame of range(200)) turns.receive(client, frame);
+    while (of("c").length < 60) await nextTurn();
+    for (const client of ["a", "b"]) expect(of(client).length).toBeLessThan(120);
   });
 
   test("of one client do not wait for the backlog of another", async () => {
