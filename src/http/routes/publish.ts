@@ -85,6 +85,7 @@ class Publisher {
     const { maxBodyBytes, maxNdjsonBytes, meterOf, maxAtOnce = MAX_NDJSON_LINES } = this.#limits;
     const { maxAppendBytes } = this.#bus;
     const { request, caller } = call;
+    const ended = this.#limits.endedRequests?.();
     const mediaType = mediaTypeOf(request, ENVELOPE_TYPES);
     const isMany = mediaType === "ndjson";
     const count = meterOf?.(request, caller);
@@ -98,20 +99,21 @@ class Publisher {
         })
       : [parseEnvelope(decodeUtf8(bytes))];
     if (drafts.length > 1) count?.(drafts.length - 1);
-    const appended = await this.#append(call, drafts);
+    const appended = await this.#append(call, drafts, ended);
     return isMany ? answerMany(appended) : answerOne(appended);
   }
 
   /** The body is the data. */
   async publishTo(call: Call<unknown>, source = ""): Promise<Response> {
     const { request, caller, segment } = call;
+    const ended = this.#limits.endedRequests?.();
     const mediaType = mediaTypeOf(request, DATA_TYPES);
     const topic = topicOf(segment);
     this.#limits.meterOf?.(request, caller)(1);
     const maxBytes = Math.min(this.#limits.maxBodyBytes, this.#bus.maxAppendBytes);
     const body = await readBody(request, maxBytes, this.#incoming);
     const data = mediaType === "text" ? toRawJson(decodeText(body)) : parseData(decodeUtf8(body));
-    return answerOne(await this.#append(call, [{ topic, data, source }]));
+    return answerOne(await this.#append(call, [{ topic, data, source }], ended));
   }
 
   /**
@@ -119,13 +121,14 @@ class Publisher {
    * and closes the connection in the turn that brought both. The client reads that instead of the response to its
    * publish, so the publish is dropped. A client that leaves without waiting for its response is noticed in a later
    * turn, and its publish is stored.
+   *
+   * `ended` is the number of requests that had ended when this one began: a body may take several turns to arrive.
    */
-  #append({ request, caller }: Call<unknown>, drafts: readonly Draft[]): Promise<Appended> {
+  #append({ request, caller }: Call<unknown>, drafts: readonly Draft[], ended: number | undefined): Promise<Appended> {
     this.#callers.requireValid(caller);
     requirePublish(caller, drafts);
     const key = request.headers.get("idempotency-key");
-    const ended = this.#limits.endedRequests?.();
-    // Making the signal costs more than checking whether any request has ended, which is rare within a turn.
+    // Making the signal costs more than checking whether any request has ended, which is rare while a short body arrives.
     const isAbandoned = () =>
       (ended === undefined || ended !== this.#limits.endedRequests?.()) && request.signal.aborted;
     if (key === null) return this.#bus.append(drafts, { isAbandoned });
