@@ -16,8 +16,7 @@ export interface Append {
 
 export type Outcome = { readonly appended: Appended } | { readonly error: BusError };
 
-interface Pending {
-  readonly append: Append;
+interface Pending extends Append {
   readonly answer: PromiseWithResolvers<Appended>;
 }
 
@@ -41,10 +40,10 @@ export class AppendQueue {
    * Resolves once the append is committed. Rejects with what `commit` throws, or with an `AbortError` if it is
    * abandoned.
    */
-  add(append: Append): Promise<Appended> {
+  add({ drafts, idempotencyKey, isAbandoned }: Append): Promise<Appended> {
     // Allocates less than half of what `new Promise` does with a function that takes its resolvers out.
     const answer = Promise.withResolvers<Appended>();
-    this.#pending.push({ append, answer });
+    this.#pending.push({ drafts, idempotencyKey, isAbandoned, answer });
     this.#schedule();
     return answer.promise;
   }
@@ -80,25 +79,29 @@ export class AppendQueue {
   }
 
   #dropAbandoned(): void {
-    this.#pending = this.#pending.filter(({ append, answer }, index) => {
-      if (index < this.#asked || append.isAbandoned?.() !== true) return true;
-      answer.reject(new DOMException("abandoned before the commit", "AbortError"));
-      return false;
-    });
+    const isGone = this.#pending.map(({ isAbandoned }, index) => index >= this.#asked && isAbandoned?.() === true);
+    if (isGone.includes(true)) {
+      for (const [index, { answer }] of this.#pending.entries()) {
+        if (isGone[index]) answer.reject(new DOMException("abandoned before the commit", "AbortError"));
+      }
+      this.#pending = this.#pending.filter((_, index) => !isGone[index]);
+    }
     this.#asked = this.#pending.length;
   }
 
   #flush(): void {
     if (this.#pending.length === 0) return;
-    const count = this.#groupSize();
-    const group = this.#pending.slice(0, count);
-    this.#pending = this.#pending.slice(count);
-    this.#asked = Math.max(0, this.#asked - count);
+    const group = this.#pending;
+    this.#pending = group.splice(this.#groupSize());
+    this.#asked = Math.max(0, this.#asked - group.length);
     if (this.#pending.length > 0) this.#schedule();
-    this.#outcomesOf(group.map(({ append }) => append)).forEach((outcome, index) => {
-      if ("appended" in outcome) group[index]?.answer.resolve(outcome.appended);
-      else group[index]?.answer.reject(outcome.error);
-    });
+    const outcomes = this.#outcomesOf(group);
+    for (const [index, { answer }] of group.entries()) {
+      const outcome = outcomes[index];
+      if (outcome === undefined) continue;
+      if ("appended" in outcome) answer.resolve(outcome.appended);
+      else answer.reject(outcome.error);
+    }
   }
 
   #outcomesOf(group: readonly Append[]): readonly Outcome[] {
@@ -116,8 +119,7 @@ export class AppendQueue {
     let events = 0;
     let characters = 0;
     let count = 0;
-    for (const { append } of this.#pending) {
-      const { drafts } = append;
+    for (const { drafts } of this.#pending) {
       events += drafts.length;
       for (const { data } of drafts) characters += data.length;
       if (count > 0 && (events > MAX_GROUP_EVENTS || characters > MAX_GROUP_CHARACTERS)) break;

@@ -94,8 +94,10 @@ export class SqliteEventLog implements MirrorLog {
     if (this.#closing) return Promise.reject(shuttingDown());
     const { idempotencyKey, isAbandoned } = options;
     const { keys, queue } = this.#history;
-    const add = () => queue.add({ drafts, idempotencyKey, isAbandoned });
-    return idempotencyKey === undefined || keys.isLoaded ? add() : keys.load().then(add);
+    const append = { drafts, idempotencyKey, isAbandoned };
+    return idempotencyKey === undefined || keys.isLoaded
+      ? queue.add(append)
+      : keys.load().then(() => queue.add(append));
   }
 
   adopt(entries: readonly Entry[], place: Place): (readonly Adopted[] | undefined)[] {
