@@ -128,7 +128,7 @@ class Publisher {
     this.#callers.requireValid(caller);
     requirePublish(caller, drafts);
     const key = request.headers.get("idempotency-key");
-    // Making the signal costs more than checking whether any request has ended, which is rare while a short body arrives.
+    // Making the signal costs more than checking whether any request has ended, which is rare meanwhile.
     const isAbandoned = () =>
       (ended === undefined || ended !== this.#limits.endedRequests?.()) && request.signal.aborted;
     if (key === null) return this.#bus.append(drafts, { isAbandoned });
