@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { Binary } from "../helpers/binary.ts";
 import { publish, publishMany, requestText } from "../helpers/http.ts";
-import { HANDSHAKE } from "../helpers/raw-web-socket.ts";
+import { HANDSHAKE, textFrame } from "../helpers/raw-web-socket.ts";
 import { IS_LONG, report, rounds } from "../helpers/rounds.ts";
 import { type CrowdOptions, startCrowd } from "./lib/crowd.ts";
 import { type Cheat, startServer } from "./lib/server.ts";
@@ -15,6 +15,8 @@ const LEAVING_MS = 200;
 const CROWD = 300;
 /** More than a server accepts by default, in a long run. */
 const CONNECTIONS = IS_LONG ? 20_000 : 1000;
+/** Patterns that one connection subscribes to: as many as fit into the arguments of a program. */
+const PATTERNS = 120;
 /** How much longer a publish may take beside hostile clients than beside as many that behave. */
 const MAX_RATIO = 3;
 /** What other programs may make of it anyway, in milliseconds; many run beside a short run, often on a slow disk. */
@@ -92,6 +94,10 @@ const kinds = {
     hostile: { count: 6, bytes: subscription(storm), manner: "reconnect" },
     honest: { count: 6, bytes: subscription(plain), manner: "reconnect" },
   },
+  "hard subscriptions on one connection each": {
+    hostile: { count: 6, bytes: subscriptions("*a"), manner: "ignore" },
+    honest: { count: 6, bytes: subscriptions("a"), manner: "ignore" },
+  },
   "backups in a loop": {
     hostile: { count: 4, bytes: requestText("GET /api/backup", close), manner: "reconnect" },
     honest: { count: 1, bytes: requestText("GET /api/backup"), manner: "repeat" },
@@ -100,6 +106,16 @@ const kinds = {
 
 function subscription(patterns: string): string {
   return requestText(`GET /api/events/subscribe?${patterns}`, HANDSHAKE);
+}
+
+/** A WebSocket that subscribes to patterns of fifty alternatives, and unsubscribes, as fast as it is served. */
+function subscriptions(alternative: string): string {
+  const frames = Array.from({ length: PATTERNS }, (_, first) => {
+    const alternatives = Array.from({ length: 50 }, (_, n) => alternative + ((first + n) % 100));
+    const pattern = `{${alternatives.join(",")}}`;
+    return ["subscribe", "unsubscribe"].map((type) => textFrame(JSON.stringify({ type, pattern })).toString("latin1"));
+  });
+  return requestText("GET /api/events/subscribe?pattern=none", HANDSHAKE) + frames.flat().join("");
 }
 
 /** Publishes one event after the other for this long; resolves with the durations, in milliseconds. */

@@ -34,7 +34,7 @@ export class RawWebSocket extends RawClient {
 
   send(frame: string | object): void {
     const text = typeof frame === "string" ? frame : JSON.stringify(frame);
-    this.connection.write(frameOf(OPCODE.text, Buffer.from(text)));
+    this.connection.write(textFrame(text));
   }
 
   /** Sends this many pings. */
@@ -74,6 +74,11 @@ function takeFrame(bytes: Buffer): { opcode: number; payload: Buffer; size: numb
     payload: bytes.subarray(start, start + length),
     size: start + length,
   };
+}
+
+/** A frame with text, as a client sends it. */
+export function textFrame(text: string): Buffer {
+  return frameOf(OPCODE.text, Buffer.from(text));
 }
 
 /** A client's frame, masked with zeros, which leave the payload as it is. */

@@ -11,6 +11,7 @@ type Manner = "ignore" | "read" | "repeat" | "reconnect";
 export interface CrowdOptions {
   readonly port: number;
   readonly count: number;
+  /** A character each. */
   readonly bytes: string;
   readonly manner: Manner;
 }
@@ -25,7 +26,8 @@ export function startCrowd(options: CrowdOptions): Disposable {
 }
 
 function begin(options: CrowdOptions): void {
-  const { port, bytes, manner } = options;
+  const { port, manner } = options;
+  const bytes = Buffer.from(options.bytes, "latin1");
   const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
   socket.on("error", () => {});
   if (manner === "ignore") socket.pause();
@@ -37,7 +39,7 @@ function begin(options: CrowdOptions): void {
   }
 }
 
-function repeat(socket: Socket, bytes: string): void {
+function repeat(socket: Socket, bytes: Buffer): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   socket.on("data", () => {
     clearTimeout(timer);
