@@ -11,8 +11,7 @@ is that of the first call, with the header \`Idempotency-Replayed: true\`. The s
 const idempotencyKey: Parameters[number] = {
   name: "Idempotency-Key",
   in: "header",
-  description:
-    "Any text of 1 to 255 bytes that identifies this publish, such as a UUID, without a comma followed by a space.",
+  description: "Any text of 1 to 255 bytes that identifies this publish, such as a UUID.",
   schema: { type: "string", minLength: 1, maxLength: 255 },
 };
 

@@ -131,18 +131,6 @@ describe("an Idempotency-Key", () => {
     });
   }
 
-  test.each([
-    ["sent twice", ["Idempotency-Key: a", "Idempotency-Key: b"]],
-    ["sent twice alike", ["Idempotency-Key: a", "idempotency-key: a"]],
-    ["as two of them would be joined", ["Idempotency-Key: a, b"]],
-  ])("is refused when it is %s", async (_, headers) => {
-    const head = service.bus.head;
-    const answer = await exchange(service.url, requestText("POST /api/events/publish", headers, '{"topic":"a"}'));
-    const problem = expectRawProblem(answer, "parameter_invalid");
-    expect(problem).toMatchObject({ parameter: "Idempotency-Key", detail: expect.stringContaining("must be one") });
-    expect(service.bus.head).toBe(head);
-  });
-
   test("of one publisher is not taken for that of another", async () => {
     const [upper, lower] = await Promise.all([
       post(service.url, { topic: "a" }, { key: "CASE" }),
