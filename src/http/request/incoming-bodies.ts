@@ -62,11 +62,6 @@ interface Arriving extends Disposable {
 }
 
 function noRoom(limit: number): BusError {
-  return new BusError(
-    "unavailable",
-    `the bodies that are arriving have reached ${limit} bytes: try again in a moment`,
-    {
-      members: { limit },
-    },
-  );
+  const detail = `the bodies that are arriving have reached ${limit} bytes: try again in a moment; nothing was stored`;
+  return new BusError("unavailable", detail, { members: { limit } });
 }
