@@ -103,6 +103,7 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
   const damage = new Damage(onDamage);
   const contents = readContents(database, damage, internals);
   const checkpoints = new Checkpoints(database, walBytes);
+  const transactor = new Transactor(database);
   const shared = {
     ...contents,
     path,
@@ -116,9 +117,9 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
       onAlarm,
     }),
     checkpoints,
-    space: new Space(database, checkpoints),
+    space: new Space(database, transactor, checkpoints),
     meta: new Meta(database),
-    transactor: new Transactor(database),
+    transactor,
     keys: new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten }),
     meter,
   };

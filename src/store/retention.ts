@@ -4,6 +4,7 @@ import type { Retention } from "../bus/ports.ts";
 import type { Space } from "./disk/space.ts";
 import type { HistoryBounds } from "./events/bounds.ts";
 import { type EventHead, HEAD_COLUMNS, type HeadRow, headOf, isIntact } from "./events/event-head.ts";
+import type { RecentEvents } from "./events/recent.ts";
 import type { SeriesEnds } from "./events/series-ends.ts";
 import type { SeriesTable } from "./events/series-table.ts";
 import { Meta } from "./file/meta.ts";
@@ -13,12 +14,20 @@ import type { Transactor } from "./file/transactor.ts";
 import type { HistoryReader } from "./history.ts";
 import type { IdempotencyKeys } from "./keys/idempotency.ts";
 
-/** Events in the first slice. The size of the next ones follows the time of the last one, within these bounds. */
+/**
+ * Events in the first slice. The size of the next ones follows the time of the last one, within these bounds, unless
+ * that would not keep up with what is appended.
+ */
 const FIRST_SLICE_EVENTS = 200;
 const MIN_SLICE_EVENTS = 20;
 export const MAX_SLICE_EVENTS = 1000;
-/** Bytes of data in one slice, unless its first event alone has more. */
+/** Bytes of data in one slice, unless its first event alone has more, or that would not keep up. */
 const MAX_SLICE_BYTES = 1024 * 1024;
+/**
+ * A slice may remove this many times what was appended since the last one. So pruning comes nearer to its end under
+ * every load, and as a removal costs much less than an append, the turn of the loop does not become twice as long.
+ */
+const CONVERGENCE = 2;
 
 /** The rules of a history, and what was decided elsewhere. */
 export interface PruneRules extends Retention {
@@ -32,12 +41,19 @@ export interface PrunerOptions {
   readonly bounds: HistoryBounds;
   readonly series: SeriesTable;
   readonly ends: SeriesEnds;
+  readonly recent: RecentEvents;
   readonly history: HistoryReader;
   readonly keys: IdempotencyKeys;
   readonly space: Space;
   readonly meter: Meter;
   /** Called once when data other than events fills `maxBytes`, which the rule then does not count. */
   readonly onFull: (detail: string) => void;
+}
+
+/** The most that a slice removes. */
+interface SliceLimits {
+  readonly events: number;
+  readonly bytes: number;
 }
 
 type SliceRow = [dataBytes: number, ...head: HeadRow];
@@ -61,6 +77,7 @@ export class Pruner {
   readonly #bounds: HistoryBounds;
   readonly #series: SeriesTable;
   readonly #ends: SeriesEnds;
+  readonly #recent: RecentEvents;
   readonly #history: HistoryReader;
   readonly #keys: IdempotencyKeys;
   readonly #space: Space;
@@ -71,13 +88,16 @@ export class Pruner {
   readonly #oldest: Statement;
   readonly #delete: Statement;
   #sliceEvents = FIRST_SLICE_EVENTS;
+  /** What had been appended when the last slice began. */
+  #seen: { head: number; bytes: number } = { head: 0, bytes: 0 };
   #hasSaidFull = false;
 
   constructor(options: PrunerOptions) {
-    const { database, transactor, bounds, series, ends, history, keys, space, meter, onFull } = options;
+    const { database, transactor, bounds, series, ends, recent, history, keys, space, meter, onFull } = options;
     this.#bounds = bounds;
     this.#series = series;
     this.#ends = ends;
+    this.#recent = recent;
     this.#history = history;
     this.#keys = keys;
     this.#space = space;
@@ -103,10 +123,12 @@ export class Pruner {
     onSlice: (events: number) => void,
   ): Promise<void> {
     const cut = Math.max(rules.upTo ?? 0, this.#cutByCount(rules.maxHistory), this.#cutByAge(rules.maxAgeMs, nowMs));
+    this.#seen = this.#appended();
     while (!isClosing()) {
-      const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes, this.#sliceEvents));
+      const limits = this.#nextLimits();
+      const upTo = Math.max(cut, this.#cutBySize(rules.maxBytes, limits.events));
       if (upTo < this.#bounds.floor) break;
-      onSlice(this.#pruneSlice(upTo));
+      onSlice(this.#pruneSlice(upTo, limits));
       await nextTurn();
     }
     await this.#space.giveBack(rules.maxBytes === undefined ? undefined : this.#allowed(rules.maxBytes), isClosing);
@@ -155,22 +177,39 @@ export class Pruner {
     return floor - 1 + Math.min(share, mostEvents);
   }
 
-  #pruneSlice(upTo: number): number {
+  #appended(): { head: number; bytes: number } {
+    return { head: this.#bounds.head, bytes: this.#recent.bytesAdded };
+  }
+
+  /** The limits of the slice that begins now. */
+  #nextLimits(): SliceLimits {
+    const [before, now] = [this.#seen, this.#appended()];
+    this.#seen = now;
+    return {
+      events: Math.max(this.#sliceEvents, CONVERGENCE * (now.head - before.head)),
+      bytes: Math.max(MAX_SLICE_BYTES, CONVERGENCE * (now.bytes - before.bytes)),
+    };
+  }
+
+  #pruneSlice(upTo: number, limits: SliceLimits): number {
     const startMs = performance.now();
-    const slice = this.#planSlice(Math.min(upTo, this.#bounds.head));
+    const slice = this.#planSlice(Math.min(upTo, this.#bounds.head), limits);
     this.#transactor.run(() => this.#writeSlice(slice));
     for (const id of slice.emptied) {
       this.#series.removed(id);
       this.#ends.set(id, 0);
     }
     this.#bounds.raiseFloor(slice.reached + 1);
-    this.#meter.slice(performance.now() - startMs);
-    this.#sliceEvents = paced(this.#sliceEvents, startMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
+    const tookMs = performance.now() - startMs;
+    this.#meter.slice(tookMs);
+    const workMs = tookMs - this.#transactor.commitStatementMs;
+    const events = Math.max(slice.rows, this.#sliceEvents);
+    this.#sliceEvents = paced(events, workMs, [MIN_SLICE_EVENTS, MAX_SLICE_EVENTS]);
     return slice.rows;
   }
 
-  #planSlice(upTo: number): Slice {
-    const { rows, reached } = this.#takeRows(upTo);
+  #planSlice(upTo: number, limits: SliceLimits): Slice {
+    const { rows, reached } = this.#takeRows(upTo, limits);
     const intact = rows.filter(isIntact).map(headOf);
     const lastAtMs = intact.at(-1)?.createdAtMs;
     return { rows: rows.length, reached, emptied: this.#emptiedBy(intact, reached), lastAtMs };
@@ -206,16 +245,16 @@ export class Pruner {
   }
 
   /** The oldest rows that fit into a slice, and the id up to which these are all. */
-  #takeRows(upTo: number): { rows: HeadRow[]; reached: number } {
-    const found = this.#oldest.values(upTo, this.#sliceEvents) as SliceRow[];
+  #takeRows(upTo: number, limits: SliceLimits): { rows: HeadRow[]; reached: number } {
+    const found = this.#oldest.values(upTo, limits.events) as SliceRow[];
     const rows: HeadRow[] = [];
     let bytes = 0;
     for (const [dataBytes, ...head] of found) {
       bytes += dataBytes;
-      if (rows.length > 0 && bytes > MAX_SLICE_BYTES) break;
+      if (rows.length > 0 && bytes > limits.bytes) break;
       rows.push(head);
     }
-    const isLast = rows.length === found.length && rows.length < this.#sliceEvents;
+    const isLast = rows.length === found.length && rows.length < limits.events;
     const [lastId = upTo] = rows.at(-1) ?? [];
     const reached = isLast ? upTo : lastId;
     // Missing rows are damage: the floor passes them all the same. Stray rows below the floor do not move it.

@@ -10,6 +10,8 @@ const MESSAGES: Readonly<Record<string, string>> = {
 export class FaultyConnection {
   /** Transactions that were committed through it. */
   commits = 0;
+  /** How long each commit waits for the disk besides, in milliseconds. */
+  commitMs = 0;
   /** Statements that were run through it, but for those that iterate. */
   readonly statements: string[] = [];
   #faults: { readonly sql: string; readonly code: string; readonly skipped: number }[] = [];
@@ -42,6 +44,7 @@ export class FaultyConnection {
         return (...parameters: unknown[]) => {
           this.statements.push(sql);
           this.#failIfTold(sql);
+          if (sql === "commit" && this.commitMs > 0) Bun.sleepSync(this.commitMs);
           const result = (member as (...parameters: unknown[]) => unknown)(...parameters);
           if (sql === "commit") this.commits++;
           return result;

@@ -62,6 +62,16 @@ async function stepsOfFloor(until: Promise<unknown>): Promise<number[]> {
   return steps;
 }
 
+/** Does the work again and again until `until` resolves. */
+async function busyUntil(until: Promise<unknown>, work: () => Promise<unknown>): Promise<void> {
+  let isDone = false;
+  void until.finally(() => {
+    isDone = true;
+  });
+  while (!isDone) await work();
+  await until;
+}
+
 describe("pruning", () => {
   test("goes in slices of a bounded number of events, with turns of the loop between them", async () => {
     await log.append(drafts(5000));
@@ -77,6 +87,43 @@ describe("pruning", () => {
     const steps = await stepsOfFloor(log.prune({ maxHistory: 0 }, clock.nowMs));
     expect(Math.max(...steps)).toBeLessThanOrEqual(3);
     expect(log.floor).toBe(61);
+  });
+
+  test("does not go in smaller slices because the disk is slow", async () => {
+    for (const _ of range(1, 5)) await log.append(drafts(2000));
+    connection.commitMs = 10;
+    const steps = await stepsOfFloor(log.prune({ maxHistory: 100 }, clock.nowMs));
+    expect(log.floor).toBe(9901);
+    // Some twelve; of the smallest slices it would be 495.
+    expect(steps.length).toBeLessThan(150);
+  });
+
+  test("gives space back in pieces that are no smaller because the disk is slow", async () => {
+    await fill(1000, 20_000);
+    const { commits } = connection;
+    connection.commitMs = 10;
+    await log.prune({ maxHistory: 0 }, clock.nowMs);
+    expect(log.size().usedBytes).toBeLessThan(1_000_000);
+    // 5,000 pages, 64 or 8 at a time.
+    expect(connection.commits - commits).toBeLessThan(300);
+  });
+
+  test("removes events faster than they are appended meanwhile", async () => {
+    for (const _ of range(1, 5)) await log.append(drafts(4000));
+    const before = log.head;
+    const steps = await stepsOfFloor(
+      busyUntil(log.prune({ maxHistory: 0 }, clock.nowMs), () => log.append(drafts(4000))),
+    );
+    expect(log.floor).toBe(before + 1);
+    expect(steps.length).toBeLessThan(10);
+  });
+
+  test("removes bytes faster than they are appended meanwhile", async () => {
+    await fill(60, 300_000);
+    const appendMore = () => log.append(Array.from({ length: 10 }, () => draft("a", "x".repeat(300_000))));
+    const steps = await stepsOfFloor(busyUntil(log.prune({ maxHistory: 0 }, clock.nowMs), appendMore));
+    expect(log.floor).toBe(61);
+    expect(steps.length).toBeLessThan(12);
   });
 
   test("lets appends and reads in between", async () => {

@@ -32,6 +32,7 @@ export class RecentEvents {
   #textsEnd = 0;
   #first = 1;
   #next = 1;
+  #bytesAdded = 0;
 
   /** Only tests change the limits. */
   constructor(maxEvents = MAX_EVENTS, maxBytes = MAX_BYTES) {
@@ -46,12 +47,18 @@ export class RecentEvents {
     return this.#first < this.#next ? this.#first : Number.POSITIVE_INFINITY;
   }
 
+  /** Bytes of JSON of all events that were ever added. */
+  get bytesAdded(): number {
+    return this.#bytesAdded;
+  }
+
   /**
    * Adds the event that was committed next. Drops the oldest ones if there are too many; all of them, and the event
    * itself, if it is larger than they may be together.
    */
   add({ id, seriesId, createdAtMs, previous, skip, depth, event }: StoredEvent, series: SeriesName): void {
     const { json, bytes } = event;
+    this.#bytesAdded += bytes;
     if (id !== this.#next) this.#restartAt(id);
     if (bytes > this.#maxBytes) {
       this.#restartAt(id + 1);

@@ -278,7 +278,7 @@ export class SeriesTable {
     const [lastRead = 0] = rows.at(-1) ?? [];
     const isEnd = rows.length < limit || lastRead > this.#lastStoredId;
     this.#advance(rows, isEnd ? this.#lastStoredId : lastRead, expected);
-    this.#verifiedAtATime = paced(limit, startMs, [MIN_VERIFIED, MAX_VERIFIED]);
+    this.#verifiedAtATime = paced(limit, performance.now() - startMs, [MIN_VERIFIED, MAX_VERIFIED]);
     return true;
   }
 
