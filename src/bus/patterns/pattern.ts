@@ -49,6 +49,8 @@ class ParsedPattern {
   readonly shapes: readonly TopicShape[];
   /** Its alternatives, if each consists only of text and stars. */
   readonly #plain: readonly PlainPattern[] | undefined;
+  /** The `literals`, empty if there are none; made when they are first needed. */
+  #texts: readonly string[] | undefined;
   #matcher: ((topic: string) => boolean) | undefined;
 
   constructor(text: string, alternatives: readonly (PlainPattern | TopicShape)[]) {
@@ -78,10 +80,16 @@ class ParsedPattern {
   /** Whether all of `topic` matches. Takes less than a millisecond, for any pattern and any topic. */
   matches(topic: string): boolean {
     if (this.#plain) return this.#plain.some((alternative) => matchesPlain(alternative, topic));
-    if (!this.shapes.some((shape) => isLike(shape, topic))) return false;
+    if (!this.shapes.some((shape) => isLike(shape, topic)) || !this.#hasText(topic)) return false;
     // Most patterns never get here, so this is created on demand.
     this.#matcher ??= matcherOf(this.text);
     return this.#matcher(topic);
+  }
+
+  /** A tenth of the time of matching. Most patterns with a text in their middle are thus never compiled. */
+  #hasText(topic: string): boolean {
+    this.#texts ??= this.literals ?? [];
+    return this.#texts.length === 0 || this.#texts.some((text) => topic.includes(text));
   }
 }
 

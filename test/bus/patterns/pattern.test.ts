@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import fc from "fast-check";
 import { BusError } from "../../../src/bus/errors.ts";
 import { parsePattern } from "../../../src/bus/patterns/pattern.ts";
@@ -290,3 +290,18 @@ function passesLimit(text: string): boolean {
     return error instanceof Error && error.message.includes("at most");
   }
 }
+
+describe("a pattern with a text in its middle", () => {
+  test.each(["*[a-z]*q17*", "*[a-z]*{q17,w17}*", "?*.q17?*"])("%s is not run against topics without it", (text) => {
+    const pattern = parsePattern(text);
+    const runs = spyOn(RegExp.prototype, "test");
+    try {
+      expect(pattern.matches("a.q18.b")).toBe(false);
+      expect(runs).not.toHaveBeenCalled();
+      expect(pattern.matches("a.q17.b")).toBe(true);
+      expect(runs).toHaveBeenCalled();
+    } finally {
+      runs.mockRestore();
+    }
+  });
+});
