@@ -80,7 +80,7 @@ class ParsedPattern {
   /** Whether all of `topic` matches. Takes less than a millisecond, for any pattern and any topic. */
   matches(topic: string): boolean {
     if (this.#plain) return this.#plain.some((alternative) => matchesPlain(alternative, topic));
-    if (!this.shapes.some((shape) => isLike(shape, topic)) || !this.#hasText(topic)) return false;
+    if (!this.#hasText(topic) || !this.shapes.some((shape) => isLike(shape, topic))) return false;
     // Most patterns never get here, so this is created on demand.
     this.#matcher ??= matcherOf(this.text);
     return this.#matcher(topic);
@@ -89,7 +89,8 @@ class ParsedPattern {
   /** A tenth of the time of matching. Most patterns with a text in their middle are thus never compiled. */
   #hasText(topic: string): boolean {
     this.#texts ??= this.literals ?? [];
-    return this.#texts.length === 0 || this.#texts.some((text) => topic.includes(text));
+    for (const text of this.#texts) if (topic.includes(text)) return true;
+    return this.#texts.length === 0;
   }
 }
 
