@@ -51,7 +51,8 @@ export class World implements AsyncDisposable {
   #log: EventLog;
   #bus: Bus;
   #server: HttpServer;
-  #isOver = false;
+  /** Of the servers, one after another. */
+  #starts = 0;
 
   constructor(scenario: Scenario, makeBus: MakeBus) {
     this.#scenario = scenario;
@@ -105,8 +106,7 @@ export class World implements AsyncDisposable {
       reader.resume();
       reader.expectStop();
     }
-    await this.#server.stop();
-    await this.#bus.stop();
+    await this.#stop();
     await Promise.all(connected.map((reader) => reader.untilEnded()));
     [this.#log, this.#bus] = this.#open();
     this.#server = this.#serve();
@@ -166,10 +166,14 @@ export class World implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const reader of this.readers) reader.leave();
-    await this.#server.stop();
-    await this.#bus.stop();
-    this.#isOver = true;
+    await this.#stop();
     this.#folder[Symbol.dispose]();
+  }
+
+  async #stop(): Promise<void> {
+    await this.#server.stop();
+    this.#starts++;
+    await this.#bus.stop();
   }
 
   #open(): [EventLog, Bus] {
@@ -193,12 +197,13 @@ export class World implements AsyncDisposable {
 
   /**
    * Makes replays slow, one step in this many turns, so that much can happen to subscribers that are behind; 0: as fast
-   * as ever. A replay that a sabotage keeps from ending does not outlive the world.
+   * as ever. A replay that a sabotage keeps from ending does not outlive the server.
    */
   #spareTime(turns: number): SpareTime {
+    const start = this.#starts;
     const later = (callback: () => void, left = turns): void => {
       setImmediate(() => {
-        if (this.#isOver) return;
+        if (start !== this.#starts) return;
         if (left <= 1) callback();
         else later(callback, left - 1);
       });
