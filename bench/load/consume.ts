@@ -16,6 +16,8 @@ interface TakersOptions {
 interface Consumed {
   readonly eventsPerSecond: number;
   readonly generatorBusy: number;
+  /** Events that were acknowledged since the takers are open. */
+  readonly acknowledged: number;
 }
 
 interface Worker {
@@ -41,7 +43,8 @@ const commands = {
     const before = total();
     const stretch = new Stretch();
     await Promise.race([Bun.sleep(seconds * 1000), ...workers.map(({ failed }) => failed)]);
-    return { eventsPerSecond: (total() - before) / stretch.seconds, generatorBusy: stretch.busy };
+    const acknowledged = total();
+    return { eventsPerSecond: (acknowledged - before) / stretch.seconds, generatorBusy: stretch.busy, acknowledged };
   },
 
   async close(): Promise<void> {
