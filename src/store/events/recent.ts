@@ -17,9 +17,9 @@ const NUMBERS = 7;
 /**
  * The newest events of the history, in memory, so that readers near the head need not wait for the disk.
  *
- * They are kept as bytes and numbers, in arrays that are made once, and become objects again when they are read. As
+ * They are kept as bytes and numbers, in arrays that are made once, and become objects when they are first read. As
  * objects, tens of thousands of events that live this long were work for every garbage collection, and most are never
- * read.
+ * read. Those that are read stay objects, so that all readers share them.
  */
 export class RecentEvents {
   readonly #maxEvents: number;
@@ -27,6 +27,8 @@ export class RecentEvents {
   /** The event with an id is at the id modulo `maxEvents`. */
   readonly #numbers: Float64Array;
   readonly #series: (SeriesName | undefined)[] = [];
+  /** Those that were read. */
+  readonly #events: (Event | undefined)[] = [];
   /** The texts, one behind another. The next one begins at the start again if there is no room for it at the end. */
   readonly #texts: Buffer;
   #textsEnd = 0;
@@ -86,14 +88,21 @@ export class RecentEvents {
     return id >= this.#first && id < this.#next;
   }
 
-  /** The event with this id, if it is held: a new object at each call. */
+  /** The event with this id, if it is held. */
   get(id: number): StoredEvent | undefined {
     const head = this.head(id);
     const series = this.#series[id % this.#maxEvents];
     if (head === undefined || series === undefined) return undefined;
+    const index = id % this.#maxEvents;
+    const event = this.#events[index] ?? this.#read(head, series);
+    this.#events[index] = event;
+    return { ...head, event };
+  }
+
+  #read({ id, createdAtMs }: EventHead, series: SeriesName): Event {
     const start = this.#startOf(id);
     const json = this.#texts.toString("utf8", start, start + this.#bytesOf(id));
-    return { ...head, event: Event.fromJson(json, id, series, formatTime(head.createdAtMs)) };
+    return Event.fromJson(json, id, series, formatTime(createdAtMs));
   }
 
   /** The head of the event with this id, if it is held. */
@@ -146,7 +155,9 @@ export class RecentEvents {
   }
 
   #dropFirst(): void {
-    this.#series[this.#first % this.#maxEvents] = undefined;
+    const index = this.#first % this.#maxEvents;
+    this.#series[index] = undefined;
+    this.#events[index] = undefined;
     this.#first++;
   }
 }
