@@ -117,7 +117,7 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
       onAlarm,
     }),
     checkpoints,
-    space: new Space(database, transactor, checkpoints),
+    space: new Space(database, checkpoints),
     meta: new Meta(database),
     transactor,
     keys: new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten }),

@@ -2,7 +2,6 @@ import type { Database } from "bun:sqlite";
 import type { StorageSize } from "../../bus/ports.ts";
 import { nextTurn } from "../file/next-turn.ts";
 import { paced } from "../file/pace.ts";
-import type { Transactor } from "../file/transactor.ts";
 import { pragma } from "../file/wal-tie.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 
@@ -24,14 +23,12 @@ const MIN_SPARE_PAGES = 256;
 /** The pages of the file. */
 export class Space {
   readonly #database: Database;
-  readonly #transactor: Transactor;
   readonly #checkpoints: Checkpoints;
   readonly #pageSize: number;
   #slicePages = MIN_SLICE_PAGES;
 
-  constructor(database: Database, transactor: Transactor, checkpoints: Checkpoints) {
+  constructor(database: Database, checkpoints: Checkpoints) {
     this.#database = database;
-    this.#transactor = transactor;
     this.#checkpoints = checkpoints;
     this.#pageSize = Number(pragma(database, "page_size"));
   }
@@ -51,9 +48,8 @@ export class Space {
     for (let excess = this.#excessPages(maxBytes); excess > 0; excess = this.#excessPages(maxBytes)) {
       const startMs = performance.now();
       const pages = Math.min(excess, this.#slicePages);
-      this.#transactor.run(() => this.#database.run(`pragma incremental_vacuum(${pages})`));
-      const workMs = performance.now() - startMs - this.#transactor.commitStatementMs;
-      this.#slicePages = paced(this.#slicePages, workMs, [MIN_SLICE_PAGES, MAX_SLICE_PAGES]);
+      this.#database.run(`pragma incremental_vacuum(${pages})`);
+      this.#slicePages = paced(this.#slicePages, performance.now() - startMs, [MIN_SLICE_PAGES, MAX_SLICE_PAGES]);
       uncut += pages;
       await nextTurn();
       if (isClosing()) return;

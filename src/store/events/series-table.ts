@@ -12,6 +12,8 @@ const MAX_LOADED_AT_OPENING = 10_000;
 /** Bounds of the rows that are verified at a time; in between, the number follows the time that the last ones took. */
 const MIN_VERIFIED = 16;
 const MAX_VERIFIED = 512;
+/** Milliseconds of a slice of the verification. While the loop is idle, every request waits for one of them. */
+const VERIFY_MS = 0.5;
 
 /** Removals that are remembered, so that selections can follow; a selection further behind starts again. */
 const MAX_REMOVED = 65_536;
@@ -278,7 +280,7 @@ export class SeriesTable {
     const [lastRead = 0] = rows.at(-1) ?? [];
     const isEnd = rows.length < limit || lastRead > this.#lastStoredId;
     this.#advance(rows, isEnd ? this.#lastStoredId : lastRead, expected);
-    this.#verifiedAtATime = paced(limit, performance.now() - startMs, [MIN_VERIFIED, MAX_VERIFIED]);
+    this.#verifiedAtATime = paced(limit, performance.now() - startMs, [MIN_VERIFIED, MAX_VERIFIED], VERIFY_MS);
     return true;
   }
 

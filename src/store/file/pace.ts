@@ -2,10 +2,15 @@
 const SLICE_MS = 2.5;
 
 /**
- * The size of the next slice: what would have taken `SLICE_MS`, but at most twice the last size, and within the bounds.
- * `tookMs` is the duration of the last slice, without its wait for the disk: that is the same for a smaller slice, and
- * smaller slices would only wait more often.
+ * The size of the next slice: what would have taken `sliceMs`, but at most twice the last size, and within the bounds.
+ * `tookMs` is the duration of the last slice; without its wait for the disk where that is the same for a smaller slice,
+ * as smaller slices would only wait more often.
  */
-export function paced(size: number, tookMs: number, [low, high]: readonly [number, number]): number {
-  return Math.min(Math.max(Math.floor(size * Math.min(SLICE_MS / Math.max(tookMs, 0.01), 2)), low), high);
+export function paced(
+  size: number,
+  tookMs: number,
+  [low, high]: readonly [number, number],
+  sliceMs: number = SLICE_MS,
+): number {
+  return Math.min(Math.max(Math.floor(size * Math.min(sliceMs / Math.max(tookMs, 0.01), 2)), low), high);
 }
