@@ -103,7 +103,6 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
   const damage = new Damage(onDamage);
   const contents = readContents(database, damage, internals);
   const checkpoints = new Checkpoints(database, walBytes);
-  const transactor = new Transactor(database);
   const shared = {
     ...contents,
     path,
@@ -119,7 +118,7 @@ function openParts(file: OpenedFile, options: OpenHistoryOptions, internals: Con
     checkpoints,
     space: new Space(database, checkpoints),
     meta: new Meta(database),
-    transactor,
+    transactor: new Transactor(database),
     keys: new IdempotencyKeys({ database, damage, maxKeys, isExact, onForgotten }),
     meter,
   };

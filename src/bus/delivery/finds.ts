@@ -1,6 +1,6 @@
 /** What was found counts less by this factor with each page that follows. */
 const KEPT = 0.5;
-/** Slices that all groups together have passed, of which half is then forgotten. */
+/** When all groups together have passed this many slices, half of what they found is forgotten. */
 const REMEMBERED_SLICES = 16;
 
 /** How common the events that any group wants are, from what all groups have found recently. */

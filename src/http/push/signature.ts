@@ -1,4 +1,4 @@
-/** Secrets whose keys are kept: more than one consumer signs with at a time. */
+/** Decoded keys that are kept: more than one consumer needs at a time. */
 const MAX_KEYS = 4;
 
 /** Signs requests as in Standard Webhooks. */

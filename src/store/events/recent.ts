@@ -127,7 +127,7 @@ export class RecentEvents {
     return this.#numbers[(id % this.#maxEvents) * NUMBERS + 6] ?? 0;
   }
 
-  /** Drops the events whose texts are where the next text goes; returns where that is. */
+  /** Makes room for the next text by dropping the events that are in its place; returns where it begins. */
   #makeRoom(bytes: number): number {
     if (this.#textsEnd + bytes > this.#maxBytes) {
       this.#dropWithin(this.#textsEnd, this.#maxBytes);
