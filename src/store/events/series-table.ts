@@ -3,6 +3,7 @@ import { parseTopic, type Topic } from "../../bus/topic.ts";
 import type { Damage } from "../file/damage.ts";
 import { paced } from "../file/pace.ts";
 import { isSqliteError } from "../file/sqlite-error.ts";
+import { PackedNames } from "./packed-names.ts";
 import { Series } from "./series.ts";
 import { MAX_CACHED_SERIES, SeriesCache } from "./series-cache.ts";
 import { ENDS_PER_ROW, endsRowOf, type SeriesNaming, seriesChecksumOf } from "./series-row.ts";
@@ -56,6 +57,8 @@ export interface SeriesTableOptions {
 export class SeriesTable {
   readonly #damage: Damage;
   readonly #cache: SeriesCache;
+  /** Those that were verified while the history was open. */
+  readonly #verified = new PackedNames();
   readonly #maxLoaded: number;
   readonly #insert: Statement;
   readonly #delete: Statement;
@@ -170,9 +173,11 @@ export class SeriesTable {
   get(id: number): Series | undefined {
     const cached = this.#cache.get(id);
     if (cached || this.#cache.isComplete) return cached;
+    const verified = this.#verified.get(id);
+    if (verified) return this.#load(this.#named(id, verified.topic, verified.source));
     this.misses++;
     const [row] = this.#reading(() => this.#byId.values(id) as SeriesRow[]);
-    return row && this.#load(row);
+    return row && this.#load(this.#verify(row));
   }
 
   /** The intact series with this name. */
@@ -208,6 +213,7 @@ export class SeriesTable {
   /** The series was deleted from the file. */
   removed(id: number): void {
     this.forget(id);
+    this.#verified.remove(id);
     if (this.#removed.length >= MAX_REMOVED) {
       this.#removedBefore += this.#removed.length;
       this.#removed = [];
@@ -267,8 +273,8 @@ export class SeriesTable {
   }
 
   /**
-   * Verifies some more of the rows that the file had when it was opened; returns false if none are left. Those for which
-   * there is room stay in memory: reading one by its id later takes three times as long as the event that needs it.
+   * Verifies some more of the rows that the file had when it was opened; returns false if none are left. Their names stay
+   * in memory while there is room: reading one by its id later takes three times as long as the event that needs it.
    */
   verifyNext(expected: ExpectedSeries): boolean {
     if (this.#verifiedTo >= this.#lastStoredId) return false;
@@ -276,7 +282,10 @@ export class SeriesTable {
     const limit = this.#verifiedAtATime;
     const rows = this.#reading(() => this.#rows.values(this.#verifiedTo, limit) as SeriesRow[]);
     if (!this.#isReadable) return false;
-    for (const row of rows) this.#keep(this.#verify(row));
+    for (const row of rows) {
+      const series = this.#verify(row);
+      if (!series.isDamaged) this.#verified.add(series);
+    }
     const [lastRead = 0] = rows.at(-1) ?? [];
     const isEnd = rows.length < limit || lastRead > this.#lastStoredId;
     this.#advance(rows, isEnd ? this.#lastStoredId : lastRead, expected);
@@ -345,14 +354,9 @@ export class SeriesTable {
     return next;
   }
 
-  #load(row: SeriesRow): Series {
-    const series = this.#verify(row);
+  #load(series: Series): Series {
     this.#cache.add(series);
     return series;
-  }
-
-  #keep(series: Series): void {
-    if (this.#cache.hasRoom && this.#cache.get(series.id) === undefined) this.#cache.add(series);
   }
 
   #verify(row: SeriesRow): Series {

@@ -6,7 +6,7 @@ import { Damage } from "../../../src/store/file/damage.ts";
 import { draft, range } from "../../contract/log-driver.ts";
 import { TempFolder } from "../../helpers/temp.ts";
 
-test("series that were verified stay in memory while there is room, and drop none that are there", async () => {
+test("the names of series that were verified stay in memory, until a series is removed", async () => {
   using folder = new TempFolder();
   const log = new SqliteEventLog(folder.file());
   await log.append(range(1, 20).map((index) => draft(`topic.${index}`)));
@@ -17,6 +17,9 @@ test("series that were verified stay in memory while there is room, and drop non
   const inUse = series.get(20);
   while (series.verifyNext(() => []));
   expect(series.get(20)).toBe(inUse);
-  expect(range(1, 7).map((id) => `${series.get(id)?.topic}`)).toEqual(range(1, 7).map((id) => `topic.${id}`));
+  expect(range(1, 20).map((id) => `${series.get(id)?.topic}`)).toEqual(range(1, 20).map((id) => `topic.${id}`));
   expect(series.misses).toBe(1);
+  series.delete(7);
+  series.removed(7);
+  expect(series.get(7)).toBeUndefined();
 });
