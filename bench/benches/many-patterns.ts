@@ -33,7 +33,8 @@ export const manyPatterns: Bench = {
     "the same with the pattern `*` for all and one JSON Web Token each, whose scope is that pattern. Publishes are " +
     "counted; the control is the same with 10 such sockets. Matching each topic against every pattern costs a " +
     "hundredfold here, and a cache by topic hides that only while there are few topics. Afterwards each socket must " +
-    "have received its events once, in order. The last rows: 1,000 WebSockets a second come and go, with patterns or " +
+    "have received its events once, in order. The minimal server of the publish benches sends to such sockets, too; the " +
+    "notes have its figures. The last rows: 1,000 WebSockets a second come and go, with patterns or " +
     "scopes that are new to the server, beside 9,500 that stay, while 500 events/s are published by the clock. A " +
     "round gives the longest wait from when an event is due to its acknowledgement; the control is the same without " +
     "these connects. This server does not fsync (`--durability os`): each round has some thousand fsyncs, and the " +
@@ -52,21 +53,33 @@ async function run(context: Context): Promise<readonly Row[]> {
     patterns: () => measure(context, "pattern", sockets),
     fewScopes: () => measure(context, "scope", FEW_SOCKETS),
     scopes: () => measure(context, "scope", sockets),
+    fewMinimal: () => measureMinimal(context, FEW_SOCKETS),
+    minimal: () => measureMinimal(context, sockets),
     patternConnects: () => measureConnects(context, "pattern", sockets, "os"),
     scopeConnects: () => measureConnects(context, "scope", sockets, "os"),
     syncedPatterns: () => measureConnects(context, "pattern", sockets, "fsync"),
     syncedScopes: () => measureConnects(context, "scope", sockets, "fsync"),
   });
   const many = sockets.toLocaleString("en");
+  const minimal = minimalNote(turns.minimal, turns.fewMinimal);
   return [
-    throughputRow(`HTTP publish to ${many} sockets of a pattern each`, turns.patterns, turns.fewPatterns),
-    throughputRow(`HTTP publish to ${many} sockets of a JWT scope each`, turns.scopes, turns.fewScopes),
+    throughputRow(`HTTP publish to ${many} sockets of a pattern each`, turns.patterns, turns.fewPatterns, minimal),
+    throughputRow(`HTTP publish to ${many} sockets of a JWT scope each`, turns.scopes, turns.fewScopes, minimal),
     connectRow("patterns", turns.patternConnects, turns.syncedPatterns),
     connectRow("JWT scopes", turns.scopeConnects, turns.syncedScopes),
   ];
 }
 
-function throughputRow(name: string, many: readonly Delivered[], few: readonly Delivered[]): Row {
+/** What writing to so many sockets costs a server that does nothing else for them. */
+function minimalNote(many: readonly Delivered[], few: readonly Delivered[]): string {
+  const [ours, control] = [many, few].map((rounds) => median(perSecond(rounds)));
+  return (
+    `the minimal server, which finds the socket by one look-up: ${show(ours ?? 0)} events/s, ` +
+    `to ${FEW_SOCKETS} sockets ${show(control ?? 0)}, ratio ${show((ours ?? 0) / (control ?? 1))}`
+  );
+}
+
+function throughputRow(name: string, many: readonly Delivered[], few: readonly Delivered[], minimal: string): Row {
   const readers = percent(median(many.map(({ readerBusy }) => readerBusy)));
   return {
     name,
@@ -78,6 +91,7 @@ function throughputRow(name: string, many: readonly Delivered[], few: readonly D
       "each event came once to its socket, in order",
       `${busyNote("ours", many)}; the sockets' reading ${readers}`,
       busyNote("control", few),
+      minimal,
     ],
   };
 }
@@ -140,9 +154,22 @@ interface Delivered extends Throughput {
 }
 
 function measure(context: Context, limit: Limit, sockets: number): Promise<Delivered> {
-  const { warmupSeconds, windowSeconds } = context;
   const audience = new Audience(limit, sockets);
-  return using(Server.eventbus(context, audience.flags), (server) =>
+  return measureOn(context, Server.eventbus(context, audience.flags), audience, sockets);
+}
+
+function measureMinimal(context: Context, sockets: number): Promise<Delivered> {
+  return measureOn(context, Server.control(context, "minimal-bus"), new Audience("pattern", sockets), sockets);
+}
+
+function measureOn(
+  context: Context,
+  opening: Promise<Server>,
+  audience: Audience,
+  sockets: number,
+): Promise<Delivered> {
+  const { warmupSeconds, windowSeconds } = context;
+  return using(opening, (server) =>
     using(receiver(context), (received) =>
       using(publisher(context), async (published) => {
         const { port } = server;
