@@ -1,10 +1,14 @@
 import type { Topic } from "../../bus/topic.ts";
+import { enlarged, enlargedBytes } from "./enlarged.ts";
 import type { SeriesNaming } from "./series-row.ts";
 
 /** Names that are kept: those of 100,000 topics with three sources. */
 const MAX_NAMES = 320_000;
 /** UTF-8 bytes of all of them. */
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Room at first, doubled when it is used up. */
+const FIRST_NAMES = 1024;
+const FIRST_BYTES = 32 * 1024;
 /** The most that UTF-8 takes for a UTF-16 code unit. */
 const BYTES_PER_UNIT = 3;
 
@@ -17,26 +21,28 @@ interface PackedName extends SeriesNaming {
  * work for the garbage collector. From here, a series that is needed is there a few times sooner than from its row.
  */
 export class PackedNames {
+  readonly #maxNames: number;
+  readonly #maxBytes: number;
   /** Ascending. */
-  readonly #ids: Float64Array;
+  #ids = new Float64Array(FIRST_NAMES);
   /** Of each name, where its topic and its source begin; then where the last one ends. A removed one has no source. */
-  readonly #starts: Uint32Array;
-  readonly #texts: Buffer;
+  #starts = new Uint32Array(2 * FIRST_NAMES + 1);
+  #texts: Buffer = Buffer.alloc(FIRST_BYTES);
   #count = 0;
 
-  /** Only tests change the limits. The memory is not touched before it is used. */
+  /** Only tests change the limits. */
   constructor(maxNames = MAX_NAMES, maxBytes = MAX_BYTES) {
-    this.#ids = new Float64Array(maxNames);
-    this.#starts = new Uint32Array(2 * maxNames + 1);
-    this.#texts = Buffer.alloc(maxBytes);
+    this.#maxNames = maxNames;
+    this.#maxBytes = maxBytes;
   }
 
   /** Keeps the name, if there is room for it. The ids MUST be ascending. */
   add({ id, topic, source }: PackedName): void {
     const count = this.#count;
     const start = this.#starts[2 * count] ?? 0;
-    const most = (topic.length + source.length) * BYTES_PER_UNIT;
-    if (count === this.#ids.length || start + most > this.#texts.length) return;
+    const mostEnd = start + (topic.length + source.length) * BYTES_PER_UNIT;
+    if (count === this.#maxNames || mostEnd > this.#maxBytes) return;
+    this.#makeRoom(count, mostEnd);
     const sourceStart = start + this.#texts.write(topic, start);
     this.#ids[count] = id;
     this.#starts[2 * count + 1] = sourceStart;
@@ -57,6 +63,13 @@ export class PackedNames {
   remove(id: number): void {
     const index = this.#find(id);
     if (index !== undefined) this.#starts[2 * index + 1] = REMOVED;
+  }
+
+  #makeRoom(count: number, bytes: number): void {
+    if (bytes > this.#texts.length) this.#texts = enlargedBytes(this.#texts, Math.min(2 * bytes, this.#maxBytes));
+    if (count < this.#ids.length) return;
+    this.#ids = enlarged(this.#ids, 2 * count);
+    this.#starts = enlarged(this.#starts, 4 * count + 1);
   }
 
   #find(id: number): number | undefined {
