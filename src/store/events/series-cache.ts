@@ -1,8 +1,8 @@
 import type { Series } from "./series.ts";
 import { SeriesNames } from "./series-names.ts";
 
-/** Series kept in memory at first: 10 MB, at about 300 bytes each. */
-const FIRST_SERIES = 32_768;
+/** Series kept in memory at first: 40 MB, at about 300 bytes each. */
+const FIRST_SERIES = 131_072;
 /** Maximum number of series kept, if that many are in use: 100,000 topics with three sources. */
 export const MAX_CACHED_SERIES = 320_000;
 /** Characters of the names of all of them. */
