@@ -71,8 +71,15 @@ export async function usingCopy<T>(
   }
 }
 
-async function fill(context: Context, server: Server, events: number, spread: Spread): Promise<void> {
-  const body = { ...SMALL_EVENT, ...spread, events: LINES };
+/** Publishes this many events to a server: to each of the topics, and then to any. */
+export async function fill(
+  context: Context,
+  server: Server,
+  events: number,
+  spread: Spread,
+  tokens: readonly string[] = [],
+): Promise<void> {
+  const body = { ...SMALL_EVENT, ...spread, events: LINES, tokens };
   const connection = await HttpConnection.open(server.port);
   let next = historyRequest(body, 0);
   for (let written = 0; written < events; written += LINES) {

@@ -87,6 +87,7 @@ export function historyRequest(body: Body, first: number): Buffer {
   return httpRequest("POST", "/api/events/publish", {
     body: lines.join("\n"),
     contentType: "application/x-ndjson",
+    token: body.tokens?.[0],
   });
 }
 

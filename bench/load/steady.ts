@@ -21,13 +21,13 @@ interface RateOptions {
   /** Distinct topics, drawn at random; default is 1,000. */
   readonly topics?: number;
   /** Each publish carries it. */
-  readonly token?: string;
+  readonly token?: string | undefined;
 }
 
 interface SteadyOptions extends RateOptions {
   readonly seconds: number;
   /** What each publish is sent with; none when left out. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** Address of a WebSocket on which the events are awaited too. */
   readonly subscribePath?: string;
   /** A consumer that this WebSocket takes them from, instead of subscribing to them. */
