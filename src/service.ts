@@ -30,6 +30,9 @@ import { patternWarnings, requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
+/** The part of the time of everything else that pages have at least, also beside publishers that fill the loop. */
+const PAGES_PART = 1 / 4;
+
 /** Length of a secret that signs webhooks: the standard allows 24 to 64 bytes. */
 const SECRET_BYTES = 32;
 
@@ -83,7 +86,7 @@ export class Service {
    * Turns of the pages of long responses. Requests have turns of their own, so a short one does not wait behind a long
    * response.
    */
-  readonly #pageTurns = new Turns();
+  readonly #pageTurns = new Turns({ part: PAGES_PART });
   #tls: TlsWatch | undefined;
   #isStopping = false;
   #stopped: Promise<void> | undefined;

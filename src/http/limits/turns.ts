@@ -3,6 +3,8 @@
  * or three turns, so this is the larger part of the delay that other clients can cause.
  */
 export const TURN_MS = 1;
+/** Maximum with a part of the time of everything else, in milliseconds: four searches of the history. */
+export const MAX_TURN_MS = 4;
 /**
  * Maximum number of requests that one turn begins, however short they are. The time above contains only a part of what
  * the kernel and Bun do for each (accepting, reading, closing).
@@ -11,6 +13,16 @@ export const TURN_REQUESTS = 64;
 
 /** The client that waits for work: a `Request`. Its signal is only made when it is used. */
 type Client = Pick<Request, "signal">;
+
+export interface TurnsOptions {
+  /** Returns milliseconds since any moment. */
+  readonly nowMs?: () => number;
+  /**
+   * While work waits, a turn has this part of the time that everything else took since the last one, if that is more than
+   * `TURN_MS`; default 0. So work goes on beside publishers that use whole turns of tens of milliseconds.
+   */
+  readonly part?: number;
+}
 
 /** Work for a later turn. */
 interface Step {
@@ -28,15 +40,20 @@ interface Step {
  */
 export class Turns {
   readonly #nowMs: () => number;
+  readonly #part: number;
   readonly #waiting: Step[] = [];
   /** The end of this turn is scheduled. */
   #isCounting = false;
   #begunMs = 0;
   #begun = 0;
+  /** How long this turn may be. */
+  #turnMs = TURN_MS;
+  /** The end of the last turn, if work has waited since. */
+  #endedMs: number | undefined;
 
-  /** `nowMs` returns milliseconds since any moment. */
-  constructor(nowMs: () => number = () => performance.now()) {
+  constructor({ nowMs = () => performance.now(), part = 0 }: TurnsOptions = {}) {
     this.#nowMs = nowMs;
+    this.#part = part;
   }
 
   /** Does the work at once if the turn has room for it, otherwise as `later` does. */
@@ -69,25 +86,32 @@ export class Turns {
 
   #hasRoom(): boolean {
     if (!this.#isCounting) this.#schedule();
-    if (this.#begun === 0) this.#begunMs = this.#nowMs();
-    else if (this.#begun >= TURN_REQUESTS || this.#nowMs() - this.#begunMs >= TURN_MS) return false;
+    if (this.#begun === 0) this.#beginTurn();
+    else if (this.#begun >= TURN_REQUESTS || this.#nowMs() - this.#begunMs >= this.#turnMs) return false;
     this.#begun++;
     return true;
   }
 
+  #beginTurn(): void {
+    this.#begunMs = this.#nowMs();
+    const othersMs = this.#begunMs - (this.#endedMs ?? this.#begunMs);
+    this.#turnMs = Math.max(TURN_MS, Math.min(othersMs * this.#part, MAX_TURN_MS));
+  }
+
   /**
    * Each step is an immediate of its own, so that its promises settle, and their time is counted, before the next one.
-   * The last one ends the turn.
+   * The last one ends the turn. With a part of the time, there are some for work that continues in the same turn.
    */
   #schedule(): void {
     this.#isCounting = true;
-    const steps = Math.min(this.#waiting.length, TURN_REQUESTS);
+    const least = this.#part > 0 ? Math.ceil(MAX_TURN_MS / TURN_MS) : 0;
+    const steps = Math.min(Math.max(this.#waiting.length, least), TURN_REQUESTS);
     for (let step = 0; step < steps; step++) setImmediate(() => this.#step());
     setImmediate(() => this.#end());
   }
 
   #step(): void {
-    if (!this.#hasRoom()) return;
+    if (this.#waiting.length === 0 || !this.#hasRoom()) return;
     let step = this.#waiting.shift();
     while (step?.isGivenUp()) step = this.#waiting.shift();
     step?.begin();
@@ -96,6 +120,8 @@ export class Turns {
   #end(): void {
     this.#begun = 0;
     this.#isCounting = false;
-    if (this.#waiting.length > 0) this.#schedule();
+    const isMore = this.#waiting.length > 0;
+    this.#endedMs = isMore ? this.#nowMs() : undefined;
+    if (isMore) this.#schedule();
   }
 }

@@ -1,17 +1,20 @@
 import { describe, expect, test } from "bun:test";
-import { TURN_MS, TURN_REQUESTS, Turns } from "../../../src/http/limits/turns.ts";
+import { MAX_TURN_MS, TURN_MS, TURN_REQUESTS, Turns } from "../../../src/http/limits/turns.ts";
 
 /** Work that notes the turn it was done in; each takes `tookMs` of a clock that nothing else moves. */
-function setUp({ tookMs = 0 } = {}) {
+function setUp({ tookMs = 0, part = 0 } = {}) {
   let nowMs = 0;
   const done: number[] = [];
-  const turns = new Turns(() => nowMs);
+  const turns = new Turns({ nowMs: () => nowMs, part });
   const work = (index: number) => () => {
     nowMs += tookMs;
     done.push(index);
     return index;
   };
-  return { turns, work, done };
+  const pass = (ms: number) => {
+    nowMs += ms;
+  };
+  return { turns, work, done, pass };
 }
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
@@ -90,4 +93,34 @@ describe("a turn of the loop", () => {
     );
     expect(await Promise.all(messages)).toEqual(["failed", "failed"]);
   });
+
+  test.each([
+    [100, MAX_TURN_MS],
+    [8, 2],
+    [2, 1],
+  ])(
+    "after %d ms of everything else, has room for %d steps of a millisecond, if it has a part of that",
+    async (othersMs, steps) => {
+      const { turns, done, pass } = setUp({ part: 1 / 4 });
+      let isOver = false;
+      const page = async () => {
+        while (!isOver) {
+          await turns.later(() => {});
+          pass(TURN_MS);
+          done.push(done.length);
+        }
+      };
+      const pages = page();
+      const counts: number[] = [];
+      // An immediate of everything else comes before those of the turn, or behind them.
+      for (let turn = 0; turn < 6; turn++) {
+        await nextTurn();
+        pass(othersMs);
+        counts.push(done.length);
+      }
+      isOver = true;
+      await pages;
+      expect(counts.slice(2).map((count, index) => count - (counts[index + 1] ?? 0))).toEqual(Array(4).fill(steps));
+    },
+  );
 });
