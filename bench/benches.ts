@@ -24,6 +24,7 @@ import { publishFull } from "./benches/publish-full.ts";
 import { publishHttp } from "./benches/publish-http.ts";
 import { publishNdjson } from "./benches/publish-ndjson.ts";
 import { publishWebsocket } from "./benches/publish-websocket.ts";
+import { questions } from "./benches/questions.ts";
 import { replay } from "./benches/replay.ts";
 import { resume } from "./benches/resume.ts";
 import { retention } from "./benches/retention.ts";
@@ -52,6 +53,7 @@ export const benches: readonly Bench[] = [
   consume,
   consumers,
   history,
+  questions,
   manyTopics,
   millionTopics,
   holds,
