@@ -30,7 +30,7 @@ import { patternWarnings, requestLog } from "./request-log.ts";
 import { SteadyClock } from "./store/steady-clock.ts";
 import { expiryMs, readTls, type TlsFiles, TlsWatch, tlsFilesOf } from "./tls.ts";
 
-/** The part of the time of everything else that pages have at least, also beside publishers that fill the loop. */
+/** Pages have this part of the time of everything else, within the bounds of a turn, also beside publishers that fill it. */
 const PAGES_PART = 1 / 4;
 
 /** Length of a secret that signs webhooks: the standard allows 24 to 64 bytes. */

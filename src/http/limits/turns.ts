@@ -18,8 +18,8 @@ export interface TurnsOptions {
   /** Returns milliseconds since any moment. */
   readonly nowMs?: () => number;
   /**
-   * While work waits, a turn has this part of the time that everything else took since the last one, if that is more than
-   * `TURN_MS`; default 0. So work goes on beside publishers that use whole turns of tens of milliseconds.
+   * While work waits, a turn has this part of the time that everything else took since the last one, at least `TURN_MS`
+   * and at most `MAX_TURN_MS`; default 0. So work goes on beside publishers that use whole turns of tens of milliseconds.
    */
   readonly part?: number;
 }

@@ -34,3 +34,12 @@ test("a name for which there is no room is not kept", () => {
   expect([1, 2, 3].map((id) => byNumber.get(id)?.id)).toEqual([1, 2, undefined]);
   expect([1, 2, 3].map((id) => byBytes.get(id)?.id)).toEqual([1, undefined, undefined]);
 });
+
+test("thousands of names are kept, as the room for them grows", () => {
+  const names = new PackedNames();
+  const many = Array.from({ length: 5000 }, (_, index) =>
+    name(3 * index + 1, `site${index}.sensor`, `source${index % 7}`),
+  );
+  for (const one of many) names.add(one);
+  expect(many.map(({ id }) => names.get(id))).toEqual(many);
+});

@@ -44,6 +44,16 @@ describe("the newest events", () => {
     expect(recent.first).toBe(9);
   });
 
+  test("are kept by the thousand, as the room for them grows, also after it began again", () => {
+    const recent = new RecentEvents();
+    const begin = 7_000_001;
+    recent.add(stored(1), series);
+    const added = Array.from({ length: 5000 }, (_, index) => stored(begin + index, "x".repeat(index % 97)));
+    for (const one of added) recent.add(one, series);
+    expect(added.map(({ id }) => recent.get(id))).toEqual(added);
+    expect([recent.first, recent.has(1)]).toEqual([begin, false]);
+  });
+
   test("are fewer if they are large, and none if the newest is larger than all may be", () => {
     const recent = new RecentEvents(100);
     const text = "x".repeat(6 * 1024 * 1024);
